@@ -1,0 +1,324 @@
+"""Where the rows are. A `Chunks` maps a kernel over row chunks and adds what comes back, in memory or on dask.
+
+The two classes differ in one method, `_pass`: run a function on every chunk, then combine the results in a tree
+whose shape depends on the number of chunks alone. That, and one BLAS thread per task, is why both give equal bits.
+"""
+
+import contextlib
+import functools
+import threading
+import uuid
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from os import cpu_count
+
+import dask
+import dask.array as da
+import numpy as np
+import pandas as pd
+from dask._task_spec import DataNode, List, Task, TaskRef
+from dask.core import flatten
+from dask.delayed import Delayed
+from dask.highlevelgraph import HighLevelGraph
+from scipy import sparse
+from threadpoolctl import ThreadpoolController
+
+from glmlab.kernels import Rows, add, take
+
+FAN = 4  # results added by one task of the tree
+CHUNK = 2**23  # bytes of X in one chunk of in-memory data
+
+
+class OneBlasThread(contextlib.ContextDecorator):
+    """While any pass runs, BLAS has one thread: several would sum in another order, and fight over the cores."""
+
+    controller = functools.cached_property(lambda self: ThreadpoolController())
+
+    def __init__(self):
+        self.lock, self.users, self.limit = threading.Lock(), 0, None
+
+    def __reduce__(self):
+        return "one_blas_thread"  # one counter per process
+
+    def __enter__(self):
+        with self.lock:
+            self.users += 1
+            if self.users == 1:
+                self.limit = self.controller.limit(limits=1, user_api="blas")
+
+    def __exit__(self, *error):
+        with self.lock:
+            self.users -= 1
+            if self.users == 0:
+                self.limit.restore_original_limits()
+
+
+one_blas_thread = OneBlasThread()
+
+
+def on_chunk(kernel, shared, X, y, w, o, *own):
+    """What a task runs: the kernel on one chunk, with what all chunks share and what is this chunk's own."""
+    with one_blas_thread:
+        return kernel(Rows(X, y, w, o), *shared, *own)
+
+
+class Chunks:
+    """Rows cut into chunks; `lengths` are their numbers of rows, `dim` counts the intercept."""
+
+    def __init__(self, lengths, p, intercept):
+        self.lengths, self.p, self.intercept = tuple(lengths), p, bool(intercept)
+
+    n = property(lambda self: sum(self.lengths))
+    dim = property(lambda self: self.p + self.intercept)
+
+    def map(self, kernel, *shared, per_chunk=()):
+        """[kernel(rows_k, *shared, *own_k)] with own_k from the lists in `per_chunk`: one pass, one round."""
+        return self._pass(kernel, shared, per_chunk, combine=None)
+
+    def sum(self, kernel, *shared):
+        """The sum of kernel(rows_k, *shared) over the chunks, added in a tree of fixed shape."""
+        return self._pass(kernel, shared, (), combine=add)
+
+    def sample(self, fraction, seed):
+        """About `fraction` of the rows of every chunk, brought to this process, in as many chunks."""
+        parts = self.map(take, fraction, seed, per_chunk=[range(len(self.lengths))])
+        stack = sparse.vstack if sparse.issparse(parts[0].X) else np.concatenate
+        X = stack([part.X for part in parts])
+        rest = (None if own[0] is None else np.concatenate(own) for own in list(zip(*parts, strict=True))[1:])
+        rows = Rows(X.tocsr() if sparse.issparse(X) else X, *rest)
+        return InMemory(rows, [len(part.y) for part in parts], intercept=self.intercept)
+
+    def __repr__(self):
+        kind = type(self).__name__
+        ones = " + intercept" if self.intercept else ""
+        return f"{kind}: {self.n:,} rows x {self.p:,} columns{ones} in {len(self.lengths)} chunks"
+
+
+def groups(items):
+    """`items` in runs of FAN: one level of the tree."""
+    return [items[i : i + FAN] for i in range(0, len(items), FAN)]
+
+
+class InMemory(Chunks):
+    """Arrays of this process, their chunks mapped on threads."""
+
+    def __init__(self, rows, lengths, *, intercept=False, threads=None):
+        super().__init__(lengths, rows.X.shape[1], intercept)
+        self.rows, self.threads = rows, threads or cpu_count() or 1
+        self.ends = np.cumsum(self.lengths)
+
+    def chunk(self, k):
+        cut = slice(self.ends[k] - self.lengths[k], self.ends[k])
+        return Rows(*(None if column is None else column[cut] for column in self.rows))
+
+    def _pass(self, kernel, shared, per_chunk, combine):
+        def task(k):
+            return on_chunk(kernel, shared, *self.chunk(k), *(own[k] for own in per_chunk))
+
+        with one_blas_thread:
+            parts = spread(task, range(len(self.lengths)), self.threads)
+        if combine is None:
+            return parts
+        while len(parts) > FAN:
+            parts = [combine(group) for group in groups(parts)]
+        return combine(parts)
+
+
+def spread(task, items, threads):
+    """[task(item)] on a pool of threads that lives for this call only."""
+    if threads == 1 or len(items) == 1:
+        return [task(item) for item in items]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(task, items))
+
+
+class OnDask(Chunks):
+    """Dask arrays; passes run where dask runs them: the current client's cluster, or threads of this process.
+
+    A pass adds to the graph of the data one task a chunk, the tree, and one key for what all tasks share. Data that
+    are not persisted are made again in every pass, and never stored.
+    """
+
+    def __init__(self, X, y, w=None, o=None, *, intercept=False):
+        super().__init__(X.chunks[0], X.shape[1], intercept)
+        given = [column for column in (X, y, w, o) if column is not None]
+        self.columns = dask.optimize(*given)  # once, not in every pass
+        keys = iter([list(flatten(column.__dask_keys__())) for column in self.columns])
+        of_columns = [next(keys) if column is not None else None for column in (X, y, w, o)]
+        self.keys = [[keys and TaskRef(keys[k]) for keys in of_columns] for k in range(len(self.lengths))]
+
+    def _pass(self, kernel, shared, per_chunk, combine):
+        name = f"{kernel.__name__}-{uuid.uuid4().hex}"  # a new name: a pass is never answered from another's result
+        graph = self.graph(name, kernel, shared, per_chunk, combine)
+        layers = HighLevelGraph.from_collections(name, graph, dependencies=self.columns)
+        (result,) = dask.compute(Delayed(name, layers), optimize_graph=False)
+        return result
+
+    def graph(self, name, kernel, shared, per_chunk, combine):
+        """The tasks of one pass: one for what is shared, one a chunk, the tree; the last is called `name`."""
+        first = DataNode(f"{name}-shared", shared)
+        tasks = [
+            Task(f"{name}-chunk-{k}", on_chunk, kernel, first.ref(), *columns, *(own[k] for own in per_chunk))
+            for k, columns in enumerate(self.keys)
+        ]
+        return {task.key: task for task in [first, *tasks, *tree(tasks, name, combine)]}
+
+
+def tree(tasks, name, combine):
+    """The tasks that combine those of the chunks, FAN at a time; without `combine`, one that lists them."""
+    if combine is None:
+        return [Task(name, list, List(*(task.ref() for task in tasks)))]
+    made = []
+    while len(tasks) > FAN:
+        tasks = [
+            Task(f"{name}-sum-{len(made)}-{i}", combine, List(*(task.ref() for task in group)))
+            for i, group in enumerate(groups(tasks))
+        ]
+        made += tasks
+    return [*made, Task(name, combine, List(*(task.ref() for task in tasks)))]
+
+
+# --- from what a user holds to chunks -------------------------------------------------------------------------
+
+
+def as_chunks(X, y, *, sample_weight=None, offset=None, intercept=False, chunks=None, threads=None):
+    """Rows with all that belongs to them, checked and cut into chunks.
+
+    X (n, p) is a numpy array, a list, a pandas or dask DataFrame, a dask array, a zarr array or scipy.sparse rows;
+    y, sample_weight and offset are (n,) of the like. `chunks` (an int or a tuple of row counts) cuts anew; without it
+    dask data keep their own row chunks and in-memory data get lengths that depend on (n, p, dtype) alone. If anything
+    is on dask, all is. Returns InMemory or OnDask. Raises TypeError for a type and ValueError for a shape that cannot
+    be fitted, naming the argument; values are looked at in the first pass.
+    """
+    if isinstance(X, Chunks):
+        raise TypeError("X is made of chunks already: pass it to Objective(family, chunks)")
+    X = matrix(X)
+    columns = {"y": y, "sample_weight": sample_weight, "offset": offset}
+    columns = {name: None if value is None else column(name, value) for name, value in columns.items()}
+    if y is None:
+        raise TypeError("y is None: fit needs one response for each row of X")
+    if any(isinstance(value, da.Array) for value in (X, *columns.values())):
+        return on_dask(X, columns, chunks, intercept)
+    refuse_lengths(X, columns)
+    X = X.tocsr() if sparse.issparse(X) else X
+    lengths = cut(X.shape[0], chunks) if chunks is not None else default_lengths(X)
+    return InMemory(Rows(X, *columns.values()), lengths, intercept=intercept, threads=threads)
+
+
+def matrix(X):
+    """X as a 2-d numpy, dask or scipy.sparse matrix of numbers."""
+    X = plain("X", X)
+    if X.ndim != 2:
+        raise ValueError(f"X must have 2 dimensions (rows, columns), got shape {X.shape}; try X.reshape(-1, 1)")
+    if X.shape[0] == 0 or X.shape[1] == 0:
+        raise ValueError(f"X must have at least one row and one column, got shape {X.shape}")
+    return X
+
+
+def column(name, values):
+    """y, sample_weight or offset as a 1-d array; a column vector is ravelled with a warning."""
+    values = plain(name, values)
+    if sparse.issparse(values):
+        raise TypeError(f"{name} is a sparse matrix; pass {name}.toarray().ravel()")
+    if values.ndim == 2 and values.shape[1] == 1:
+        warnings.warn(f"{name} is a column vector of shape {values.shape}; it is used as {name}.ravel()", stacklevel=4)
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise ValueError(f"{name} must have shape (n,), one number a row; got shape {values.shape}")
+    return values
+
+
+def plain(name, values):
+    """`values` as a numpy, dask or scipy.sparse array of numbers, never copied where that can be avoided."""
+    values = from_frame(name, values)
+    if not isinstance(values, da.Array) and not sparse.issparse(values):
+        if isinstance(values, np.ma.MaskedArray):
+            raise TypeError(f"{name} is a masked array; fill or drop its masked rows first")
+        try:
+            values = np.asarray(values)
+        except ValueError:
+            raise ValueError(f"{name} is a ragged list: its rows have different lengths") from None
+    if values.dtype.kind not in "fiub":
+        raise TypeError(f"{name} has dtype {values.dtype} ({example(values)}); glmlab needs real numbers: {cure(name)}")
+    if values.dtype.itemsize > 8:
+        raise TypeError(f"{name} has dtype {values.dtype}; use float64: {name}.astype('float64')")
+    return values
+
+
+def example(values):
+    """A few values for a message, computing nothing that is lazy."""
+    seen = list(dict.fromkeys(np.ravel(values)[:1000].tolist())) if isinstance(values, np.ndarray) else []
+    return f"it holds {', '.join(map(repr, seen[:3]))}{' …' if len(seen) > 3 else ''}" if seen else "not numbers"
+
+
+def cure(name):
+    return "code labels as 0 and 1, as in (y == 'yes')" if name == "y" else f"try {name}.astype('float64')"
+
+
+def from_frame(name, values):
+    """DataFrames and stored arrays as arrays: pandas at once, dask and zarr lazily."""
+    if isinstance(values, (da.Array, np.ndarray)):
+        return values
+    if isinstance(values, (pd.DataFrame, pd.Series)):
+        return frame_values(name, values, values.to_numpy)
+    if hasattr(values, "to_dask_array"):
+        frame_values(name, values._meta, lambda dtype=None: None)
+        return values.to_dask_array(lengths=True).astype("float64")
+    if hasattr(values, "store") and hasattr(values, "chunks"):  # zarr
+        return da.from_zarr(values)
+    return values
+
+
+def frame_values(name, frame, to_numpy):
+    """The numbers of a frame, or the names of its columns that are not numbers."""
+    dtypes = frame.dtypes.items() if frame.ndim == 2 else [(frame.name, frame.dtype)]
+    bad = [column for column, dtype in dtypes if not pd.api.types.is_numeric_dtype(dtype)]
+    if bad:
+        raise TypeError(f"{name} has columns that are not numbers: {bad}; encode them, as with pandas.get_dummies")
+    return to_numpy(dtype="float64")
+
+
+def refuse_lengths(X, columns):
+    for name, values in columns.items():
+        if values is not None and values.shape[0] != X.shape[0]:
+            raise ValueError(f"{name} has {values.shape[0]:,} rows but X has {X.shape[0]:,}; they must agree")
+
+
+def default_lengths(X):
+    """Equal chunks of about CHUNK bytes: the same whatever machine and however many threads."""
+    n, p = X.shape
+    return cut(n, -(-n // max(1, -(-n * p * X.dtype.itemsize // CHUNK))))
+
+
+def cut(n, chunks):
+    """Row counts of the chunks from a number of rows, or the tuple as it is."""
+    lengths = da.core.normalize_chunks((chunks,), shape=(n,))[0]
+    return tuple(length for length in lengths if length)
+
+
+def on_dask(X, columns, chunks, intercept):
+    """All four on dask, in the row chunks of X."""
+    if sparse.issparse(X):
+        raise TypeError("X is a scipy.sparse matrix but y, sample_weight or offset is on dask; compute those first")
+    given = {"X": X} | {name: values for name, values in columns.items() if values is not None}
+    given = {name: sized(values) if isinstance(values, da.Array) else values for name, values in given.items()}
+    refuse_lengths(given["X"], given)
+    first = next(values for values in given.values() if isinstance(values, da.Array))
+    source = given["X"] if isinstance(given["X"], da.Array) else first
+    lengths = cut(source.shape[0], chunks if chunks is not None else (source.chunks[0],)[0])
+    wanted = {name: arranged(values, lengths) for name, values in given.items()}
+    return OnDask(*(wanted.get(name) for name in ("X", *columns)), intercept=intercept)
+
+
+def sized(values):
+    """The array with its chunk sizes known; counting them once is a pass over its source, the given array is kept."""
+    if any(np.isnan(size) for size in values.shape):
+        values = da.Array(values.dask, values.name, values.chunks, meta=values._meta)
+        values.compute_chunk_sizes()
+    return values
+
+
+def arranged(values, lengths):
+    """A dask array in the given row chunks, its columns in one piece."""
+    whole = (lengths, *values.shape[1:])
+    return values.rechunk(whole) if isinstance(values, da.Array) else da.from_array(values, chunks=whole)

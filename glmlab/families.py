@@ -1,0 +1,226 @@
+"""The loss of one row, as a function of its linear predictor η, with everything a solver or a proof asks of it.
+
+A family is a small class of functions that act on arrays of rows. `loss`, `dloss` and `d2loss` are all that a
+solver needs. A family that also has `price` gets certificates, one with `mean` predicts, one with `domain`
+refuses bad labels, and one with `recedes` can be told that it has no minimum.
+
+Terms in y alone are left out of every loss. An infinite loss is legal: it is what makes a step too long backtrack.
+"""
+
+import numpy as np
+
+
+def sigmoid(eta):
+    """σ(η) = 1 / (1 + e^(−η)), written so that neither tail overflows."""
+    small = np.exp(-np.abs(eta))
+    return np.where(eta >= 0, 1.0, small) / (1.0 + small)
+
+
+def phi(x):
+    """φ(x) = (1+x) log(1+x) − x, the Kullback–Leibler price of moving a mean by the factor 1+x; +∞ below −1."""
+    x = np.asarray(x, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        exact = np.where(x > -1, (1 + x) * np.log1p(x) - x, np.where(x == -1, 1.0, np.inf))
+    # The two terms cancel near 0: there the series x²/2 − x³/6 + x⁴/12 − x⁵/20 keeps every digit.
+    series = x * x * (1 / 2 - x * (1 / 6 - x * (1 / 12 - x * (1 / 20 - x / 30))))
+    return np.where(np.abs(x) < 1e-3, series, exact)
+
+
+class Family:
+    """What all families share: names for messages, equality by type and parameters."""
+
+    name = "family"
+    domain_text = "any finite number"
+
+    def __repr__(self):
+        return f"{type(self).__name__}()"
+
+    def __eq__(self, other):
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self):
+        return hash((type(self), *sorted(vars(self).items())))
+
+    def domain(self, y):
+        """True for each row whose y this family accepts."""
+        return np.isfinite(y)
+
+    def size(self, eta, y):
+        """The size of the numbers that `dloss` subtracts, for the rounding allowance; |ℓ′| + |y| unless it is known."""
+        return np.abs(self.dloss(eta, y)) + np.abs(y)
+
+    def price(self, t, eta, y):
+        """D(t) = ℓ(η) + ℓ*(θ) − θη at θ = ℓ′(η) + ℓ″(η)t (Fenchel–Young); the families below know closed forms."""
+        theta = self.dloss(eta, y) + self.d2loss(eta, y) * t
+        return self.loss(eta, y) + self.conjugate(theta, y) - theta * eta
+
+
+class Gaussian(Family):
+    """Least squares as in the post, without the ½: ℓ(η; y) = (y − η)²."""
+
+    name = "gaussian"
+
+    def loss(self, eta, y):
+        return (y - eta) ** 2
+
+    def dloss(self, eta, y):
+        return 2 * (eta - y)
+
+    def d2loss(self, eta, y):
+        return np.full_like(eta, 2.0)
+
+    def conjugate(self, theta, y):
+        """ℓ*(θ) = θ²/4 + θy."""
+        return theta**2 / 4 + theta * y
+
+    def mean(self, eta):
+        return eta
+
+    def size(self, eta, y):
+        """μ + |y|: the size of the numbers that dloss subtracts, for the rounding allowance."""
+        return 2 * (np.abs(eta) + np.abs(y))
+
+    def price(self, t, eta, y):
+        """D(t) = t²."""
+        return t**2
+
+    def floor(self, y):
+        """inf over η of ℓ."""
+        return np.zeros_like(y)
+
+    def recedes(self, t, y):
+        """True where ℓ never increases along t: only where the row does not move."""
+        return t == 0
+
+
+class Logistic(Family):
+    """ℓ(η; y) = log(1 + e^η) − yη with y in [0, 1], proportions included."""
+
+    name = "logistic"
+    domain_text = "labels in [0, 1] (0/1, bools or proportions)"
+
+    def loss(self, eta, y):
+        # max(η, 0) + log1p(e^(−|η|)) is log(1 + e^η) without overflow.
+        return np.maximum(eta, 0) - y * eta + np.log1p(np.exp(-np.abs(eta)))
+
+    def dloss(self, eta, y):
+        return sigmoid(eta) - y
+
+    def d2loss(self, eta, y):
+        small = np.exp(-np.abs(eta))
+        return small / (1 + small) ** 2
+
+    def conjugate(self, theta, y):
+        """ℓ*(θ) = m log m + (1−m) log(1−m) with m = θ + y in [0, 1], +∞ outside."""
+        m = theta + y
+        with np.errstate(divide="ignore", invalid="ignore"):
+            entropy = np.where(m > 0, m * np.log(m), 0.0) + np.where(m < 1, (1 - m) * np.log1p(-m), 0.0)
+        return np.where((m >= 0) & (m <= 1), entropy, np.inf)
+
+    def mean(self, eta):
+        return sigmoid(eta)
+
+    def size(self, eta, y):
+        return sigmoid(eta) + np.abs(y)
+
+    def price(self, t, eta, y):
+        """D(t) = μ φ((1−μ)t) + (1−μ) φ(−μt), μ = σ(η)."""
+        mu, rest = sigmoid(eta), sigmoid(-eta)
+        return mu * phi(rest * t) + rest * phi(-mu * t)
+
+    def floor(self, y):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            inside = -y * np.log(y) - (1 - y) * np.log1p(-y)
+        return np.where((y > 0) & (y < 1), inside, 0.0)
+
+    def recedes(self, t, y):
+        return np.where(y >= 1, t >= 0, np.where(y <= 0, t <= 0, t == 0))
+
+    def domain(self, y):
+        return (y >= 0) & (y <= 1)
+
+
+class Poisson(Family):
+    """Counts with log link: ℓ(η; y) = e^η − yη, y ≥ 0."""
+
+    name = "poisson"
+    domain_text = "counts y >= 0"
+
+    def loss(self, eta, y):
+        return np.exp(eta) - y * eta
+
+    def dloss(self, eta, y):
+        return np.exp(eta) - y
+
+    def d2loss(self, eta, y):
+        return np.exp(eta)
+
+    def conjugate(self, theta, y):
+        """ℓ*(θ) = m log m − m with m = θ + y ≥ 0, +∞ below."""
+        m = theta + y
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(m > 0, m * np.log(m) - m, np.where(m == 0, 0.0, np.inf))
+
+    def mean(self, eta):
+        return np.exp(eta)
+
+    def size(self, eta, y):
+        return self.mean(eta) + np.abs(y)
+
+    def price(self, t, eta, y):
+        """D(t) = μ φ(t), μ = e^η."""
+        return self.mean(eta) * phi(t)
+
+    def floor(self, y):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(y > 0, y - y * np.log(y), 0.0)
+
+    def recedes(self, t, y):
+        return np.where(y > 0, t == 0, t <= 0)
+
+    def domain(self, y):
+        return (y >= 0) & np.isfinite(y)
+
+
+class Gamma(Family):
+    """Positive amounts with log link: ℓ(η; y) = y e^(−η) + η, y > 0."""
+
+    name = "gamma"
+    domain_text = "amounts y > 0"
+
+    def loss(self, eta, y):
+        return y * np.exp(-eta) + eta
+
+    def dloss(self, eta, y):
+        return 1 - y * np.exp(-eta)
+
+    def d2loss(self, eta, y):
+        return y * np.exp(-eta)
+
+    def conjugate(self, theta, y):
+        """ℓ*(θ) = (θ−1) + (1−θ) log(y / (1−θ)) for θ < 1, its limit 0 at 1, +∞ above."""
+        m = 1 - theta
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(m > 0, -m + m * np.log(m / y), np.where(m == 0, 0.0, np.inf))
+
+    def mean(self, eta):
+        return np.exp(eta)
+
+    def size(self, eta, y):
+        return 1 + self.d2loss(eta, y)
+
+    def price(self, t, eta, y):
+        """D(t) = y e^(−η) φ(−t)."""
+        return self.d2loss(eta, y) * phi(-t)
+
+    def floor(self, y):
+        return 1 + np.log(y)
+
+    def recedes(self, t, y):
+        return t == 0
+
+    def domain(self, y):
+        return (y > 0) & np.isfinite(y)
+
+
+FAMILIES = {family.name: family for family in (Gaussian, Logistic, Poisson, Gamma)}

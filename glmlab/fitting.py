@@ -1,0 +1,49 @@
+"""fit: from arrays to a certified answer in one call."""
+
+import numpy as np
+
+from glmlab.chunks import as_chunks
+from glmlab.families import FAMILIES, Family
+from glmlab.names import named
+from glmlab.objective import Objective
+from glmlab.penalties import PENALTIES, Penalty
+from glmlab.solvers.run import Result, run
+
+
+def fit(
+    X, y, *, family, penalty="zero", solver="auto", fit_intercept=False, sample_weight=None, offset=None, start=None,
+    tol=1e-6, max_iter=None, kernels=None, threads=None, callback=None, progress=False, **options,
+):  # fmt: skip
+    """Minimise Σᵢ wᵢ ℓ(xᵢᵀβ + oᵢ; yᵢ) + g(β) and prove how close the answer is.
+
+    X (n, p): numpy, dask, pandas, zarr or scipy.sparse rows; y, sample_weight, offset: (n,).
+    family: "gaussian", "logistic", "poisson", "gamma" or an object. penalty: "zero", L1(lam), Ridge(lam),
+    ElasticNet(lam, l1_ratio). solver: a name, a generator function of your own, or "auto". The intercept is never
+    penalised. start: (p,) or (p + 1,) with the intercept last, or an earlier Result. tol bounds the certified relative
+    gap. threads: for in-memory data, all cores by default. Further options go to the solver.
+    Returns a Result; `converged` says whether tol was proved. Raises ValueError or TypeError, before any pass where
+    shapes or types tell, else within the first pass.
+    """
+    family, g = named("family", family, FAMILIES, Family), named("penalty", penalty, PENALTIES, Penalty)
+    chunks = as_chunks(
+        X, y, sample_weight=sample_weight, offset=offset, intercept=fit_intercept, threads=threads
+    )
+    f = Objective(family, chunks, kernels)
+    return run(
+        choose(solver, g), f, g, start=from_result(start, f), tol=tol, max_iter=max_iter, callback=callback,
+        progress=progress, **options,
+    )  # fmt: skip
+
+
+def choose(solver, g):
+    """The solver that "auto" stands for: Newton where the penalty is smooth, else proximal Newton."""
+    if not (isinstance(solver, str) and solver == "auto"):
+        return solver
+    return "newton" if getattr(g, "smooth", False) else "proximal_newton"
+
+
+def from_result(start, f):
+    """The starting point in a Result, intercept last; anything else as it is."""
+    if not isinstance(start, Result):
+        return start
+    return np.append(start.beta, start.intercept) if f.chunks.intercept else start.beta

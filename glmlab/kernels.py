@@ -1,0 +1,268 @@
+"""What one worker computes on one chunk of rows, in NumPy.
+
+Each kernel walks its chunk in row blocks small enough to stay in cache, so that a pass reads every row from memory
+once. Blocks are C-contiguous float64 whatever the chunk holds, and an intercept is a column of ones appended to the
+block: kernels know neither dtypes nor intercepts. Sums come back as NamedTuples, which `add` adds.
+"""
+
+import functools
+import operator
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+BLOCK = 2**17  # numbers in a block of X: 1 MiB
+
+
+class Rows(NamedTuple):
+    """A chunk of rows with all that belongs to them; `w` and `o` may be None."""
+
+    X: np.ndarray  # (rows, p), or a scipy.sparse matrix
+    y: np.ndarray  # (rows,)
+    w: np.ndarray | None = None  # weights (rows,)
+    o: np.ndarray | None = None  # offsets (rows,)
+
+
+class Losses(NamedTuple):
+    losses: np.ndarray  # (m,), one for each row of B
+
+
+class LossGrad(NamedTuple):
+    loss: float
+    grad: np.ndarray  # (dim,)
+
+
+class LossGradHess(NamedTuple):
+    loss: float
+    grad: np.ndarray  # (dim,)
+    hess: np.ndarray  # (dim, dim)
+
+
+class Survey(NamedTuple):
+    """What the first pass learns, at β = 0."""
+
+    loss: float
+    grad: np.ndarray  # (dim,)
+    scale: np.ndarray  # (dim,) Σ w |x_ij ℓ′_i(0)|, the unit in which residuals are measured
+    bad_labels: int  # rows whose y the family refuses
+    bad_weights: int  # rows with a negative weight
+    weight: float  # Σ w
+    counted: int  # rows of positive weight
+
+
+class Evidence(NamedTuple):
+    """What a certificate needs to know about f at β, rounding included."""
+
+    loss: float
+    abs_loss: float  # Σ |w ℓ|
+    grad: np.ndarray  # (dim,)
+    hess: np.ndarray  # (dim, dim)
+    slack: np.ndarray  # (dim,) Σ w |x_ij| (sizes of the numbers that ℓ′ and η are made of)
+
+
+class Price(NamedTuple):
+    """What it costs to move the dual point of β along t = Xd."""
+
+    price: float  # Σ w D(t)
+    furthest: float  # max |t|
+
+
+class Alignment(NamedTuple):
+    """How rows lie to a direction d: how many of them forbid a descent without end."""
+
+    held: int  # rows whose loss grows somewhere along d
+    moved: int  # rows whose loss changes along d
+
+
+def add(parts):
+    """The sum of NamedTuples, field by field, in the order given."""
+    columns = zip(*parts, strict=True)
+    return type(parts[0])(*(functools.reduce(operator.add, column) for column in columns))
+
+
+def dense(X, dim):
+    """A block as C-contiguous float64 with its column of ones where dim asks for it."""
+    if X.shape[1] == dim:
+        return np.ascontiguousarray(X, dtype=np.float64)
+    block = np.empty((X.shape[0], dim))
+    block[:, :-1], block[:, -1] = X, 1.0
+    return block
+
+
+def with_ones(X, dim):
+    """The same for a sparse chunk, which stays sparse."""
+    X = sparse.csr_array(X, dtype=np.float64)
+    return X if X.shape[1] == dim else sparse.csr_array(sparse.hstack([X, np.ones((X.shape[0], 1))]))
+
+
+def part(column, cut):
+    """Rows `cut` of a column as float64, or None where there is no such column."""
+    return None if column is None else np.asarray(column[cut], dtype=np.float64)
+
+
+def blocks(rows, dim):
+    """The chunk in row blocks (X, y, w, o): dense ones that stay in cache, a sparse chunk whole."""
+    n = rows.X.shape[0]
+    height = n if sparse.issparse(rows.X) else min(max(BLOCK // dim, 256), 8192)
+    make = with_ones if sparse.issparse(rows.X) else dense
+    for first in range(0, n, height):
+        cut = slice(first, first + height)
+        yield Rows(make(rows.X[cut], dim), part(rows.y, cut), part(rows.w, cut), part(rows.o, cut))
+
+
+def weigh(w, values):
+    """w · values, where a row of weight 0 gives 0 even if its value overflowed."""
+    return values if w is None else np.multiply(w, values, where=w > 0, out=np.zeros_like(values))
+
+
+def predictor(block, beta):
+    """η = Xβ + o."""
+    eta = block.X @ beta
+    return eta if block.o is None else eta + block.o
+
+
+def gram(X, h):
+    """Xᵀ diag(h) X for h ≥ 0, as AᵀA with A = √h X: one symmetric product."""
+    root = np.sqrt(h)
+    if sparse.issparse(X):
+        A = X.multiply(root[:, None]).tocsr()
+        return (A.T @ A).toarray()
+    A = root[:, None] * X
+    return A.T @ A
+
+
+def quietly(kernel):
+    """Overflow is an answer here, not a warning: an infinite loss makes the caller backtrack."""
+
+    @functools.wraps(kernel)
+    def run(*args):
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return kernel(*args)
+
+    return run
+
+
+@quietly
+def losses(rows, family, B):
+    """f at the m rows of B, (m, dim)."""
+    total = np.zeros(len(B))
+    for block in blocks(rows, B.shape[1]):
+        eta = block.X @ B.T
+        if block.o is not None:
+            eta += block.o[:, None]
+        each = family.loss(eta, block.y[:, None])
+        total += each.sum(axis=0) if block.w is None else weigh(block.w[:, None], each).sum(axis=0)
+    return Losses(total)
+
+
+@quietly
+def loss_grad(rows, family, beta):
+    """f and ∇f at β."""
+    loss, grad = 0.0, np.zeros_like(beta)
+    for block in blocks(rows, len(beta)):
+        eta = predictor(block, beta)
+        loss += weigh(block.w, family.loss(eta, block.y)).sum()
+        grad += block.X.T @ weigh(block.w, family.dloss(eta, block.y))
+    return LossGrad(loss, grad)
+
+
+@quietly
+def loss_grad_hess(rows, family, beta):
+    """f, ∇f and ∇²f at β."""
+    loss, grad, hess = 0.0, np.zeros_like(beta), np.zeros((len(beta), len(beta)))
+    for block in blocks(rows, len(beta)):
+        eta = predictor(block, beta)
+        loss += weigh(block.w, family.loss(eta, block.y)).sum()
+        grad += block.X.T @ weigh(block.w, family.dloss(eta, block.y))
+        hess += gram(block.X, weigh(block.w, family.d2loss(eta, block.y)))
+    return LossGradHess(loss, grad, hess)
+
+
+@quietly
+def survey(rows, family, beta):
+    """The first pass: f and ∇f at β = 0, the scale of residuals, and what is wrong with y and w."""
+    loss, grad = loss_grad(rows, family, beta)
+    scale = np.zeros_like(beta)
+    for block in blocks(rows, len(beta)):
+        slope = family.dloss(predictor(block, beta), block.y)
+        scale += abs(block.X).T @ weigh(block.w, np.abs(slope))
+    y = np.asarray(rows.y, dtype=np.float64)
+    w = np.ones(len(y)) if rows.w is None else np.asarray(rows.w, dtype=np.float64)
+    bad = int(np.sum(~family.domain(y))) if hasattr(family, "domain") else 0
+    return Survey(loss, grad, scale, bad, int(np.sum(w < 0)), float(w.sum()), int(np.sum(w > 0)))
+
+
+@quietly
+def evidence(rows, family, beta):
+    """f, ∇f, ∇²f and their rounding allowances (certificates.py explains them)."""
+    dim = len(beta)
+    total = Evidence(0.0, 0.0, np.zeros(dim), np.zeros((dim, dim)), np.zeros(dim))
+    for block in blocks(rows, dim):
+        eta, size_x = predictor(block, beta), abs(block.X)
+        each = weigh(block.w, family.loss(eta, block.y))
+        curve = family.d2loss(eta, block.y)
+        size_eta = size_x @ np.abs(beta) + (0.0 if block.o is None else np.abs(block.o))
+        size = weigh(block.w, family.size(eta, block.y) + curve * size_eta)
+        grad = block.X.T @ weigh(block.w, family.dloss(eta, block.y))
+        new = Evidence(each.sum(), np.abs(each).sum(), grad, gram(block.X, weigh(block.w, curve)), size_x.T @ size)
+        total = add([total, new])
+    return total
+
+
+@quietly
+def price(rows, family, beta, d, spread):
+    """What moving the dual point of β along t = Xd costs, t known to ± |X| spread."""
+    total, furthest = 0.0, 0.0
+    for block in blocks(rows, len(beta)):
+        eta, t, r = predictor(block, beta), block.X @ d, abs(block.X) @ spread
+        # D is convex and least at 0, so its largest value on [t − r, t + r] is at an end.
+        each = np.maximum(family.price(t - r, eta, block.y), family.price(t + r, eta, block.y))
+        total += weigh(block.w, each).sum()
+        furthest = max(furthest, weigh(None if block.w is None else block.w > 0, np.abs(t) + r).max(initial=0.0))
+    return Price(total, furthest)
+
+
+def unseen(rows, family, V):
+    """The largest |x·v| ÷ |x|·|v| over the rows and the columns of V (dim, m): 0 for directions X does not see."""
+    worst = 0.0
+    for block in blocks(rows, len(V)):
+        with np.errstate(invalid="ignore"):
+            ratio = np.abs(block.X @ V) / (abs(block.X) @ np.abs(V))
+        worst = max(worst, np.nan_to_num(ratio).max(initial=0.0))
+    return worst
+
+
+def align(rows, family, d, dust):
+    """How the rows of positive weight lie to d. |x·d| ≤ |x|·dust, with dust (dim,), counts as 0."""
+    held, moved = 0, 0
+    for block in blocks(rows, len(d)):
+        t = block.X @ d
+        moves = (np.abs(t) > abs(block.X) @ dust) & (True if block.w is None else block.w > 0)
+        held += int(np.sum(moves & ~family.recedes(t, block.y)))
+        moved += int(np.sum(moves))
+    return Alignment(held, moved)
+
+
+def culprits(rows):
+    """For the scan after a non-finite sum: the argument that holds a NaN or an infinity, with one such value."""
+    named = {"X": rows.X.data if sparse.issparse(rows.X) else rows.X, "y": rows.y, "sample_weight": rows.w}
+    for name, values in (named | {"offset": rows.o}).items():
+        values = np.asarray([] if values is None else values)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            return name, float(values[~np.isfinite(values)][0]), int(np.sum(~np.isfinite(values)))
+    return None
+
+
+def take(rows, fraction, seed, k):
+    """About `fraction` of chunk k: every (1/fraction)-th row from a seeded offset, so that no sorting can fool it."""
+    n = rows.X.shape[0]
+    count = min(n, max(1, round(n * fraction)))
+    start = np.random.default_rng([seed, k]).random()
+    index = np.floor((np.arange(count) + start) * n / count).astype(int)
+    return Rows(*(None if column is None else column[index] for column in rows))
+
+
+def labels(rows):
+    """A few distinct values of y."""
+    return np.unique(np.asarray(rows.y, dtype=np.float64))[:5]

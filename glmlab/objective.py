@@ -1,0 +1,163 @@
+"""f(β) = Σ wᵢ ℓ(xᵢᵀβ + oᵢ; yᵢ), known only through passes over the rows, and counted."""
+
+import contextlib
+import math
+
+import numpy as np
+
+from glmlab import kernels as numpy_kernels
+from glmlab.families import FAMILIES, Family
+from glmlab.names import named
+
+KERNELS = {"numpy": numpy_kernels}
+
+
+class Objective:
+    """The smooth part of the problem: a family summed over chunks.
+
+    Vectors have length `dim`: p coefficients, then the intercept where the chunks have one. `passes` counts
+    row-touches ÷ n, `rounds` the times that work was sent out. What is asked inside `with f.booked_apart():` counts
+    in `extra_passes` instead: passes made to certify or to plot.
+    """
+
+    def __init__(self, family, chunks, kernels=None):
+        self.family = named("family", family, FAMILIES, Family)
+        self.chunks = chunks
+        self.kernels = "numpy" if kernels is None else named("kernels", kernels, KERNELS, str, make=False)
+        self.dim, self.n, self.n_chunks = chunks.dim, chunks.n, len(chunks.lengths)
+        self.passes = self.extra_passes = 0.0
+        self.rounds = self.extra_rounds = 0
+        self._apart, self._survey, self._at_zero = False, None, True
+
+    def __repr__(self):
+        return f"Objective({self.family!r}, {self.chunks!r})"
+
+    # --- the oracle ------------------------------------------------------------------------------------------
+
+    def loss(self, beta):
+        """f(β)."""
+        return float(self.losses(beta[None, :])[0])
+
+    def losses(self, B):
+        """f at each row of B (m, dim) → (m,): many step sizes for the price of one pass."""
+        return self._sum("losses", np.ascontiguousarray(B, dtype=float)).losses
+
+    def loss_grad(self, beta):
+        """f(β) and ∇f(β) (dim,)."""
+        if self._survey and self._at_zero and not np.any(beta):
+            self._at_zero = False  # the survey made this very pass: use it once, and book it as the solver's
+            self.passes, self.rounds = self.passes + 1, self.rounds + 1
+            self.extra_passes, self.extra_rounds = self.extra_passes - 1, self.extra_rounds - 1
+            return numpy_kernels.LossGrad(self._survey.loss, self._survey.grad)
+        return self._sum("loss_grad", beta)
+
+    def loss_grad_hess(self, beta):
+        """f(β), ∇f(β) and ∇²f(β) (dim, dim)."""
+        return self._sum("loss_grad_hess", beta)
+
+    def map(self, kernel, *per_chunk):
+        """[kernel(rows_k, own_k, …)] over the chunks, in their order: one pass, one round, nothing added."""
+        self._book(1)
+        return self.chunks.map(kernel, per_chunk=per_chunk)
+
+    def sample(self, fraction, seed=0):
+        """The objective of a random share of every chunk's rows, brought here: a sum over those rows, not scaled up."""
+        if not 0 < fraction <= 1:
+            raise ValueError(f"fraction must lie in (0, 1], got {fraction!r}")
+        self._book(fraction)
+        return Objective(self.family, self.chunks.sample(fraction, seed), self.kernels)
+
+    # --- what certificates ask ---------------------------------------------------------------------------------
+
+    def evidence(self, beta):
+        """f, ∇f, ∇²f and the rounding allowances at β."""
+        return self._sum("evidence", beta)
+
+    def price(self, beta, d, spread):
+        """Σ w D(t) and max |t| for t = Xd ± |X| spread: what moving the dual point of β along Xd costs."""
+        prices, furthest = zip(*self._map("price", beta, d, spread), strict=True)
+        return numpy_kernels.Price(math.fsum(prices), max(furthest))
+
+    def unseen(self, V):
+        """The largest |x·v| ÷ |x|·|v| over all rows and the columns of V: rounding iff X does not see them."""
+        return max(self._map("unseen", V))
+
+    def align(self, d):
+        """How the rows lie to d: (rows whose loss grows somewhere along d, rows that d moves at all)."""
+        unit = np.where(self.survey.scale > 0, self.survey.scale, 1.0)
+        return self._sum("align", d, 1e-9 * np.max(unit * np.abs(d)) / unit)
+
+    @property
+    def survey(self):
+        """The first pass, made once: f(0), the scale of residuals, and the refusal of values that cannot be fitted."""
+        if self._survey is None:
+            with self.booked_apart():
+                found = self._sum("survey", np.zeros(self.dim))
+            refuse(found, self)
+            self._survey = found
+        return self._survey
+
+    def residual(self, beta, grad, g):
+        """max_j dist(−∇f, ∂g)_j ÷ max_j Σ w|x_ij ℓ′(0)|: 0 iff β is optimal, the same in any unit of X and y."""
+        scale = self.survey.scale.max()
+        return float(np.abs(g.distance(beta, grad)).max() / (scale if scale > 0 else 1.0))
+
+    # --- counting ----------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def booked_apart(self):
+        """Passes inside are made to certify or plot."""
+        before, self._apart = self._apart, True
+        try:
+            yield self
+        finally:
+            self._apart = before
+
+    def _book(self, passes):
+        if self._apart:
+            self.extra_passes, self.extra_rounds = self.extra_passes + passes, self.extra_rounds + 1
+        else:
+            self.passes, self.rounds = self.passes + passes, self.rounds + 1
+
+    def _kernel(self, name):
+        return getattr(KERNELS[self.kernels], name, None) or getattr(numpy_kernels, name)
+
+    def _map(self, name, *args):
+        self._book(1)
+        return self.chunks.map(self._kernel(name), self.family, *args)
+
+    def _sum(self, name, *args):
+        self._book(1)
+        return self.chunks.sum(self._kernel(name), self.family, *args)
+
+
+def refuse(found, f):
+    """The errors that only values can cause, found in the first pass."""
+    finite = np.isfinite(found.loss) and np.isfinite(found.grad).all() and np.isfinite(found.weight)
+    if not finite or found.bad_labels:
+        scan(f)
+    if found.bad_weights:
+        raise ValueError(f"sample_weight has {found.bad_weights:,} negative values; weights must be >= 0")
+    if found.counted == 0:
+        raise ValueError("sample_weight is zero on every row; at least one row must count")
+    if found.bad_labels:
+        seen = ", ".join(f"{value:g}" for value in some_labels(f))
+        raise ValueError(
+            f"y does not suit {f.family!r}: it needs {f.family.domain_text}, but {found.bad_labels:,} rows differ; "
+            f"y holds {seen}"
+        )
+
+
+def scan(f):
+    """The pass that names the argument holding a NaN or an infinity; paid only after a sum came out non-finite."""
+    found = [culprit for culprit in f.chunks.map(numpy_kernels.culprits) if culprit]
+    if found:
+        name, value, _ = found[0]
+        total = sum(count for other, _, count in found if other == name)
+        raise ValueError(f"{name} holds {value} ({total:,} values are not finite); drop or fill those rows first")
+
+
+def some_labels(f, most=5):
+    """A few distinct values of y, for messages."""
+    parts = f.chunks.map(numpy_kernels.labels)
+    return np.unique(np.concatenate(parts))[:most]

@@ -1,0 +1,150 @@
+"""Penalties g(β) = Σ_j λ₁|β_j| + (λ₂/2) β_j²: nothing, L1, ridge and the elastic net are its four corners.
+
+A solver asks a penalty for its `value` and `prox`; smooth ones also have `grad` and the constant curvature `l2`.
+A stopping rule asks for `distance`, a dual bound for `conjugate`. λ is never rescaled: the loss is a sum over
+rows, so is compared with a sum.
+"""
+
+import math
+from numbers import Real
+
+import numpy as np
+
+
+def shrinkage(v, t):
+    """Soft threshold sign(v)·max(|v| − t, 0), the prox of t|·| (Boyd et al. 2011, §4.4.3)."""
+    return np.sign(v) * np.maximum(np.abs(v) - t, 0.0)
+
+
+def nonnegative(name, value):
+    """`value` as a float, or an error naming it: a penalty weight is a finite number ≥ 0."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number >= 0, got {value!r} of type {type(value).__name__}")
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
+    return float(value)
+
+
+class Penalty:
+    """λ₁‖β‖₁ + (λ₂/2)‖β‖₂²; the classes below choose `l1` and `l2`."""
+
+    l1 = 0.0
+    l2 = 0.0
+
+    @property
+    def smooth(self):
+        """True where the second derivative exists everywhere, so that Newton's method applies."""
+        return self.l1 == 0.0
+
+    def value(self, beta):
+        return self.l1 * np.abs(beta).sum() + self.l2 / 2 * (beta @ beta)
+
+    def prox(self, v, step):
+        """argmin_b g(b) + ‖b − v‖²/(2 step): shrink, then divide (Parikh & Boyd 2014, §6.5.3)."""
+        return shrinkage(v, step * self.l1) / (1.0 + step * self.l2)
+
+    def grad(self, beta):
+        """∇g(β), for smooth penalties only."""
+        return self.l2 * beta
+
+    def conjugate(self, u):
+        """g*(u) = Σ max(|u_j| − λ₁, 0)² / (2λ₂); without λ₂ it is 0 inside the box |u_j| ≤ λ₁, +∞ outside."""
+        excess = np.maximum(np.abs(u) - self.l1, 0.0)
+        if self.l2 > 0:
+            return (excess @ excess) / (2 * self.l2)
+        return 0.0 if not excess.any() else np.inf
+
+    def distance(self, beta, grad):
+        """Coordinate by coordinate, the distance from −∇f to the subdifferential ∂g(β). Zero iff β is optimal."""
+        slope = grad + self.l2 * beta
+        at_zero = np.maximum(np.abs(slope) - self.l1, 0.0)
+        return np.where(beta == 0, at_zero, np.abs(slope + self.l1 * np.sign(beta)))
+
+    def __repr__(self):
+        inside = ", ".join(f"{name}={value:g}" for name, value in vars(self).items() if name not in ("l1", "l2"))
+        return f"{type(self).__name__}({inside})"
+
+    def __eq__(self, other):
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self):
+        return hash((type(self), *sorted(vars(self).items())))
+
+
+class Zero(Penalty):
+    """No penalty: g = 0."""
+
+    name = "zero"
+
+
+class L1(Penalty):
+    """The lasso penalty λ‖β‖₁."""
+
+    name = "l1"
+
+    def __init__(self, lam):
+        self.lam = self.l1 = nonnegative("lam", lam)
+
+
+class Ridge(Penalty):
+    """(λ/2)‖β‖₂²."""
+
+    name = "ridge"
+
+    def __init__(self, lam):
+        self.lam = self.l2 = nonnegative("lam", lam)
+
+
+class ElasticNet(Penalty):
+    """λ(r‖β‖₁ + (1−r)/2 ‖β‖₂²) with r = l1_ratio in [0, 1]."""
+
+    name = "elastic_net"
+
+    def __init__(self, lam, l1_ratio):
+        self.lam = nonnegative("lam", lam)
+        self.l1_ratio = nonnegative("l1_ratio", l1_ratio)
+        if self.l1_ratio > 1:
+            raise ValueError(f"l1_ratio must lie in [0, 1], got {l1_ratio!r}")
+        self.l1 = self.lam * self.l1_ratio
+        self.l2 = self.lam * (1 - self.l1_ratio)
+
+
+class FreeIntercept:
+    """The penalty `g` on all coefficients but the last, which is the intercept and never penalised."""
+
+    def __init__(self, g):
+        self.g = g
+
+    def __getattr__(self, name):
+        if name == "g":  # not set yet while unpickling
+            raise AttributeError(name)
+        return getattr(self.g, name)
+
+    def __repr__(self):
+        return repr(self.g)
+
+    def value(self, beta):
+        return self.g.value(beta[:-1])
+
+    def prox(self, v, step):
+        inner = step[:-1] if np.ndim(step) else step
+        return np.append(self.g.prox(v[:-1], inner), v[-1])
+
+    def grad(self, beta):
+        return np.append(self.g.grad(beta[:-1]), 0.0)
+
+    def distance(self, beta, grad):
+        return np.append(self.g.distance(beta[:-1], grad[:-1]), abs(grad[-1]))
+
+
+def weights(g, dim):
+    """λ₁ and λ₂ of every coordinate, two arrays (dim,); the intercept's are 0. None for a penalty of another form."""
+    if not (hasattr(g, "l1") and hasattr(g, "l2")):
+        return None
+    l1, l2 = np.full(dim, float(g.l1)), np.full(dim, float(g.l2))
+    if isinstance(g, FreeIntercept):
+        l1[-1] = l2[-1] = 0.0
+    return l1, l2
+
+
+PENALTIES = {penalty.name: penalty for penalty in (Zero, L1, Ridge, ElasticNet)}

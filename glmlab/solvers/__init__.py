@@ -1,0 +1,7 @@
+"""The solvers, by name. Each is a generator of states: it evaluates, yields, then updates."""
+
+from glmlab.solvers.gradient import fista, gradient_descent, proximal_gradient
+from glmlab.solvers.newton import newton, proximal_newton
+
+SOLVERS = {solver.__name__: solver for solver in (gradient_descent, proximal_gradient, fista, newton, proximal_newton)}
+SMOOTH_ONLY = {"gradient_descent", "newton"}

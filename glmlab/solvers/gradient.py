@@ -1,0 +1,110 @@
+"""First-order methods: one gradient, which is one pass over the rows, an iteration."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from glmlab.kernels import LossGrad
+from glmlab.solvers.linesearch import ROUNDING, armijo, first_step
+
+
+class GradientState(NamedTuple):
+    beta: np.ndarray  # (dim,)
+    objective: float  # F(β)
+    residual: float  # ‖dist(−∇f, ∂g)‖∞ in the scale of Objective.residual
+    step: float  # the step size that will be tried next
+
+
+def gradient_descent(f, g, start, *, step=None):
+    """Gradient descent on F = f + g, g smooth.
+
+    Update: β⁺ = β − t ∇F(β), with t from Armijo's rule (`step=None`) or constant (`step=t`).
+    Oracle: one loss+gradient pass an iteration, and with Armijo's rule one pass that prices fourteen step sizes.
+    Rate: for L-smooth, μ-strongly convex F and t = 1/L, F − F* falls by at least 1 − μ/L an iteration; the constant
+    step converges for t < 2/L and diverges beyond. Reference: Nesterov (2018), Theorem 2.1.15; Nocedal & Wright
+    (2006), Algorithm 3.1 for the backtracking.
+    """
+    positive("step", step)
+    beta, t = start, step
+    while True:
+        loss, grad = f.loss_grad(beta)
+        slope = grad + g.grad(beta)
+        t = t or first_step(f, beta, loss, grad)
+        objective = loss + g.value(beta)
+        yield GradientState(beta, objective, f.residual(beta, grad, g), t)
+        if step is None:
+            t = armijo(f, g, beta, objective, -(slope @ slope), -slope, 2.0 ** np.arange(2, -12, -1) * t)
+            if t == 0.0:
+                return
+        beta = beta - t * slope
+
+
+def proximal_gradient(f, g, start, *, step=None):
+    """Proximal gradient (ISTA) on F = f + g.
+
+    Update: β⁺ = prox_{t g}(β − t ∇f(β)), t constant (`step=t`) or halved until f(β⁺) lies below the quadratic model
+    f(β) + ∇fᵀ(β⁺ − β) + ‖β⁺ − β‖²/2t, and lengthened a little after every success.
+    Oracle: one loss+gradient pass an iteration: the pass that tests a trial point is the next iteration's.
+    Rate: O(1/k), linear for strongly convex F. Reference: Beck & Teboulle (2009), (2.6) and Theorem 3.1.
+    """
+    positive("step", step)
+    beta, (loss, grad) = start, f.loss_grad(start)
+    t = step or first_step(f, beta, loss, grad)
+    while True:
+        yield GradientState(beta, loss + g.value(beta), f.residual(beta, grad, g), t)
+        trial, new = forward_backward(f, g, beta, grad, t)
+        while step is None and not below_model(new.loss, loss, grad, trial - beta, t):
+            t /= 2
+            if t * np.abs(grad).max() <= ROUNDING * np.abs(beta).max():
+                return
+            trial, new = forward_backward(f, g, beta, grad, t)
+        beta, (loss, grad) = trial, new
+        t = t if step else 1.1 * t
+
+
+def fista(f, g, start, *, step=None):
+    """Accelerated proximal gradient (FISTA) with adaptive restart.
+
+    Update: v = β + m (β − β_old) and β⁺ = prox_{t g}(v − t ∇f(v)), where m = (θ_old − 1)/θ and
+    θ = (1 + √(1 + 4θ_old²))/2; momentum restarts from θ = 1 when it points uphill, (v − β⁺)ᵀ(β⁺ − β) > 0.
+    Oracle: two loss+gradient passes an iteration, one at v and one at β, so that what is yielded belongs to β.
+    Rate: O(1/k²), and linear with √(L/μ) for strongly convex F thanks to the restarts.
+    Reference: Beck & Teboulle (2009), (4.1)–(4.3); O'Donoghue & Candès (2015), §3.2.
+    """
+    positive("step", step)
+    beta = old = start
+    loss, grad = f.loss_grad(start)
+    theta, t = 1.0, step or first_step(f, beta, loss, grad)
+    while True:
+        yield GradientState(beta, loss + g.value(beta), f.residual(beta, grad, g), t)
+        theta_old, theta = theta, (1 + np.sqrt(1 + 4 * theta**2)) / 2
+        v = beta + (theta_old - 1) / theta * (beta - old)
+        at_v = f.loss_grad(v) if theta_old > 1 else LossGrad(loss, grad)
+        trial, new = forward_backward(f, g, v, at_v.grad, t)
+        while step is None and not below_model(new.loss, *at_v, trial - v, t):
+            t /= 2
+            if t * np.abs(at_v.grad).max() <= ROUNDING * np.abs(v).max():
+                return
+            trial, new = forward_backward(f, g, v, at_v.grad, t)
+        if (v - trial) @ (trial - beta) > 0:
+            theta = 1.0
+        old, beta, (loss, grad) = beta, trial, new
+        t = t if step else 1.02 * t
+
+
+def forward_backward(f, g, beta, grad, t):
+    """A gradient step on f, the prox of g, and the pass at the point reached."""
+    trial = g.prox(beta - t * grad, t)
+    return trial, f.loss_grad(trial)
+
+
+def below_model(new_loss, loss, grad, move, t):
+    """Does f at the trial point lie below its quadratic model? Rounding of f is forgiven."""
+    model = loss + grad @ move + move @ move / (2 * t)
+    return new_loss <= model + ROUNDING * abs(loss)
+
+
+def positive(name, value):
+    """Refuses a step size that is not a number > 0."""
+    if value is not None and not (np.isscalar(value) and np.isreal(value) and 0 < value < np.inf):
+        raise ValueError(f"{name} must be a number > 0, got {value!r}")

@@ -1,0 +1,37 @@
+"""How far to go along a direction: many step sizes priced in one pass."""
+
+import numpy as np
+
+ROUNDING = 32 * np.finfo(float).eps
+
+
+def objective_along(f, g, beta, direction, steps):
+    """F(β + t·direction) for every t in steps, in one pass; +∞ where it overflows."""
+    trials = beta + np.asarray(steps)[:, None] * direction
+    values = f.losses(trials) + np.array([g.value(trial) for trial in trials])
+    return np.where(np.isfinite(values), values, np.inf)
+
+
+def armijo(f, g, beta, objective, slope, direction, steps, c=1e-4):
+    """The first t of `steps` (longest first) with F(β + t·direction) ≤ F(β) + c·t·slope (Nocedal & Wright 2006, 3.4).
+
+    slope = ∇F(β)ᵀdirection < 0. Near the optimum the decrease drowns in the rounding of F, so that much is forgiven.
+    Returns 0.0 where no step qualifies.
+    """
+    values = objective_along(f, g, beta, direction, steps)
+    good = values <= objective + c * np.asarray(steps) * slope + ROUNDING * abs(objective)
+    return float(steps[good.argmax()]) if good.any() else 0.0
+
+
+def first_step(f, beta, loss, grad):
+    """A step of the size of 1/L along −∇f, found in one pass over a wide grid of powers of four.
+
+    Takes the longest t at which f lies below the quadratic bound f − t‖∇f‖²/2, which every t ≤ 1/L satisfies.
+    """
+    norm2 = grad @ grad
+    if not norm2 > 0:
+        return 1.0
+    steps = 4.0 ** np.arange(12, -36, -1) * max(np.abs(beta).max(), 1.0) / np.sqrt(norm2)
+    values = f.losses(beta - steps[:, None] * grad)
+    good = values <= loss - steps / 2 * norm2
+    return float(steps[good.argmax()] if good.any() else steps[-1])

@@ -1,0 +1,354 @@
+"""Drive a solver: ask for states, certify, stop, and say in a sentence how it ended."""
+
+import inspect
+import itertools
+import math
+import sys
+import time
+import warnings
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from glmlab.certificates import Certificate, certificate_at, coefficients
+from glmlab.names import named, nearest
+from glmlab.penalties import FreeIntercept, Zero, weights
+from glmlab.quadratic import newton_direction
+from glmlab.solvers import SMOOTH_ONLY, SOLVERS
+
+MAX_ITER = 10_000
+PATIENCE = 100  # iterations without any progress before we stop asking for more
+
+
+class NotConverged(UserWarning):
+    """The coefficients were not proved to be as close to optimal as `tol` asks."""
+
+
+class RankWarning(UserWarning):
+    """Some columns are combinations of others: the optimum is a set, and one of its points is returned."""
+
+
+class Row(NamedTuple):
+    """One line of a trace."""
+
+    iteration: int
+    passes: float  # made by the solver so far
+    rounds: int
+    seconds: float  # since the start, certifying included
+    objective: float  # F(β)
+    residual: float  # scaled KKT residual
+    relative: float  # certified relative gap, nan where none was computed
+
+
+class Trace(list):
+    """The rows of a run, in order; `trace.objective` and the like are arrays, one number an iteration."""
+
+    def __getattr__(self, name):
+        if name not in Row._fields:
+            raise AttributeError(f"a trace has no {name!r}; {nearest(name, Row._fields)}")
+        return np.array([getattr(row, name) for row in self])
+
+    def to_frame(self):
+        """A pandas DataFrame, one row an iteration."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self), columns=Row._fields)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run returns: coefficients, how it ended, and the proof."""
+
+    beta: np.ndarray  # (p,)
+    intercept: float  # 0.0 where the model has none
+    objective: float  # F(β)
+    status: str  # how it ended, a sentence
+    converged: bool  # certificate.relative ≤ tol was proved
+    certificate: Certificate
+    trace: Trace = field(repr=False)
+    passes: float  # over the rows, made by the solver
+    rounds: int
+    n_iter: int
+    seconds: float
+    kernels: str
+    solver: str
+    family: object
+    penalty: object
+    state: object = field(repr=False)  # the last state that the solver yielded
+
+    def predict(self, X, offset=None):
+        """The mean of y at each row of X (n, p), plus an optional offset on the scale of η."""
+        from glmlab.dispatch import dot
+
+        eta = dot(X, self.beta) + self.intercept
+        return self.family.mean(eta if offset is None else eta + offset)
+
+    def to_frame(self):
+        """The trace as a pandas DataFrame."""
+        return self.trace.to_frame()
+
+    def plot(self, **options):
+        """Convergence against passes (viz.convergence takes the same options)."""
+        from glmlab.viz import convergence
+
+        return convergence({self.solver: self}, **options)
+
+    def summary(self):
+        """Name and value of everything worth printing."""
+        zeros = int(np.sum(self.beta == 0))
+        return {
+            "status": self.status,
+            "certificate": str(self.certificate),
+            "objective": f"{self.objective:.10g}",
+            "solver": f"{self.solver}, {self.family!r}, {self.penalty!r}, {self.kernels} kernels",
+            "work": f"{self.n_iter} iterations, {self.passes:g} passes in {self.rounds} rounds, {self.seconds:.3g} s",
+            "coefficients": f"{len(self.beta)} ({zeros} zero), intercept {self.intercept:.6g}",
+        }
+
+    def __repr__(self):
+        return "Result\n" + "\n".join(f"  {name:<13} {value}" for name, value in self.summary().items())
+
+    def _repr_html_(self):
+        from html import escape
+
+        cells = (f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in self.summary().items())
+        return f"<table class='glmlab-result'>{''.join(cells)}</table>"
+
+
+def run(
+    solver, f, g=None, *, start=None, tol=1e-6, until=None, max_iter=None, callback=None, progress=False, **options
+):
+    """Minimise f + g with a solver and prove how close it got.
+
+    solver: a name, or any generator function `solver(f, g, start, **options)` that yields states with a `beta`.
+    f: an Objective. g: a penalty, which never touches the intercept. start: (f.dim,), zeros by default.
+    tol: the certified relative gap at which to stop; `until(state) -> bool` replaces that rule.
+    callback(state) returning True stops. progress=True prints one line that updates. options go to the solver.
+    Returns a Result. Raises TypeError for an option that the solver does not know and ValueError for a solver that
+    cannot minimise this penalty; warns NotConverged when `tol` was not proved.
+    """
+    g = Zero() if g is None else g
+    solve, name = resolve(solver, g, options)
+    number("tol", tol, 0.0)
+    max_iter = MAX_ITER if max_iter is None else whole("max_iter", max_iter)
+    start = np.zeros(f.dim) if start is None else coefficients("start", start, f.dim)
+    f.survey  # noqa: B018  the first pass refuses what cannot be fitted
+    free = FreeIntercept(g) if f.chunks.intercept else g
+    drive = Drive(f, free, tol, until, callback, progress)
+    start.flags.writeable = False
+    states = solve(f, free, start, **options)
+    try:
+        ended = drive.follow(itertools.islice(states, max_iter + 1), max_iter)
+    except KeyboardInterrupt:
+        ended = "Interrupted"
+    finally:
+        states.close() if hasattr(states, "close") else None
+    return drive.result(ended, name, g)
+
+
+class Drive:
+    """One run: what was seen so far, when to certify next, and how it ended."""
+
+    def __init__(self, f, g, tol, until, callback, progress):
+        self.f, self.g, self.tol, self.until, self.callback, self.progress = f, g, tol, until, callback, progress
+        self.began, self.trace, self.state, self.certificate = time.perf_counter(), Trace(), None, None
+        self.trigger, self.next_look = math.sqrt(tol), 16
+        self.best, self.least, self.stale = np.inf, np.inf, 0
+
+    def follow(self, states, max_iter):
+        """Take states until one is good enough; returns how it ended, as the status will say."""
+        for iteration, state in enumerate(states):
+            self.state = state = complete(state, self.f, self.g)
+            self.certificate = None
+            self.note(iteration)
+            if self.until is not None and self.until(state):
+                return "stopped by until"
+            if self.until is None and self.due(iteration) and self.certify().relative <= self.tol:
+                return "Converged"
+            if self.callback is not None and self.callback(state):
+                return "stopped by callback"
+            if not np.isfinite(state.objective):
+                return "the objective is no longer finite"
+            if self.until is None and (why := self.hopeless()):
+                return why
+        if iteration >= max_iter:
+            return f"stopped at max_iter={max_iter}"
+        return "no step lowers the objective beyond rounding"
+
+    def note(self, iteration):
+        row = Row(
+            iteration, self.f.passes, self.f.rounds, time.perf_counter() - self.began,
+            float(self.state.objective), float(self.state.residual), np.nan,
+        )  # fmt: skip
+        self.trace.append(row)
+        if self.progress:
+            print(f"\riteration {iteration:5d}  F = {row.objective:.10g}  residual {row.residual:.1e}", end="",
+                  file=sys.stderr)  # fmt: skip
+
+    def due(self, iteration):
+        """Certify when the residual has become small, and at iterations 16, 32, 64 … lest it never does."""
+        if self.state.residual <= self.trigger:
+            return True
+        if iteration == self.next_look:
+            self.next_look *= 2
+            return True
+        return False
+
+    def certify(self):
+        """The certificate of the current state; sets the residual at which the next one is worth while."""
+        if self.certificate is None:
+            self.certificate = certificate_at(self.f, self.g, self.state.beta)
+            relative = self.certificate.relative
+            self.trace[-1] = self.trace[-1]._replace(relative=relative)
+            # The gap falls like the square of the residual.
+            wanted = math.sqrt(self.tol / relative) if self.tol < relative < np.inf else 0.1
+            self.trigger = self.state.residual * min(max(wanted, 1e-3), 0.5)
+        return self.certificate
+
+    def hopeless(self):
+        """Why no further iteration can help, or ''."""
+        objective, residual = self.state.objective, self.state.residual
+        moved = objective < self.best - 1e-14 * abs(self.best) or residual < 0.999 * self.least
+        self.best, self.least = min(objective, self.best), min(residual, self.least)
+        self.stale = 0 if moved else self.stale + 1
+        if self.certificate is not None and np.isinf(self.certificate.bound):
+            return no_minimum(self.f, self.g, self.state.beta)
+        return f"no progress in the last {PATIENCE} iterations" if self.stale >= PATIENCE else ""
+
+    def result(self, ended, name, g):
+        """The Result of the last state, certified."""
+        if self.progress:
+            print(file=sys.stderr)
+        if self.state is None:
+            raise KeyboardInterrupt if ended == "Interrupted" else ValueError(f"solver {name} yielded no state")
+        interrupted = ended == "Interrupted"
+        proof = (self.certificate or not_certified(self)) if interrupted else self.certify()
+        converged = not interrupted and bool(proof.relative <= self.tol)
+        if np.isinf(proof.bound) and not interrupted:
+            ended = no_minimum(self.f, self.g, self.state.beta, steps=8) or ended
+        status = sentence(ended, converged, proof, self)
+        if not converged:
+            warnings.warn(f"{name}: {status}", NotConverged, stacklevel=4)
+        elif proof.rank < self.f.dim and not (np.any(weights(self.g, self.f.dim)[1] > 0)):
+            warnings.warn(f"{name}: X has rank {proof.rank}, not {self.f.dim}: the optimum is not unique", RankWarning,
+                          stacklevel=4)  # fmt: skip
+        beta = np.array(self.state.beta)
+        split = (beta[:-1], float(beta[-1])) if self.f.chunks.intercept else (beta, 0.0)
+        return Result(
+            *split, float(self.state.objective), status, converged, proof, self.trace, self.f.passes, self.f.rounds,
+            len(self.trace) - 1, time.perf_counter() - self.began, self.f.kernels, name, self.f.family, g, self.state,
+        )  # fmt: skip
+
+
+class Completed(NamedTuple):
+    """A reader's state with what it left out."""
+
+    beta: np.ndarray
+    objective: float
+    residual: float
+
+
+def complete(state, f, g):
+    """The state as it is if it carries all that a stop rule needs; else with objective and residual evaluated."""
+    beta = np.asarray(getattr(state, "beta", None), dtype=float)
+    if beta.shape != (f.dim,):
+        raise ValueError(f"a state must have .beta of shape ({f.dim},); the solver yielded {type(state).__name__} "
+                         f"with beta of shape {beta.shape}")  # fmt: skip
+    if hasattr(state, "objective") and hasattr(state, "residual"):
+        beta = frozen(beta)
+        return state._replace(beta=beta) if hasattr(state, "_replace") else state
+    with f.booked_apart():
+        loss, grad = f.loss_grad(beta)
+    return Completed(frozen(beta), loss + g.value(beta), f.residual(beta, grad, g))
+
+
+def frozen(beta):
+    """A read-only copy: what a solver does to its array afterwards cannot change a state."""
+    beta = beta.copy()
+    beta.flags.writeable = False
+    return beta
+
+
+def no_minimum(f, g, beta, steps=1):
+    """A sentence when F provably has no minimiser: some direction, unpenalised, along which no row's loss ever grows.
+
+    On such data the Newton direction turns into one; `steps` of Newton's method are taken to find it.
+    """
+    if weights(g, f.dim) is None or not hasattr(f.family, "recedes"):
+        return ""
+    l1, l2 = weights(g, f.dim)
+    free = (l1 == 0) & (l2 == 0)
+    with f.booked_apart():
+        for _ in range(steps if free.any() else 0):
+            _, grad, hess = f.loss_grad_hess(beta)
+            if not (np.isfinite(grad).all() and np.isfinite(hess).all()):
+                break
+            direction = np.zeros_like(beta)
+            direction[free] = newton_direction(grad[free], hess[np.ix_(free, free)])
+            found = f.align(direction)
+            if found.moved and not found.held:
+                return (
+                    f"no minimum exists: along one direction {found.moved:,} rows improve for ever and none gets worse "
+                    "(separable data, one class only, or all-zero counts); a ridge or L1 penalty makes it well posed"
+                )
+            beta = beta + direction
+    return ""
+
+
+def not_certified(drive):
+    """The certificate of a run that was interrupted before it could compute one."""
+    return Certificate(np.inf, np.inf, np.nan, "interrupted before certifying", False, 0.0, drive.state.objective,
+                       drive.f.dim)  # fmt: skip
+
+
+def sentence(ended, converged, proof, drive):
+    """The status: converged or not, after how much, how it ended, what was proved."""
+    after = f"after {len(drive.trace) - 1} iterations"
+    if converged:
+        return f"Converged {after}: {proof}."
+    head = f"Interrupted {after}" if ended == "Interrupted" else f"Not converged {after}: {ended}"
+    return f"{head}; {proof}."
+
+
+def resolve(solver, g, options):
+    """The generator function behind `solver`, its name, and the refusal of what it cannot do."""
+    solve = SOLVERS[named("solver", solver, SOLVERS, object, make=False)] if isinstance(solver, str) else solver
+    if not callable(solve):
+        raise TypeError(f"solver must be a name or a generator function solver(f, g, start), got {solver!r}")
+    name = getattr(solve, "__name__", type(solve).__name__)
+    if solve in SOLVERS.values() and name in SMOOTH_ONLY and not g.smooth:
+        raise ValueError(
+            f"{name} cannot minimise {g!r}: |β| has no derivative at 0; "
+            "use proximal_newton, fista or proximal_gradient"
+        )
+    parameters = inspect.signature(solve).parameters
+    known = [key for key, value in parameters.items() if value.kind is not value.VAR_KEYWORD]
+    takes_any = any(value.kind is value.VAR_KEYWORD for value in parameters.values())
+    for option in options:
+        if option not in known[3:] and not takes_any:
+            raise TypeError(f"{name} has no option {option!r}; {near_option(option, known[3:])}")
+    return solve, name
+
+
+def near_option(option, known):
+    ours = [*known, "start", "tol", "until", "max_iter", "callback", "progress"]
+    return nearest(option, ours)
+
+
+def number(name, value, least):
+    """`value` as a finite float ≥ least, or an error naming it."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name} must be a number >= {least:g}, got {value!r}")
+    if not (math.isfinite(value) and value >= least):
+        raise ValueError(f"{name} must be a finite number >= {least:g}, got {value!r}")
+    return float(value)
+
+
+def whole(name, value):
+    """`value` as an int ≥ 0, or an error naming it."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be a whole number >= 0, got {value!r}")
+    if value < 0:
+        raise ValueError(f"{name} must be a whole number >= 0, got {value!r}")
+    return int(value)
