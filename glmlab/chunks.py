@@ -44,13 +44,21 @@ class OneBlasThread(contextlib.ContextDecorator):
         with self.lock:
             self.users += 1
             if self.users == 1:
+                self._take_control()
                 self.limit = self.controller.limit(limits=1, user_api="blas")
 
     def __exit__(self, *error):
         with self.lock:
             self.users -= 1
             if self.users == 0:
+                self._take_control()
                 self.limit.restore_original_limits()
+
+    def _take_control(self):
+        """Since threadpoolctl 3.7 only the thread that set OpenBLAS's limit first is heard; the lock makes it us."""
+        for library in self.controller.lib_controllers:
+            if hasattr(library, "clear_controlling_thread"):
+                library.clear_controlling_thread(force=True)
 
 
 one_blas_thread = OneBlasThread()
