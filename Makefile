@@ -1,0 +1,52 @@
+# `make` alone prints the verbs. Everything that decides something is in tools/ and in `python -m glmlab`.
+.DEFAULT_GOAL := help
+.PHONY: help setup lab test test-full lint notebooks lock reset doctor clean
+SHELL := /bin/sh
+
+# The first Python on the PATH that is new enough, under any of its usual names.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+export VENV
+PY := $(VENV)/bin/python
+PYTEST := $(PY) -m pytest -n 2 --dist loadfile
+# Figures and performance reports carry their own scripts: nothing is fetched from a network.
+export BOKEH_RESOURCES := inline
+ARGS ?=
+
+help:  ## print the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:  ## make .venv with the pinned packages (nothing to do the second time)
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer on the PATH. Type: make PYTHON=/path/to/python3.12 lab" >&2; exit 1; }
+	@"$(PYTHON)" tools/setup.py
+
+lab: setup  ## open the course in JupyterLab (make lab ARGS="--no-browser")
+	@$(PY) -m glmlab lab $(ARGS)
+
+test: setup lint  ## lint, unit tests, every notebook as shipped
+	$(PYTEST) -m "not slow"
+	$(PY) -m tools.notebooks run
+
+test-full: test  ## the same, then the slow tests and the notebooks with their solutions
+	$(PYTEST) -m slow
+	$(PY) -m tools.notebooks run --solved
+
+lint: setup  ## ruff
+	$(PY) -m ruff check .
+
+notebooks: setup  ## (authors) write notebooks/*.ipynb from notebooks/src/*.py
+	$(PY) -m tools.notebooks sync
+
+lock: setup  ## (authors) write requirements.lock from what is installed
+	@$(PY) -m tools.lock > requirements.lock.new && mv requirements.lock.new requirements.lock
+
+reset: setup  ## a fresh copy of one notebook, yours kept beside it: make reset NB=00
+	@$(PY) -m glmlab reset $(NB)
+
+doctor: setup  ## can this machine run the course?
+	@$(PY) -m glmlab doctor
+
+clean:  ## delete what set-up and the tests made; my/ stays
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,128 @@
+"""Open the course in JupyterLab: loopback, a token, the dashboard's panes beside the notebook, no network."""
+
+import contextlib
+import json
+import os
+import socket
+from pathlib import Path
+
+from glmlab.workspace import fill, my_folder
+
+FIRST = "00_start_here.ipynb"
+WORKSPACE = "glmlab"
+# Where `glmlab.cluster.client` serves the dashboard, if it can.
+PORT = "GLMLAB_DASHBOARD_PORT"
+PANES = {"individual-task-stream": "Task Stream", "individual-progress": "Progress",
+         "individual-workers-memory": "Workers Memory"}
+QUIET = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+    # The notebooks start their clusters themselves; a second way to start one only confuses.
+    "dask-labextension:plugin": {"hideClusterManager": True},
+}
+
+
+def lab(args=(), my=None):
+    """Fill `my` with the notebooks that are not there yet and run JupyterLab on it until it is stopped.
+
+    `args` go to JupyterLab as they are (`--no-browser`, `--port 9000`).
+    """
+    my = Path(my or my_folder())
+    fill(my)
+    state = my / ".lab"
+    set_environment(state)
+    prepare(state / "settings", state / "workspaces", FIRST, int(os.environ[PORT]))
+    from jupyterlab.labapp import LabApp  # after the environment: it reads its folders on import
+
+    LabApp.launch_instance([*options(my, state), *args])
+
+
+def prepare_hub():
+    """Fill `my` and prepare a JupyterLab that somebody else starts in the clone (Binder, a hub)."""
+    from jupyterlab.commands import get_app_dir, get_workspaces_dir
+
+    fill(my_folder())
+    port = int(os.environ.get(PORT, 8787))
+    prepare(Path(get_app_dir()) / "settings", Path(get_workspaces_dir()), f"my/{FIRST}", port)
+
+
+def prepare(settings: Path, layouts: Path, notebook: str, port: int):
+    """Write the settings and the layout. A layout that is there stays, but for the dashboard's address."""
+    from jupyterlab_server.workspaces_handler import WorkspacesManager
+
+    settings.mkdir(parents=True, exist_ok=True)
+    (settings / "overrides.json").write_text(json.dumps(QUIET, indent=1))
+    # JupyterLab brings its own MathJax; its page still names an address that older extensions would load.
+    page = settings / "page_config.json"
+    known = json.loads(page.read_text()) if page.exists() else {}
+    page.write_text(json.dumps(known | {"fullMathjaxUrl": ""}))
+    layouts.mkdir(parents=True, exist_ok=True)
+    saved = WorkspacesManager(str(layouts))
+    wanted = saved.load(WORKSPACE)
+    if not wanted["data"]:
+        wanted = layout(notebook)
+    # Relative to the notebook server, so that it holds on a laptop, through a tunnel and on a hub.
+    wanted["data"]["dask-dashboard-launcher"] = {"url": f"proxy/{port}", "cluster": ""}
+    saved.save(WORKSPACE, json.dumps(wanted))
+
+
+def set_environment(state: Path):
+    """What JupyterLab and its kernels read from the environment."""
+    # A reader's own Jupyter settings could switch the token off or point elsewhere: the course has its own.
+    os.environ["JUPYTER_CONFIG_DIR"] = str(state / "config")
+    os.environ["BOKEH_RESOURCES"] = "inline"  # no figure fetches its script from a network
+    os.environ.setdefault(PORT, str(free_port(8787)))
+
+
+def options(my: Path, state: Path) -> list[str]:
+    """JupyterLab's command line. The port is the first free one from 8888."""
+    return [
+        f"--ServerApp.root_dir={my}",
+        "--ServerApp.ip=127.0.0.1",
+        "--ServerApp.allow_root=True",  # in a container one often is; loopback and the token protect either way
+        f"--LabApp.default_url=/lab/workspaces/{WORKSPACE}/tree/{FIRST}",
+        f"--LabApp.workspaces_dir={state / 'workspaces'}",
+        f"--LabApp.app_settings_dir={state / 'settings'}",
+        # Nothing leaves the machine: no news, no look for updates, no list of extensions.
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.extension_manager=readonly",
+    ]
+
+
+def free_port(wanted: int) -> int:
+    """The wanted port of the loopback if nobody has it, else any free one."""
+    for port in (wanted, 0):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)) as server:
+            return server.getsockname()[1]
+    raise OSError("No port of 127.0.0.1 can be opened. Type: python -m glmlab doctor")
+
+
+def layout(notebook: str) -> dict:
+    """The notebook on the left, three panes of dask's dashboard on the right, as a JupyterLab workspace."""
+    panes = [f"dask-dashboard-launcher:/{route}" for route in PANES]
+    below = split("horizontal", [0.5, 0.5], *map(tab, panes[1:]))
+    right = split("vertical", [0.5, 0.5], tab(panes[0]), below)
+    data = {
+        "layout-restorer:data": {
+            "main": {"dock": split("horizontal", [0.6, 0.4], tab(f"notebook:{notebook}"), right),
+                     "current": f"notebook:{notebook}"},
+            "left": {"collapsed": True, "current": "filebrowser",
+                     "widgets": ["filebrowser", "running-sessions", "dask-dashboard-launcher"]},
+        },
+        f"notebook:{notebook}": {"data": {"path": notebook, "factory": "Notebook"}},
+    }
+    for pane, (route, label) in zip(panes, PANES.items(), strict=True):
+        data[pane] = {"data": {"item": {"route": f"/{route}", "label": label, "key": label}}}
+    return {"data": data, "metadata": {"id": WORKSPACE}}
+
+
+def split(orientation: str, sizes: list, *children: dict) -> dict:
+    """Areas side by side (horizontal) or one above the other (vertical)."""
+    return {"type": "split-area", "orientation": orientation, "sizes": sizes, "children": list(children)}
+
+
+def tab(widget: str) -> dict:
+    """An area with one widget."""
+    return {"type": "tab-area", "currentIndex": 0, "widgets": [widget]}
+
+

@@ -1,0 +1,65 @@
+"""Where a learner's files live: copies of the notebooks in `my/`, data and ledger in `workspace/`."""
+
+import os
+import shutil
+from itertools import count
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent
+
+
+def workspace() -> Path:
+    """The folder for data and ledger, made if absent: `$GLMLAB_WORKSPACE`, else `workspace` here."""
+    path = Path(os.environ.get("GLMLAB_WORKSPACE") or Path.cwd() / "workspace").expanduser()
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def course() -> Path:
+    """The folder with the notebooks as shipped: inside an installed package, or `notebooks` of a clone."""
+    packed = _HERE / "notebooks"
+    return packed if packed.is_dir() else _HERE.parent / "notebooks"
+
+
+def my_folder() -> Path:
+    """The folder with the learner's copies: `my` in the clone, or in the current folder without a clone."""
+    clone = _HERE.parent
+    return (clone if (clone / "pyproject.toml").exists() else Path.cwd()) / "my"
+
+
+def fill(my) -> list[Path]:
+    """Copy every notebook that is not in the folder `my` yet, and nothing else; returns the new copies."""
+    my = Path(my)
+    my.mkdir(parents=True, exist_ok=True)
+    missing = [source for source in sorted(course().glob("*.ipynb")) if not (my / source.name).exists()]
+    return [Path(shutil.copyfile(source, my / source.name)) for source in missing]
+
+
+def reset(name, my=None) -> Path:
+    """Copy one notebook again, by its name or the start of it ("00"); returns the path of the fresh copy.
+
+    The copy that was there is kept beside it as `NAME.old-<n>.ipynb`. `my` is the folder of the copies, by
+    default the current one, where a notebook runs. ValueError when the name fits none or more than one.
+    """
+    source = find(name)
+    copy = Path(my or Path.cwd()) / source.name
+    if copy.exists():
+        copy.rename(old_name(copy))
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copyfile(source, copy))
+
+
+def find(name) -> Path:
+    """The one shipped notebook whose file name starts with `name`."""
+    names = sorted(path.name for path in course().glob("*.ipynb"))
+    hits = [n for n in names if name and n.startswith(str(name).removesuffix(".ipynb"))]
+    if len(hits) != 1:
+        fits = ", ".join(hits) or "no notebook"
+        raise ValueError(f"{name!r} fits {fits}; give the start of one name: {', '.join(names)}")
+    return course() / hits[0]
+
+
+def old_name(copy: Path) -> Path:
+    """The first free name `NAME.old-<n>.ipynb`."""
+    names = (copy.with_name(f"{copy.stem}.old-{n}.ipynb") for n in count(1))
+    return next(path for path in names if not path.exists())

@@ -1,0 +1,99 @@
+"""Make .venv with the pinned packages and glmlab itself; do nothing when it is already there.
+
+    python tools/setup.py
+
+Standard library only, because it runs before anything is installed. `make lab` and `make test` call it.
+"""
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = "requirements.lock"
+STAMP = ".glmlab-ready"
+NEED_VENV = """Python's venv module is not complete here (it needs ensurepip).
+  Debian, Ubuntu:  sudo apt install python3-venv
+  or install uv:   it is used instead when it is on the PATH
+then run the same command again."""
+NEED_PIP = """There is no pip in {venv}.
+  Type:  {python} -m ensurepip --upgrade
+  or delete {venv}
+then run the same command again."""
+NEED_PYTHON = "glmlab needs Python 3.11 or newer; this is Python {}. Type:  make PYTHON=/path/to/python lab"
+INSTALL_FAILED = """Installing the packages failed (the lines above say why).
+Without a network or behind a proxy, tell pip where to look (PIP_INDEX_URL, HTTPS_PROXY),
+then run the same command again."""
+
+
+def main() -> int:
+    """Set up; the exit code is 0 when .venv is ready."""
+    venv = Path(os.environ.get("VENV", ROOT / ".venv")).absolute()
+    stamp, wanted = venv / STAMP, fingerprint(ROOT)
+    if stamp.exists() and stamp.read_text() == wanted and python_of(venv).exists():
+        return 0
+    trouble = what_is_missing(sys.version_info, shutil.which("uv"))
+    if trouble:
+        return say(trouble)
+    try:
+        trouble = install(venv, shutil.which("uv"))
+    except subprocess.CalledProcessError:
+        trouble = INSTALL_FAILED
+    if trouble:
+        return say(trouble)
+    stamp.write_text(wanted)
+    return 0
+
+
+def fingerprint(root: Path) -> str:
+    """A hash of what decides the environment: the lock, pyproject.toml and where the clone lies."""
+    parts = [(root / name).read_bytes() for name in (LOCK, "pyproject.toml")] + [str(root).encode()]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def what_is_missing(version, uv, has_ensurepip=None) -> str:
+    """The sentence that says what to type, or "" when nothing is missing."""
+    if tuple(version[:2]) < (3, 11):
+        return NEED_PYTHON.format(".".join(map(str, version[:3])))
+    if has_ensurepip is None:
+        has_ensurepip = bool(importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip"))
+    return "" if uv or has_ensurepip else NEED_VENV
+
+
+def install(venv: Path, uv: str | None) -> str:
+    """Create `venv` and fill it; returns what is missing, "" if nothing."""
+    python = python_of(venv)
+    if not python.exists():
+        print(f"Making {venv.name} (once; some minutes)", flush=True)
+        run([uv, "venv", "--python", sys.executable, venv] if uv else [sys.executable, "-m", "venv", venv])
+    if not uv and subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode:
+        return NEED_PIP.format(venv=venv, python=python)
+    pip = [uv, "pip", "install", "-q", "--python", python] if uv else [python, "-m", "pip", "install", "-q"]
+    run([*pip, "-r", ROOT / LOCK])
+    # The build backend is pinned too, so glmlab installs without a second look at the network.
+    run([*pip, "--no-deps", "--no-build-isolation", "-e", ROOT])
+    return ""
+
+
+def python_of(venv: Path) -> Path:
+    """Where the interpreter lies in a virtual environment."""
+    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def run(command):
+    """Run a command, show it when it fails."""
+    subprocess.run([str(part) for part in command], check=True)
+
+
+def say(trouble: str) -> int:
+    """Print what is wrong and what to type; returns the exit code."""
+    print(trouble, file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
