@@ -23,7 +23,8 @@ from glmlab.penalties import PENALTIES, FreeIntercept, Penalty, weights
 from glmlab.quadratic import lasso_point, newton_direction, spectrum
 
 EPS = np.finfo(float).eps
-INTERIOR = 0.9  # max |t| below this proves that the dual point is interior
+INTERIOR = 0.9  # max |t| below this share of the family's reach proves that the dual point is interior
+SHARP = 0.1  # below this share prices are within a few per cent of quadratic, and the bound of the gap
 
 
 class Certificate(NamedTuple):
@@ -53,6 +54,8 @@ class Corrected(NamedTuple):
     kkt: float
     rank: int
     why: str  # empty, or why there is no bound
+    rounding: float  # how wrong the computed F(β) may be
+    furthest: float = np.inf  # max |t|: near 0 the bound is nearly the gap
 
 
 def certificate_at(f, g, beta, polish=0):
@@ -67,17 +70,16 @@ def certificate_at(f, g, beta, polish=0):
     with f.booked_apart():
         first = best = here = corrected(f, g, beta)
         bound, used, point = first.bound, 0, beta
-        while used < polish and not sharp(bound, here, first):
-            moved = damped(f, g, point, here)
-            if moved is None:
+        while used < polish and here.furthest > SHARP * f.family.reach:
+            point = damped(f, g, point, here)
+            if point is None:
                 break
-            point, used = moved, used + 1
-            here = corrected(f, g, point)
-            if first.objective - here.objective + here.bound < bound:
-                best, bound = here, max(first.objective - here.objective, 0.0) + here.bound
+            here, used = corrected(f, g, point), used + 1
+            through = max(first.objective - here.objective, 0.0) + here.bound + first.rounding
+            best, bound = (here, through) if through < bound else (best, bound)
         scale = reference(f, first.objective)
-    steps = f" after {used} Newton steps" if used and np.isfinite(bound) else ""
-    kind = here.why or f"residual-corrected duality{steps}"
+    steps = f" after {used} Newton step{'s' * (used != 1)}" if used else ""
+    kind = f"residual-corrected duality{steps}" if np.isfinite(bound) else here.why
     return Certificate(bound, bound / scale, first.kkt, kind, True, f.extra_passes - before, first.objective, best.rank)
 
 
@@ -97,32 +99,31 @@ def reference(f, objective):
     return max([*sizes, np.finfo(float).tiny])
 
 
-def sharp(bound, here, first):
-    """Is nearly all of the bound a difference of two known objectives, or rounding?"""
-    return np.isfinite(bound) and here.bound <= max(0.05 * (first.objective - here.objective), 1e-13 * abs(bound))
-
-
+@np.errstate(over="ignore", invalid="ignore")  # where sums overflow there is no bound, and no warning either
 def corrected(f, g, beta):
     """The bound at β with the dual point moved along the model's step: two passes."""
-    loss, abs_loss, grad, hess, slack = f.evidence(beta)
+    loss, loss_slack, grad, hess, slack = f.evidence(beta)
     l1, l2 = weights(g, f.dim)
     objective = loss + float(g.value(beta))
+    rounding = 8 * EPS * (loss_slack + abs(g.value(beta)))
     kkt = float(np.abs(g.distance(beta, grad)).max())
     if not (np.isfinite(objective) and np.isfinite(hess).all() and np.isfinite(grad).all()):
-        return Corrected(np.inf, np.zeros(f.dim), objective, kkt, f.dim, "the loss or its curvature overflows")
+        return Corrected(np.inf, np.zeros(f.dim), objective, kkt, f.dim, "the loss or its curvature overflows", rounding)
     G, H = grad + l2 * beta, hess + np.diag(l2)
     d = model_step(G, H, beta, l1)
     spread, rank, why = feasible(f, G, H, d, l1, 8 * EPS * slack)
     if why:
-        return Corrected(np.inf, d, objective, kkt, rank, why)
+        return Corrected(np.inf, d, objective, kkt, rank, why, rounding)
     priced = f.price(beta, d, spread)
-    if np.any((l1 == 0) & (l2 == 0)) and not priced.furthest < INTERIOR:
-        return Corrected(np.inf, d, objective, kkt, rank, "the dual point is not interior: no minimum may exist")
+    if np.any((l1 == 0) & (l2 == 0)) and not priced.furthest < INTERIOR * f.family.reach:
+        why = "the dual point is not interior: no minimum may exist"
+        return Corrected(np.inf, d, objective, kkt, rank, why, rounding)
     carried = np.clip(-(G + H @ d), -l1, l1)
     wobble = np.where(l1 > 0, np.abs(H) @ spread + 8 * EPS * slack, 0.0)
     carry = (l1 - carried * np.sign(beta) + wobble) @ np.abs(beta)
-    bound = priced.price + l2 @ (np.abs(d) + spread) ** 2 / 2 + carry + 8 * EPS * abs_loss
-    return Corrected(float(bound) if np.isfinite(bound) else np.inf, d, objective, kkt, rank, "")
+    bound = priced.price + l2 @ (np.abs(d) + spread) ** 2 / 2 + carry + rounding
+    bound = float(bound) if np.isfinite(bound) else np.inf
+    return Corrected(bound, d, objective, kkt, rank, "", rounding, priced.furthest)
 
 
 def model_step(G, H, beta, l1):
@@ -168,14 +169,14 @@ def invisible(f, null, A, excess, noise):
 
 
 def damped(f, g, beta, here):
-    """The best of β + d/2^k on the objective, or None where no step is lower."""
+    """The best of β + d/2^k on the objective, or None where none is lower by more than rounding."""
     if not np.any(here.step):
         return None
     steps = 0.5 ** np.arange(12)
     trials = beta + steps[:, None] * here.step
     values = f.losses(trials) + [g.value(trial) for trial in trials]
     values = np.where(np.isfinite(values), values, np.inf)
-    return trials[values.argmin()] if values.min() < here.objective else None
+    return trials[values.argmin()] if values.min() < here.objective - here.rounding else None
 
 
 def certify(X, y, beta, *, family, penalty="zero", intercept=None, sample_weight=None, offset=None):

@@ -31,6 +31,7 @@ class Family:
 
     name = "family"
     domain_text = "any finite number"
+    reach = 1.0  # θ = ℓ′ + ℓ″t lies inside the domain of ℓ* for |t| < reach
 
     def __repr__(self):
         return f"{type(self).__name__}()"
@@ -59,6 +60,7 @@ class Gaussian(Family):
     """Least squares as in the post, without the ½: ℓ(η; y) = (y − η)²."""
 
     name = "gaussian"
+    reach = np.inf  # ℓ* is finite everywhere, and a minimum always exists
 
     def loss(self, eta, y):
         return (y - eta) ** 2

@@ -55,7 +55,7 @@ class Evidence(NamedTuple):
     """What a certificate needs to know about f at β, rounding included."""
 
     loss: float
-    abs_loss: float  # Σ |w ℓ|
+    loss_slack: float  # Σ w (|ℓ| + |ℓ′| · size of the numbers that η is made of)
     grad: np.ndarray  # (dim,)
     hess: np.ndarray  # (dim, dim)
     slack: np.ndarray  # (dim,) Σ w |x_ij| (sizes of the numbers that ℓ′ and η are made of)
@@ -205,7 +205,9 @@ def evidence(rows, family, beta):
         size_eta = size_x @ np.abs(beta) + (0.0 if block.o is None else np.abs(block.o))
         size = weigh(block.w, family.size(eta, block.y) + curve * size_eta)
         grad = block.X.T @ weigh(block.w, family.dloss(eta, block.y))
-        new = Evidence(each.sum(), np.abs(each).sum(), grad, gram(block.X, weigh(block.w, curve)), size_x.T @ size)
+        moved = weigh(block.w, np.abs(family.dloss(eta, block.y)) * size_eta)
+        slack = np.abs(each).sum() + moved.sum()
+        new = Evidence(each.sum(), slack, grad, gram(block.X, weigh(block.w, curve)), size_x.T @ size)
         total = add([total, new])
     return total
 

@@ -21,6 +21,7 @@ class Spectrum(NamedTuple):
     def rank(self):
         return int(self.kept.sum())
 
+    @np.errstate(over="ignore", invalid="ignore")
     def solve(self, b):
         """The minimum-norm solution of Hx = b in the scaled coordinates; what b has outside the range is ignored."""
         V = self.vectors[:, self.kept]

@@ -112,7 +112,11 @@ class Result:
     def _repr_html_(self):
         from html import escape
 
-        cells = (f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in self.summary().items())
+        left = "style='text-align:left'"
+        cells = (
+            f"<tr><th scope='row' {left}>{escape(name)}</th><td {left}>{escape(value)}</td></tr>"
+            for name, value in self.summary().items()
+        )
         return f"<table class='glmlab-result'>{''.join(cells)}</table>"
 
 
@@ -304,7 +308,8 @@ def not_certified(drive):
 
 def sentence(ended, converged, proof, drive):
     """The status: converged or not, after how much, how it ended, what was proved."""
-    after = f"after {len(drive.trace) - 1} iterations"
+    n = len(drive.trace) - 1
+    after = f"after {n} iteration{'s' * (n != 1)}"
     if converged:
         return f"Converged {after}: {proof}."
     head = f"Interrupted {after}" if ended == "Interrupted" else f"Not converged {after}: {ended}"
