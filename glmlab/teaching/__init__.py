@@ -1,0 +1,41 @@
+"""What turns notebooks into a course: exercises, predictions, the scale, the ledger.
+
+An exercise cell ends with ``total = use(total)``: a right answer goes on as it is, a wrong or missing
+one is named and replaced by ours, so that the notebook always runs to its end.
+"""
+
+from . import exercises00, exercises01  # noqa: F401  (they register their exercises)
+from .engine import Verdict, check, hint, solution, use
+from .exercise import Check, Exercise, exercise, exercises
+from .ledgers import Ledger, ledger
+from .machines import Machine, machine
+from .predictions import Prediction, predict
+from .scales import Scale, scale
+
+__all__ = [
+    "Check",
+    "Exercise",
+    "Ledger",
+    "Machine",
+    "Prediction",
+    "Scale",
+    "Verdict",
+    "check",
+    "exercise",
+    "exercises",
+    "hint",
+    "ledger",
+    "machine",
+    "predict",
+    "reset",
+    "scale",
+    "solution",
+    "use",
+]
+
+
+def reset(name):
+    """Put a fresh copy of notebook ``name`` beside yours, which is kept under another name."""
+    from glmlab.workspace import reset as fresh_copy
+
+    return fresh_copy(name)

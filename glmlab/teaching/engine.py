@@ -1,0 +1,114 @@
+"""Running exercises: ``use``, ``check``, ``hint``, ``solution``.
+
+GLMLAB_EXERCISES = untouched (default): a reader's right answer goes on, ours replaces any other.
+GLMLAB_EXERCISES = solved: our source is typed into the reader's place and must pass every condition.
+"""
+
+import itertools
+import linecache
+import os
+from dataclasses import dataclass
+
+from .exercise import Wrong, exercise
+from .guard import Broken, Guarded, NotWritten, within_time
+
+MODES = ("untouched", "solved")
+_typed = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the conditions say of an answer; true where all hold."""
+
+    right: bool
+    message: str
+    failed: str | None = None  # name of the condition that does not hold
+    hint: str | None = None
+
+    def __bool__(self):
+        return self.right
+
+
+def check(function):
+    """Print whether your function meets its exercise's conditions; the verdict is true where it does."""
+    verdict = judge(function)
+    print(verdict.message)
+    return verdict
+
+
+def use(function):
+    """Your function if it is right, ours if not; prints which, and why.
+
+    Raises ValueError where no exercise has the function's name, AssertionError in solved mode where
+    our own answer fails.
+    """
+    if _mode() == "solved":
+        return _use_solved(function)
+    verdict = judge(function)
+    if verdict:
+        print(f"Continuing with YOUR {function.__name__}: {verdict.message}")
+        return function
+    print(f"Continuing with OUR {function.__name__}; {verdict.message}")
+    return exercise(function).reference
+
+
+def hint(name, level=1):
+    """Print a hint: level 1 asks a question, 2 gives the idea, 3 nearly the line itself."""
+    found = exercise(name)
+    if level not in (1, 2, 3):
+        raise ValueError(f"level={level!r}: hints have levels 1, 2 and 3")
+    more = f" (hint({found.name!r}, {level + 1}) says more)" if level < 3 else ""
+    print(f"{found.hints[level - 1]}{more}")
+
+
+def solution(name):
+    """Print the source of our answer; other right ones exist."""
+    print(exercise(name).source, end="")
+
+
+def judge(function):
+    """The :class:`Verdict` on a function, without printing it."""
+    found = exercise(_named(function))
+    for condition in found.checks:
+        try:
+            within_time(condition.run, Guarded(function))
+        except NotWritten:
+            words = f"yours is not written yet (hint({found.name!r}) helps)."
+            return Verdict(False, words, condition.name)
+        except Broken as broken:
+            return Verdict(False, f"yours fails: {condition.name}: {broken}", condition.name)
+        except Wrong as wrong:
+            words = f"yours fails: {condition.name}: {wrong} (hint: {condition.hint})"
+            return Verdict(False, words, condition.name, condition.hint)
+    return Verdict(True, f"right, all {len(found.checks)} conditions hold.")
+
+
+def _named(function):
+    if not callable(function) or not hasattr(function, "__name__"):
+        raise TypeError(f"your function itself is needed, as in use(total); given {type(function).__name__}")
+    return function
+
+
+def _mode():
+    mode = os.environ.get("GLMLAB_EXERCISES", MODES[0])
+    if mode not in MODES:
+        raise ValueError(f"GLMLAB_EXERCISES={mode!r}: choose {' or '.join(MODES)}")
+    return mode
+
+
+def _use_solved(function):
+    ours = typed(exercise(_named(function)).source, function)
+    verdict = judge(ours)
+    if not verdict:
+        raise AssertionError(f"our own {function.__name__}, typed into this notebook: {verdict.message}")
+    print(f"Continuing with the solution typed in for {function.__name__}: {verdict.message}")
+    return ours
+
+
+def typed(source, function):
+    """``source`` compiled where ``function`` was written: it sees that notebook's imports, no others."""
+    filename = f"<solution {next(_typed)} of {function.__name__}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)  # for getsource
+    namespace = dict(getattr(function, "__globals__", {}))
+    exec(compile(source, filename, "exec"), namespace)  # our own source, from this package
+    return namespace[function.__name__]

@@ -1,0 +1,276 @@
+"""The exercises of notebook 01: chunk size, rows that no chunking changes, mixed operands."""
+
+from contextlib import contextmanager
+from numbers import Integral
+
+import cloudpickle
+import dask
+import dask.array as da
+import numpy as np
+from dask.callbacks import Callback
+
+from .exercise import Exercise, require
+from .guard import short
+
+# ---------------------------------------------------------------- 1. how many rows fit a chunk
+
+
+def chunk_rows(p, budget, itemsize=8):
+    return int(budget // (p * itemsize))
+
+
+CHUNK_ROWS = Exercise(
+    name="chunk_rows",
+    statement=(
+        "A chunk has p columns of numbers of itemsize bytes each. Return the largest number of rows, "
+        "an int, whose bytes stay within budget (which holds at least one row)."
+    ),
+    stub='''
+    def chunk_rows(p, budget, itemsize=8):
+        """Most rows of p numbers of itemsize bytes that fit into budget bytes."""
+        raise NotImplementedError
+    ''',
+    reference=chunk_rows,
+    hints=(
+        "How many bytes does one row take?",
+        "A row takes p * itemsize bytes, and a row that fits only in part does not fit.",
+        "Divide budget by p * itemsize and round down: // does both.",
+    ),
+)
+
+# p, budget, itemsize: one byte below, at and above a whole number of rows; one row; p = 1
+SIZES = ((7, 1_000, 8), (7, 1_007, 8), (7, 1_008, 8), (7, 1_009, 8), (100, 800, 8), (1, 17, 8), (3, 7_777, 8))
+
+
+def _rows_for(chunk_rows, *size):
+    r = chunk_rows(*size)
+    require(
+        isinstance(r, Integral) and not isinstance(r, bool),
+        f"chunk_rows{size} returned {short(r)}, a {type(r).__name__}; rows are counted with an int",
+    )
+    require(r >= 1, f"chunk_rows{size} returned {r}; the budget holds at least one row")
+    return int(r)
+
+
+def _within(chunk_rows, sizes):
+    for p, budget, *itemsize in sizes:
+        r, row = _rows_for(chunk_rows, p, budget, *itemsize), p * (itemsize or [8])[0]
+        taken = f"{r:,} rows of {row} bytes take {r * row:,} of {budget:,} bytes"
+        require(r * row <= budget, f"{taken}: over the budget")
+        require((r + 1) * row > budget, f"{taken}: one more row would still fit")
+
+
+@CHUNK_ROWS.condition(
+    "the rows fit the budget, and one more would not",
+    hint="print nbytes of such a chunk: numbers have bytes. A budget is no average: one byte over kills",
+)
+def fits_the_budget(chunk_rows):
+    _within(chunk_rows, SIZES)
+
+
+@CHUNK_ROWS.condition(
+    "right for numbers of any size",
+    hint="float32 takes 4 bytes, complex 16: print X.dtype.itemsize, and note that 8 is only the default",
+)
+def any_itemsize(chunk_rows):
+    _within(chunk_rows, [(7, 1_000, 4), (7, 1_000, 16), (5, 39, 1), (7, 1_000)])
+
+
+@CHUNK_ROWS.condition(
+    "exact for budgets of many gigabytes",
+    hint="floats keep 16 digits: divide integers with //, which is exact at any size",
+)
+def exact_when_large(chunk_rows):
+    _within(chunk_rows, [(1, 3 * 2**60 - 1, 8), (100, 64 * 10**9, 8)])
+
+
+# ---------------------------------------------------------------- 2. rows that no chunking changes
+
+
+def rows(n, p, chunks, seed):
+    def block(k, size):
+        return np.random.default_rng((seed, k)).standard_normal((size, p))
+
+    sizes = [min(1_000, n - start) for start in range(0, n, 1_000)]
+    blocks = [
+        da.from_delayed(dask.delayed(block)(k, size), shape=(size, p), dtype=float)
+        for k, size in enumerate(sizes)
+    ]
+    return da.concatenate(blocks).rechunk({0: chunks})
+
+
+ROWS = Exercise(
+    name="rows",
+    statement=(
+        "Return a lazy dask array (n, p) of independent normal numbers, cut into row chunks as chunks "
+        "says (rows per chunk, or a tuple of them). The same seed gives the same rows, whatever the chunks."
+    ),
+    stub='''
+    def rows(n, p, chunks, seed):
+        """Lazy normal rows (n, p) in row chunks; the same seed gives the same rows under any chunks."""
+        raise NotImplementedError
+    ''',
+    reference=rows,
+    hints=(
+        "Who draws the numbers: a chunk? Then other chunks draw other numbers.",
+        "Let blocks of a fixed length draw, 1,000 rows each, every block with its own seed; then rechunk.",
+        "np.random.default_rng((seed, k)) draws block k inside dask.delayed; da.from_delayed gives it its "
+        "shape; da.concatenate joins the blocks; .rechunk({0: chunks}) cuts them as asked.",
+    ),
+)
+
+N, P = 5_300, 4  # more than five blocks of a thousand, and a short last one
+
+
+def _draw(rows, n=N, p=P, chunks=1_000, seed=20_170_322):
+    X = rows(n, p, chunks, seed)
+    call = f"rows({n}, {p}, {chunks}, seed)"
+    require(isinstance(X, da.Array), f"{call} returned {short(X)}; a dask array is needed")
+    require(X.shape == (n, p), f"{call} has shape {X.shape}, where ({n}, {p}) was asked for")
+    return X
+
+
+@ROWS.condition("lazy: a recipe, not the numbers", hint="build tasks that draw later: dask.delayed(draw)(…)")
+def lazy(rows):
+    with counting() as computes:
+        X = _draw(rows, n=40_000, p=10)
+        require(not computes, "it computed while building the array; who asked for numbers yet?")
+    carried = len(cloudpickle.dumps(dict(X.__dask_graph__())))
+    words = f"its graph carries {carried / 1e6:.1f} MB for an array of {X.nbytes / 1e6:.1f} MB"
+    require(carried < X.nbytes / 2, f"{words}: the numbers were drawn already, and travel with the recipe")
+
+
+@ROWS.condition("cut as asked", hint="X.chunks shows the cuts; .rechunk({0: chunks}) makes them")
+def cut_as_asked(rows):
+    for chunks in (1_000, 700, (300, 5_000)):
+        got = _draw(rows, chunks=chunks).chunks[0]
+        asked = da.core.normalize_chunks((chunks, P), (N, P))[0]
+        require(got == asked, f"chunks={chunks} gave row chunks {short(got)}, asked were {short(asked)}")
+
+
+@ROWS.condition("equal under other chunks", hint="one seed, one stream: who draws which row?")
+def equal_under_other_chunks(rows):
+    with counting():
+        first = _draw(rows, chunks=1_000).compute()
+        for chunks in (1_000, 700, N, (1, 2_299, 3_000)):
+            other = _draw(rows, chunks=chunks).compute()
+            unlike = int((first != other).any(axis=1).sum())
+            require(not unlike, f"chunks=1000 and chunks={chunks} differ in {unlike:,} of {N:,} rows")
+
+
+@ROWS.condition("no row occurs twice", hint="compare blocks 0 and 1: does each have a seed of its own?")
+def no_repeats(rows):
+    with counting():
+        for chunks in (1_000, 300):
+            different = len(np.unique(_draw(rows, chunks=chunks).compute(), axis=0))
+            require(different == N, f"of {N:,} rows only {different:,} differ from each other")
+
+
+@ROWS.condition(
+    "another seed, other rows",
+    hint="seed + k gives block 1 of seed 0 and block 0 of seed 1 the same numbers; a pair (seed, k) does not",
+)
+def other_seeds(rows):
+    with counting():
+        drawn = [_draw(rows, seed=seed).compute() for seed in (0, 1, 2, 1_000)]
+    different = len(np.unique(np.concatenate(drawn), axis=0))
+    require(different == len(drawn) * N, f"{len(drawn)} seeds share {len(drawn) * N - different:,} rows")
+
+
+@ROWS.condition("independent normal numbers", hint="standard_normal draws each entry; scale or copy none")
+def normal_numbers(rows):
+    with counting():
+        X = _draw(rows, n=20_000).compute()
+    require(len(np.unique(X)) == X.size, f"of {X.size:,} numbers only {len(np.unique(X)):,} are different")
+    # six standard deviations of each sample moment: for a right answer, not in a lifetime
+    for power, truth, variance in ((1, 0, 1), (2, 1, 2), (4, 3, 96)):
+        found = (X**power).mean()
+        near = abs(found - truth) <= 6 * np.sqrt(variance / X.size)
+        words = f"the mean of x^{power} over {X.size:,} numbers is {found:.3g}"
+        require(near, f"{words}, where normal numbers have {truth}")
+
+
+# ---------------------------------------------------------------- 3. multiply any mixture
+
+
+def dot(X, b):
+    return X @ b
+
+
+DOT = Exercise(
+    name="dot",
+    statement=(
+        "X (n, p) and b (p,) are each a numpy or a dask array. Return Xb, lazy where one of them is "
+        "lazy, numpy where both are numpy, without computing anything early."
+    ),
+    stub='''
+    def dot(X, b):
+        """X times b, for numpy and dask arrays in any mixture; lazy if one of them is."""
+        raise NotImplementedError
+    ''',
+    reference=dot,
+    hints=(
+        "X.dot(b) asks X alone. What if only b is lazy?",
+        "A method belongs to its left operand; an operator or a numpy function asks both operands.",
+        "X @ b.",
+    ),
+)
+
+PAIRS = {
+    "numpy X, numpy b": (False, False),
+    "dask X, numpy b": (True, False),
+    "numpy X, dask b": (False, True),
+    "dask X, dask b": (True, True),
+}
+
+
+def _operands(seed, lazy_X, lazy_b, n=7, p=5):
+    """Random X and b; lazy ones are cut unequally and not at the same columns."""
+    rng = np.random.default_rng(seed)
+    X, b = rng.normal(size=(n, p)), rng.normal(size=p)
+    dask_X = da.from_array(X, chunks=((n - n // 2, n // 2), p) if n > 1 else (n, p))
+    dask_b = da.from_array(b, chunks=((2, p - 2),) if p > 2 else p)
+    return (X, b), (dask_X if lazy_X else X, dask_b if lazy_b else b)
+
+
+def _kind(array):
+    if isinstance(array, np.ndarray):
+        return "numpy"
+    return "dask" if isinstance(array, da.Array) else short(array)
+
+
+@DOT.condition("nothing is computed early", hint="methods dispatch on the left operand: what is type(X)?")
+def no_early_compute(dot):
+    for name, lazy in PAIRS.items():
+        _, (X, b) = _operands(21, *lazy)
+        with counting() as computes:
+            dot(X, b)
+        require(not computes, f"for {name} it computed {len(computes)} time(s) before anyone asked")
+
+
+@DOT.condition("lazy where an operand is, numpy where both are", hint="NumPy in, NumPy out; force no kind")
+def lazy_iff_an_operand_is(dot):
+    for name, lazy in PAIRS.items():
+        _, (X, b) = _operands(22, *lazy)
+        got, want = _kind(dot(X, b)), "dask" if any(lazy) else "numpy"
+        require(got == want, f"for {name} it returned {got}, where {want} is needed")
+
+
+@DOT.condition("right values for every pair", hint="compare with X @ b of small numpy arrays, entry by entry")
+def right_values(dot):
+    for name, lazy in PAIRS.items():
+        for n, p in ((7, 5), (1, 5), (7, 1), (4, 4)):
+            (X, b), operands = _operands(23, *lazy, n=n, p=p)
+            with counting():
+                got = np.asarray(dot(*operands))
+            require(got.shape == (n,), f"for {name} the result has shape {got.shape}, where ({n},) is needed")
+            near = np.abs(got - X @ b) <= 1e-12 * (np.abs(X) @ np.abs(b))
+            require(near.all(), f"for {name} of shape ({n}, {p}) {(~near).sum()} of {n} entries are wrong")
+
+
+@contextmanager
+def counting():
+    """Count computes, on this machine's own threads even where a cluster is open."""
+    computes = []
+    with dask.config.set(scheduler="synchronous"), Callback(start=computes.append):
+        yield computes

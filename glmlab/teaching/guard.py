@@ -1,0 +1,121 @@
+"""Calls of a reader's function that never end in a traceback, a printed page or an endless loop."""
+
+import contextlib
+import contextvars
+import ctypes
+import io
+import reprlib
+import threading
+import traceback
+
+import numpy as np
+from dask.base import tokenize
+
+from .exercise import Wrong
+
+TIME_LIMIT = 10.0  # seconds for all calls of one condition
+
+
+class Broken(Wrong):
+    """A call that gave no answer to be judged."""
+
+
+class NotWritten(Broken):
+    """The stub is still there."""
+
+
+class _TooLong(SystemExit):
+    """Raised inside an endless loop: ``except Exception`` does not catch it, and a thread ends quietly."""
+
+
+class Guarded:
+    """A reader's function as the checks call it: what goes wrong inside comes out as :class:`Wrong`."""
+
+    def __init__(self, function):
+        self.function, self.__name__ = function, function.__name__
+
+    def __call__(self, *args, **kwargs):
+        given, before = _call_text(self, args, kwargs), _fingerprint(args, kwargs)
+        printed = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(printed):
+                answer = self.function(*args, **kwargs)
+        except NotImplementedError:
+            raise NotWritten("it is not written yet") from None
+        except (Exception, SystemExit) as error:
+            raise Broken(f"{given} raised {_error_text(error, self.function)}") from None
+        if _fingerprint(args, kwargs) != before:
+            raise Broken(f"{given} changed what it was given; work on a copy")
+        if answer is None:
+            aside = "; it printed, but only return hands an answer back" if printed.getvalue() else ""
+            raise Broken(f"{given} returned None{aside}")
+        return answer
+
+
+def within_time(run, *args, limit=None):
+    """``run(*args)`` in a thread that is stopped at the time limit.
+
+    Raises :class:`Wrong` for a run that does not end and for one that fails in an unforeseen way.
+    """
+    limit = TIME_LIMIT if limit is None else limit
+    failure = []
+    context = contextvars.copy_context()  # the caller's numpy and warning settings
+    thread = threading.Thread(target=context.run, args=(_collect, failure, run, args), daemon=True)
+    with contextlib.redirect_stdout(io.StringIO()):  # given back even if the thread never ends
+        thread.start()
+        try:
+            thread.join(limit)
+        finally:  # too late, or the reader pressed stop
+            late = thread.is_alive()
+            _stop(thread)
+    if late:
+        raise Broken(f"it did not end within {limit:g} s; does its loop ever stop?")
+    if failure:
+        raise failure[0] from None
+
+
+def _collect(failure, run, args):
+    try:
+        run(*args)
+    except Wrong as wrong:
+        failure.append(wrong)
+    except Exception as error:  # the answer was of a kind no condition foresaw
+        failure.append(Wrong(f"its answer could not be used: {type(error).__name__}: {error}"))
+    except _TooLong:
+        pass
+
+
+def _stop(thread):
+    """Raise in the thread; one that swallows even that is left behind, as a daemon."""
+    if thread.is_alive():
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_TooLong))
+        thread.join(1.0)
+
+
+def _fingerprint(args, kwargs):
+    return tokenize(args, kwargs)
+
+
+def short(value):
+    """A value in a few words: arrays by kind and shape, all else cut to size."""
+    shape = getattr(value, "shape", None)
+    if shape:
+        kind = "array" if isinstance(value, np.ndarray) else f"{type(value).__module__.split('.')[0]} array"
+        return f"{kind} {tuple(shape)}"
+    if isinstance(value, (list, tuple)) and any(hasattr(item, "shape") for item in value):
+        return f"{len(value)} arrays" if len(value) != 1 else f"1 array {value[0].shape}"
+    return reprlib.repr(value.item() if isinstance(value, np.generic) else value)
+
+
+def _call_text(function, args, kwargs):
+    words = [short(value) for value in args] + [f"{name}={short(value)}" for name, value in kwargs.items()]
+    return f"{function.__name__}({', '.join(words)})"
+
+
+def _error_text(error, function):
+    """``ZeroDivisionError: division by zero, at its line 3``."""
+    text = f"{type(error).__name__}: {error}".strip(": ").splitlines()[0]
+    code = getattr(function, "__code__", None)
+    own = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code is code]
+    lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame in own]
+    return f"{text}, at its line {lines[-1] - code.co_firstlineno + 1}" if lines else text

@@ -1,0 +1,183 @@
+"""One ledger for the whole course: what each method cost, and how near a proof says it came.
+
+It opens with the rows of the 2017 post, whose certified gap is "?". Rows are kept by the name of
+their method, so that a notebook run again replaces its rows.
+"""
+
+import json
+import math
+import numbers
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from glmlab.names import nearest
+
+# column: (heading, how a number is written)
+COLUMNS = {
+    "passes": ("passes", "{:,.4g}"),
+    "rounds": ("rounds", "{:,.4g}"),
+    "tasks": ("tasks", "{:,.0f}"),
+    "bytes": ("bytes", "{:,.3g}"),
+    "seconds": ("seconds", "{:,.4g}"),
+    "error": ("‖β − β_true‖∞", "{:.3g}"),
+    "zeros": ("zeros", "{:,.0f}"),
+    "gap": ("certified gap", "{:.1e}"),
+}
+
+# What the post printed: 1e6 × 100 least squares, then 8e6 × 15 and 8e8 × 15 logistic.
+POST = {
+    "post: naive solve": {"error": 0.0024817567237768179},
+    "post: gradient descent": {"error": 0.0024817567259038942},
+    "post: ADMM, λ = 7.2": {"rounds": 10, "zeros": 12},
+    "post: proximal gradient, laptop": {"error": 0.0227, "seconds": 128},
+    "post: ADMM, laptop": {"error": 0.0125, "seconds": 34.7},
+    "post: scikit-learn LogisticRegression": {"error": 0.0132, "seconds": 79},
+    "post: scikit-learn SGDClassifier": {"error": 0.0456, "seconds": 29.4},
+    "post: proximal gradient, cluster": {"error": 0.0306, "seconds": 1020},
+    "post: ADMM, cluster": {"error": 0.00159, "seconds": 270},
+}
+
+
+class Ledger:
+    """Rows of method, passes, rounds, tasks, bytes, seconds, error, zeros and certified gap.
+
+    path  the JSON file; by default ``ledger.json`` in the workspace, found when first needed
+    """
+
+    def __init__(self, path=None):
+        self._path = None if path is None else Path(path)
+
+    @property
+    def path(self):
+        """Where the rows are kept."""
+        if self._path is None:
+            from glmlab.workspace import workspace
+
+            return workspace() / "ledger.json"
+        return self._path
+
+    def add(
+        self, method, *, passes=None, rounds=None, tasks=None, bytes=None, seconds=None,
+        error=None, zeros=None, gap=None,
+    ):  # fmt: skip
+        """Write one row; the row of the same ``method``, if there is one, is replaced."""
+        values = (passes, rounds, tasks, bytes, seconds, error, zeros, gap)
+        row = {name: _cell(name, value) for name, value in zip(COLUMNS, values, strict=True)}
+        self._write({**self._read(), _method(method): row})
+
+    def fill(self, method, **values):
+        """Fill cells of a row that is there, as ``fill("post: ADMM, λ = 7.2", gap=3e-2)``."""
+        rows = self.rows()
+        if _method(method) not in rows:
+            raise ValueError(f"the ledger has no row {method!r}; {nearest(method, rows)}")
+        for name in values:
+            if name not in COLUMNS:
+                raise TypeError(f"the ledger has no column {name!r}; {nearest(name, COLUMNS)}")
+        row = rows[method] | {name: _cell(name, value) for name, value in values.items()}
+        self._write({**self._read(), method: row})
+
+    def rows(self):
+        """``{method: {column: number or None}}``, the post's rows first."""
+        merged = {**POST, **self._read()}
+        return {method: {name: row.get(name) for name in COLUMNS} for method, row in merged.items()}
+
+    def to_frame(self):
+        """The ledger as a pandas DataFrame, one row a method; nan where nothing is known."""
+        import pandas as pd
+
+        frame = pd.DataFrame.from_dict(self.rows(), orient="index", columns=list(COLUMNS), dtype=float)
+        return frame.rename_axis("method")
+
+    def __repr__(self):
+        lines = [("method", *(heading for heading, _ in COLUMNS.values())), *self._lines()]
+        widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+        return "\n".join(_plain(line, widths) for line in lines)
+
+    def _repr_html_(self):
+        from html import escape
+
+        heads = "".join(f"<th scope='col'>{h}</th>" for h in ("method", *(h for h, _ in COLUMNS.values())))
+        body = "".join(
+            f"<tr><th scope='row' style='text-align:left'>{escape(method)}</th>"
+            + "".join(f"<td>{cell}</td>" for cell in cells)
+            + "</tr>"
+            for method, *cells in self._lines()
+        )
+        head = f"<caption>The ledger</caption><thead><tr>{heads}</tr></thead>"
+        return f"<table>{head}<tbody>{body}</tbody></table>"
+
+    def _lines(self):
+        rows = self.rows().items()
+        return [(method, *(_text(name, row[name]) for name in COLUMNS)) for method, row in rows]
+
+    def _read(self):
+        """Rows on disk; a file that cannot be read is put aside, not lost and not in the way."""
+        try:
+            return _valid(json.loads(self.path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return {}
+        except (ValueError, OSError):
+            self._put_aside()
+            return {}
+
+    def _put_aside(self):
+        aside = self.path.with_suffix(".unreadable.json")
+        with suppress(OSError):
+            os.replace(self.path, aside)
+            print(f"The ledger could not be read; it is kept as {aside.name}, and a new one begins.")
+
+    def _write(self, rows):
+        """All or nothing: a reader of the file never sees half a ledger."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self.path.parent, suffix=".json")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(rows, file, ensure_ascii=False, indent=1)
+            os.replace(name, self.path)
+        except BaseException:
+            os.unlink(name)
+            raise
+
+
+def _method(method):
+    if not isinstance(method, str) or not method.strip():
+        raise TypeError(f"method={method!r}: name the method in a few words")
+    return method
+
+
+def _cell(name, value):
+    """A plain number for JSON, or None for what is not known."""
+    if value is None:
+        return None
+    if hasattr(value, "item") and getattr(value, "size", 1) == 1:
+        value = value.item()
+    if not isinstance(value, numbers.Real):
+        raise TypeError(f"{name}={value!r}: a number or None is needed, given {type(value).__name__}")
+    value = int(value) if isinstance(value, numbers.Integral) else float(value)
+    return None if math.isnan(value) else value
+
+
+def _valid(rows):
+    """Rows as a file should have them; ValueError otherwise."""
+    if not isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows.values()):
+        raise ValueError("a ledger maps methods to rows")
+    try:
+        return {method: {c: _cell(c, row.get(c)) for c in COLUMNS} for method, row in rows.items()}
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+
+
+def _text(name, value):
+    if value is None:
+        return "?" if name == "gap" else "–"
+    return COLUMNS[name][1].format(value)
+
+
+def _plain(line, widths):
+    method, *cells = line
+    return "  ".join([method.ljust(widths[0]), *(c.rjust(w) for c, w in zip(cells, widths[1:], strict=True))])
+
+
+ledger = Ledger()

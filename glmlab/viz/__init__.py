@@ -1,0 +1,37 @@
+"""Pictures of the course: one style, words beside every picture, nothing fetched from a network.
+
+Every function here returns a :class:`Picture`, which displays itself in Jupyter with its alt text.
+``show`` does the same and prints the finding in one line; it takes a matplotlib figure too.
+"""
+
+from .chunkmap import bytes_by_worker, bytes_per_worker, chunk_slider, chunks
+from .convergence import convergence
+from .course import course_map
+from .graphs import graph, task_counts
+from .interactive import load_bokeh
+from .odds import odds
+from .picture import Picture, show
+from .style import COLOURS, new_figure, use_style
+from .words import bytes_text, count_text
+
+__all__ = [
+    "COLOURS",
+    "Picture",
+    "bytes_by_worker",
+    "bytes_per_worker",
+    "bytes_text",
+    "chunk_slider",
+    "chunks",
+    "convergence",
+    "count_text",
+    "course_map",
+    "graph",
+    "load_bokeh",
+    "new_figure",
+    "odds",
+    "show",
+    "task_counts",
+    "use_style",
+]
+
+use_style()

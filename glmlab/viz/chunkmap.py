@@ -1,0 +1,341 @@
+"""Where an array's rows are: its chunks, their bytes, and the workers that hold them."""
+
+import math
+
+import dask.array as da
+import numpy as np
+from matplotlib.patches import Patch, Rectangle
+
+from .interactive import bokeh_figure
+from .picture import Picture
+from .style import COLOURS, HATCHES, new_figure, nth
+from .words import bytes_text, count_text, list_text, range_text
+
+LABELS = 12  # more lines of text than this do not fit beside the array
+RECIPE = "held by no worker"
+
+
+def chunks(X, *, client=None, name="X"):
+    """Draw a dask array (n, p) cut into its chunks, coloured by the worker that holds each.
+
+    client  whose workers to ask; the current one by default, where there is one
+    Raises TypeError for anything but a dask array, ValueError where chunk sizes are unknown.
+    """
+    _drawable(X, name)
+    owners = _owners(X, client)
+    fig, ax = new_figure(size=(7.4, 4.6))
+    _draw_blocks(ax, X, owners)
+    _draw_labels(ax, X, owners)
+    _draw_frame(ax, X, name)
+    workers = sorted(set(owners.values()))
+    if workers:
+        handles = [Patch(label=worker, **_look(workers.index(worker))) for worker in workers]
+        fig.legend(handles=handles, loc="outside lower center", ncols=4)
+    return Picture(fig, _alt(X, name, workers), _finding(X, name, owners))
+
+
+def bytes_by_worker(*collections, client=None):
+    """Bytes of persisted collections on each worker: ``{worker: bytes}``, idle workers included.
+
+    A chunk kept on two workers counts on both. Raises ValueError without a client.
+    """
+    client = client or _current_client()
+    if client is None:
+        raise ValueError("no client is open; bytes live on workers: client = glmlab.cluster.client()")
+    sizes, held = client.nbytes(summary=False), client.who_has(list(collections))
+    amounts = dict.fromkeys(_worker_names(client).values(), 0)
+    for key, addresses in held.items():
+        for address in addresses:
+            amounts[_worker_names(client).get(address, address)] += sizes.get(key, 0)
+    return amounts
+
+
+def bytes_per_worker(before, after=None, *, labels=("before", "after")):
+    """Bars of bytes per worker, before and after (a rebalance, a rechunk, a persist).
+
+    before, after  {worker: bytes} then and now, as :func:`bytes_by_worker` returns them; addresses of
+                   workers are numbered
+    """
+    states = _named_workers([_amounts(state) for state in (before, after) if state is not None])
+    workers = sorted(set().union(*states))
+    fig, ax = new_figure(size=(7.2, 1.6 + 0.55 * max(2, len(workers))))
+    unit, scale = _unit(max((b for state in states for b in state.values()), default=0))
+    thick = 0.8 / len(states)
+    for k, (state, label) in enumerate(zip(states, labels, strict=False)):
+        heights = np.arange(len(workers)) + (k - (len(states) - 1) / 2) * thick
+        widths = [state.get(worker, 0) / scale for worker in workers]
+        ax.barh(heights, widths, thick * 0.92, label=label, **_look(k))
+    ax.set_yticks(range(len(workers)), workers)
+    ax.set(xlabel=f"held by the worker ({unit})", title="Bytes on each worker")
+    ax.set_ylim(len(workers) - 0.5, -0.5)
+    ax.set_xlim(left=0)
+    ax.grid(axis="y", visible=False)
+    if len(states) > 1:
+        fig.legend(loc="outside lower center", ncols=2)
+    words = [f"{label}: {_shares(state)}" for state, label in zip(states, labels, strict=False)]
+    return Picture(fig, f"Bars of bytes on each worker. {'; '.join(words)}.", _balance(states, labels))
+
+
+def chunk_slider(n, p, *, budget, itemsize=8, chunk=None):
+    """How many rows should a chunk have? A slider, which needs no kernel, and its static twin.
+
+    n, p      rows and columns of the array
+    budget    bytes that one chunk may take
+    itemsize  bytes of one number
+    chunk     rows per chunk at the start; by default the most that fit the budget
+    """
+    for what, value in (("n", n), ("p", p), ("budget", budget), ("itemsize", itemsize)):
+        _positive(what, value)
+    sizes = _round_sizes(n)
+    row = p * itemsize
+    fitting = max((size for size in sizes if size * row <= budget), default=sizes[0])
+    start = min(sizes, key=lambda size: abs(math.log(size / (chunk or fitting))))
+    finding = _slider_sentence(n, row, budget, fitting)
+    alt = (
+        f"Bytes per chunk against rows per chunk for {n:,} rows of {p} numbers, a rising line on two "
+        f"logarithmic axes; it crosses the budget of {bytes_text(budget)} at {budget / row:,.0f} rows."
+    )
+    return Picture(_budget_curve(row, budget, sizes), alt, finding, _slider(n, row, budget, sizes, start))
+
+
+def _drawable(X, name):
+    if not isinstance(X, da.Array):
+        raise TypeError(
+            f"chunks() draws a dask array, given {type(X).__name__}; numpy arrays become one with "
+            f"dask.array.from_array({name}, chunks=(rows, columns))"
+        )
+    if X.ndim not in (1, 2):
+        raise ValueError(f"chunks() draws arrays of 1 or 2 dimensions, given shape {X.shape}")
+    if any(math.isnan(size) for side in X.chunks for size in side):
+        raise ValueError(f"the chunk sizes of {name} are unknown; {name}.compute_chunk_sizes() finds them")
+    if not X.size:
+        raise ValueError(f"{name} of shape {X.shape} has no rows or columns to draw")
+
+
+def _current_client():
+    from distributed import get_client
+
+    try:
+        return get_client()
+    except ValueError:  # no client: nothing is persisted on a cluster
+        return None
+
+
+def _worker_names(client):
+    """``{address: "worker 0", …}`` in the order of the addresses."""
+    return {address: f"worker {k}" for k, address in enumerate(sorted(client.has_what()))}
+
+
+def _owners(X, client):
+    """``{block index: worker name}`` for the blocks that some worker holds."""
+    client = client or _current_client()
+    if client is None:
+        return {}
+    names, held = _worker_names(client), client.who_has(X)
+    return {key[1:]: names[held[key][0]] for key in _keys(X) if held.get(key)}
+
+
+def _keys(X):
+    return ((X.name, *index) for index in np.ndindex(X.numblocks))
+
+
+def _look(k):
+    return {"facecolor": nth(COLOURS, k), "hatch": nth(HATCHES, k), "edgecolor": "white", "lw": 1.5}
+
+
+def _rows_and_columns(X):
+    return X.chunks[0], X.chunks[1] if X.ndim == 2 else (1,)
+
+
+def _draw_blocks(ax, X, owners):
+    """Blocks in proportion, the array scaled to the unit square, first row on top."""
+    rows, columns = _rows_and_columns(X)
+    tops, lefts = np.cumsum([0, *rows]) / sum(rows), np.cumsum([0, *columns]) / sum(columns)
+    workers = sorted(set(owners.values()))
+    for i, j in np.ndindex(len(rows), len(columns)):
+        owner = owners.get((i, j)[: X.ndim])
+        look = _look(workers.index(owner)) if owner else {"facecolor": "#EEEEEE", "edgecolor": "#777777"}
+        look["lw"] = min(1.5, 60 / (len(rows) + len(columns)))
+        corner = (lefts[j], tops[i])
+        ax.add_patch(Rectangle(corner, lefts[j + 1] - lefts[j], tops[i + 1] - tops[i], **look))
+
+
+def _draw_labels(ax, X, owners):
+    """One line of text for each row chunk, evenly spaced, led to its chunk: thin chunks keep theirs."""
+    rows, _ = _rows_and_columns(X)
+    middles = (np.cumsum([0, *rows[:-1]]) + np.array(rows) / 2) / sum(rows)
+    shown = _shown(len(rows))
+    places = (np.arange(len(shown)) + 0.5) / len(shown)
+    for k, place in zip(shown, places, strict=True):
+        if k is None:
+            ax.text(1.12, place, f"… {count_text(len(rows) - LABELS + 1, 'more chunk')} …", va="center")
+            continue
+        line = {"color": "#777777", "linewidth": 0.8, "marker": "", "linestyle": "-"}
+        ax.plot([1.01, 1.05, 1.1], [middles[k], middles[k], place], **line)
+        ax.text(1.12, place, _chunk_text(X, k, owners), va="center", fontsize=11)
+
+
+def _shown(count):
+    """Indices of the chunks to be labelled; None stands for those left out."""
+    if count <= LABELS:
+        return list(range(count))
+    half = LABELS // 2
+    return [*range(half), None, *range(count - LABELS + half + 1, count)]
+
+
+def _chunk_text(X, k, owners):
+    rows, columns = _rows_and_columns(X)
+    size = bytes_text(rows[k] * sum(columns) * X.dtype.itemsize)
+    homes = sorted({home for index, home in owners.items() if index[0] == k})
+    return f"{k}:  {count_text(rows[k], 'row')}, {size}" + (f", {list_text(homes)}" if homes else "")
+
+
+def _draw_frame(ax, X, name):
+    n, p = X.shape[0], X.shape[1] if X.ndim == 2 else 1
+    ax.set(xlim=(-0.02, 2.0), ylim=(1.02, -0.02), xticks=[], yticks=[])
+    ax.set_title(f"{name}: {count_text(n, 'row')}, {count_text(p, 'column')}, {bytes_text(X.nbytes)}")
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
+
+
+def _cut(X):
+    rows, columns = _rows_and_columns(X)
+    words = f"{count_text(len(rows), 'row chunk')} of {range_text(rows, '{:,}'.format)} rows"
+    return words if len(columns) == 1 else f"{words}, each cut into {len(columns)} by columns"
+
+
+def _alt(X, name, workers):
+    homes = f"coloured by worker ({list_text(workers)})" if workers else f"in grey: {RECIPE}"
+    return f"The array {name} of shape {X.shape} as a rectangle cut into {_cut(X)}, {homes}."
+
+
+def _finding(X, name, owners):
+    sizes = [block * X.dtype.itemsize for block in _block_elements(X)]
+    words = f"{name}: {_cut(X)}, {range_text(sizes, bytes_text)} a chunk, {bytes_text(X.nbytes)} in all"
+    if not owners:
+        return f"{words}; {RECIPE}."
+    loads = dict.fromkeys(sorted(set(owners.values())), 0)
+    for index, size in zip(np.ndindex(X.numblocks), sizes, strict=True):
+        if index in owners:
+            loads[owners[index]] += size
+    return f"{words}; {_shares(loads)}."
+
+
+def _block_elements(X):
+    return [math.prod(X.chunks[d][i] for d, i in enumerate(index)) for index in np.ndindex(X.numblocks)]
+
+
+def _amounts(state):
+    if not isinstance(state, dict):
+        raise TypeError(f"bytes per worker come as {{worker: bytes}}, given {type(state).__name__}")
+    return state
+
+
+def _named_workers(states):
+    """Addresses, which are long and change with every cluster, become worker 0, worker 1 …"""
+    addresses = sorted(worker for worker in set().union(*states) if "://" in worker)
+    names = {address: f"worker {k}" for k, address in enumerate(addresses)}
+    return [{names.get(worker, worker): size for worker, size in state.items()} for state in states]
+
+
+def _unit(most):
+    """The unit in which ``most`` bytes are read best, and its size in bytes."""
+    unit = bytes_text(most).split()[1]
+    return unit, {"bytes": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "PB": 1e15}[unit]
+
+
+def _shares(state):
+    return ", ".join(f"{worker} {bytes_text(size)}" for worker, size in state.items())
+
+
+def _balance(states, labels):
+    """The fullest worker against the emptiest, which is what a rebalance is for."""
+    words = [
+        f"{label} the fullest worker holds {bytes_text(max(state.values(), default=0))} and the emptiest "
+        f"{bytes_text(min(state.values(), default=0))}"
+        for state, label in zip(states, labels, strict=False)
+    ]
+    return f"{'; '.join(words)}.".capitalize() if len(states) == 1 else f"{'; '.join(words)}."
+
+
+def _positive(what, value):
+    if not isinstance(value, (int, float, np.number)) or not 0 < value < math.inf:
+        raise ValueError(f"{what}={value!r}: a positive number is needed")
+
+
+def _round_sizes(n):
+    """Chunk sizes people say, 1, 2, 5, 10, 20 …, up to n itself."""
+    sizes = [digit * 10**power for power in range(len(str(int(n)))) for digit in (1, 2, 5)]
+    return [size for size in sizes if size < n] + [int(n)]
+
+
+def _slider_sentence(n, row, budget, rows):
+    pieces = math.ceil(n / rows)
+    if row > budget:
+        return f"One row takes {bytes_text(row)}: no chunk fits {bytes_text(budget)}."
+    return (
+        f"Among round sizes, {count_text(rows, 'row')} is the most that fits {bytes_text(budget)}: "
+        f"{count_text(pieces, 'chunk')} of {bytes_text(rows * row)}."
+    )
+
+
+def _budget_curve(row, budget, sizes):
+    fig, ax = new_figure(size=(7.2, 3.8))
+    ax.loglog(sizes, [size * row / 1e6 for size in sizes], label="one chunk")
+    ax.axhline(budget / 1e6, color=COLOURS[1], ls="--", marker="", label=f"budget {bytes_text(budget)}")
+    ax.set(xlabel="rows per chunk", ylabel="one chunk (MB)", title="What one chunk weighs")
+    ax.legend()
+    return fig
+
+
+# What the slider does when it moves; n, row (bytes), budget, sizes, bars and words come as arguments.
+MOVE = """
+const rows = sizes[slider.value];
+const count = Math.ceil(n / rows), drawn = Math.min(count, 200);
+const say = (bytes) => {
+  const units = ["bytes", "kB", "MB", "GB", "TB", "PB"];
+  let k = 0;
+  while (bytes >= 999.5 && k < units.length - 1) { bytes /= 1000; k += 1; }
+  return Number(bytes.toPrecision(3)) + " " + units[k];
+};
+const fits = rows * row <= budget;
+const top = [], bottom = [], color = [];
+for (let k = 0; k < drawn; k++) {
+  top.push(count > drawn ? k / drawn : Math.min(1, k * rows / n));
+  bottom.push(count > drawn ? (k + 1) / drawn : Math.min(1, (k + 1) * rows / n));
+  color.push(fits ? good : bad);
+}
+bars.data = {top, bottom, color};
+words.text = '<p role="status" style="font-size:12pt;margin:0">' + rows.toLocaleString("en")
+  + " rows a chunk: <b>" + count.toLocaleString("en") + (count == 1 ? " chunk" : " chunks")
+  + "</b> of <b>" + say(Math.min(rows, n) * row) + "</b>, which "
+  + (fits ? "<b>fits</b>" : "<b>does not fit</b>") + " the budget of " + say(budget) + "."
+  + (count > drawn ? " (200 are drawn.)" : "") + "</p>";
+"""
+
+
+def _slider(n, row, budget, sizes, start):
+    """The same question with a Bokeh slider (arrow keys move it) and JavaScript only."""
+    from bokeh.layouts import column
+    from bokeh.models import ColumnDataSource, CustomJS, CustomJSTickFormatter, Div, Slider
+
+    bars = ColumnDataSource({"top": [], "bottom": [], "color": []})
+    title = "The array, cut into row chunks"
+    fig = bokeh_figure(x_range=(0, 1), y_range=(1.02, -0.02), tools="", title=title)
+    fig.quad(0, 1, "top", "bottom", source=bars, fill_color="color", line_color="white", fill_alpha=0.8)
+    fig.xaxis.visible = fig.grid.visible = False
+    fig.yaxis.axis_label, fig.height = "share of the rows", 260
+    words = Div(text="", sizing_mode="stretch_width")
+    names = CustomJSTickFormatter(code="return sizes[tick].toLocaleString('en')", args={"sizes": sizes})
+    index = sizes.index(start)
+    slider = Slider(
+        start=0, end=len(sizes) - 1, step=1, value=index, format=names, title="Rows per chunk"
+    )
+    slider.sizing_mode = "stretch_width"
+    slider.stylesheets = [":host { font-size: 12pt; }"]
+    look = {"good": COLOURS[0], "bad": COLOURS[1]}
+    data = {"n": n, "row": row, "budget": budget, "sizes": sizes, "bars": bars, "words": words}
+    move = CustomJS(args={**data, **look, "slider": slider}, code=MOVE)
+    slider.js_on_change("value", move)
+    fig.js_on_change("inner_width", move)  # known as soon as the page is laid out: the first drawing
+    return column(slider, words, fig, sizing_mode="stretch_width", max_width=780)

@@ -1,0 +1,138 @@
+"""How close, after how much work: suboptimality against passes, rounds or seconds."""
+
+import math
+
+import numpy as np
+
+from .interactive import bokeh_figure
+from .picture import Picture
+from .style import BOKEH_DASHES, BOKEH_MARKERS, COLOURS, new_figure, nth
+from .words import list_text
+
+X_AXES = {
+    "passes": "passes over the data",
+    "rounds": "rounds of communication",
+    "seconds": "wall time (s)",
+}
+Y_AXES = {
+    "relative": "(F − F*) / max(|F|, |F at the start|)",
+    "objective": "F − F*",
+    "residual": "scaled optimality residual",
+}
+
+
+def convergence(results, *, x="passes", y="relative", optimum=None, interactive=False):
+    """Draw one curve for each result, on a logarithmic scale.
+
+    results      one Result, a list of them (named by their solver), or ``{name: Result}``
+    x            "passes", "rounds" or "seconds"
+    y            "relative" or "objective" (suboptimality) or "residual"
+    optimum      F*, where it is known; by default the highest certified lower bound F − bound among
+                 the results, so that no curve shows less than its true suboptimality
+    interactive  add a Bokeh twin: hover for numbers, click the legend to hide a curve
+
+    Raises ValueError where there is neither an optimum nor a certificate, or where one result lies
+    below another's lower bound: then they solve different problems.
+    """
+    _known("x", x, X_AXES)
+    _known("y", y, Y_AXES)
+    named = _named(results)
+    reference = None if y == "residual" else _reference(named, optimum)
+    curves = {name: _curve(result, x, y, reference) for name, result in named.items()}
+    words = _finding(curves, x, y)
+    alt = f"{Y_AXES[y]} on a logarithmic scale against {X_AXES[x]}, one falling curve each. {words}"
+    moving = _moving(curves, x, y) if interactive else None
+    return Picture(_static(curves, x, y), alt, words, moving)
+
+
+def _known(what, value, table):
+    if value not in table:
+        raise ValueError(f"{what}={value!r}: choose one of {list_text(table)}")
+
+
+def _named(results):
+    """``{name: result}``; solvers that appear twice are numbered."""
+    if isinstance(results, dict):
+        named = dict(results)
+    else:
+        results = [results] if hasattr(results, "certificate") else list(results)
+        names = [getattr(result, "solver", type(result).__name__) for result in results]
+        named = {_unique(names, k): result for k, result in enumerate(results)}
+    for name, result in named.items():
+        if not hasattr(result, "certificate"):
+            raise TypeError(f"{name} is a {type(result).__name__}; what fit() or run() returned is needed")
+    if not named:
+        raise ValueError("no results to draw: pass what fit() or run() returned")
+    return named
+
+
+def _unique(names, k):
+    return names[k] if names.count(names[k]) == 1 else f"{names[k]} {names[: k + 1].count(names[k])}"
+
+
+def _column(result, name):
+    return np.asarray(getattr(result.trace, name), dtype=float)
+
+
+def _reference(named, optimum):
+    """F*, or the highest lower bound that a certificate proves."""
+    if optimum is not None:
+        return float(optimum)
+    bounds = {name: result.objective - result.certificate.bound for name, result in named.items()}
+    best = max(bounds, key=bounds.get)
+    if not math.isfinite(bounds[best]):
+        raise ValueError("none of the results is certified (every bound is inf); pass optimum=F*")
+    for name, result in named.items():
+        if np.nanmin(_column(result, "objective")) < bounds[best] - 1e-9 * abs(bounds[best]):
+            raise ValueError(f"{name} lies below the lower bound of {best}: they solve different problems")
+    return bounds[best]
+
+
+def _curve(result, x, y, reference):
+    """Points (x, y), those without a positive y left out: a logarithm cannot show them."""
+    heights = _column(result, "residual" if y == "residual" else "objective")
+    if y != "residual":
+        scale = np.maximum(np.abs(heights), abs(heights[0])) if y == "relative" else 1.0
+        heights = (heights - reference) / scale
+    keep = np.isfinite(heights) & (heights > 0)
+    return _column(result, x)[keep], heights[keep]
+
+
+def _static(curves, x, y):
+    fig, ax = new_figure()
+    for xs, ys in curves.values():
+        ax.plot(xs, ys, markevery=max(1, len(xs) // 15))
+    ax.set_yscale("log")
+    ax.set(xlabel=X_AXES[x], ylabel=Y_AXES[y], title=_title(x, y))
+    fig.legend(ax.lines, list(curves), loc="outside lower center", ncols=3)
+    return fig
+
+
+def _title(x, y):
+    return f"{'Residual' if y == 'residual' else 'Suboptimality'} by {x}"
+
+
+def _moving(curves, x, y):
+    from bokeh.models import HoverTool
+
+    labels = {"x_axis_label": X_AXES[x], "y_axis_label": Y_AXES[y], "title": _title(x, y)}
+    fig = bokeh_figure(y_axis_type="log", tools="pan,box_zoom,reset", **labels)
+    for k, (name, (xs, ys)) in enumerate(curves.items()):
+        look = {"color": nth(COLOURS, k), "legend_label": name, "name": name}
+        fig.line(xs, ys, line_dash=nth(BOKEH_DASHES, k), line_width=2, **look)
+        fig.scatter(xs, ys, marker=nth(BOKEH_MARKERS, k), size=7, **look)
+    fig.add_tools(HoverTool(tooltips=[("", "$name"), (x, "$x{0.[00]}"), (y, "$y{0.0e}")]))
+    fig.add_layout(fig.legend[0], "below")
+    fig.legend.location, fig.legend.ncols = "left", 3
+    fig.legend.click_policy, fig.legend.label_text_font_size = "hide", "11pt"
+    return fig
+
+
+def _finding(curves, x, y):
+    """Where each curve ends."""
+    ends = [f"{name} {_end(xs, ys, x)}" for name, (xs, ys) in curves.items()]
+    return f"{_title(x, y)}: {'; '.join(ends)}."
+
+
+def _end(xs, ys, x):
+    return f"reaches {ys[-1]:.1e} after {xs[-1]:.3g} {x}" if len(ys) else "has nothing above zero to show"

@@ -1,0 +1,75 @@
+"""The course on one page."""
+
+from matplotlib.patches import FancyBboxPatch
+
+from .picture import Picture
+from .style import COLOURS, new_figure
+
+# number, title, minutes, the question that leads there
+COURSE = (
+    ("00", "Start here", 15, "How does this course work?"),
+    ("01", "Data creation", 50, "Where are the rows?"),
+    ("02", "Naive solve", 30, "Can one pass do it?"),
+    ("03", "Gradient descent", 45, "Where did the time go?"),
+    ("04", "Task graphs", 35, "What does a round cost?"),
+    ("05", "ADMM", 60, "More work between rounds?"),
+    ("06", "Certificates", 60, "Is it right?"),
+    ("07", "Families, penalties", 60, "What else can it fit?"),
+    ("08", "Benchmarks", 40, "Is it fast?"),
+    ("09", "Cluster scaling", 40, "Does it scale?"),
+    ("10", "Fewer rounds", 60, "Can it need fewer rounds?"),
+    ("11", "Your own solver", 45, "Your turn."),
+)
+ACTS = ("Set up and solve", "Iterate and distribute", "Prove and compare", "Scale and own")
+COLUMNS = 3  # notebooks of one act
+WIDTH, HEIGHT, GAP_X, GAP_Y = 1.0, 0.78, 0.16, 0.36
+
+
+def course_map():
+    """The twelve notebooks in reading order, each with the question that leads to it."""
+    fig, ax = new_figure(size=(9.4, 6.6))
+    for k, notebook in enumerate(COURSE):
+        _card(ax, *_corner(k), notebook, COLOURS[k // COLUMNS])
+    for k in range(len(COURSE) - 1):
+        _step(ax, _corner(k), _corner(k + 1))
+    for row, act in enumerate(ACTS):
+        top = _corner(COLUMNS * row)[1] + HEIGHT
+        ax.text(0, top + 0.06, act, fontsize=12, fontweight="bold", va="bottom")
+    ax.set(xlim=(-0.1, 3 * WIDTH + 2 * GAP_X + 0.1), ylim=(_corner(len(COURSE) - 1)[1] - 0.08, HEIGHT + 0.3))
+    ax.axis("off")
+    return Picture(fig, _alt(), _finding())
+
+
+def _corner(k):
+    row, column = divmod(k, COLUMNS)
+    return column * (WIDTH + GAP_X), -row * (HEIGHT + GAP_Y)
+
+
+def _card(ax, x, y, notebook, colour):
+    number, title, minutes, question = notebook
+    shape = FancyBboxPatch((x, y), WIDTH, HEIGHT, boxstyle="round,pad=0,rounding_size=0.06")
+    shape.set(facecolor="white", edgecolor=colour, linewidth=2)
+    ax.add_patch(shape)
+    ax.text(x + 0.05, y + 0.57, f"{number}  {title}", fontsize=12, fontweight="bold", va="center")
+    ax.text(x + 0.05, y + 0.35, question, fontsize=11, va="center")
+    ax.text(x + 0.05, y + 0.14, f"{minutes} min", fontsize=11, va="center", color="#444444")
+
+
+def _step(ax, here, there):
+    """An arrow to the next notebook: along the row, or down from the row's end to the next row's start."""
+    look = {"arrowstyle": "-|>", "color": "#555555", "lw": 1.5}
+    if here[1] == there[1]:
+        ends = (here[0] + WIDTH, here[1] + HEIGHT / 2), (there[0], there[1] + HEIGHT / 2)
+    else:
+        ends = (here[0] + WIDTH / 2, here[1]), (there[0] + WIDTH * 0.75, there[1] + HEIGHT)
+    ax.annotate("", xy=ends[1], xytext=ends[0], arrowprops=look)
+
+
+def _alt():
+    cards = [f"{number} {title} ({minutes} min): {question}" for number, title, minutes, question in COURSE]
+    return f"Map of the course, {len(COURSE)} notebooks in reading order. {' '.join(cards)}"
+
+
+def _finding():
+    hours = sum(minutes for _, _, minutes, _ in COURSE) / 60
+    return f"{len(COURSE)} notebooks, about {hours:.0f} hours: solve, distribute, prove, write a solver."

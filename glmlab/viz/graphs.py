@@ -1,0 +1,170 @@
+"""Task graphs, drawn without Graphviz's ``dot`` program.
+
+pygraphviz brings the layout library in its wheel and says where each node goes; matplotlib draws.
+Circles are tasks and boxes are data, as in dask's own pictures. Each circle carries a letter and a
+colour, named in the legend: long function names do not fit into small circles.
+"""
+
+from collections import Counter
+from string import ascii_letters
+
+from dask._task_spec import DataNode, Task, convert_legacy_graph
+from dask.base import collections_to_expr, unpack_collections
+from dask.utils import key_split
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
+from matplotlib.path import Path
+
+from .picture import Picture
+from .style import COLOURS, SMALL, SMALLEST_FONT, WIDE, new_figure, nth
+from .words import count_text, list_text
+
+INCH = 72  # Graphviz counts points
+NODE = 0.3  # inches: room for one letter of 11 pt
+
+
+def task_graph(*collections, optimize_graph=False):
+    """The graph of dask collections (or lists of them) as a dict from key to node.
+
+    Raises TypeError where nothing of dask is among ``collections``.
+    """
+    found, _ = unpack_collections(*collections)
+    if not found:
+        kinds = list_text(type(c).__name__ for c in collections) if collections else "nothing"
+        raise TypeError(f"given {kinds}: a task graph belongs to dask arrays, dataframes or delayed values")
+    written = dict(collections_to_expr(found, optimize_graph=optimize_graph).__dask_graph__())
+    nodes = convert_legacy_graph(written)
+    return {key: nodes.get(key) or DataNode(key, None) for key in written}  # what workers hold has no node
+
+
+def task_counts(*collections, optimize_graph=False):
+    """How much the scheduler would be told: ``{"tasks": …, "data": …}``.
+
+    Tasks are function calls (the circles of the picture), data are results and inputs (the boxes).
+    """
+    nodes = task_graph(*collections, optimize_graph=optimize_graph)
+    return {"tasks": sum(isinstance(node, Task) for node in nodes.values()), "data": len(nodes)}
+
+
+def graph(*collections, optimize_graph=False, limit=400):
+    """Draw the task graph of dask arrays, dataframes, delayed values or lists of them.
+
+    optimize_graph  draw what is left after dask fuses tasks
+    limit           refuse graphs of more tasks: nobody could read them
+    """
+    nodes = task_graph(*collections, optimize_graph=optimize_graph)
+    counts = task_counts(*collections, optimize_graph=optimize_graph)
+    if counts["tasks"] > limit:
+        raise ValueError(
+            f"a graph of {counts['tasks']:,} tasks cannot be read; draw one with fewer chunks, "
+            f"count with task_counts(), or pass limit={counts['tasks']}"
+        )
+    return Picture(_draw(_place(nodes), nodes), _alt(nodes, counts), _finding(counts, optimize_graph))
+
+
+def _edges(nodes):
+    """Pairs of (role, key): box → the task that reads it, task → the box of its result."""
+    for key, node in nodes.items():
+        reader = ("task", key) if isinstance(node, Task) else ("data", key)
+        yield from ((("data", dep), reader) for dep in node.dependencies)
+        if isinstance(node, Task):
+            yield reader, ("data", key)
+
+
+def _kinds(nodes):
+    """Function names of the tasks with their counts, in the order of the graph."""
+    return Counter(key_split(key) for key, node in nodes.items() if isinstance(node, Task))
+
+
+def _place(nodes):
+    """Centres and edge curves in points: bottom to top where that fits the page, else left to right."""
+    upright = _layout(nodes, "BT")
+    return upright if upright[0][0] <= WIDE[0] * INCH else _layout(nodes, "LR")
+
+
+def _layout(nodes, direction):
+    from pygraphviz import AGraph
+
+    plan = AGraph(directed=True, rankdir=direction, nodesep="0.06", ranksep="0.28")
+    plan.node_attr.update(label="", fixedsize="true", width=NODE, height=NODE, shape="circle")
+    names = {}
+    for node in [("data", key) for key in nodes] + [end for edge in _edges(nodes) for end in edge]:
+        names.setdefault(node, str(len(names)))
+    plan.add_nodes_from(names.values())
+    plan.add_edges_from([(names[a], names[b]) for a, b in _edges(nodes)])
+    plan.layout("dot")
+    centres = {node: _point(plan.get_node(name).attr["pos"]) for node, name in names.items()}
+    curves = [_curve(edge.attr["pos"]) for edge in plan.edges()]
+    return tuple(max(side) + NODE * INCH / 2 for side in zip(*centres.values(), strict=True)), centres, curves
+
+
+def _point(text):
+    return tuple(float(number) for number in text.split(","))
+
+
+def _curve(text):
+    """Graphviz's ``e,x,y p0 p1 …``: the points of a Bézier spline, then the arrow's tip."""
+    tip, *points = text.removeprefix("e,").split()
+    return [_point(point) for point in [*points, tip]]
+
+
+def _draw(centred, nodes):
+    (width, height), centres, curves = centred
+    kinds = _kinds(nodes)
+    style = {kind: (nth(COLOURS, k), nth(ascii_letters, k)) for k, kind in enumerate(kinds)}
+    columns = 1 if max(map(len, kinds), default=0) > 14 else 2  # long names would not fit side by side
+    fig, ax = new_figure(size=_size(width, height, -(-len(kinds) // columns)))
+    for points in curves:
+        ax.add_patch(_arrow(points))
+    for (role, key), centre in centres.items():
+        _node(ax, role, centre, style.get(key_split(key)))
+    ax.set(xlim=(-4, width + 4), ylim=(-4, height + 4), aspect="equal")
+    ax.axis("off")
+    if kinds:
+        fig.legend(handles=_legend(kinds, style), loc="outside lower center", ncols=columns)
+    return fig
+
+
+def _size(width, height, legend_rows):
+    """Natural size where it fits the page; smaller where the graph is wider than that."""
+    scale = min(1, WIDE[0] * INCH / width)
+    return max(SMALL[0], min(WIDE[0], width / INCH)), scale * height / INCH + 0.27 * legend_rows + 0.4
+
+
+def _arrow(points):
+    codes = [Path.MOVETO] + [Path.CURVE4] * (len(points) - 2) + [Path.LINETO]
+    path = Path(points, codes)
+    return FancyArrowPatch(path=path, arrowstyle="-|>", mutation_scale=7, color="#777777", lw=0.8)
+
+
+def _node(ax, role, centre, look):
+    half = NODE * INCH / 2
+    if role == "data":
+        corner = (centre[0] - 0.6 * half, centre[1] - 0.6 * half)
+        ax.add_patch(Rectangle(corner, 1.2 * half, 1.2 * half, facecolor="white", edgecolor="black", lw=1.2))
+        return
+    colour, letter = look
+    ax.add_patch(Circle(centre, half, facecolor="white", edgecolor=colour, lw=2))
+    ax.text(*centre, letter, ha="center", va="center_baseline", fontsize=SMALLEST_FONT, color="black")
+
+
+def _legend(kinds, style):
+    ring = {"ls": "", "marker": "o", "ms": 11, "mfc": "white", "mew": 2}
+    return [
+        Line2D([], [], color=colour, label=f"{letter}:  {kind} × {n}", **ring)
+        for (kind, n), (colour, letter) in zip(kinds.items(), style.values(), strict=True)
+    ]
+
+
+def _alt(nodes, counts):
+    kinds = [f"{count} {kind}" for kind, count in _kinds(nodes).items()]
+    named = f" The tasks: {list_text(kinds)}." if kinds else ""
+    return (
+        f"Task graph with {count_text(counts['tasks'], 'task')} as circles and {counts['data']:,} "
+        f"pieces of data as boxes; arrows run from what is read to what is made.{named}"
+    )
+
+
+def _finding(counts, optimize_graph):
+    when = "after dask's optimisation" if optimize_graph else "as written"
+    return f"{count_text(counts['tasks'], 'task')} and {counts['data']:,} pieces of data, {when}."

@@ -1,0 +1,40 @@
+"""Numbers as a reader says them."""
+
+UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
+
+
+def bytes_text(n):
+    """Bytes in decimal units, three digits.
+
+    >>> bytes_text(80_000_000), bytes_text(12)
+    ('80 MB', '12 bytes')
+    """
+    n, unit = float(n), 0
+    while n >= 999.5 and unit < len(UNITS) - 1:
+        n, unit = n / 1000, unit + 1
+    return f"{n:.3g} {UNITS[unit]}"
+
+
+def count_text(n, thing):
+    """A count with its noun.
+
+    >>> count_text(1, "chunk"), count_text(1_000_000, "row")
+    ('1 chunk', '1,000,000 rows')
+    """
+    return f"{n:,} {thing}" + ("" if n == 1 else "s")
+
+
+def list_text(items):
+    """``a, b and c``."""
+    *head, last = [str(item) for item in items]
+    return f"{', '.join(head)} and {last}" if head else last
+
+
+def range_text(values, text=str):
+    """One value, or the smallest and the largest.
+
+    >>> range_text([3, 3]), range_text([1, 5, 2])
+    ('3', '1 to 5')
+    """
+    low, high = min(values), max(values)
+    return text(low) if low == high else f"{text(low)} to {text(high)}"

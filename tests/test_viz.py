@@ -1,0 +1,430 @@
+"""Pictures: legible, described, self-contained, and true to what they show."""
+
+import os
+import re
+from itertools import combinations
+from types import SimpleNamespace
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+from bokeh.models import CustomJS, Slider
+from distributed import Client, wait
+from matplotlib.patches import Circle, Rectangle
+from matplotlib.text import Text
+
+from glmlab import viz
+from glmlab.viz import interactive, style
+
+
+def result(solver="newton", rate=0.5, n=8, F=10.0, bound=None):
+    """What fit returns, as far as pictures ask: objectives F + 5·rateᵏ."""
+    k = np.arange(n)
+    objective = F + 5 * rate**k
+    bound = 2 * (objective[-1] - F) if bound is None else bound
+    trace = SimpleNamespace(
+        passes=2.0 * k + 1, rounds=k + 1, seconds=0.1 * k, objective=objective, residual=rate**k
+    )
+    certificate = SimpleNamespace(bound=bound)
+    return SimpleNamespace(solver=solver, objective=objective[-1], certificate=certificate, trace=trace)
+
+
+def three_results(**options):
+    return viz.convergence([result("gradient_descent", 0.9), result("newton", 0.1), result("fista", 0.6)], **options)
+
+
+@pytest.fixture(scope="module")
+def client():
+    with Client(n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0") as client:
+        yield client
+
+
+PICTURES = {
+    "ten chunks": lambda: viz.chunks(da.zeros((1_000_000, 100), chunks=(100_000, 100))),
+    "uneven chunks": lambda: viz.chunks(da.zeros((1000, 7), chunks=((1, 500, 2, 3, 494), (3, 4))), name="a long name"),
+    "many chunks": lambda: viz.chunks(da.zeros((1000, 2), chunks=(10, 2))),
+    "a vector": lambda: viz.chunks(da.zeros(10, chunks=5), name="y"),
+    "bars": lambda: viz.bytes_per_worker({"worker 0": 8e8, "worker 1": 0}, {"worker 0": 4e8, "worker 1": 4e8}),
+    "slider": lambda: viz.chunk_slider(1_000_000, 100, budget=100e6),
+    "graph": lambda: viz.graph(da.ones((4, 2), chunks=(2, 2)).sum()),
+    "wide graph": lambda: viz.graph(da.ones(60, chunks=1)),
+    "convergence": three_results,
+    "by seconds": lambda: three_results(x="seconds", y="residual"),
+    "course": viz.course_map,
+}
+
+
+@pytest.fixture(params=PICTURES, ids=str)
+def picture(request):
+    return PICTURES[request.param]()
+
+
+def texts(figure):
+    """Visible texts of a drawn figure with their boxes in pixels."""
+    figure.draw_without_rendering()
+    found = figure.findobj(Text)
+    hidden = [label for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for label in beyond(axis)]
+    shown = [text for text in found if text.get_visible() and text.get_text().strip() and text not in hidden]
+    return {text: text.get_window_extent() for text in shown}
+
+
+def beyond(axis):
+    """Labels of ticks outside the limits: they have a text and a place, but are not drawn."""
+    low, high = sorted(axis.get_view_interval())
+    ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+    return [tick.label1 for tick in ticks if not low <= tick.get_loc() <= high]
+
+
+def test_letters_are_large_enough(picture):
+    assert min(text.get_fontsize() for text in texts(picture.figure)) >= style.SMALLEST_FONT
+
+
+def test_no_text_overlaps_another_or_leaves_the_figure(picture):
+    boxes, page = texts(picture.figure), picture.figure.bbox
+    for (a, box), (b, other) in combinations(boxes.items(), 2):
+        assert not box.padded(-1).overlaps(other.padded(-1)), (a.get_text(), b.get_text())
+    for text, box in boxes.items():
+        assert page.x0 - 1 <= box.x0 and box.x1 <= page.x1 + 1, text.get_text()
+        assert page.y0 - 1 <= box.y0 and box.y1 <= page.y1 + 1, text.get_text()
+
+
+def test_something_is_drawn(picture):
+    from io import BytesIO
+
+    from matplotlib.image import imread
+
+    pixels = imread(BytesIO(picture.png()))[..., :3]
+    assert 0.005 < (pixels.min(axis=2) < 0.95).mean() < 0.9
+
+
+def test_html_has_alt_text_and_reaches_no_network(picture, monkeypatch):
+    monkeypatch.setattr(interactive, "_loaded", True)  # BokehJS itself speaks of addresses it does not load
+    page = picture._repr_html_()
+    assert re.search(r'<img src="data:image/png;base64,[^"]+" alt="[^"]{20,}"', page)
+    assert not re.search(r"""(src|href)\s*=\s*['"]?(https?:)?//""", page)
+
+
+def test_show_displays_and_prints_one_line(capsys, monkeypatch):
+    shown = []
+    monkeypatch.setattr("glmlab.viz.picture._display", shown.append)
+    fig, ax = viz.new_figure()
+    ax.plot([1, 2])
+    viz.show(fig, alt='a rising "line"', finding="it\nrises")
+    assert capsys.readouterr().out == "it rises\n"
+    assert shown[0].figure is fig
+    assert 'alt="a rising &quot;line&quot;"' in shown[0]._repr_html_()
+
+
+def test_show_takes_a_picture_and_other_words(capsys):
+    viz.show(viz.course_map(), finding="twelve steps")
+    assert capsys.readouterr().out.splitlines()[-1] == "twelve steps"
+
+
+@pytest.mark.parametrize("words", [{"alt": "a line"}, {"finding": "it rises"}, {"alt": " ", "finding": "it rises"}])
+def test_no_figure_without_words(words):
+    with pytest.raises(ValueError, match="sentence in words"):
+        viz.show(viz.new_figure()[0], **words)
+
+
+def test_a_moving_view_needs_its_static_twin():
+    with pytest.raises(TypeError, match="static matplotlib figure first"):
+        viz.show(interactive.bokeh_figure(), alt="a", finding="b")
+
+
+def test_a_pyplot_figure_is_not_shown_twice(capsys):
+    from matplotlib import pyplot
+
+    fig, _ = pyplot.subplots()
+    viz.show(fig, alt="empty axes", finding="nothing")
+    assert not pyplot.fignum_exists(fig.number)
+
+
+def test_style_differs_in_more_than_colour():
+    cycle = list(style.RC["axes.prop_cycle"])
+    for key in ("color", "marker", "linestyle"):
+        assert len({str(entry[key]) for entry in cycle}) == len(cycle)
+
+
+# ---------------------------------------------------------------- Bokeh
+
+
+def test_bokehjs_comes_inline_and_once(monkeypatch):
+    monkeypatch.setattr(interactive, "_loaded", False)
+    first, second = (three_results(interactive=True)._repr_html_() for _ in range(2))
+    assert first.count("BEGIN bokeh.min.js") == 1 and "BEGIN bokeh-widgets" in first
+    assert "bokeh.min.js" not in second and "embed_item" in second
+    assert "<img" in first and "<img" in second
+    assert not re.search(r"<(script|link)[^>]+(src|href)", first)
+
+
+def test_load_bokeh_loads_again(monkeypatch, capsys):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    viz.load_bokeh()
+    viz.load_bokeh()
+    assert all("BEGIN bokeh.min.js" in html.data for html in shown) and len(shown) == 2
+
+
+def test_embedded_json_cannot_end_its_script(monkeypatch):
+    monkeypatch.setattr(interactive, "_loaded", True)
+    page = interactive.embed(interactive.bokeh_figure(title="</script><b>"))
+    assert page.count("</script>") == 1
+
+
+def test_the_slider_needs_no_kernel():
+    model = viz.chunk_slider(10_000, 10, budget=8_000).interactive
+    [slider] = model.select({"type": Slider})
+    assert all(isinstance(call, CustomJS) for calls in slider.js_property_callbacks.values() for call in calls)
+    move = slider.js_property_callbacks["change:value"][0]
+    assert move.args["sizes"][slider.value] == 100  # 100 rows of 80 bytes are the budget
+    assert move.args["row"] == 80
+
+
+@pytest.mark.parametrize(("p", "budget", "rows", "chunks"), [
+    (10, 8_000, 100, 10), (10, 7_999, 50, 20), (1, 1e9, 1000, 1),
+])
+def test_slider_sentence_is_the_most_that_fits(p, budget, rows, chunks):
+    finding = viz.chunk_slider(1_000, p, budget=budget).finding
+    assert f"{rows:,} rows" in finding and f"{chunks} chunk" in finding
+
+
+def test_slider_says_when_nothing_fits():
+    assert "no chunk fits" in viz.chunk_slider(1_000, 100, budget=799).finding
+
+
+@pytest.mark.parametrize("bad", [{"n": 0}, {"p": -1}, {"budget": "1GB"}, {"budget": float("nan")}])
+def test_slider_names_what_it_cannot_use(bad):
+    [(name, _)] = bad.items()
+    with pytest.raises(ValueError, match=f"{name}="):
+        viz.chunk_slider(**{"n": 10, "p": 10, "budget": 100} | bad)
+
+
+# ---------------------------------------------------------------- chunks
+
+
+def blocks_of(picture):
+    return [patch for patch in picture.figure.axes[0].patches if isinstance(patch, Rectangle)]
+
+
+def test_blocks_are_drawn_in_proportion():
+    X = da.zeros((10, 4), chunks=((1, 6, 3), (1, 3)))
+    areas = [block.get_width() * block.get_height() for block in blocks_of(viz.chunks(X))]
+    assert np.allclose(areas, [rows * columns / 40 for rows in (1, 6, 3) for columns in (1, 3)])
+
+
+def test_chunks_says_rows_and_bytes():
+    finding = viz.chunks(da.zeros((1_000_000, 100), chunks=(100_000, 100))).finding
+    assert "10 row chunks of 100,000 rows" in finding
+    assert "80 MB a chunk" in finding and "800 MB in all" in finding and "no worker" in finding
+
+
+@pytest.mark.parametrize(("X", "error", "cure"), [
+    (np.zeros((2, 2)), TypeError, "from_array"),
+    (da.zeros((2, 2, 2)), ValueError, "shape"),
+    (da.zeros((0, 2)), ValueError, "no rows"),
+    (da.arange(5, chunks=2)[da.arange(5, chunks=2) > 1], ValueError, "compute_chunk_sizes"),
+])
+def test_chunks_refuses_by_name(X, error, cure):
+    with pytest.raises(error, match=cure):
+        viz.chunks(X)
+
+
+def test_chunks_shows_who_has_what(client):
+    X = da.zeros((8, 2), chunks=(2, 2)).persist()
+    wait(X)
+    picture = viz.chunks(X)
+    names = {address: f"worker {k}" for k, address in enumerate(sorted(client.has_what()))}
+    held = {key: names[homes[0]] for key, homes in client.who_has(X).items()}
+    colours = [block.get_facecolor() for block in blocks_of(picture)]
+    homes = [held[(X.name, k, 0)] for k in range(4)]
+    assert len(set(homes)) == len(set(colours)) == len(set(zip(homes, colours, strict=True)))
+    labels = [text.get_text() for text in picture.figure.axes[0].texts]
+    assert [label.split(", ")[-1] for label in labels] == homes
+
+
+def test_bytes_by_worker_adds_up_and_counts_no_other_data(client):
+    other, X = da.random.random((100, 2), chunks=(50, 2)).persist(), da.random.random((8, 2), chunks=2).persist()
+    wait([other, X])
+    amounts = viz.bytes_by_worker(X)
+    assert sorted(amounts) == ["worker 0", "worker 1"] and sum(amounts.values()) == X.nbytes
+    assert sum(viz.bytes_by_worker(X, other).values()) == X.nbytes + other.nbytes
+
+
+def test_bytes_by_worker_without_a_client(monkeypatch):
+    monkeypatch.setattr("glmlab.viz.chunkmap._current_client", lambda: None)
+    with pytest.raises(ValueError, match="client = glmlab.cluster.client"):
+        viz.bytes_by_worker(da.zeros(3))
+
+
+def test_bars_are_as_long_as_the_bytes():
+    addresses = {"tcp://b:2": 1e6, "tcp://a:1": 7e6}
+    picture = viz.bytes_per_worker(addresses, {"tcp://a:1": 4e6, "tcp://b:2": 4e6})
+    axes = picture.figure.axes[0]
+    assert [bar.get_width() for bar in axes.patches] == [7, 1, 4, 4]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["worker 0", "worker 1"]
+    assert "7 MB" in picture.finding and "1 MB" in picture.finding
+
+
+def test_bars_refuse_what_is_no_state():
+    with pytest.raises(TypeError, match="worker: bytes"):
+        viz.bytes_per_worker([1, 2])
+
+
+# ---------------------------------------------------------------- graphs
+
+
+def delayed_parts(count):
+    return [dask.delayed(sum)([k, 1]) for k in range(count)]
+
+
+@pytest.mark.parametrize("collections", [
+    [da.ones((6, 2), chunks=(2, 2)).sum(axis=0)],
+    [da.ones(4, chunks=2), da.zeros(4, chunks=2)],
+    [dask.delayed(sum)(delayed_parts(3))],
+    [delayed_parts(3)],
+    [da.ones(4, chunks=2).persist(scheduler="sync") + 1],
+], ids=["array", "two arrays", "delayed", "list of delayed", "persisted"])
+@pytest.mark.parametrize("optimize_graph", [False, True])
+def test_graph_draws_what_it_counts(collections, optimize_graph):
+    counts = viz.task_counts(*collections, optimize_graph=optimize_graph)
+    picture = viz.graph(*collections, optimize_graph=optimize_graph)
+    patches = picture.figure.axes[0].patches
+    assert sum(isinstance(patch, Circle) for patch in patches) == counts["tasks"] > 0
+    assert sum(isinstance(patch, Rectangle) for patch in patches) == counts["data"]
+    assert f"{counts['tasks']} task" in picture.finding
+
+
+def test_task_counts_of_known_graphs():
+    assert viz.task_counts(da.ones((10, 2), chunks=(1, 2))) == {"tasks": 10, "data": 10}
+    assert viz.task_counts(dask.delayed(sum)(delayed_parts(3))) == {"tasks": 4, "data": 4}
+    chain = da.ones(4, chunks=2) + 1 - 2
+    assert viz.task_counts(chain, optimize_graph=True)["tasks"] < viz.task_counts(chain)["tasks"] == 6
+
+
+def test_graph_on_a_cluster(client):
+    X = da.zeros((8, 2), chunks=(2, 2)).persist()
+    wait(X)
+    assert viz.task_counts(X) == {"tasks": 0, "data": 4}  # what workers hold is not made again
+    boxes = viz.graph(X + 1).figure.axes[0].patches
+    assert sum(isinstance(box, Circle) for box in boxes) == 4
+
+
+def test_graph_without_dot_on_the_machine(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert os.environ["PATH"] == str(tmp_path)
+    assert viz.graph(da.ones(4, chunks=2).sum()).png().startswith(b"\x89PNG")
+
+
+def test_graph_refuses_what_nobody_could_read():
+    with pytest.raises(ValueError, match="limit=50"):
+        viz.graph(da.ones(50, chunks=1), limit=49)
+    with pytest.raises(TypeError, match="given ndarray"):
+        viz.graph(np.ones(3))
+
+
+# ---------------------------------------------------------------- convergence
+
+
+def lines(picture):
+    return [np.array(line.get_xydata()) for line in picture.figure.axes[0].lines]
+
+
+def test_suboptimality_is_measured_from_the_best_certified_bound():
+    slow, fast = result("slow", 0.9), result("fast", 0.1)
+    [a, b] = lines(viz.convergence([slow, fast], y="objective"))
+    lower = fast.objective - fast.certificate.bound
+    assert np.allclose(a[:, 1], slow.trace.objective - lower) and np.allclose(b[:, 1], fast.trace.objective - lower)
+    assert np.array_equal(a[:, 0], slow.trace.passes)
+    assert (b[:, 1] > fast.trace.objective - 10.0).all()  # never less than the truth
+
+
+def test_a_known_optimum_and_the_relative_scale():
+    one = result(n=5)
+    [curve] = lines(viz.convergence(one, x="rounds", optimum=10.0))
+    assert np.allclose(curve[:, 1], (one.trace.objective - 10) / 15)  # F starts at 15
+    assert np.array_equal(curve[:, 0], one.trace.rounds)
+
+
+def test_convergence_has_a_log_scale_and_names():
+    picture = three_results()
+    assert picture.figure.axes[0].get_yscale() == "log"
+    named = [text.get_text() for text in picture.figure.legends[0].get_texts()]
+    assert named == ["gradient_descent", "newton", "fista"]
+    assert all(name in picture.finding for name in named)
+
+
+def test_two_runs_of_one_solver_keep_their_names_apart():
+    finding = viz.convergence([result("newton"), result("newton", 0.3)]).finding
+    assert "newton 1 reaches" in finding and "newton 2 reaches" in finding
+
+
+def test_points_below_the_reference_are_left_out():
+    [curve] = lines(viz.convergence(result(n=4), y="objective", optimum=11.0))
+    assert len(curve) == 3 and (curve[:, 1] > 0).all()
+
+
+def test_the_moving_twin_has_the_same_numbers():
+    picture = three_results(interactive=True)
+    [static, *_] = lines(picture)
+    source = picture.interactive.renderers[0].data_source.data
+    assert np.array_equal(np.c_[source["x"], source["y"]], static)
+
+
+@pytest.mark.parametrize(("given", "message"), [
+    (lambda: viz.convergence(result(), x="hours"), "x='hours'.*passes"),
+    (lambda: viz.convergence(result(), y="error"), "y='error'.*residual"),
+    (lambda: viz.convergence([]), "no results"),
+    (lambda: viz.convergence(result(bound=np.inf)), "optimum="),
+    (lambda: viz.convergence([result("a"), result("b", F=3.0)]), "b lies below the lower bound of a"),
+])
+def test_convergence_refuses_by_name(given, message):
+    with pytest.raises(ValueError, match=message):
+        given()
+
+
+def test_residuals_need_no_certificate():
+    [curve] = lines(viz.convergence(result(bound=np.inf), y="residual"))
+    assert np.array_equal(curve[:, 1], result().trace.residual)
+
+
+def test_convergence_refuses_what_is_no_result():
+    with pytest.raises(TypeError, match="ndarray"):
+        viz.convergence({"mine": np.ones(3)})
+
+
+def test_convergence_of_a_real_fit():
+    from glmlab import fit
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3))
+    y = (rng.random(200) < 0.5).astype(float)
+    fits = [fit(X, y, family="logistic", penalty="zero", solver=s) for s in ("newton", "gradient_descent")]
+    for curve, one in zip(lines(viz.convergence(fits)), fits, strict=True):
+        assert (np.isfinite(curve).all() and len(curve) >= 2) and curve[-1, 1] <= 1e-5 < curve[0, 1]
+        assert curve[-1, 0] == one.trace.passes[-1]
+
+
+# ---------------------------------------------------------------- words and the course
+
+
+@pytest.mark.parametrize(("n", "text"), [(0, "0 bytes"), (999, "999 bytes"), (999.6, "1 kB"), (8e8, "800 MB"),
+                                         (1.5e9, "1.5 GB"), (2e18, "2e+03 PB")])
+def test_bytes_as_one_says_them(n, text):
+    assert viz.bytes_text(n) == text
+
+
+def test_course_map_names_all_notebooks():
+    picture = viz.course_map()
+    words = " ".join(text.get_text() for text in picture.figure.axes[0].texts)
+    for number in range(12):
+        assert f"{number:02d}  " in words and f"{number:02d} " in picture.alt
+
+
+def test_course_map_keeps_words_on_their_cards():
+    figure = viz.course_map().figure
+    figure.draw_without_rendering()
+    cards = [patch.get_window_extent() for patch in figure.axes[0].patches]
+    for text, box in texts(figure).items():
+        home = [card for card in cards if card.contains(box.x0, (box.y0 + box.y1) / 2)]
+        assert all(box.x1 <= card.x1 for card in home), text.get_text()
