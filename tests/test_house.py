@@ -1,5 +1,6 @@
 """The house: set-up, the lock, the README's commands, and what must never be committed."""
 
+import os
 import re
 import subprocess
 import sys
@@ -167,6 +168,13 @@ def verbs_of_make() -> set[str]:
     return set(re.findall(r"^([a-z][a-z-]*):", (CLONE / "Makefile").read_text(), re.M))
 
 
+def make(*args) -> list[str]:
+    """The lines a make of its own prints, also when make runs these tests."""
+    clean = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    done = subprocess.run(["make", *args], cwd=CLONE, env=clean, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
 def unknown(text: str) -> set[tuple[str, str]]:
     known = {("make", verb) for verb in verbs_of_make()} | {("glmlab", verb) for verb in VERBS}
     return commands(text) - known
@@ -184,8 +192,18 @@ def test_a_command_that_does_not_exist_is_seen(text):
 
 
 def test_make_alone_prints_every_verb():
-    shown = subprocess.run(["make"], cwd=CLONE, capture_output=True, text=True, check=True).stdout
-    assert {line.split()[1] for line in shown.splitlines()} == verbs_of_make()
+    assert {line.split()[1] for line in make()} == verbs_of_make()
+
+
+def test_continuous_integration_runs_what_the_readme_says():
+    script = CLONE / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    assert ("make", "test") in commands((CLONE / "README.md").read_text())
+    assert "\nmake test test-full\n" in script.read_text()
+    lines = make("--dry-run", "test", "test-full")
+    assert [line.split("-m ", 1)[1] for line in lines if "pytest" in line or "notebooks" in line] == [
+        'pytest -n 2 --dist loadfile -m "not slow"', "tools.notebooks run",
+        "pytest -n 2 --dist loadfile -m slow", "tools.notebooks run --solved"]
 
 
 def test_the_readme_names_every_notebook():
