@@ -15,11 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from glmlab.checks import number, vector
 from glmlab.chunks import as_chunks
 from glmlab.families import Family
 from glmlab.names import named
 from glmlab.objective import Objective
-from glmlab.penalties import PENALTIES, FreeIntercept, Penalty, weights
+from glmlab.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, weights
 from glmlab.quadratic import lasso_point, newton_direction, spectrum
 
 EPS = np.finfo(float).eps
@@ -208,22 +209,9 @@ def certify(
     Returns a Certificate; its bound holds whatever solver made β. Takes the inputs and raises the errors of `fit`.
     """
     f = Objective(family, as_chunks(X, y, sample_weight=sample_weight, offset=offset, intercept=intercept is not None))
-    g = named("penalty", penalty, PENALTIES, Penalty)
-    point = coefficients("beta", beta, f.chunks.p)
+    g = named("penalty", penalty, PENALTIES, PENALTY_NEEDS)
+    point = vector("beta", beta, f.chunks.p)
     if intercept is not None:
-        point, g = np.append(point, coefficients("intercept", [intercept], 1)), FreeIntercept(g)
+        point, g = np.append(point, number("intercept", intercept, -np.inf)), FreeIntercept(g)
     f.survey  # noqa: B018  refuses what cannot be fitted
     return certificate_at(f, g, point, polish=30, sample=None if fraction == 1 else f.sample(fraction, seed))
-
-
-def coefficients(name, values, length):
-    """A float64 copy of a vector of the given length, or an error naming it."""
-    try:
-        values = np.array(values, dtype=float)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be {length} real numbers, got {type(values).__name__}") from None
-    if values.shape != (length,):
-        raise ValueError(f"{name} must have shape ({length},), got {values.shape}")
-    if not np.isfinite(values).all():
-        raise ValueError(f"{name} holds values that are not finite: {values[~np.isfinite(values)][0]}")
-    return values

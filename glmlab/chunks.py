@@ -10,6 +10,7 @@ import threading
 import uuid
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from numbers import Integral
 from os import cpu_count
 
 import dask
@@ -20,9 +21,11 @@ from dask._task_spec import DataNode, List, Task, TaskRef
 from dask.core import flatten
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
+from pandas.api.types import is_complex_dtype, is_numeric_dtype
 from scipy import sparse
 from threadpoolctl import ThreadpoolController
 
+from glmlab.checks import flag, whole
 from glmlab.kernels import Rows, add, take
 
 FAN = 4  # results added by one task of the tree
@@ -200,6 +203,8 @@ def as_chunks(X, y, *, sample_weight=None, offset=None, intercept=False, chunks=
     """
     if isinstance(X, Chunks):
         raise TypeError("X is made of chunks already: pass it to Objective(family, chunks)")
+    threads = None if threads is None else whole("threads", threads, 1)
+    intercept, chunks = flag("intercept", intercept), chunk_rows(chunks)
     X = matrix(X)
     columns = {"y": y, "sample_weight": sample_weight, "offset": offset}
     columns = {name: None if value is None else column(name, value) for name, value in columns.items()}
@@ -218,9 +223,22 @@ def matrix(X):
     X = plain("X", X)
     if X.ndim != 2:
         raise ValueError(f"X must have 2 dimensions (rows, columns), got shape {X.shape}; try X.reshape(-1, 1)")
+    refuse_empty(X)
+    return X
+
+
+def refuse_empty(X):
     if X.shape[0] == 0 or X.shape[1] == 0:
         raise ValueError(f"X must have at least one row and one column, got shape {X.shape}")
-    return X
+
+
+def chunk_rows(chunks):
+    """`chunks` as None, an int or a tuple of row counts."""
+    if chunks is None or isinstance(chunks, Integral):
+        return None if chunks is None else whole("chunks", chunks, 1)
+    if not isinstance(chunks, (tuple, list)):
+        raise TypeError(f"chunks must be a number of rows or a tuple of them, got {chunks!r}")
+    return tuple(whole("chunks", length) for length in chunks)
 
 
 def column(name, values):
@@ -239,9 +257,9 @@ def column(name, values):
 def plain(name, values):
     """`values` as a numpy, dask or scipy.sparse array of numbers, never copied where that can be avoided."""
     values = from_frame(name, values)
+    if isinstance(getattr(values, "_meta", values), np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; fill or drop its masked rows first")
     if not isinstance(values, da.Array) and not sparse.issparse(values):
-        if isinstance(values, np.ma.MaskedArray):
-            raise TypeError(f"{name} is a masked array; fill or drop its masked rows first")
         try:
             values = np.asarray(values)
         except ValueError:
@@ -255,8 +273,8 @@ def plain(name, values):
 
 def example(values):
     """A few values for a message, computing nothing that is lazy."""
-    seen = list(dict.fromkeys(np.ravel(values)[:1000].tolist())) if isinstance(values, np.ndarray) else []
-    return f"it holds {', '.join(map(repr, seen[:3]))}{' …' if len(seen) > 3 else ''}" if seen else "not numbers"
+    seen = list(dict.fromkeys(map(repr, np.ravel(values)[:1000].tolist()))) if isinstance(values, np.ndarray) else []
+    return f"it holds {', '.join(seen[:3])}{' …' if len(seen) > 3 else ''}" if seen else "not numbers"
 
 
 def cure(name):
@@ -271,7 +289,7 @@ def from_frame(name, values):
         return frame_values(name, values, values.to_numpy)
     if hasattr(values, "to_dask_array"):
         frame_values(name, values._meta, lambda dtype=None: None)
-        return values.to_dask_array(lengths=True).astype("float64")
+        return values.map_partitions(lambda part: part.astype("float64")).to_dask_array(lengths=True)
     if hasattr(values, "store") and hasattr(values, "chunks"):  # zarr
         return da.from_zarr(values)
     return values
@@ -280,7 +298,7 @@ def from_frame(name, values):
 def frame_values(name, frame, to_numpy):
     """The numbers of a frame, or the names of its columns that are not numbers."""
     dtypes = frame.dtypes.items() if frame.ndim == 2 else [(frame.name, frame.dtype)]
-    bad = [column for column, dtype in dtypes if not pd.api.types.is_numeric_dtype(dtype)]
+    bad = [column for column, dtype in dtypes if not (is_numeric_dtype(dtype) and not is_complex_dtype(dtype))]
     if bad:
         raise TypeError(f"{name} has columns that are not numbers: {bad}; encode them, as with pandas.get_dummies")
     return to_numpy(dtype="float64")
@@ -300,6 +318,8 @@ def default_lengths(X):
 
 def cut(n, chunks):
     """Row counts of the chunks from a number of rows, or the tuple as it is."""
+    if not isinstance(chunks, int) and sum(chunks) != n:
+        raise ValueError(f"chunks={chunks} add up to {sum(chunks):,} rows, but X has {n:,}")
     lengths = da.core.normalize_chunks((chunks,), shape=(n,))[0]
     return tuple(length for length in lengths if length)
 
@@ -310,6 +330,7 @@ def on_dask(X, columns, chunks, intercept):
         raise TypeError("X is a scipy.sparse matrix but y, sample_weight or offset is on dask; compute those first")
     given = {"X": X} | {name: values for name, values in columns.items() if values is not None}
     given = {name: sized(values) if isinstance(values, da.Array) else values for name, values in given.items()}
+    refuse_empty(given["X"])
     refuse_lengths(given["X"], given)
     first = next(values for values in given.values() if isinstance(values, da.Array))
     source = given["X"] if isinstance(given["X"], da.Array) else first

@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from glmlab.checks import flag
 from glmlab.chunks import as_chunks
-from glmlab.families import FAMILIES, Family
+from glmlab.families import FAMILIES
 from glmlab.names import named
-from glmlab.objective import Objective
-from glmlab.penalties import PENALTIES, Penalty
-from glmlab.solvers.run import Result, run
+from glmlab.objective import FAMILY_NEEDS, Objective
+from glmlab.penalties import PENALTIES, PENALTY_NEEDS
+from glmlab.solvers.run import Result, refuse_settings, resolve, run
 
 
 def fit(
@@ -24,14 +25,19 @@ def fit(
     Returns a Result; `converged` says whether tol was proved. Raises ValueError or TypeError, before any pass where
     shapes or types tell, else within the first pass.
     """
-    family, g = named("family", family, FAMILIES, Family), named("penalty", penalty, PENALTIES, Penalty)
+    family = named("family", family, FAMILIES, FAMILY_NEEDS)
+    g = named("penalty", penalty, PENALTIES, PENALTY_NEEDS)
+    solver = choose(solver, g)
+    resolve(solver, g, options, caller=fit)  # before anything is read
+    refuse_settings(tol, max_iter, callback=callback)
     chunks = as_chunks(
-        X, y, sample_weight=sample_weight, offset=offset, intercept=fit_intercept, threads=threads
-    )
+        X, y, sample_weight=sample_weight, offset=offset, intercept=flag("fit_intercept", fit_intercept),
+        threads=threads,
+    )  # fmt: skip
     f = Objective(family, chunks, kernels)
     return run(
-        choose(solver, g), f, g, start=from_result(start, f), tol=tol, max_iter=max_iter, callback=callback,
-        progress=progress, **options,
+        solver, f, g, start=from_result(start, f), tol=tol, max_iter=max_iter, callback=callback, progress=progress,
+        **options,
     )  # fmt: skip
 
 

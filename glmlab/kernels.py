@@ -75,6 +75,18 @@ class Alignment(NamedTuple):
     moved: int  # rows whose loss changes along d
 
 
+def quietly(kernel):
+    """Overflow is an answer here, not a warning: an infinite loss makes the caller backtrack."""
+
+    @functools.wraps(kernel)
+    def run(*args):
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return kernel(*args)
+
+    return run
+
+
+@quietly
 def add(parts):
     """The sum of NamedTuples, field by field, in the order given."""
     columns = zip(*parts, strict=True)
@@ -130,17 +142,6 @@ def gram(X, h):
         return (A.T @ A).toarray()
     A = root[:, None] * X
     return A.T @ A
-
-
-def quietly(kernel):
-    """Overflow is an answer here, not a warning: an infinite loss makes the caller backtrack."""
-
-    @functools.wraps(kernel)
-    def run(*args):
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            return kernel(*args)
-
-    return run
 
 
 @quietly
@@ -225,16 +226,17 @@ def price(rows, family, beta, d, spread):
     return Price(total, furthest)
 
 
+@quietly
 def unseen(rows, family, V):
     """The largest |x·v| ÷ |x|·|v| over the rows and the columns of V (dim, m): 0 for directions X does not see."""
     worst = 0.0
     for block in blocks(rows, len(V)):
-        with np.errstate(invalid="ignore"):
-            ratio = np.abs(block.X @ V) / (abs(block.X) @ np.abs(V))
+        ratio = np.abs(block.X @ V) / (abs(block.X) @ np.abs(V))
         worst = max(worst, np.nan_to_num(ratio).max(initial=0.0))
     return worst
 
 
+@quietly
 def align(rows, family, d, dust):
     """How the rows of positive weight lie to d. |x·d| ≤ |x|·dust, with dust (dim,), counts as 0."""
     held, moved = 0, 0

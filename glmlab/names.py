@@ -10,25 +10,33 @@ def nearest(word, known):
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
 
 
-def named(what, given, known, kind, *, make=True):
-    """The object that `given` names in `known`, or `given` itself when it is one already.
+def named(what, given, known, needs):
+    """The object that `given` names in `known` (names to classes), or `given` itself if it has what is needed.
 
-    `known` maps names to classes (instances are made without arguments unless make=False). Raises TypeError or
-    ValueError saying what was given and what is known.
+    `needs` are the attributes that such an object has. Raises TypeError or ValueError saying what was given and what
+    is known.
     """
     if isinstance(given, str):
-        if given not in known:
-            raise ValueError(f"unknown {what} {given!r}; {nearest(given, known)}")
-        if not make:
-            return given
         try:
-            return known[given]()
+            return known[among(what, given, known)]()
         except TypeError:
             raise TypeError(f"{what} {given!r} has parameters: write {example(known[given])}") from None
     if isinstance(given, type):
         raise TypeError(f"{what} must be an object, got the class {given.__name__}: write {example(given)}")
-    if given is None:
-        raise TypeError(f"{what} is missing; known are {', '.join(sorted(known))}")
+    lacking = [name for name in needs if not hasattr(given, name)]
+    if lacking:
+        names = ", ".join(sorted(known))
+        raise TypeError(f"{what} must be one of {names} or an object with {', '.join(needs)}; got {given!r}, "
+                        f"which has no {lacking[0]}")  # fmt: skip
+    return given
+
+
+def among(what, given, known):
+    """`given` if it is one of the names `known`. Raises TypeError or ValueError naming the nearest."""
+    if not isinstance(given, str):
+        raise TypeError(f"{what} must be one of the names {', '.join(sorted(known))}; got {given!r}")
+    if given not in known:
+        raise ValueError(f"unknown {what} {given!r}; {nearest(given, known)}")
     return given
 
 

@@ -6,10 +6,12 @@ import math
 import numpy as np
 
 from glmlab import kernels as numpy_kernels
-from glmlab.families import FAMILIES, Family
-from glmlab.names import named
+from glmlab.checks import number
+from glmlab.families import FAMILIES
+from glmlab.names import among, named
 
 KERNELS = {"numpy": numpy_kernels}
+FAMILY_NEEDS = ("loss", "dloss", "d2loss")
 
 
 class Objective:
@@ -21,9 +23,9 @@ class Objective:
     """
 
     def __init__(self, family, chunks, kernels=None):
-        self.family = named("family", family, FAMILIES, Family)
+        self.family = named("family", family, FAMILIES, FAMILY_NEEDS)
         self.chunks = chunks
-        self.kernels = "numpy" if kernels is None else named("kernels", kernels, KERNELS, str, make=False)
+        self.kernels = "numpy" if kernels is None else among("kernels", kernels, KERNELS)
         self.dim, self.n, self.n_chunks = chunks.dim, chunks.n, len(chunks.lengths)
         self.passes = self.extra_passes = 0.0
         self.rounds = self.extra_rounds = 0
@@ -45,9 +47,10 @@ class Objective:
     def loss_grad(self, beta):
         """f(β) and ∇f(β) (dim,)."""
         if self._survey and self._at_zero and not np.any(beta):
-            self._at_zero = False  # the survey made this very pass: use it once, and book it as the solver's
-            self.passes, self.rounds = self.passes + 1, self.rounds + 1
-            self.extra_passes, self.extra_rounds = self.extra_passes - 1, self.extra_rounds - 1
+            if not self._apart:  # the survey made this very pass: let the solver use it once, and book it as its own
+                self._at_zero = False
+                self.passes, self.rounds = self.passes + 1, self.rounds + 1
+                self.extra_passes, self.extra_rounds = self.extra_passes - 1, self.extra_rounds - 1
             return numpy_kernels.LossGrad(self._survey.loss, self._survey.grad)
         return self._sum("loss_grad", beta)
 
@@ -62,7 +65,7 @@ class Objective:
 
     def sample(self, fraction, seed=0):
         """The objective of a random share of every chunk's rows, brought here: a sum over those rows, not scaled up."""
-        if not 0 < fraction <= 1:
+        if number("fraction", fraction, 0.0, strict=True) > 1:
             raise ValueError(f"fraction must lie in (0, 1], got {fraction!r}")
         self._book(fraction)
         return Objective(self.family, self.chunks.sample(fraction, seed), self.kernels)

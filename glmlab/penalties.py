@@ -5,24 +5,14 @@ A stopping rule asks for `distance`, a dual bound for `conjugate`. λ is never r
 rows, so is compared with a sum.
 """
 
-import math
-from numbers import Real
-
 import numpy as np
+
+from glmlab.checks import number
 
 
 def shrinkage(v, t):
     """Soft threshold sign(v)·max(|v| − t, 0), the prox of t|·| (Boyd et al. 2011, §4.4.3)."""
     return np.sign(v) * np.maximum(np.abs(v) - t, 0.0)
-
-
-def nonnegative(name, value):
-    """`value` as a float, or an error naming it: a penalty weight is a finite number ≥ 0."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number >= 0, got {value!r} of type {type(value).__name__}")
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
-    return float(value)
 
 
 class Penalty:
@@ -83,7 +73,7 @@ class L1(Penalty):
     name = "l1"
 
     def __init__(self, lam):
-        self.lam = self.l1 = nonnegative("lam", lam)
+        self.lam = self.l1 = number("lam", lam)
 
 
 class Ridge(Penalty):
@@ -92,7 +82,7 @@ class Ridge(Penalty):
     name = "ridge"
 
     def __init__(self, lam):
-        self.lam = self.l2 = nonnegative("lam", lam)
+        self.lam = self.l2 = number("lam", lam)
 
 
 class ElasticNet(Penalty):
@@ -101,8 +91,8 @@ class ElasticNet(Penalty):
     name = "elastic_net"
 
     def __init__(self, lam, l1_ratio):
-        self.lam = nonnegative("lam", lam)
-        self.l1_ratio = nonnegative("l1_ratio", l1_ratio)
+        self.lam = number("lam", lam)
+        self.l1_ratio = number("l1_ratio", l1_ratio)
         if self.l1_ratio > 1:
             raise ValueError(f"l1_ratio must lie in [0, 1], got {l1_ratio!r}")
         self.l1 = self.lam * self.l1_ratio
@@ -147,4 +137,5 @@ def weights(g, dim):
     return l1, l2
 
 
+PENALTY_NEEDS = ("value", "prox")
 PENALTIES = {penalty.name: penalty for penalty in (Zero, L1, Ridge, ElasticNet)}

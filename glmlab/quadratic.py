@@ -66,9 +66,12 @@ def lasso_point(G, H, beta, l1):
         move = towards(H, pull, (v != 0) | free | enters)
         if np.any(move * signs < 0, where=enters):  # it would leave 0 on the wrong side: not a descent
             move = towards(H, pull, (v != 0) | free)
+        before = v
         v, lower = best_along(v, move, H, slope, l1)
         if not lower:
             v = sweep(v, H, slope, l1)
+        if np.array_equal(v, before):
+            break
     return v / root
 
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from glmlab.checks import frozen, number
 from glmlab.kernels import LossGrad
 from glmlab.solvers.linesearch import ROUNDING, armijo, first_step
 
@@ -24,14 +25,14 @@ def gradient_descent(f, g, start, *, step=None):
     step converges for t < 2/L and diverges beyond. Reference: Nesterov (2018), Theorem 2.1.15; Nocedal & Wright
     (2006), Algorithm 3.1 for the backtracking.
     """
-    positive("step", step)
-    beta, t = start, step
+    check_step(step)
+    beta, t = frozen(start), step
     while True:
         loss, grad = f.loss_grad(beta)
         slope = grad + g.grad(beta)
         t = t or first_step(f, beta, loss, grad)
         objective = loss + g.value(beta)
-        yield GradientState(beta, objective, f.residual(beta, grad, g), t)
+        yield GradientState(frozen(beta), objective, f.residual(beta, grad, g), t)
         if step is None:
             t = armijo(f, g, beta, objective, -(slope @ slope), -slope, 2.0 ** np.arange(2, -12, -1) * t)
             if t == 0.0:
@@ -47,11 +48,11 @@ def proximal_gradient(f, g, start, *, step=None):
     Oracle: one loss+gradient pass an iteration: the pass that tests a trial point is the next iteration's.
     Rate: O(1/k), linear for strongly convex F. Reference: Beck & Teboulle (2009), (2.6) and Theorem 3.1.
     """
-    positive("step", step)
-    beta, (loss, grad) = start, f.loss_grad(start)
+    check_step(step)
+    beta, (loss, grad) = frozen(start), f.loss_grad(start)
     t = step or first_step(f, beta, loss, grad)
     while True:
-        yield GradientState(beta, loss + g.value(beta), f.residual(beta, grad, g), t)
+        yield GradientState(frozen(beta), loss + g.value(beta), f.residual(beta, grad, g), t)
         trial, new = forward_backward(f, g, beta, grad, t)
         while step is None and not below_model(new.loss, loss, grad, trial - beta, t):
             t /= 2
@@ -71,12 +72,12 @@ def fista(f, g, start, *, step=None):
     Rate: O(1/k²), and linear with √(L/μ) for strongly convex F thanks to the restarts.
     Reference: Beck & Teboulle (2009), (4.1)–(4.3); O'Donoghue & Candès (2015), §3.2.
     """
-    positive("step", step)
-    beta = old = start
+    check_step(step)
+    beta = old = frozen(start)
     loss, grad = f.loss_grad(start)
     theta, t = 1.0, step or first_step(f, beta, loss, grad)
     while True:
-        yield GradientState(beta, loss + g.value(beta), f.residual(beta, grad, g), t)
+        yield GradientState(frozen(beta), loss + g.value(beta), f.residual(beta, grad, g), t)
         theta_old, theta = theta, (1 + np.sqrt(1 + 4 * theta**2)) / 2
         v = beta + (theta_old - 1) / theta * (beta - old)
         at_v = f.loss_grad(v) if theta_old > 1 else LossGrad(loss, grad)
@@ -104,7 +105,7 @@ def below_model(new_loss, loss, grad, move, t):
     return new_loss <= model + ROUNDING * abs(loss)
 
 
-def positive(name, value):
-    """Refuses a step size that is not a number > 0."""
-    if value is not None and not (np.isscalar(value) and np.isreal(value) and 0 < value < np.inf):
-        raise ValueError(f"{name} must be a number > 0, got {value!r}")
+def check_step(step):
+    """Refuses a step size that is not a number > 0; None stands for a search."""
+    if step is not None:
+        number("step", step, 0.0, strict=True)

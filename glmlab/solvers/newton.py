@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from glmlab.checks import frozen
 from glmlab.penalties import weights
 from glmlab.quadratic import lasso_point, newton_direction
 from glmlab.solvers.linesearch import armijo
@@ -26,11 +27,13 @@ def newton(f, g, start):
     Oracle: one loss+gradient+Hessian pass and one pass for the step lengths an iteration.
     Rate: quadratic near the optimum. Reference: Boyd & Vandenberghe (2004), Algorithm 9.5.
     """
-    beta, t = start, 1.0
+    beta, t = frozen(start), 1.0
     while True:
         loss, grad, hess = f.loss_grad_hess(beta)
         objective = loss + g.value(beta)
-        yield NewtonState(beta, objective, f.residual(beta, grad, g), t)
+        yield NewtonState(frozen(beta), objective, f.residual(beta, grad, g), t)
+        if not np.isfinite(hess).all():
+            return
         slope = grad + g.grad(beta)
         d = newton_direction(slope, hess + np.diag(weights(g, f.dim)[1]))
         t = armijo(f, g, beta, objective, slope @ d, d, STEPS)
@@ -48,11 +51,13 @@ def proximal_newton(f, g, start):
     Rate: quadratic near the optimum. Reference: Lee, Sun & Saunders (2014), Algorithm 1 and (2.11).
     """
     l1, l2 = weights(g, f.dim)
-    beta, t = start, 1.0
+    beta, t = frozen(start), 1.0
     while True:
         loss, grad, hess = f.loss_grad_hess(beta)
         objective = loss + g.value(beta)
-        yield NewtonState(beta, objective, f.residual(beta, grad, g), t)
+        yield NewtonState(frozen(beta), objective, f.residual(beta, grad, g), t)
+        if not np.isfinite(hess).all():
+            return
         v = lasso_point(grad + l2 * beta, hess + np.diag(l2), beta, l1)
         decrease = grad @ (v - beta) + g.value(v) - g.value(beta)
         t = armijo(f, g, beta, objective, decrease, v - beta, STEPS)

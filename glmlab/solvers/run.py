@@ -6,14 +6,16 @@ import math
 import sys
 import time
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
-from glmlab.certificates import Certificate, certificate_at, coefficients
-from glmlab.names import named, nearest
-from glmlab.penalties import FreeIntercept, Zero, weights
+from glmlab.certificates import Certificate, certificate_at
+from glmlab.checks import frozen, function, number, vector, whole
+from glmlab.names import among, named, nearest
+from glmlab.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, Zero, weights
 from glmlab.quadratic import newton_direction
 from glmlab.solvers import SMOOTH_ONLY, SOLVERS
 
@@ -132,23 +134,31 @@ def run(
     Returns a Result. Raises TypeError for an option that the solver does not know and ValueError for a solver that
     cannot minimise this penalty; warns NotConverged when `tol` was not proved.
     """
-    g = Zero() if g is None else g
+    g = named("penalty", Zero() if g is None else g, PENALTIES, PENALTY_NEEDS)
     solve, name = resolve(solver, g, options)
-    number("tol", tol, 0.0)
-    max_iter = MAX_ITER if max_iter is None else whole("max_iter", max_iter)
-    start = np.zeros(f.dim) if start is None else coefficients("start", start, f.dim)
+    max_iter = refuse_settings(tol, max_iter, until, callback)
+    start = frozen(np.zeros(f.dim) if start is None else vector("start", start, f.dim))
     f.survey  # noqa: B018  the first pass refuses what cannot be fitted
     free = FreeIntercept(g) if f.chunks.intercept else g
     drive = Drive(f, free, tol, until, callback, progress)
-    start.flags.writeable = False
-    states = solve(f, free, start, **options)
-    try:
-        ended = drive.follow(itertools.islice(states, max_iter + 1), max_iter)
-    except KeyboardInterrupt:
-        ended = "Interrupted"
-    finally:
-        states.close() if hasattr(states, "close") else None
-    return drive.result(ended, name, g)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # an overflow ends in a status, not a warning
+        ended = drive.follow(states_of(solve(f, free, start, **options), name, max_iter), max_iter)
+        return drive.result(ended, name, g)
+
+
+def refuse_settings(tol, max_iter, until=None, callback=None):
+    """The error for a parameter of `run` that makes no sense; returns max_iter."""
+    number("tol", tol)
+    function("until", until)
+    function("callback", callback)
+    return MAX_ITER if max_iter is None else whole("max_iter", max_iter)
+
+
+def states_of(states, name, max_iter):
+    """At most max_iter + 1 states of what a solver returned."""
+    if not isinstance(states, Iterator):
+        raise TypeError(f"solver {name} must be a generator (a function that yields states); it returned {states!r}")
+    return itertools.islice(states, max_iter + 1)
 
 
 class Drive:
@@ -162,6 +172,13 @@ class Drive:
 
     def follow(self, states, max_iter):
         """Take states until one is good enough; returns how it ended, as the status will say."""
+        try:
+            return self.take(states, max_iter)
+        except KeyboardInterrupt:
+            return "Interrupted"
+
+    def take(self, states, max_iter):
+        iteration = 0
         for iteration, state in enumerate(states):
             self.state = state = complete(state, self.f, self.g)
             self.certificate = None
@@ -225,7 +242,9 @@ class Drive:
         if self.progress:
             print(file=sys.stderr)
         if self.state is None:
-            raise KeyboardInterrupt if ended == "Interrupted" else ValueError(f"solver {name} yielded no state")
+            if ended == "Interrupted":
+                raise KeyboardInterrupt
+            raise ValueError(f"solver {name} yielded no state; it must yield one before its first update")
         interrupted = ended == "Interrupted"
         proof = (self.certificate or not_certified(self)) if interrupted else self.certify()
         converged = not interrupted and bool(proof.relative <= self.tol)
@@ -265,13 +284,6 @@ def complete(state, f, g):
     with f.booked_apart():
         loss, grad = f.loss_grad(beta)
     return Completed(frozen(beta), loss + g.value(beta), f.residual(beta, grad, g))
-
-
-def frozen(beta):
-    """A read-only copy: what a solver does to its array afterwards cannot change a state."""
-    beta = beta.copy()
-    beta.flags.writeable = False
-    return beta
 
 
 def no_minimum(f, g, beta, steps=1):
@@ -316,9 +328,12 @@ def sentence(ended, converged, proof, drive):
     return f"{head}; {proof}."
 
 
-def resolve(solver, g, options):
-    """The generator function behind `solver`, its name, and the refusal of what it cannot do."""
-    solve = SOLVERS[named("solver", solver, SOLVERS, object, make=False)] if isinstance(solver, str) else solver
+def resolve(solver, g, options, caller=None):
+    """The generator function behind `solver`, its name, and the refusal of what it cannot do.
+
+    caller: the function that took the options, whose own parameters may have been meant.
+    """
+    solve = SOLVERS[among("solver", solver, SOLVERS)] if isinstance(solver, str) else solver
     if not callable(solve):
         raise TypeError(f"solver must be a name or a generator function solver(f, g, start), got {solver!r}")
     name = getattr(solve, "__name__", type(solve).__name__)
@@ -332,28 +347,6 @@ def resolve(solver, g, options):
     takes_any = any(value.kind is value.VAR_KEYWORD for value in parameters.values())
     for option in options:
         if option not in known[3:] and not takes_any:
-            raise TypeError(f"{name} has no option {option!r}; {near_option(option, known[3:])}")
+            meant = [*known[3:], *list(inspect.signature(caller or run).parameters)[:-1]]
+            raise TypeError(f"{name} has no option {option!r}; {nearest(option, meant)}")
     return solve, name
-
-
-def near_option(option, known):
-    ours = [*known, "start", "tol", "until", "max_iter", "callback", "progress"]
-    return nearest(option, ours)
-
-
-def number(name, value, least):
-    """`value` as a finite float ≥ least, or an error naming it."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{name} must be a number >= {least:g}, got {value!r}")
-    if not (math.isfinite(value) and value >= least):
-        raise ValueError(f"{name} must be a finite number >= {least:g}, got {value!r}")
-    return float(value)
-
-
-def whole(name, value):
-    """`value` as an int ≥ 0, or an error naming it."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be a whole number >= 0, got {value!r}")
-    if value < 0:
-        raise ValueError(f"{name} must be a whole number >= 0, got {value!r}")
-    return int(value)

@@ -1,0 +1,60 @@
+"""Parameters that a user types: each check returns the value in the form that code uses, or names what is wrong."""
+
+import math
+from numbers import Integral, Real
+
+import numpy as np
+
+
+def number(name, value, least=0.0, *, strict=False):
+    """`value` as a finite float ≥ least (> least if strict). Raises TypeError or ValueError naming it."""
+    bound = "" if least == -math.inf else f" {'>' if strict else '>='} {least:g}"
+    wanted = f"{name} must be a finite number{bound}, got {value!r}"
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise TypeError(wanted)
+    if not math.isfinite(value) or value < least or (strict and value == least):
+        raise ValueError(wanted)
+    return float(value)
+
+
+def whole(name, value, least=0):
+    """`value` as an int ≥ least. Raises TypeError or ValueError naming it."""
+    wanted = f"{name} must be a whole number >= {least}, got {value!r}"
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
+        raise TypeError(wanted)
+    if value < least:
+        raise ValueError(wanted)
+    return int(value)
+
+
+def flag(name, value):
+    """`value` as a bool. Raises TypeError for anything that merely could be one."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def function(name, value):
+    """`value` if it can be called or is None. Raises TypeError."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be a function of the state, got {value!r}")
+    return value
+
+
+def vector(name, values, length):
+    """A float64 copy (length,) of `values`. Raises TypeError or ValueError naming it."""
+    given = np.asarray(values) if not isinstance(values, np.ndarray) else values
+    if given.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be {length} real numbers, got {type(values).__name__} of dtype {given.dtype}")
+    if given.shape != (length,):
+        raise ValueError(f"{name} must have shape ({length},), got {given.shape}")
+    if not np.isfinite(given).all():
+        raise ValueError(f"{name} holds values that are not finite: {given[~np.isfinite(given)][0]}")
+    return np.array(given, dtype=float)
+
+
+def frozen(values):
+    """A read-only copy: what is done to the original afterwards cannot change it."""
+    values = np.array(values, dtype=float)
+    values.flags.writeable = False
+    return values
