@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "glmlab"
 # From the bottom to the top; a module may import from the lines below its own, and from its own line.
 LAYERS = [
-    "names workspace",
+    "names checks workspace",
     "families penalties dispatch quadratic",
     "kernels fused",
     "chunks",
@@ -28,7 +28,7 @@ LAYERS = [
 ]
 LEVEL = {name: level for level, line in enumerate(LAYERS) for name in line.split()}
 # What may be written without knowing that a cluster exists.
-NO_DASK = set("families penalties objective certificates quadratic kernels fused solvers names".split())
+NO_DASK = set("families penalties objective certificates quadratic kernels fused solvers names checks".split())
 MAY_USE_DASK = "solvers.asynchronous"
 
 
