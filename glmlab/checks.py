@@ -28,8 +28,8 @@ def whole(name, value, least=0):
 
 
 def flag(name, value):
-    """`value` as a bool. Raises TypeError for anything that merely could be one."""
-    if not isinstance(value, (bool, np.bool_)):
+    """`value` (a bool, 0 or 1) as a bool. Raises TypeError for anything that merely has a truth value."""
+    if not isinstance(value, (bool, np.bool_)) and not (isinstance(value, Integral) and value in (0, 1)):
         raise TypeError(f"{name} must be True or False, got {value!r}")
     return bool(value)
 

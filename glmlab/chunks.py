@@ -153,6 +153,7 @@ class OnDask(Chunks):
     def __init__(self, X, y, w=None, o=None, *, intercept=False):
         super().__init__(X.chunks[0], X.shape[1], intercept)
         given = [column for column in (X, y, w, o) if column is not None]
+        refuse_closed(given)
         self.columns = dask.optimize(*given)  # once, not in every pass
         keys = iter([list(flatten(column.__dask_keys__())) for column in self.columns])
         of_columns = [next(keys) if column is not None else None for column in (X, y, w, o)]
@@ -173,6 +174,15 @@ class OnDask(Chunks):
             for k, columns in enumerate(self.keys)
         ]
         return {task.key: task for task in [first, *tasks, *tree(tasks, name, combine)]}
+
+
+def refuse_closed(columns):
+    """The error for persisted data whose client was closed: dask would only name lost keys."""
+    for column in columns:
+        for value in column.__dask_graph__().values():
+            client = getattr(value, "client", None)
+            if client is not None and client.status != "running":
+                raise ValueError("the data live on a cluster whose client is closed; connect again and load them anew")
 
 
 def tree(tasks, name, combine):
@@ -235,7 +245,7 @@ def refuse_empty(X):
 def chunk_rows(chunks):
     """`chunks` as None, an int or a tuple of row counts."""
     if chunks is None or isinstance(chunks, Integral):
-        return None if chunks is None else whole("chunks", chunks, 1)
+        return chunks if chunks is None or chunks == -1 else whole("chunks", chunks, 1)  # −1: one chunk
     if not isinstance(chunks, (tuple, list)):
         raise TypeError(f"chunks must be a number of rows or a tuple of them, got {chunks!r}")
     return tuple(whole("chunks", length) for length in chunks)

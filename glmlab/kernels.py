@@ -227,11 +227,11 @@ def price(rows, family, beta, d, spread):
 
 
 @quietly
-def unseen(rows, family, V):
-    """The largest |x·v| ÷ |x|·|v| over the rows and the columns of V (dim, m): 0 for directions X does not see."""
+def unseen(rows, family, V, sizes):
+    """The largest |x·v| ÷ |x|·size over the rows and the columns of V and sizes (dim, m)."""
     worst = 0.0
     for block in blocks(rows, len(V)):
-        ratio = np.abs(block.X @ V) / (abs(block.X) @ np.abs(V))
+        ratio = np.abs(block.X @ V) / (abs(block.X) @ sizes)
         worst = max(worst, np.nan_to_num(ratio).max(initial=0.0))
     return worst
 

@@ -82,13 +82,17 @@ class Objective:
         return numpy_kernels.Price(math.fsum(prices), max(furthest))
 
     def unseen(self, V):
-        """The largest |x·v| ÷ |x|·|v| over all rows and the columns of V: rounding iff X does not see them."""
-        return max(self._map("unseen", V))
+        """How large Xv is against the sizes of X and v, at worst over rows and columns of V: rounding iff unseen."""
+        return max(self._map("unseen", V, np.stack([self.size(v) for v in V.T], axis=1)))
 
     def align(self, d):
         """How the rows lie to d: (rows whose loss grows somewhere along d, rows that d moves at all)."""
+        return self._sum("align", d, 1e-9 * self.size(d))
+
+    def size(self, d):
+        """‖d‖∞ in units in which every column of X is of one size, given back in the columns' own units (dim,)."""
         unit = np.where(self.survey.scale > 0, self.survey.scale, 1.0)
-        return self._sum("align", d, 1e-9 * np.max(unit * np.abs(d)) / unit)
+        return np.max(unit * np.abs(d)) / unit
 
     @property
     def survey(self):

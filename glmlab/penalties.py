@@ -137,5 +137,5 @@ def weights(g, dim):
     return l1, l2
 
 
-PENALTY_NEEDS = ("value", "prox")
+PENALTY_NEEDS = ("value",)
 PENALTIES = {penalty.name: penalty for penalty in (Zero, L1, Ridge, ElasticNet)}
