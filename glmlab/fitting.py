@@ -21,15 +21,16 @@ def fit(
     family: "gaussian", "logistic", "poisson", "gamma" or an object. penalty: "zero", L1(lam), Ridge(lam),
     ElasticNet(lam, l1_ratio). solver: a name, a generator function of your own, or "auto". The intercept is never
     penalised. start: (p,) or (p + 1,) with the intercept last, or an earlier Result. tol bounds the certified relative
-    gap. threads: for in-memory data, all cores by default. Further options go to the solver.
+    gap. threads: for in-memory data, all cores by default. Further options go to `run` and the solver.
     Returns a Result; `converged` says whether tol was proved. Raises ValueError or TypeError, before any pass where
     shapes or types tell, else within the first pass.
     """
     family = named("family", family, FAMILIES, FAMILY_NEEDS)
     g = named("penalty", penalty, PENALTIES, PENALTY_NEEDS)
     solver = choose(solver, g)
-    resolve(solver, g, options, caller=fit)  # before anything is read
-    refuse_settings(tol, max_iter, callback=callback)
+    # Refused before anything is read; `until` is an option of `run`.
+    resolve(solver, g, {name: value for name, value in options.items() if name != "until"}, caller=fit)
+    refuse_settings(tol, max_iter, options.get("until"), callback)
     chunks = as_chunks(
         X, y, sample_weight=sample_weight, offset=offset, intercept=flag("fit_intercept", fit_intercept),
         threads=threads,

@@ -56,7 +56,7 @@ def proximal_gradient(f, g, start, *, step=None):
         trial, new = forward_backward(f, g, beta, grad, t)
         while step is None and not below_model(new.loss, loss, grad, trial - beta, t):
             t /= 2
-            if t * np.abs(grad).max() <= ROUNDING * np.abs(beta).max():
+            if not t * np.abs(grad).max() > ROUNDING * np.abs(beta).max():
                 return
             trial, new = forward_backward(f, g, beta, grad, t)
         beta, (loss, grad) = trial, new
@@ -81,10 +81,12 @@ def fista(f, g, start, *, step=None):
         theta_old, theta = theta, (1 + np.sqrt(1 + 4 * theta**2)) / 2
         v = beta + (theta_old - 1) / theta * (beta - old)
         at_v = f.loss_grad(v) if theta_old > 1 else LossGrad(loss, grad)
+        if not np.isfinite(at_v.loss):  # momentum overshot to where f overflows
+            theta, v, at_v = 1.0, beta, LossGrad(loss, grad)
         trial, new = forward_backward(f, g, v, at_v.grad, t)
         while step is None and not below_model(new.loss, *at_v, trial - v, t):
             t /= 2
-            if t * np.abs(at_v.grad).max() <= ROUNDING * np.abs(v).max():
+            if not t * np.abs(at_v.grad).max() > ROUNDING * np.abs(v).max():
                 return
             trial, new = forward_backward(f, g, v, at_v.grad, t)
         if (v - trial) @ (trial - beta) > 0:

@@ -347,6 +347,7 @@ def resolve(solver, g, options, caller=None):
     takes_any = any(value.kind is value.VAR_KEYWORD for value in parameters.values())
     for option in options:
         if option not in known[3:] and not takes_any:
-            meant = [*known[3:], *list(inspect.signature(caller or run).parameters)[:-1]]
+            ours = [name for taker in (run, caller or run) for name in list(inspect.signature(taker).parameters)[:-1]]
+            meant = sorted({*known[3:], *ours} - {"f", "g"})
             raise TypeError(f"{name} has no option {option!r}; {nearest(option, meant)}")
     return solve, name
