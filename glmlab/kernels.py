@@ -94,9 +94,12 @@ def add(parts):
 
 
 def dense(X, dim):
-    """A block as C-contiguous float64 with its column of ones where dim asks for it."""
+    """A block as aligned C-contiguous float64 with its column of ones where dim asks for it.
+
+    Rows that came over a network may start at any byte; NumPy would multiply those in another order.
+    """
     if X.shape[1] == dim:
-        return np.ascontiguousarray(X, dtype=np.float64)
+        return np.require(X, np.float64, ["C", "ALIGNED"])
     block = np.empty((X.shape[0], dim))
     block[:, :-1], block[:, -1] = X, 1.0
     return block
@@ -110,7 +113,7 @@ def with_ones(X, dim):
 
 def part(column, cut):
     """Rows `cut` of a column as float64, or None where there is no such column."""
-    return None if column is None else np.asarray(column[cut], dtype=np.float64)
+    return None if column is None else np.require(column[cut], np.float64, ["C", "ALIGNED"])
 
 
 def blocks(rows, dim):
