@@ -1,0 +1,263 @@
+"""One `client()` for every notebook: the client that is open, the cluster you point to, or a local one.
+
+Worker processes get one BLAS thread each. Many BLAS threads under many tasks fight for the same cores, and
+they add numbers up in an order that changes from run to run: the post saw both, and left the second open.
+"""
+
+import contextlib
+import importlib.util
+import logging
+import os
+import tempfile
+import weakref
+import zipfile
+from pathlib import Path
+
+__all__ = ["bytes_per_worker", "client", "dashboard_link", "ship"]
+
+#: One BLAS thread per task: the only place where worker processes are told.
+ONE_BLAS_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+_opened = weakref.WeakSet()  # the clients that this module opened
+
+
+def client(n_workers=2, threads_per_worker=1, *, memory_limit=None, processes=True):
+    """A distributed client, from the first of these that there is:
+
+    1. the client that is already open, whoever opened it;
+    2. a connection to the scheduler that the variable DASK_SCHEDULER_ADDRESS names; workers that cannot
+       import this version of glmlab are sent it;
+    3. a new cluster on this machine, on the loopback interface only, its dashboard on any free port. The
+       parameters below are for this case.
+
+    ``with client() as c:`` closes what it opened and leaves a client that was open before. ``c.close()`` does
+    the same, and also closes an earlier client if this function opened it (a cell that was run twice).
+
+    Parameters
+    ----------
+    n_workers, threads_per_worker : int
+        Never taken from the number of cores: in a container that is the host's number.
+    memory_limit : int or str, optional
+        Per worker, such as "1GiB". By default 2 GiB, or less where n_workers of that size do not fit into
+        80 % of the memory this container or machine allows. With ``processes=False`` nothing enforces it.
+    processes : bool
+        Worker processes, or threads in this one.
+    """
+    current = _current()
+    if current is not None:
+        return BorrowedClient(current)
+    address = os.environ.get("DASK_SCHEDULER_ADDRESS")
+    if address:
+        opened = _connect(address)
+    else:
+        opened = _local(n_workers, threads_per_worker, memory_limit, processes)
+    _opened.add(opened)
+    return opened
+
+
+class BorrowedClient:
+    """A client that was open already. It does all that the client does, but `with` leaves it open.
+
+    ``close()`` closes it only if `glmlab.cluster.client` opened it.
+    """
+
+    def __init__(self, client):
+        self._client = client
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    def __enter__(self):
+        return self._client
+
+    def __exit__(self, *exc):
+        pass
+
+    def __repr__(self):
+        return f"{self._client!r} (open before)"
+
+    def close(self, *args, **kwargs):
+        if self._client in _opened:
+            self._client.close(*args, **kwargs)
+
+
+def bytes_per_worker(client) -> dict:
+    """{worker address: bytes of results it keeps}: what persist left there. A copy counts where it lies."""
+    size = client.nbytes(summary=False)
+    return {worker: sum(size.get(key, 0) for key in keys) for worker, keys in client.has_what().items()}
+
+
+def dashboard_link(client) -> str:
+    """The dashboard's address, or "" when there is none."""
+    if client.scheduler.address.startswith("inproc"):  # the host in such an address is not a host
+        return _direct_link(client, "127.0.0.1")
+    try:
+        return client.dashboard_link or ""
+    except KeyError:  # the link's template names a variable that only a hub sets
+        return _direct_link(client)
+
+
+def ship(client):
+    """Send this glmlab to the workers if one cannot import the same version; returns how many could not.
+
+    Workers that join later get it as well; so it is sent when there are no workers yet. Raises RuntimeError
+    when a worker cannot import it even then.
+    """
+    versions = client.run(_find_version())
+    lacking = _other_than_ours(versions)
+    if lacking or not versions:
+        client.run(_forget_glmlab(), workers=list(lacking))
+        _upload(client)
+        _refuse(_other_than_ours(client.run(_find_version())))
+    return len(lacking)
+
+
+def _current():
+    from distributed import default_client
+
+    try:
+        return default_client()
+    except ValueError:  # no client is open
+        return None
+
+
+def _connect(address):
+    from distributed import Client
+
+    try:
+        remote = Client(address)
+    except OSError as error:
+        raise ConnectionError(
+            f"No scheduler answers at {address}, which DASK_SCHEDULER_ADDRESS names ({error}). "
+            "Start it, correct the address, or unset the variable to work on this machine."
+        ) from None
+    try:
+        ship(remote)
+    except BaseException:
+        remote.close()
+        raise
+    return remote
+
+
+def _local(n_workers, threads_per_worker, memory_limit, processes):
+    from distributed import Client
+
+    n_workers = _count(n_workers, "n_workers")
+    _hush_slow_exits()
+    with _environment(ONE_BLAS_THREAD):
+        return Client(
+            n_workers=n_workers,
+            threads_per_worker=_count(threads_per_worker, "threads_per_worker"),
+            memory_limit=_fair_memory(n_workers) if memory_limit is None else memory_limit,
+            processes=processes,
+            host="127.0.0.1" if processes else None,  # threads talk in memory, without an address
+            dashboard_address="127.0.0.1:0",
+            worker_dashboard_address="127.0.0.1:0",
+        )
+
+
+def _hush_slow_exits():
+    """On a busy machine a worker may need seconds to exit. It is ended then: no news for a reader."""
+    logging.getLogger("distributed.nanny").addFilter(_is_news)
+
+
+def _is_news(record):
+    return "still alive after" not in record.getMessage()
+
+
+def _fair_memory(n_workers):
+    from distributed.system import MEMORY_LIMIT  # respects the container's limit
+
+    return min(2 * 2**30, int(0.8 * MEMORY_LIMIT / n_workers))
+
+
+@contextlib.contextmanager
+def _environment(variables):
+    """Set environment variables while worker processes start: BLAS reads them once, when it is loaded.
+
+    Each worker's nanny remembers them, so a worker that is restarted gets them too.
+    """
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _direct_link(client, host=None):
+    info = client.scheduler_info()
+    port = info["services"].get("dashboard")
+    host = host or info["address"].split("://")[-1].rsplit(":", 1)[0]
+    return f"http://{host}:{port}/status" if port else ""
+
+
+def _other_than_ours(versions):
+    """{worker: what it has instead} for the workers whose glmlab is not ours."""
+    from glmlab import __version__
+
+    return {worker: version for worker, version in versions.items() if version != __version__}
+
+
+def _find_version():
+    """A function that travels by value: a worker without glmlab cannot look it up by name."""
+
+    def version():
+        try:
+            import glmlab
+        except Exception as error:  # whatever keeps it from working there is the answer
+            return f"{type(error).__name__}: {error}"
+        return glmlab.__version__
+
+    return version
+
+
+def _forget_glmlab():
+    """By value, too. A worker must not keep modules of an older version among those of the new one."""
+
+    def forget():
+        import sys
+
+        for name in [name for name in sys.modules if name.partition(".")[0] == "glmlab"]:
+            del sys.modules[name]
+
+    return forget
+
+
+def _upload(client):
+    from distributed.diagnostics.plugin import UploadFile
+
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(ImportError):  # _refuse reports it better
+        client.register_plugin(UploadFile(_zipped(folder)), name="glmlab")
+
+
+def _zipped(folder):
+    """The package's own files as an importable zip file."""
+    package = Path(importlib.util.find_spec("glmlab").origin).parent
+    path = Path(folder) / "glmlab.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(package.rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts:
+                archive.write(file, file.relative_to(package.parent))
+    return str(path)
+
+
+def _refuse(lacking):
+    if lacking:
+        worker, found = next(iter(lacking.items()))
+        raise RuntimeError(
+            f"{len(lacking)} workers cannot import this glmlab; {worker} says: {found}. "
+            "Install glmlab and what it needs (numpy, scipy, dask, threadpoolctl) on the workers."
+        )
+
+
+def _count(value, name):
+    if isinstance(value, bool) or not isinstance(value, int):
+        kind = type(value).__name__
+        raise TypeError(f"{name} = {value!r} is a {kind}; a whole number is needed, such as {name}=2.")
+    if value < 1:
+        raise ValueError(f"{name} = {value}; at least 1 is needed.")
+    return value

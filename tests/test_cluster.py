@@ -1,0 +1,253 @@
+"""cluster: which client one gets, what a local cluster is made of, and that nothing is left behind."""
+
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+import urllib.request
+
+import dask
+import distributed
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster
+from threadpoolctl import threadpool_info
+
+import glmlab
+from glmlab import cluster, datasets, dispatch
+
+
+@pytest.fixture(scope="class")
+def client():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+        patch.setenv("OMP_NUM_THREADS", "3")
+        patch.delenv("MKL_NUM_THREADS", raising=False)
+        with cluster.client(memory_limit="512MiB") as c:
+            assert os.environ["OMP_NUM_THREADS"] == "3" and "MKL_NUM_THREADS" not in os.environ
+            yield c
+
+
+def blas_threads():
+    return [pool["num_threads"] for pool in threadpool_info()], os.environ["OMP_NUM_THREADS"]
+
+
+class TestLocal:
+    def test_two_workers_on_loopback_with_explicit_memory(self, client):
+        threads = client.nthreads()
+        assert list(threads.values()) == [1, 1]
+        assert all(address.startswith("tcp://127.0.0.1:") for address in [*threads, client.scheduler.address])
+        limits = client.run(lambda dask_worker: dask_worker.memory_manager.memory_limit)
+        assert set(limits.values()) == {512 * 2**20}
+
+    def test_workers_have_one_blas_thread_whatever_the_environment_says(self, client):
+        client.run(np.dot, np.ones((2, 2)), np.ones((2, 2)))
+        for counts, variable in client.run(blas_threads).values():
+            assert counts and set(counts) == {1} and variable == "1"
+
+    def test_a_restarted_worker_will_have_one_blas_thread_too(self, client):
+        nannies = client.cluster.workers.values()  # each starts its worker again with what it noted at first
+        assert [nanny.pre_spawn_env["OMP_NUM_THREADS"] for nanny in nannies] == ["1", "1"]
+
+    def test_bytes_per_worker_is_what_persist_left_where(self, client):
+        first, second = client.nthreads()
+        assert cluster.bytes_per_worker(client) == {first: 0, second: 0}
+        data = client.scatter({"a": np.ones(1_000), "b": np.ones(500)}, workers=[second])
+        assert cluster.bytes_per_worker(client) == {first: 0, second: 12_000}
+        client.replicate(data["b"], workers=[first])
+        assert cluster.bytes_per_worker(client) == {first: 4_000, second: 12_000}
+
+    def test_dashboard_answers_on_loopback(self, client):
+        link = cluster.dashboard_link(client)
+        assert link.startswith("http://127.0.0.1:")
+        assert urllib.request.urlopen(link).status == 200
+
+    def test_dashboard_link_outside_the_hub_its_template_is_for(self, client):
+        direct = cluster.dashboard_link(client)
+        with dask.config.set({"distributed.dashboard.link": "{NO_SUCH_HUB_PREFIX}/proxy/{port}/status"}):
+            assert cluster.dashboard_link(client) == direct
+        with dask.config.set({"distributed.dashboard.link": "/hub/proxy/{port}/status"}):
+            assert cluster.dashboard_link(client).startswith("/hub/proxy/")
+
+    def test_a_second_call_gives_the_same_client_and_with_leaves_it_open(self, client):
+        second = cluster.client(n_workers=1)
+        assert second.scheduler.address == client.scheduler.address and "open before" in repr(second)
+        with second as same:
+            assert same is client
+        assert client.status == "running"
+
+    def test_same_rows_on_workers(self, client):
+        here = datasets.make_poisson(2_500, 3)
+        there = dask.compute(datasets.make_poisson(2_500, 3, chunks=900))[0]
+        assert all(np.array_equal(a, b) for a, b in zip(here, there, strict=True))
+        assert len(datasets.flights("dask", npartitions=2).compute()) == 327_346
+
+
+def test_close_closes_what_we_opened_and_nothing_else(monkeypatch):
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+    first = cluster.client(n_workers=1, processes=False)
+    cluster.client().close()  # the opening cell was run twice, the closing cell once
+    assert first.status == "closed"
+    with Client(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as theirs:
+        cluster.client().close()
+        assert theirs.status == "running"
+
+
+def test_threads_stay_in_this_process_and_on_loopback(monkeypatch):
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+    with cluster.client(processes=False) as c:
+        assert c.submit(os.getpid).result() == os.getpid()
+        assert urllib.request.urlopen(cluster.dashboard_link(c)).status == 200
+        assert {host for host, _ in listening()} == {"127.0.0.1"}
+
+
+def listening():
+    import psutil
+
+    return [c.laddr for c in psutil.Process().net_connections() if c.status == "LISTEN"]
+
+
+SESSION = """
+import psutil, dask.array as da
+def workers():  # multiprocessing's resource tracker stays until Python ends
+    return [child for child in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(child.cmdline())]
+from glmlab import cluster
+if __name__ == "__main__":
+    with cluster.client() as c:
+        assert da.ones((100, 4), chunks=10).sum().compute() == 400 and len(workers()) == 2
+    assert c.status == "closed" and workers() == []
+    print("done")
+"""
+
+
+def test_a_session_ends_without_noise_processes_or_files(tmp_path):
+    (tmp_path / "session.py").write_text(SESSION)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    done = run_python(["-W", "error", str(tmp_path / "session.py")], TMPDIR=scratch, TEMP=scratch)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+    assert {path.name for path in scratch.rglob("*")} <= {"dask-scratch-space", "global.lock", "purge.lock"}
+
+
+def test_only_the_slow_exit_is_hushed(caplog):
+    logger = logging.getLogger("distributed.nanny")
+    cluster._hush_slow_exits()
+    logger.warning("Worker process still alive after %s seconds, killing", 4.0)
+    logger.warning("Restarting worker")
+    assert caplog.messages == ["Restarting worker"]
+
+
+def run_python(arguments, **variables):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **{k: str(v) for k, v in variables.items()}}
+    environment.pop("DASK_SCHEDULER_ADDRESS", None)
+    return subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("arguments, error, message", [
+    ({"n_workers": 0}, ValueError, "n_workers = 0; at least 1"),
+    ({"n_workers": "2"}, TypeError, "n_workers = '2' is a str"),
+    ({"threads_per_worker": 1.5}, TypeError, "threads_per_worker = 1.5 is a float"),
+])  # fmt: skip
+def test_refusals(arguments, error, message, monkeypatch):
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+    with pytest.raises(error, match=message):
+        cluster.client(**arguments)
+
+
+@pytest.mark.parametrize("n_workers", [1, 2, 7])
+@pytest.mark.parametrize("gib", [1, 2, 64])
+def test_default_memory_fits(n_workers, gib, monkeypatch):
+    monkeypatch.setattr(distributed.system, "MEMORY_LIMIT", gib * 2**30)
+    limit = cluster._fair_memory(n_workers)
+    assert n_workers * limit <= 0.8 * gib * 2**30 and limit <= 2 * 2**30
+    assert n_workers * limit > 0.79 * gib * 2**30 or limit == 2 * 2**30  # and is not smaller than it must be
+
+
+# ---- a scheduler elsewhere
+
+HIDE = """
+import sys
+class Hide:
+    def find_spec(self, name, path=None, target=None):
+        shipped = any(entry.endswith("glmlab.zip") for entry in sys.path)
+        if name == "glmlab" and not ({admit} and shipped):
+            raise ModuleNotFoundError("glmlab is hidden")
+sys.meta_path.insert(0, Hide())
+from distributed.cli.dask_worker import main
+main()
+"""
+
+
+@pytest.fixture
+def scheduler(monkeypatch):
+    """A scheduler without workers, named by DASK_SCHEDULER_ADDRESS as on someone else's cluster."""
+    options = {"n_workers": 0, "threads_per_worker": 1, "protocol": "tcp://", "host": "127.0.0.1"}
+    with LocalCluster(processes=False, dashboard_address="127.0.0.1:0", **options) as lone:
+        monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", lone.scheduler_address)
+        yield lone
+
+
+@contextlib.contextmanager
+def worker_without_glmlab(scheduler, folder, admit=True):
+    """A worker process that cannot import glmlab; with `admit`, it can once it was sent."""
+    options = "--no-nanny --nthreads 1 --memory-limit 0 --no-dashboard --host 127.0.0.1".split()
+    command = [sys.executable, "-c", HIDE.format(admit=admit), scheduler.scheduler_address, *options]
+    with open(folder / "log", "w") as log:
+        process = subprocess.Popen([*command, "--local-directory", str(folder)], stdout=log, stderr=log)
+    try:
+        with Client(scheduler.scheduler_address, set_as_default=False) as c:
+            c.wait_for_workers(1, timeout=60)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def where(module):
+    return sys.modules[module].__file__
+
+
+def test_workers_elsewhere_are_sent_the_package(scheduler, tmp_path):
+    with worker_without_glmlab(scheduler, tmp_path), cluster.client() as c:
+        assert c.scheduler.address == scheduler.scheduler_address
+        assert c.submit(dispatch.sigmoid, 0.0).result(timeout=60) == 0.5
+        assert "glmlab.zip" in c.submit(by_value(where), "glmlab.dispatch").result()
+        assert len(datasets.flights("dask", npartitions=1).compute()) == 327_346  # its data came along
+        assert cluster.ship(c) == 0  # once is enough
+    assert scheduler.status.name == "running"  # it is not ours to close
+
+
+def test_workers_that_join_later_are_sent_it_too(scheduler, tmp_path):
+    with cluster.client() as c, worker_without_glmlab(scheduler, tmp_path):
+        assert c.submit(dispatch.sigmoid, 0.0).result(timeout=60) == 0.5
+
+
+def by_value(function):
+    """A copy that travels as code: the worker cannot import this test."""
+    import types
+
+    return types.FunctionType(function.__code__, {"sys": sys, "__name__": "__main__"}, function.__name__)
+
+
+def test_workers_that_cannot_import_it_even_then_are_named(scheduler, tmp_path):
+    with worker_without_glmlab(scheduler, tmp_path, admit=False):
+        with pytest.raises(RuntimeError, match="tcp://127.0.0.1:.* glmlab is hidden.*Install glmlab"):
+            cluster.client()
+    with pytest.raises(ValueError, match="No clients found"):
+        distributed.default_client()
+
+
+def test_workers_elsewhere_that_have_it_are_left_alone(scheduler, monkeypatch):
+    monkeypatch.setattr(cluster, "_upload", lambda client: pytest.fail("sent"))
+    scheduler.scale(1)
+    scheduler.wait_for_workers(1)
+    with cluster.client() as c:
+        assert c.submit(lambda: glmlab.__version__).result() == glmlab.__version__
+
+
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://127.0.0.1:1")
+    with dask.config.set({"distributed.comm.timeouts.connect": "300ms"}):
+        with pytest.raises(ConnectionError, match="tcp://127.0.0.1:1, which DASK_SCHEDULER_ADDRESS names"):
+            cluster.client()
