@@ -1,0 +1,125 @@
+"""A pytest plugin that runs scikit-learn's own GLM tests with `glmlab.fit` in the place of its Newton solver.
+
+    python -m pytest -p tests.sklearn_adapter --pyargs sklearn.linear_model._glm.tests.test_glm
+
+scikit-learn minimises mean(ℓ) + α/2 ‖β‖²; here the loss is a sum, so λ = α Σw. Its squared error has a ½ that ours
+has not, which doubles λ. Its `tol` bounds a gradient: a callback stops at the residual, which is the scaled gradient.
+"""
+
+import json
+import os
+import warnings
+from collections import Counter
+from fnmatch import fnmatch
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model._glm import _GeneralizedLinearRegressor as Regressor
+from sklearn.linear_model._glm import glm as sklearn_glm
+
+import glmlab
+
+# What is not run, by name, and why. test_sklearn_glm.py checks that every name still stands for something.
+DESELECTED = {
+    "*lbfgs*": "asks for L-BFGS by name; its newton-cholesky twin is run",
+    "test_glm_*TweedieRegressor(power=1.5)*": "family not built: Tweedie of power 1.5",
+    "test_glm_log_regression[estimator2-*": "family not built: Tweedie of power 3",
+    "test_glm_log_regression[estimator3-*": "family not built: the Gaussian with a log link",
+    "test_glm_log_regression[estimator4-*": "family not built: Tweedie of power 1.5",
+    "test_glm_log_regression[estimator5-*": "family not built: Tweedie of power 4.5",
+    "test_tweedie_score[log-0]": "family not built: the Gaussian with a log link",
+    "test_tweedie_score[*-1.5]": "family not built: Tweedie of power 1.5",
+    "test_tweedie_score[*-3]": "family not built: Tweedie of power 3",
+    "test_tweedie_score[identity-1]": "family not built: Poisson with the identity link",
+    "test_tweedie_score[identity-2]": "family not built: Gamma with the identity link",
+    "test_tweedie_link_auto[3-LogLink]": "family not built: Tweedie of power 3",
+    "test_tweedie_link_argument[identity-IdentityLink]": "family not built: Poisson with the identity link",
+    "test_tags*": "fits nothing",
+    "test_newton_solver_verbosity*": "what scikit-learn's private solver prints",
+    "test_linalg_warning_with_newton_solver*": "the private warning with which scikit-learn falls back to L-BFGS",
+    "test_poisson_regressor_array_api*": "array libraries other than NumPy; hard-wired to L-BFGS",
+}
+
+FAMILIES = {  # loss, Tweedie power → family, and what its λ is multiplied by
+    ("HalfSquaredError", None): (glmlab.Gaussian(), 2),
+    ("HalfTweedieLossIdentity", 0): (glmlab.Gaussian(), 2),
+    ("HalfPoissonLoss", None): (glmlab.Poisson(), 1),
+    ("HalfTweedieLoss", 1): (glmlab.Poisson(), 1),
+    ("HalfGammaLoss", None): (glmlab.Gamma(), 1),
+    ("HalfTweedieLoss", 2): (glmlab.Gamma(), 1),
+    ("HalfBinomialLoss", None): (glmlab.Logistic(), 1),
+}
+
+
+class GlmlabNewton:
+    """Stands in for `NewtonCholeskySolver`: the same constructor, `solve` and `iteration`."""
+
+    fits = 0
+
+    def __init__(self, *, coef, linear_loss, l2_reg_strength, tol, max_iter, n_threads, verbose):
+        self.start, self.intercept, self.alpha = coef, linear_loss.fit_intercept, l2_reg_strength
+        self.tol, self.max_iter = tol, max_iter
+        loss = linear_loss.base_loss
+        self.family, self.factor = FAMILIES[type(loss).__name__, getattr(loss.closs, "power", None)]
+
+    def solve(self, X, y, sample_weight):
+        GlmlabNewton.fits += 1
+        total = len(y) if sample_weight is None else sample_weight.sum()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", (glmlab.NotConverged, glmlab.RankWarning))
+            result = glmlab.fit(
+                X, y, family=self.family, penalty=glmlab.Ridge(self.factor * self.alpha * total), solver="newton",
+                fit_intercept=self.intercept, sample_weight=sample_weight, start=self.start, max_iter=self.max_iter,
+                tol=0, callback=lambda state: state.residual <= self.tol,
+            )  # fmt: skip
+        self.iteration = result.n_iter
+        if result.state.residual > self.tol:
+            warnings.warn(result.status, ConvergenceWarning, stacklevel=2)
+        return np.append(result.beta, result.intercept) if self.intercept else result.beta
+
+
+class Record:
+    """The plugin: puts our solver in, leaves out what is deselected, and writes down what happened."""
+
+    def __init__(self, path):
+        self.path, self.outcome, self.fits, self.left_out = path, {}, {}, {}
+
+    def pytest_collection_modifyitems(self, config, items):
+        for item in list(items):
+            pattern = next((pattern for pattern in DESELECTED if fnmatch(item.name, escape(pattern))), None)
+            if pattern:
+                self.left_out[item.name] = pattern
+                items.remove(item)
+
+    def pytest_runtest_setup(self, item):
+        GlmlabNewton.fits = 0
+
+    def pytest_runtest_logreport(self, report):
+        name = report.nodeid.split("::")[-1]
+        if report.when == "call" or not report.passed:
+            self.outcome[name] = report.outcome
+            self.fits[name] = GlmlabNewton.fits
+
+    def pytest_sessionfinish(self):
+        counts = Counter(self.outcome.values())
+        found = {"counts": counts, "outcome": self.outcome, "fits": self.fits, "left_out": self.left_out}
+        with open(self.path, "w") as file:
+            json.dump(found, file)
+
+
+def escape(pattern):
+    """Square brackets in test names are meant literally."""
+    return pattern.replace("[", "[[]")
+
+
+def pytest_configure(config):
+    sklearn_glm.NewtonCholeskySolver = GlmlabNewton
+    original = Regressor.fit
+
+    def fit(self, *args, **kwargs):
+        """Estimators that leave the solver at its default use ours too."""
+        self.solver = "newton-cholesky"
+        return original(self, *args, **kwargs)
+
+    Regressor.fit = fit
+    config.pluginmanager.register(Record(os.environ["SKLEARN_GLM_RECORD"]))
