@@ -1,0 +1,158 @@
+"""The plain twin of the core: textbook formulas on whole arrays, in extended precision, with no chunks and no blocks.
+
+A theorem about a bound of 1e-12 needs an optimum that is known better than that, so everything here is `longdouble`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from glmlab import Objective, as_chunks, fit
+from glmlab.penalties import FreeIntercept, weights
+
+if np.finfo(np.longdouble).eps > 2e-19:
+    pytest.skip("these tests need an extended precision that this processor lacks", allow_module_level=True)
+
+LOSS = {
+    "gaussian": lambda eta, y: (y - eta) ** 2,
+    "logistic": lambda eta, y: np.logaddexp(np.longdouble(0), eta) - y * eta,
+    "poisson": lambda eta, y: np.exp(eta) - y * eta,
+    "gamma": lambda eta, y: y / np.exp(eta) + eta,
+}
+SLOPE = {
+    "gaussian": lambda eta, y: 2 * (eta - y),
+    "logistic": lambda eta, y: 1 / (1 + np.exp(-eta)) - y,
+    "poisson": lambda eta, y: np.exp(eta) - y,
+    "gamma": lambda eta, y: 1 - y / np.exp(eta),
+}
+CURVE = {
+    "gaussian": lambda eta, y: 2 + 0 * eta,
+    "logistic": lambda eta, y: 1 / (2 + np.exp(eta) + np.exp(-eta)),
+    "poisson": lambda eta, y: np.exp(eta),
+    "gamma": lambda eta, y: y / np.exp(eta),
+}
+
+
+class Problem(NamedTuple):
+    """Rows, family and penalty of one problem; `w` and `o` may be None."""
+
+    family: str
+    penalty: object
+    X: np.ndarray
+    y: np.ndarray
+    w: np.ndarray | None
+    o: np.ndarray | None
+    intercept: bool
+
+    @property
+    def columns(self):
+        X = np.asarray(self.X, dtype=np.longdouble)
+        return np.column_stack([X, np.ones(len(X))]) if self.intercept else X
+
+    @property
+    def g(self):
+        return FreeIntercept(self.penalty) if self.intercept else self.penalty
+
+    def rows(self, beta):
+        """X with its ones, w, η and y in extended precision."""
+        X, n = self.columns, len(self.y)
+        w = np.ones(n) if self.w is None else self.w
+        o = np.zeros(n) if self.o is None else self.o
+        eta = X @ np.asarray(beta, np.longdouble) + o
+        return X, np.asarray(w, np.longdouble), eta, np.asarray(self.y, np.longdouble)
+
+    def loss(self, beta):
+        _, w, eta, y = self.rows(beta)
+        return (w * LOSS[self.family](eta, y)).sum()
+
+    def grad(self, beta):
+        X, w, eta, y = self.rows(beta)
+        return X.T @ (w * SLOPE[self.family](eta, y))
+
+    def hess(self, beta):
+        X, w, eta, y = self.rows(beta)
+        return X.T @ ((w * CURVE[self.family](eta, y))[:, None] * X)
+
+    def value(self, beta):
+        """F(β) = f(β) + g(β)."""
+        beta = np.asarray(beta, np.longdouble)
+        l1, l2 = weights(self.g, len(beta))
+        return self.loss(beta) + l1 @ np.abs(beta) + (l2 @ beta**2) / 2
+
+    def kkt(self, beta):
+        """The distance from 0 to ∂F(β), coordinate by coordinate."""
+        beta = np.asarray(beta, np.longdouble)
+        l1, l2 = weights(self.g, len(beta))
+        slope = self.grad(beta) + l2 * beta
+        return np.where(beta == 0, np.maximum(np.abs(slope) - l1, 0), np.abs(slope + l1 * np.sign(beta)))
+
+    def magnitude(self):
+        """Σ w|ℓ(0)|, the size of the numbers in the objective, for rounding."""
+        _, w, _, y = self.rows(np.zeros(self.columns.shape[1]))
+        return float((w * np.abs(LOSS[self.family](0 * y, y))).sum())
+
+    def objective(self, chunks=None):
+        """The package's own Objective of this problem."""
+        rows = as_chunks(*self.data, **self.extras, intercept=self.intercept, chunks=chunks, threads=1)
+        return Objective(self.family, rows)
+
+    @property
+    def data(self):
+        return self.X, self.y
+
+    @property
+    def extras(self):
+        return {"sample_weight": self.w, "offset": self.o}
+
+    def fit(self, **options):
+        return fit(
+            *self.data, **self.extras, family=self.family, penalty=self.penalty, fit_intercept=self.intercept, **options
+        )
+
+
+def joined(result, intercept):
+    """β with the intercept last where there is one."""
+    return np.append(result.beta, result.intercept) if intercept else result.beta
+
+
+def optimum(problem):
+    """A minimiser in extended precision: Newton's method on the support that `fit` found, then every condition checked.
+
+    The steps solve with a float64 Hessian but the gradient is extended, so each gains a dozen digits.
+    """
+    beta = np.asarray(joined(problem.fit(tol=1e-9), problem.intercept), np.longdouble)
+    l1, l2 = weights(problem.g, len(beta))
+    moving = (beta != 0) | (l1 == 0)
+    signs = np.sign(beta)
+    for _ in range(8):
+        slope = (problem.grad(beta) + l2 * beta + l1 * signs)[moving]
+        H = (problem.hess(beta) + np.diag(l2))[np.ix_(moving, moving)]
+        root = np.sqrt(np.diag(H))
+        scaled = (H / root[:, None] / root).astype(float)
+        beta[moving] -= np.linalg.lstsq(scaled, (slope / root).astype(float), rcond=None)[0] / root
+    X, w, eta, y = problem.rows(beta)
+    size = np.abs(X).T @ (w * (np.abs(SLOPE[problem.family](eta, y)) + np.abs(y) + 1))
+    assert np.all(problem.kkt(beta) <= 1e-16 * (size + l1)), "the reference is not an optimum"
+    return beta
+
+
+def random_problem(family, penalty, *, seed, n=80, p=4, weighted=False, shifted=False, intercept=False):
+    """A well-posed random problem, with rows of weight 0 among the weighted ones."""
+    rng = np.random.default_rng([seed, *family.encode()])
+    X = rng.normal(size=(n, p)) * rng.uniform(0.3, 1.5, p)
+    offset = rng.normal(size=n) / 2 if shifted else None
+    eta = X @ rng.normal(size=p) * 0.5 + 0.3 + (0 if offset is None else offset)
+    w = rng.integers(0, 4, n) * 0.75 if weighted else None
+    return Problem(family, penalty, X, draw(family, eta, rng), w, offset, intercept)
+
+
+def draw(family, eta, rng):
+    """y with mean μ(η)."""
+    if family == "gaussian":
+        return eta + rng.normal(size=len(eta))
+    if family == "logistic":
+        return (rng.random(len(eta)) < 1 / (1 + np.exp(-eta))).astype(float)
+    if family == "poisson":
+        return rng.poisson(np.exp(eta)).astype(float)
+    return np.exp(eta) * rng.gamma(2.0, 0.5, len(eta)) + 1e-3

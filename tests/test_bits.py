@@ -1,0 +1,147 @@
+"""Bits: for the same row chunks every solver gives equal numbers in memory, on threads and on any processes."""
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+from naive import draw, joined
+from threadpoolctl import threadpool_info, threadpool_limits
+
+import glmlab.chunks
+from glmlab import L1, ElasticNet, Ridge, Zero, cluster, fit
+from glmlab.kernels import add
+
+N = 3000
+UNEVEN = (1, 1300, 13, 1200, 486)
+MANY = (500,) * 6  # more than one level of the tree
+
+# family, penalty, solver, columns, row chunks, dtype, weights and offset, intercept
+CASES = [
+    ("logistic", Zero(), "newton", 7, MANY, "float64", True, True),
+    ("logistic", L1(3.0), "proximal_newton", 13, UNEVEN, "float64", False, True),
+    ("logistic", Ridge(1.0), "newton", 101, UNEVEN, "float64", True, False),
+    ("logistic", ElasticNet(4.0, 0.5), "fista", 7, MANY, "float32", True, True),
+    ("gaussian", Zero(), "newton", 101, MANY, "float32", False, True),
+    ("gaussian", L1(9.0), "proximal_gradient", 13, MANY, "float64", True, False),
+    ("gaussian", Ridge(2.0), "gradient_descent", 13, UNEVEN, "float32", False, True),
+    ("poisson", Zero(), "newton", 13, (N,), "float64", True, True),
+    ("poisson", L1(5.0), "proximal_newton", 13, MANY, "float32", True, False),
+    ("poisson", Ridge(2.0), "fista", 7, UNEVEN, "float64", False, False),
+    ("gamma", Zero(), "newton", 7, MANY, "float32", True, False),
+    ("gamma", ElasticNet(5.0, 0.7), "proximal_newton", 13, UNEVEN, "float64", True, True),
+]
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case[:4])))
+
+
+def data(case):
+    """X, y, w, o. X is a slice of a wider array that starts at odd addresses, in no order that BLAS likes."""
+    family, _, _, p, _, dtype, extras, _ = case
+    rng = np.random.default_rng([p, *family.encode()])
+    wide = rng.normal(size=(N + 3, p + 2)).astype(dtype)
+    X = wide[3:, 1:-1]
+    eta = X @ rng.normal(size=p) / p**0.5
+    w, o = (rng.random(N) * 3, rng.normal(size=N) / 3) if extras else (None, None)
+    return X, draw(family, eta, rng), w, o
+
+
+def fitted(case, columns, **options):
+    family, penalty, solver, _, _, _, _, intercept = case
+    X, y, w, o = columns
+    tol = 1e-9 if "newton" in solver else 1e-3  # the whole trace is compared: a long one proves no more
+    result = fit(X, y, sample_weight=w, offset=o, family=family, penalty=penalty, solver=solver, tol=tol,
+                 fit_intercept=intercept, **options)  # fmt: skip
+    assert result.converged
+    return {
+        "beta": joined(result, intercept).tolist(), "objective": result.objective, "passes": result.passes,
+        "rounds": result.rounds, "status": result.status, "bound": result.certificate.bound,
+        "trace": result.trace.objective.tolist(), "relative": result.trace.relative[-1],
+    }  # fmt: skip
+
+
+def lazily(case, columns):
+    return [None if c is None else da.from_array(c, chunks=(case[4], *c.shape[1:])) for c in columns]
+
+
+def in_memory(case, monkeypatch, threads):
+    """The fit in memory with the row chunks of the case."""
+    monkeypatch.setattr(glmlab.chunks, "default_lengths", lambda X: case[4])
+    return fitted(case, data(case), threads=threads)
+
+
+@pytest.fixture(scope="class")
+def two_workers():
+    with cluster.client(2, memory_limit="512MiB") as client:
+        yield client
+
+
+@pytest.fixture(scope="class")
+def one_worker():
+    with cluster.client(1, memory_limit="512MiB") as client:
+        yield client
+
+
+@every_case
+def test_one_thread_two_threads_and_dask_threads(case, monkeypatch):
+    one = in_memory(case, monkeypatch, 1)
+    assert in_memory(case, monkeypatch, 2) == one
+    lazy = lazily(case, data(case))
+    for scheduler, number in (("threads", 2), ("synchronous", 1)):
+        with dask.config.set(scheduler=scheduler, num_workers=number):
+            assert fitted(case, lazy) == one, scheduler
+
+
+class TestTwoProcesses:
+    """Rows that arrive by wire at any address, in processes whose BLAS was started with other settings."""
+
+    @every_case
+    def test_bits(self, two_workers, case, monkeypatch):
+        assert fitted(case, lazily(case, data(case))) == in_memory(case, monkeypatch, 1)
+
+
+class TestOneProcess:
+    @pytest.mark.parametrize("case", CASES[:3], ids=lambda case: "-".join(map(str, case[:4])))
+    def test_bits(self, one_worker, case, monkeypatch):
+        assert fitted(case, lazily(case, data(case))) == in_memory(case, monkeypatch, 1)
+
+
+def test_the_layout_of_the_rows_changes_nothing(monkeypatch):
+    case = CASES[0]
+    X, *rest = data(case)
+    monkeypatch.setattr(glmlab.chunks, "default_lengths", lambda X: case[4])
+    layouts = [X, np.ascontiguousarray(X), np.asfortranarray(X), X.astype(">f8"), X[::-1].copy()[::-1]]
+    first, *others = [fitted(case, (layout, *rest)) for layout in layouts]
+    assert all(other == first for other in others)
+
+
+def test_the_number_of_blas_threads_outside_changes_nothing(monkeypatch):
+    """With 101 columns a multithreaded BLAS sums in another order; a pass does not let it."""
+    case, found = CASES[4], []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {threads}
+            found.append(in_memory(case, monkeypatch, 2))
+    assert found[0] == found[1]
+
+
+def test_the_same_fit_twice():
+    X, y, w, o = data(CASES[2])
+    twice = [fitted(CASES[2], (X, y, w, o)) for _ in range(2)]
+    assert twice[0] == twice[1]
+
+
+def test_another_order_in_the_tree_would_show(monkeypatch):
+    """The comparison can fail: add the chunks' sums from the last to the first and bits differ."""
+    case = CASES[0]
+    one = in_memory(case, monkeypatch, 1)
+    monkeypatch.setattr(glmlab.chunks, "add", lambda parts: add(parts[::-1]))
+    other = in_memory(case, monkeypatch, 1)
+    assert other["beta"] != one["beta"] and np.allclose(other["beta"], one["beta"], rtol=1e-6)
+
+
+def test_other_chunkings_agree_to_the_certificate():
+    case = CASES[1]
+    columns = data(case)
+    values = [fitted((*case[:4], chunks, *case[5:]), lazily((*case[:4], chunks), columns))
+              for chunks in ((N,), UNEVEN, MANY)]  # fmt: skip
+    lowest = min(value["objective"] for value in values)
+    assert all(value["objective"] - lowest <= value["bound"] for value in values)

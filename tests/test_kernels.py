@@ -1,0 +1,307 @@
+"""Every kernel beside its naive twin: whole arrays, extended precision, in every form that rows can take."""
+
+import numpy as np
+import pytest
+from naive import CURVE, LOSS, SLOPE, draw
+from scipy import sparse
+
+from glmlab import Gamma, Gaussian, Logistic, Poisson, kernels
+from glmlab.kernels import Rows
+
+N, P = 700, 5
+FAMILIES = [Gaussian(), Logistic(), Poisson(), Gamma()]
+every_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+
+
+def read_only(X):
+    X = X.copy()
+    X.flags.writeable = False
+    return X
+
+
+def unaligned(X):
+    """The same numbers from an address that no number starts at, as a network hands them over."""
+    room = np.empty(X.nbytes + 3, dtype=np.uint8)
+    moved = room[3:].view(X.dtype).reshape(X.shape)
+    moved[...] = X
+    return moved
+
+
+FORMS = {
+    "unaligned": unaligned,
+    "plain": lambda X: X,
+    "fortran": np.asfortranarray,
+    "strided": lambda X: np.repeat(np.repeat(X, 2, axis=0), 3, axis=1)[::2, ::3],
+    "reversed": lambda X: X[::-1].copy()[::-1],
+    "big-endian": lambda X: X.astype(">f8"),
+    "read-only": read_only,
+    "float32": lambda X: X.astype(np.float32),
+    "float16": lambda X: X.astype(np.float16),
+    "int8": lambda X: np.round(2 * X).astype(np.int8),
+    "bool": lambda X: X > 0,
+    "csr": sparse.csr_matrix,
+    "csr array": sparse.csr_array,
+    "csr float32": lambda X: sparse.csr_array(X, dtype=np.float32),
+}
+EXTRAS = {"bare": (False, False, False), "weights": (True, False, False), "offset": (False, True, False),
+          "intercept": (False, False, True), "all three": (True, True, True)}  # fmt: skip
+
+
+@pytest.fixture(params=["one block", "many blocks"])
+def height(request, monkeypatch):
+    """Blocks of all rows, and the smallest there are (256 rows), so that a chunk is cut into three."""
+    if request.param == "many blocks":
+        monkeypatch.setattr(kernels, "BLOCK", 1)
+    return request.param
+
+
+def rows_of(family, *, form="plain", extras="bare", seed=0):
+    """Rows in the given form, and β with the intercept last."""
+    rng = np.random.default_rng(seed)
+    weighted, shifted, intercept = EXTRAS[extras]
+    X = rng.normal(size=(N, P)) * (rng.random((N, P)) < 0.7) / 2
+    y = draw(family.name, rng.normal(size=N) / 2, rng)
+    w = rng.integers(0, 4, N) * 0.5 if weighted else None
+    o = rng.normal(size=N) / 3 if shifted else None
+    return Rows(FORMS[form](X), y, w, o), rng.normal(size=P + intercept) / 2
+
+
+def naive_sums(family, rows, beta):
+    """f, ∇f, ∇²f, Σ|wℓ| and the pieces, in extended precision."""
+    X = np.asarray(rows.X.toarray() if sparse.issparse(rows.X) else rows.X, np.longdouble)
+    X = X if X.shape[1] == len(beta) else np.column_stack([X, np.ones(len(X))])
+    w = np.asarray(np.ones(len(X)) if rows.w is None else rows.w, np.longdouble)
+    eta = X @ beta + (0 if rows.o is None else np.asarray(rows.o, np.longdouble))
+    y = np.asarray(rows.y, np.longdouble)
+    each, slope, curve = (table[family.name](eta, y) for table in (LOSS, SLOPE, CURVE))
+    return {
+        "X": X, "w": w, "eta": eta, "y": y, "slope": slope, "loss": (w * each).sum(), "abs_loss": (w * abs(each)).sum(),
+        "grad": X.T @ (w * slope), "hess": X.T @ ((w * curve)[:, None] * X), "curve": curve,
+    }  # fmt: skip
+
+
+def same(ours, true, digits=1e-13, size=None):
+    """Equal up to the rounding of a sum whose terms are of the given size."""
+    size = np.abs(true).max() + 1 if size is None else size
+    assert np.shape(ours) == np.shape(true) and np.all(np.abs(ours - true) <= digits * N * size)
+
+
+@every_family
+@pytest.mark.parametrize("form", FORMS)
+def test_sums_agree_with_the_naive_twin_whatever_form_the_rows_have(family, form, height):
+    rows, beta = rows_of(family, form=form, extras="all three")
+    true = naive_sums(family, rows, beta)
+    found = kernels.loss_grad_hess(rows, family, beta)
+    same(found.loss, true["loss"], size=true["abs_loss"] / N)
+    same(found.grad, true["grad"], 1e-15)
+    same(found.hess, true["hess"], 1e-15)
+
+
+@every_family
+@pytest.mark.parametrize("extras", EXTRAS)
+def test_sums_agree_with_the_naive_twin_with_whatever_belongs_to_the_rows(family, extras, height):
+    rows, beta = rows_of(family, extras=extras, seed=1)
+    true = naive_sums(family, rows, beta)
+    whole, short = kernels.loss_grad_hess(rows, family, beta), kernels.loss_grad(rows, family, beta)
+    assert whole.loss == short.loss and whole.grad.tolist() == short.grad.tolist()
+    same(whole.loss, true["loss"], 1e-15, true["abs_loss"])
+    same(whole.grad, true["grad"], 1e-15)
+    same(whole.hess, true["hess"], 1e-15)
+    assert np.array_equal(whole.hess, whole.hess.T)
+
+
+@every_family
+@pytest.mark.parametrize("form", ["fortran", "strided", "reversed", "big-endian", "read-only", "unaligned"])
+def test_the_layout_of_the_rows_changes_no_bit(family, form):
+    plain, beta = rows_of(family, extras="weights")
+    other = Rows(FORMS[form](plain.X), *(None if c is None else unaligned(c) for c in plain[1:]))
+    bits = [np.hstack([np.ravel(part) for part in kernels.evidence(rows, family, beta)]) for rows in (plain, other)]
+    assert np.array_equal(*bits)
+
+
+@every_family
+@pytest.mark.parametrize("extras", EXTRAS)
+@pytest.mark.parametrize("form", ["plain", "csr"])
+def test_losses_price_many_points_at_once(family, extras, form, height):
+    rows, beta = rows_of(family, form=form, extras=extras, seed=2)
+    B = beta + np.linspace(-1, 1, 7)[:, None] * np.linspace(1, 2, len(beta))
+    found = kernels.losses(rows, family, B).losses
+    for ours, point in zip(found, B, strict=True):
+        true = naive_sums(family, rows, point)
+        same(ours, true["loss"], 1e-15, true["abs_loss"])
+
+
+@every_family
+@pytest.mark.parametrize("extras", EXTRAS)
+@pytest.mark.parametrize("form", ["plain", "csr"])
+def test_survey(family, extras, form, height):
+    rows, beta = rows_of(family, form=form, extras=extras, seed=3)
+    true = naive_sums(family, rows, 0 * beta)
+    found = kernels.survey(rows, family, 0 * beta)
+    same(found.loss, true["loss"], 1e-15, true["abs_loss"])
+    same(found.grad, true["grad"], 1e-15)
+    same(found.scale, np.abs(true["X"]).T @ (true["w"] * np.abs(true["slope"])), 1e-15)
+    assert found.weight == true["w"].sum() and found.counted == (true["w"] > 0).sum()
+    assert found.bad_labels == found.bad_weights == 0
+
+
+def test_survey_counts_what_cannot_be_fitted():
+    rows, beta = rows_of(Poisson(), extras="weights")
+    rows.y[[3, 50, 699]], rows.w[[0, 699]] = -1, -0.5
+    found = kernels.survey(rows, Poisson(), 0 * beta)
+    assert (found.bad_labels, found.bad_weights, found.counted) == (3, 2, np.sum(rows.w > 0))
+
+
+@every_family
+@pytest.mark.parametrize("extras", EXTRAS)
+@pytest.mark.parametrize("form", ["plain", "csr"])
+def test_evidence_is_the_sums_and_allowances_for_their_rounding(family, extras, form, height):
+    rows, beta = rows_of(family, form=form, extras=extras, seed=4)
+    true = naive_sums(family, rows, beta)
+    found = kernels.evidence(rows, family, beta)
+    same(found.loss, true["loss"], 1e-15, true["abs_loss"])
+    same(found.grad, true["grad"], 1e-15)
+    same(found.hess, true["hess"], 1e-15)
+    size_eta = np.abs(true["X"]) @ np.abs(beta) + (0 if rows.o is None else np.abs(rows.o))
+    same(found.loss_slack, true["abs_loss"] + (true["w"] * np.abs(true["slope"]) * size_eta).sum(), 1e-15)
+    size = family.size(true["eta"], true["y"]) + true["curve"] * size_eta
+    same(found.slack, np.abs(true["X"]).T @ (true["w"] * size), 1e-15)
+    assert np.all(8 * np.finfo(float).eps * found.slack >= np.abs(found.grad - true["grad"]))
+
+
+@every_family
+@pytest.mark.parametrize("extras", EXTRAS)
+@pytest.mark.parametrize("form", ["plain", "csr"])
+def test_price_covers_the_whole_interval(family, extras, form, height):
+    """Σ w max over |r| ≤ |X|·spread of D(Xd + r), and max |t| over the rows that count."""
+    rows, beta = rows_of(family, form=form, extras=extras, seed=5)
+    true, rng = naive_sums(family, rows, beta), np.random.default_rng(6)
+    d, spread = rng.normal(size=len(beta)) / 9, np.abs(rng.normal(size=len(beta))) / 99
+    found = kernels.price(rows, family, beta, d, spread)
+    t, r = (true["X"] @ d).astype(float), (np.abs(true["X"]) @ spread).astype(float)
+    eta, y = true["eta"].astype(float), np.asarray(rows.y, float)
+    highest = np.max([family.price(t + part * r, eta, y) for part in np.linspace(-1, 1, 9)], axis=0)
+    same(found.price, (true["w"] * highest).sum(), 1e-15)
+    assert found.furthest == pytest.approx(np.max((np.abs(t) + r)[true["w"] > 0]), rel=1e-12)
+
+
+@pytest.mark.parametrize("form", ["plain", "csr"])
+def test_unseen_is_zero_only_for_directions_without_effect(form, height):
+    rows, _ = rows_of(Gaussian(), seed=7)
+    X = np.column_stack([rows.X, rows.X[:, 0] + rows.X[:, 1]])
+    V = np.zeros((P + 1, 2))
+    V[[0, 1, P], 0] = 1, 1, -1
+    V[:, 1] = np.arange(P + 1)
+    twice = rows._replace(X=FORMS[form](X))
+    sizes = np.abs(V) + 0.1
+    assert kernels.unseen(twice, Gaussian(), V[:, :1], sizes[:, :1]) < 1e-15
+    size = np.abs(X) @ sizes
+    expected = np.max(np.abs(X @ V) / np.where(size > 0, size, np.inf))
+    assert kernels.unseen(twice, Gaussian(), V, sizes) == pytest.approx(expected) and expected > 0.5
+
+
+@pytest.mark.parametrize("form", ["plain", "csr"])
+def test_align_counts_rows_that_hold_a_descent(form, height):
+    rows, _ = rows_of(Logistic(), form=form, extras="weights", seed=8)
+    d = np.array([1.0, -2, 0.5, 0, 0])
+    X = rows.X.toarray() if form == "csr" else rows.X
+    t, counts = X @ d, rows.w > 0
+    grows = np.where(rows.y == 1, t < 0, t > 0)
+    found = kernels.align(rows, Logistic(), d, np.zeros(P))
+    assert found == (np.sum(grows & counts), np.sum((t != 0) & counts))
+    dust = np.full(P, 0.4)
+    visible = np.abs(t) > np.abs(X) @ dust
+    assert kernels.align(rows, Logistic(), d, dust) == (np.sum(grows & counts & visible), np.sum(visible & counts))
+    assert 0 < np.sum(visible & counts) < np.sum((t != 0) & counts)
+
+
+@pytest.mark.parametrize("name", ["X", "y", "sample_weight", "offset"])
+@pytest.mark.parametrize("form", ["plain", "csr", "float32"])
+def test_culprits_name_the_argument_and_one_value(name, form):
+    rows, _ = rows_of(Gaussian(), form=form, extras="all three")
+    assert kernels.culprits(rows) is None
+    of_X = rows.X.data if form == "csr" else rows.X
+    {"X": of_X, "y": rows.y, "sample_weight": rows.w, "offset": rows.o}[name].flat[[11, 40]] = -np.inf
+    assert kernels.culprits(rows) == (name, -np.inf, 2)
+
+
+@every_family
+def test_rows_of_weight_zero_count_for_nothing_even_where_they_overflow(family):
+    rows, beta = rows_of(family, extras="all three", seed=9)
+    rows.X[5], rows.w[5] = 1e5, 0.0
+    without = Rows(*(np.delete(column, 5, axis=0) for column in rows))
+    for kernel in (kernels.loss_grad_hess, kernels.evidence):
+        found, expected = kernel(rows, family, beta), kernel(without, family, beta)
+        for ours, theirs in zip(found, expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-10)
+    d = np.full(len(beta), 0.01)
+    found, expected = (kernels.price(each, family, beta, d, d / 9) for each in (rows, without))
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("family, sign", [(Poisson(), 1), (Gamma(), -1)], ids=["poisson", "gamma"])
+def test_overflow_is_an_infinite_loss_without_a_warning(family, sign):
+    rows, beta = rows_of(family)
+    B = np.vstack([beta, sign * 1e4 * np.ones(P)])
+    found = kernels.losses(rows, family, B).losses
+    assert np.isfinite(found[0]) and not np.isfinite(found[1])
+    assert not np.isfinite(kernels.loss_grad(rows, family, B[1]).loss)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_kernel_changes_its_rows(form):
+    rows, beta = rows_of(Logistic(), form=form, extras="all three")
+    before = [column.copy() for column in rows]
+    args = {"losses": (beta[None],), "loss_grad": (beta,), "loss_grad_hess": (beta,), "survey": (beta,),
+            "evidence": (beta,), "price": (beta, beta, abs(beta)), "unseen": (beta[:, None], abs(beta[:, None])),
+            "align": (beta, abs(beta))}  # fmt: skip
+    for name, given in args.items():
+        getattr(kernels, name)(rows, Logistic(), *given)
+    for now, then in zip(rows, before, strict=True):
+        assert now.dtype == then.dtype
+        assert (now != then).nnz == 0 if sparse.issparse(now) else np.array_equal(now, then)
+
+
+def test_blocks_are_contiguous_float64_and_cover_every_row_once(height):
+    rows, _ = rows_of(Gaussian(), form="fortran", extras="all three")
+    cut = list(kernels.blocks(rows, P + 1))
+    assert len(cut) == (3 if height == "many blocks" else 1)
+    assert all(block.X.flags.c_contiguous and block.X.dtype == np.float64 for block in cut)
+    np.testing.assert_array_equal(np.vstack([b.X for b in cut]), np.column_stack([rows.X, np.ones(N)]))
+    for column in ("y", "w", "o"):
+        np.testing.assert_array_equal(np.concatenate([getattr(b, column) for b in cut]), getattr(rows, column))
+
+
+def test_add_is_a_sum_field_by_field_in_the_order_given():
+    parts = [kernels.LossGrad(value, np.array([value, 1.0])) for value in (1e16, 1.0, -1e16)]
+    total = kernels.add(parts)
+    assert type(total) is kernels.LossGrad
+    assert total.loss == 0.0 and total.grad.tolist() == [0.0, 3.0], "(1e16 + 1) − 1e16 is 0 in this order"
+    assert kernels.add([parts[0], parts[2], parts[1]]).loss == 1.0
+    assert parts[0].grad.tolist() == [1e16, 1.0], "the parts are left as they were"
+
+
+@pytest.mark.parametrize("fraction", [0.01, 0.1, 0.5, 1.0])
+def test_take_spreads_over_the_chunk(fraction):
+    rows, _ = rows_of(Gaussian(), extras="weights")
+    rows = rows._replace(y=np.arange(N, dtype=float))
+    taken = kernels.take(rows, fraction, 0, 3)
+    index = taken.y.astype(int)
+    assert len(index) == round(N * fraction) and np.all(np.diff(index) > 0)
+    assert np.all(np.abs(np.diff(index) - 1 / fraction) <= 1), "evenly, not the head of the chunk"
+    np.testing.assert_array_equal(taken.X, rows.X[index])
+    np.testing.assert_array_equal(taken.w, rows.w[index])
+    assert taken.o is None
+    again, other = kernels.take(rows, fraction, 0, 3), kernels.take(rows, fraction, 1, 3)
+    assert again.y.tolist() == taken.y.tolist()
+    assert fraction == 1.0 or other.y.tolist() != taken.y.tolist()
+
+
+def test_take_always_has_a_row():
+    rows, _ = rows_of(Gaussian())
+    assert len(kernels.take(Rows(rows.X[:3], rows.y[:3]), 0.01, 0, 0).y) == 1
+
+
+def test_labels():
+    rows, _ = rows_of(Logistic())
+    assert kernels.labels(rows).tolist() == [0.0, 1.0]

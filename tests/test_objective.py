@@ -1,0 +1,203 @@
+"""Objective: the sum whatever the chunks, every pass counted, and the first one refuses what cannot be fitted."""
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+from dask.callbacks import Callback
+from naive import Problem, random_problem
+
+from glmlab import L1, Gamma, Gaussian, Logistic, Objective, Poisson, Ridge, as_chunks
+from glmlab.penalties import FreeIntercept
+
+FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
+every_family = pytest.mark.parametrize("family", FAMILIES)
+
+
+def hard(family, **options):
+    return random_problem(family, Ridge(1), seed=3, weighted=True, shifted=True, intercept=True, **options)
+
+
+@every_family
+@pytest.mark.parametrize("chunks", [80, 30, 1, (1, 70, 9)])
+def test_the_oracle_agrees_with_the_naive_twin(family, chunks):
+    problem, beta = hard(family), np.array([0.3, -0.2, 0.5, 0.1, 0.4])
+    f = problem.objective(chunks)
+    loss, grad, hess = f.loss_grad_hess(beta)
+    assert f.loss(beta) == pytest.approx(float(problem.loss(beta)), rel=1e-13) and loss == f.loss_grad(beta).loss
+    np.testing.assert_allclose(grad, problem.grad(beta).astype(float), rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(hess, problem.hess(beta).astype(float), rtol=1e-11, atol=1e-11)
+    B = beta + np.eye(5)
+    np.testing.assert_allclose(f.losses(B), [float(problem.loss(point)) for point in B], rtol=1e-12)
+    assert (f.dim, f.n, f.n_chunks) == (5, 80, len(f.chunks.lengths))
+
+
+@every_family
+def test_an_integer_weight_is_a_repeated_row(family):
+    problem = random_problem(family, Ridge(1), seed=4, weighted=True, shifted=True)
+    times = (problem.w / 0.75).astype(int)
+    again = Problem(family, Ridge(1), *(np.repeat(c, times, axis=0) for c in (problem.X, problem.y)), None,
+                    np.repeat(problem.o, times), False)  # fmt: skip
+    beta = np.array([0.3, -0.2, 0.5, 0.1])
+    a, b = problem.objective().loss_grad_hess(beta), again.objective().loss_grad_hess(beta)
+    for ours, theirs in zip(a, b, strict=True):
+        np.testing.assert_allclose(ours, 0.75 * np.asarray(theirs), rtol=1e-12, atol=1e-12)
+
+
+def test_passes_and_rounds_are_counted():
+    f, beta = hard("logistic").objective(chunks=20), np.zeros(5)
+    f.loss(beta)
+    f.losses(np.ones((7, 5)))
+    f.loss_grad(beta + 1)
+    f.loss_grad_hess(beta)
+    f.map(lambda rows: len(rows.y))
+    assert (f.passes, f.rounds, f.extra_passes, f.extra_rounds) == (5, 5, 0, 0)
+    f.sample(0.1)
+    assert (f.passes, f.rounds) == (5.1, 6)
+    with f.booked_apart():
+        f.loss(beta)
+        with f.booked_apart():
+            f.evidence(beta)
+        f.price(beta, beta, beta)
+    assert (f.passes, f.rounds, f.extra_passes, f.extra_rounds) == (5.1, 6, 3, 3)
+    with pytest.raises(ZeroDivisionError), f.booked_apart():
+        raise ZeroDivisionError
+    f.loss(beta)
+    assert f.passes == 6.1 and f.extra_passes == 3
+
+
+def test_a_pass_is_one_compute():
+    problem = hard("poisson")
+    lazy = [da.from_array(c, chunks=(20, *c.shape[1:])) for c in (problem.X, problem.y, problem.w, problem.o)]
+    f, beta = Objective("poisson", as_chunks(*lazy[:2], sample_weight=lazy[2], offset=lazy[3])), np.ones(4)
+    computes = []
+    with dask.config.set(scheduler="threads"), Callback(start=lambda dsk: computes.append(1)):
+        f.survey, f.loss(beta), f.loss_grad(beta), f.loss_grad_hess(beta), f.evidence(beta), f.unseen(np.ones((4, 1)))
+        f.price(beta, beta, beta), f.align(beta), f.sample(0.5), f.map(lambda rows: 0)
+    assert len(computes) == f.rounds + f.extra_rounds == 10
+
+
+def test_the_survey_is_made_once_and_serves_as_the_first_gradient():
+    f, zero = hard("gamma").objective(), np.zeros(5)
+    first = f.survey
+    assert f.survey is first and (f.passes, f.extra_passes, f.extra_rounds) == (0, 1, 1)
+    loss, grad = f.loss_grad(zero)
+    assert (f.passes, f.rounds, f.extra_passes, f.extra_rounds) == (1, 1, 0, 0), "booked as the solver's, once"
+    again = f.loss_grad(zero)
+    assert again.loss == loss and again.grad.tolist() == grad.tolist()
+    assert (f.passes, f.rounds, f.extra_passes, f.extra_rounds) == (2, 2, 0, 0)
+    other = hard("gamma").objective()
+    other.survey  # noqa: B018
+    assert other.loss_grad(zero + 0.1).loss != loss and (other.passes, other.extra_passes) == (1, 1)
+
+
+@every_family
+def test_the_residual_is_free_of_units(family):
+    """X in other units, or all weights multiplied by a number, change no residual."""
+    problem = random_problem(family, Ridge(0), seed=5, weighted=True)
+    g, zero = Ridge(0), np.zeros(4)
+    f = problem.objective()
+    expected = f.residual(zero, f.loss_grad(zero).grad, g)
+    assert 0 < expected <= 1
+    for changed in (problem._replace(X=problem.X * 1e5), problem._replace(w=problem.w * 1e-7)):
+        other = changed.objective()
+        assert other.residual(zero, other.loss_grad(zero).grad, g) == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_residual_is_zero_exactly_at_the_optimum_with_the_intercept_free():
+    X, y = np.array([[1.0], [-1.0], [1.0], [-1.0]]), np.array([5.0, 3.0, 5.0, 3.0])
+    f, g = Objective("gaussian", as_chunks(X, y, intercept=True)), FreeIntercept(L1(2.0))
+    best = np.array([1 - 2.0 / 8, 4.0])
+    assert f.residual(best, f.loss_grad(best).grad, g) == 0.0
+    off = best + [0.0, 0.5]
+    assert f.residual(off, f.loss_grad(off).grad, g) == pytest.approx(2 * 4 * 0.5 / 32)
+
+
+def test_a_sample_of_everything_is_everything():
+    problem, beta = hard("gaussian"), np.linspace(-1, 1, 5)
+    f = problem.objective(chunks=30)
+    whole = f.sample(1.0)
+    assert whole.loss(beta) == f.loss(beta) and whole.dim == f.dim and whole.family == f.family
+    small = f.sample(0.3, seed=5)
+    assert small.n == 24 and small.n_chunks == 3 and small.passes == 0
+    for fraction in (0, -1, 1.5):
+        with pytest.raises(ValueError, match="fraction"):
+            f.sample(fraction)
+
+
+def test_map_hands_each_chunk_its_own():
+    f = hard("gaussian").objective(chunks=30)
+    assert f.map(lambda rows, a, b: (len(rows.y), a + b), [1, 2, 3], [10, 20, 30]) == [(30, 11), (30, 22), (20, 33)]
+
+
+LABELS = {"logistic": [-1.0, 1.0], "poisson": [-1.0, 3.0], "gamma": [0.0, 2.0]}
+
+
+@pytest.mark.parametrize("family, needs", [("logistic", r"\[0, 1\]"), ("poisson", "counts y >= 0"), ("gamma", "y > 0")])
+@pytest.mark.parametrize("chunks", [100, 3])
+def test_labels_outside_the_domain_are_refused_with_what_was_found(family, needs, chunks):
+    X, y = np.ones((20, 1)), np.ones(20)
+    y[-2:] = LABELS[family]
+    f = Objective(family, as_chunks(X, y, chunks=chunks))
+    with pytest.raises(ValueError, match=f"y does not suit .*{needs}.*y holds {y.min():g}"):
+        f.survey  # noqa: B018
+    assert f.rounds == 0 and f.extra_rounds == 1
+
+
+@pytest.mark.parametrize("name, value", [("X", np.nan), ("y", np.inf), ("sample_weight", np.nan), ("offset", -np.inf),
+                                         ("sample_weight", np.inf), ("X", -np.inf)])  # fmt: skip
+@pytest.mark.parametrize("lazy", [False, True], ids=["memory", "dask"])
+@every_family
+def test_a_value_that_is_not_finite_is_found_in_any_chunk(name, value, lazy, family):
+    problem = random_problem(family, Ridge(1), seed=6)
+    given = {"X": problem.X.copy(), "y": problem.y.copy(), "sample_weight": np.ones(80), "offset": np.zeros(80)}
+    given[name].flat[-1] = value
+    if lazy:
+        given = {key: da.from_array(column, chunks=(20, *column.shape[1:])) for key, column in given.items()}
+    X, y, extras = given["X"], given["y"], {key: given[key] for key in ("sample_weight", "offset")}
+    f = Objective(family, as_chunks(X, y, **extras, chunks=20))
+    with pytest.raises(ValueError, match=f"{name} holds {value}"):
+        f.survey  # noqa: B018
+
+
+@pytest.mark.parametrize("weights, message", [(-1.0, "80 negative"), (0.0, "zero on every row")])
+def test_weights_that_cannot_be_are_refused_by_name(weights, message):
+    problem = random_problem("gaussian", Ridge(1), seed=7)
+    f = problem._replace(w=np.full(80, weights)).objective(chunks=20)
+    with pytest.raises(ValueError, match=f"sample_weight .*{message}"):
+        f.survey  # noqa: B018
+
+
+def test_families_and_kernels_by_name():
+    chunks = as_chunks(np.ones((3, 1)), np.ones(3))
+    for name, kind in (("gaussian", Gaussian), ("logistic", Logistic), ("poisson", Poisson), ("gamma", Gamma)):
+        assert Objective(name, chunks).family == kind()
+    with pytest.raises(ValueError, match="did you mean 'poisson'"):
+        Objective("poison", chunks)
+    with pytest.raises(ValueError, match="numpy"):
+        Objective("gamma", chunks, "nunpy")
+    with pytest.raises(TypeError, match=r"Gamma\(\)"):
+        Objective(Gamma, chunks)
+    assert Objective("gamma", chunks).kernels == "numpy" and "gamma" in repr(Objective("gamma", chunks)).lower()
+
+
+class Absolute:
+    """A family of a reader's own: no domain, no price, nothing but what a solver needs."""
+
+    def loss(self, eta, y):
+        return np.sqrt(1 + (eta - y) ** 2)
+
+    def dloss(self, eta, y):
+        return (eta - y) / self.loss(eta, y)
+
+    def d2loss(self, eta, y):
+        return self.loss(eta, y) ** -3.0
+
+
+def test_a_readers_own_family_needs_three_functions():
+    problem = random_problem("gaussian", Ridge(1), seed=8)
+    f = Objective(Absolute(), as_chunks(problem.X, problem.y))
+    assert f.survey.bad_labels == 0
+    beta, step = np.full(4, 0.2), 1e-6
+    slope = [(f.loss(beta + e) - f.loss(beta - e)) / (2 * step) for e in step * np.eye(4)]
+    np.testing.assert_allclose(f.loss_grad(beta).grad, slope, rtol=1e-6)

@@ -1,0 +1,421 @@
+"""run and fit: what stops a run, what is counted, what is refused, and what an interruption leaves behind."""
+
+import os
+import signal
+import threading
+import time
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import dask.array as da
+import numpy as np
+import pandas as pd
+import pytest
+from naive import joined, optimum, random_problem
+
+from glmlab import L1, ElasticNet, NotConverged, Objective, RankWarning, Ridge, Zero, as_chunks, cluster, fit, run
+from glmlab.datasets import make_logistic
+from glmlab.solvers import SOLVERS
+
+PROBLEM = random_problem("logistic", Ridge(2.0), seed=0, n=120, weighted=True, shifted=True, intercept=True)
+
+
+def on_dask(problem, rows=50):
+    lazy = [da.from_array(c, chunks=(rows, *c.shape[1:])) for c in (problem.X, problem.y, problem.w, problem.o)]
+    chunks = as_chunks(*lazy[:2], sample_weight=lazy[2], offset=lazy[3], intercept=problem.intercept)
+    return Objective(problem.family, chunks)
+
+
+WHERE = {"memory": lambda: PROBLEM.objective(50), "dask": lambda: on_dask(PROBLEM)}
+everywhere = pytest.mark.parametrize("where", WHERE)
+
+
+# --- a reader's own solver ----------------------------------------------------------------------------------------
+
+
+def my_ista(f, g, start, *, step):
+    """Ten lines that know nothing of states: only `.beta`."""
+    beta = start
+    while True:
+        yield SimpleNamespace(beta=beta)
+        grad = f.loss_grad(beta).grad
+        beta = g.prox(beta - step * grad, step)
+
+
+def my_careless_ista(f, g, start, *, step):
+    """The same, but it writes into the one array that it yields."""
+    beta = start.copy()
+    while True:
+        yield SimpleNamespace(beta=beta)
+        beta[:] = g.prox(beta - step * f.loss_grad(beta).grad, step)
+
+
+def my_ista_in_place_of_a_state(f, g, start, *, step):
+    """The same, with a list in a class of its own."""
+    beta = start
+    while True:
+        yield type("Mine", (), {"beta": beta.tolist()})
+        beta = g.prox(beta - step * f.loss_grad(beta).grad, step)
+
+
+@everywhere
+@pytest.mark.parametrize("penalty", [Ridge(2.0), L1(2.0)], ids=repr)
+@pytest.mark.parametrize("mine", [my_ista, my_careless_ista, my_ista_in_place_of_a_state])
+def test_a_readers_generator_gives_the_bits_of_the_built_in_twin(mine, penalty, where):
+    results, seen = [], []
+    for solver in (mine, "proximal_gradient"):
+        seen.append([])
+        run_options = {"step": 0.02, "tol": 1e-7, "callback": lambda state, all=seen[-1]: all.append(state)}
+        results.append(run(solver, WHERE[where](), penalty, **run_options))
+    ours, theirs = results
+    assert joined(ours, True).tolist() == joined(theirs, True).tolist() and ours.objective == theirs.objective
+    assert ours.n_iter == theirs.n_iter > 5 and ours.converged and ours.certificate.bound == theirs.certificate.bound
+    assert [s.beta.tolist() for s in seen[0]] == [s.beta.tolist() for s in seen[1]], "states stay what they were"
+    assert ours.trace.objective.tolist() == theirs.trace.objective.tolist()
+    assert ours.solver == mine.__name__ and theirs.solver == "proximal_gradient"
+
+
+def test_what_a_readers_state_lacks_is_booked_as_certifying():
+    f = PROBLEM.objective()
+    result = run(my_ista, f, Ridge(2.0), step=0.02, tol=1e-6)
+    assert result.passes == result.n_iter and f.extra_passes >= result.n_iter + 1
+
+
+def test_fit_takes_it_too():
+    ours = PROBLEM.fit(solver=my_ista, step=0.02, tol=1e-7)
+    assert ours.converged and ours.solver == "my_ista"
+
+
+def wrong_length(f, g, start):
+    yield SimpleNamespace(beta=np.zeros(2))
+
+
+def no_beta(f, g, start):
+    yield 3.0
+
+
+def nothing(f, g, start):
+    return
+    yield
+
+
+def infinite(f, g, start):
+    yield SimpleNamespace(beta=start)
+    yield SimpleNamespace(beta=start * np.nan)
+
+
+@pytest.mark.parametrize("mine, message", [(wrong_length, r"shape \(5,\)"), (no_beta, "beta"), (nothing, "no state")])
+def test_a_readers_mistakes_are_named(mine, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        run(mine, PROBLEM.objective(), Ridge(2.0))
+
+
+def test_a_solver_that_leaves_the_finite_is_not_converged():
+    with pytest.warns(NotConverged, match="finite"):
+        result = run(infinite, PROBLEM.objective(), Ridge(2.0))
+    assert not result.converged and "finite" in result.status
+
+
+def test_an_error_inside_a_solver_comes_out_as_it_is():
+    def broken(f, g, start):
+        yield SimpleNamespace(beta=start)
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        run(broken, PROBLEM.objective(), Ridge(2.0))
+
+
+# --- what stops a run ---------------------------------------------------------------------------------------------
+
+
+@everywhere
+def test_it_stops_when_tol_is_proved(where):
+    best = float(PROBLEM.value(optimum(PROBLEM)))
+    taken = []
+    for tol in (1e-1, 1e-5, 1e-9):
+        result = run("fista", WHERE[where](), Ridge(2.0), tol=tol)
+        taken.append(result.n_iter)
+        assert result.converged and result.certificate.relative <= tol and result.status.startswith("Converged after")
+        assert result.objective - best <= result.certificate.bound
+    assert taken[0] < taken[1] < taken[2]
+
+
+def test_converged_is_exactly_what_was_proved():
+    stop = {"until": lambda state: state.residual < 1e-2}
+    proved = run("fista", PROBLEM.objective(), Ridge(2.0), tol=0.5, **stop).certificate.relative
+    assert run("fista", PROBLEM.objective(), Ridge(2.0), tol=proved * 1.001, **stop).converged
+    with pytest.warns(NotConverged):
+        assert not run("fista", PROBLEM.objective(), Ridge(2.0), tol=proved * 0.999, **stop).converged
+
+
+def test_until_replaces_the_rule():
+    with pytest.warns(NotConverged, match="stopped by until"):
+        early = run("newton", PROBLEM.objective(), Ridge(2.0), until=lambda state: state.residual < 0.5)
+    assert early.trace.residual[-1] < 0.5 and np.all(early.trace.residual[:-1] >= 0.5)
+    late = run("newton", PROBLEM.objective(), Ridge(2.0), tol=0.5, until=lambda state: state.residual < 1e-12)
+    assert late.n_iter > early.n_iter and late.converged and late.trace.residual[-1] < 1e-12
+
+
+def test_a_callback_sees_every_state_and_may_stop():
+    seen = []
+    with pytest.warns(NotConverged, match="stopped by callback"):
+        result = run("fista", PROBLEM.objective(), Ridge(2.0), callback=lambda s: seen.append(s) or len(seen) == 4)
+    assert result.n_iter == 3 and len(result.trace) == 4 and not result.converged
+    assert [state.objective for state in seen] == result.trace.objective.tolist()
+    assert result.state.beta.tolist() == seen[-1].beta.tolist() == joined(result, True).tolist()
+    for state in seen:
+        with pytest.raises(ValueError, match="read-only"):
+            state.beta[0] = 0.0
+
+
+@pytest.mark.parametrize("max_iter", [0, 1, 3])
+def test_max_iter_counts_updates(max_iter):
+    with pytest.warns(NotConverged, match=f"max_iter={max_iter}"):
+        result = run("proximal_gradient", PROBLEM.objective(), Ridge(2.0), tol=1e-12, max_iter=max_iter)
+    assert result.n_iter == max_iter and len(result.trace) == max_iter + 1
+    assert np.isfinite(result.certificate.kkt) and not result.converged
+
+
+def test_an_answer_that_happens_to_be_good_enough_counts_however_it_stopped():
+    result = run("newton", PROBLEM.objective(), Ridge(2.0), tol=1e-6, callback=lambda state: state.residual < 1e-9)
+    assert result.converged
+
+
+def test_a_tolerance_below_rounding_ends_with_what_was_proved():
+    for solver in ("newton", "proximal_newton", "gradient_descent", "proximal_gradient", "fista"):
+        with pytest.warns(NotConverged, match="Not converged"):
+            result = PROBLEM.fit(solver=solver, tol=0.0)
+        assert not result.converged and result.certificate.relative < 1e-11 and result.n_iter < 3000
+
+
+def test_start_may_be_a_vector_or_an_earlier_result():
+    cold = PROBLEM.fit(solver="fista", tol=1e-8)
+    for start in (cold, joined(cold, True), joined(cold, True).tolist()):
+        warm = PROBLEM.fit(solver="fista", tol=1e-8, start=start)
+        assert warm.n_iter == 0 and warm.beta.tolist() == cold.beta.tolist() and warm.intercept == cold.intercept
+    start = np.full(5, 0.1)
+    PROBLEM.fit(start=start)
+    start += 1  # still the caller's to write
+    assert start.tolist() == [1.1] * 5
+
+
+# --- what a result says -------------------------------------------------------------------------------------------
+
+
+@everywhere
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_result_says_what_was_done(solver, where):
+    f = WHERE[where]()
+    result = run(solver, f, Ridge(2.0), tol=1e-7)
+    best = optimum(PROBLEM)
+    assert result.converged and result.solver == solver and result.kernels == "numpy"
+    assert result.beta.shape == (4,) and isinstance(result.intercept, float)
+    assert result.objective == pytest.approx(float(PROBLEM.value(joined(result, True))), rel=1e-13)
+    assert result.objective - float(PROBLEM.value(best)) <= result.certificate.bound
+    assert (result.passes, result.rounds) == (f.passes, f.rounds) and f.extra_passes >= 2
+    assert result.n_iter == len(result.trace) - 1 == result.trace.iteration[-1]
+    for column in ("passes", "rounds", "seconds", "iteration"):
+        assert np.all(np.diff(getattr(result.trace, column)) >= 0)
+    assert result.trace.passes[-1] <= result.passes and result.trace.relative[-1] == result.certificate.relative
+    assert result.trace.objective[-1] == result.objective and str(result.certificate) in result.status
+    frame = result.to_frame()
+    assert isinstance(frame, pd.DataFrame) and len(frame) == len(result.trace)
+    assert list(frame) == ["iteration", "passes", "rounds", "seconds", "objective", "residual", "relative"]
+    assert result.status in repr(result) and "<table" in result._repr_html_() and "λ" not in result.solver
+
+
+def test_a_trace_names_its_columns():
+    with pytest.raises(AttributeError, match="did you mean 'objective'"):
+        PROBLEM.fit().trace.objectiv  # noqa: B018
+
+
+def test_predict_is_the_mean():
+    result = PROBLEM.fit()
+    eta = PROBLEM.X @ result.beta + result.intercept
+    np.testing.assert_allclose(result.predict(PROBLEM.X), 1 / (1 + np.exp(-eta)), rtol=1e-12)
+    np.testing.assert_allclose(result.predict(PROBLEM.X, PROBLEM.o), 1 / (1 + np.exp(-eta - PROBLEM.o)), rtol=1e-12)
+    lazy = result.predict(da.from_array(PROBLEM.X, chunks=(50, 4)))
+    np.testing.assert_array_equal(lazy.compute(), result.predict(PROBLEM.X))
+
+
+def test_progress_prints_one_line_that_updates(capsys):
+    result = PROBLEM.fit(progress=True)
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.count("\r") == len(result.trace) and printed.err.count("\n") == 1
+
+
+def test_without_progress_nothing_is_printed(capsys):
+    PROBLEM.fit()
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("solver", ["newton", "proximal_newton"])
+def test_copied_columns_converge_with_a_rank_warning(solver):
+    plain = random_problem("poisson", Zero(), seed=1)
+    problem = plain._replace(X=np.column_stack([plain.X, plain.X[:, 2]]))
+    with pytest.warns(RankWarning, match="rank 4, not 5"):
+        result = problem.fit(solver=solver, tol=1e-9)
+    assert result.converged and result.objective == pytest.approx(float(plain.value(optimum(plain))), rel=1e-9)
+
+
+def test_copies_are_equal_under_a_ridge_without_a_warning():
+    plain = random_problem("poisson", Ridge(1.0), seed=1)
+    result = plain._replace(X=np.column_stack([plain.X, plain.X[:, 2]])).fit(tol=1e-10)
+    assert result.converged and result.beta[2] == pytest.approx(result.beta[4], rel=1e-9)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("case", ["separable", "one class", "no counts"])
+def test_where_there_is_no_optimum_it_says_so(case, solver):
+    X = np.random.default_rng(2).normal(size=(80, 3))
+    y = {"separable": (X @ [1, 1, 0] > 0) * 1.0, "one class": np.ones(80), "no counts": np.zeros(80)}[case]
+    family = "poisson" if case == "no counts" else "logistic"
+    with pytest.warns(NotConverged, match="no minimum exists"):
+        result = fit(X, y, family=family, solver=solver, fit_intercept=True, max_iter=300)
+    assert not result.converged and result.certificate.bound == np.inf and "ridge" in result.status
+    assert np.isfinite(result.beta).all() and np.isfinite(result.intercept)
+
+
+# --- what is refused ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options, error, message",
+    [
+        ({"stpe": 1.0}, TypeError, "gradient_descent has no option 'stpe'; did you mean 'step'"),
+        ({"max_iters": 5}, TypeError, "'max_iters'; did you mean 'max_iter'"),
+        ({"tolerance": 5}, TypeError, "'tolerance'"),
+        ({"zzz": 5}, TypeError, "no option 'zzz'; known are .*step"),
+        ({"tol": -1e-3}, ValueError, "tol must be .*-0.001"), ({"tol": "small"}, TypeError, "tol must be .*'small'"),
+        ({"tol": np.nan}, ValueError, "tol"), ({"tol": np.inf}, ValueError, "tol"), ({"tol": None}, TypeError, "tol"),
+        ({"max_iter": -1}, ValueError, "max_iter must be .*-1"), ({"max_iter": 1.5}, TypeError, "max_iter.*1.5"),
+        ({"max_iter": True}, TypeError, "max_iter"), ({"step": -1.0}, ValueError, "step must be"),
+        ({"start": np.zeros(3)}, ValueError, r"start must have shape \(5,\), got \(3,\)"),
+        ({"start": [0, 0, 0, 0, np.nan]}, ValueError, "start"), ({"start": "zero"}, (TypeError, ValueError), "start"),
+        ({"callback": 3}, TypeError, "callback"), ({"until": 3}, TypeError, "until"),
+    ],
+)  # fmt: skip
+def test_options_are_refused_by_name(options, error, message):
+    f = PROBLEM.objective()
+    with pytest.raises(error, match=message):
+        run("gradient_descent", f, Ridge(2.0), **options)
+    assert f.passes == 0
+
+
+@pytest.mark.parametrize(
+    "options, error, message",
+    [
+        ({"solver": "newtn"}, ValueError, "unknown solver 'newtn'; did you mean 'newton'"),
+        ({"solver": 3}, TypeError, "solver"), ({"solver": None}, TypeError, "solver"),
+        ({"family": "logit"}, ValueError, "unknown family 'logit'; did you mean 'logistic'"),
+        ({"family": None}, TypeError, "family"), ({"penalty": "L2"}, ValueError, "unknown penalty 'L2'"),
+        ({"penalty": "l1"}, TypeError, r"L1\(lam=…\)"), ({"penalty": L1}, TypeError, r"L1\(lam=…\)"),
+        ({"penalty": 0.1}, TypeError, "penalty"), ({"family": 7}, TypeError, "family"),
+        ({"kernels": "gpu"}, ValueError, "kernels"), ({"threads": 0}, ValueError, "threads"),
+        ({"threads": -2}, ValueError, "threads"), ({"threads": 1.5}, TypeError, "threads"),
+        ({"fit_intercep": True}, TypeError, "fit_intercept"),
+    ],
+)  # fmt: skip
+def test_names_are_refused_with_the_nearest_known_one(options, error, message):
+    with pytest.raises(error, match=message):
+        fit(PROBLEM.X, PROBLEM.y, **{"family": "logistic", "penalty": Ridge(1.0)} | options)
+
+
+@pytest.mark.parametrize("solver", ["newton", "gradient_descent"])
+@pytest.mark.parametrize("penalty", [L1(1.0), ElasticNet(1.0, 0.5)], ids=repr)
+def test_smooth_solvers_refuse_l1_and_say_which_can(solver, penalty):
+    f = PROBLEM.objective()
+    with pytest.raises(ValueError, match=f"{solver} cannot minimise .*no derivative at 0.*proximal_newton, fista"):
+        run(solver, f, penalty)
+    assert f.passes == f.extra_passes == 0
+    assert run(solver, f, ElasticNet(1.0, 0.0)).converged and run(solver, f, L1(0.0)).converged
+
+
+def test_auto_takes_a_solver_that_suits_the_penalty():
+    for penalty, solver in ((Zero(), "newton"), (Ridge(1), "newton"), (L1(1), "proximal_newton"), ("zero", "newton")):
+        assert fit(PROBLEM.X, PROBLEM.y, family="logistic", penalty=penalty).solver == solver
+
+
+# --- interruption -------------------------------------------------------------------------------------------------
+
+
+@everywhere
+def test_ctrl_c_in_a_callback_returns_the_last_state(where):
+    seen = []
+
+    def callback(state):
+        seen.append(state)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+
+    f = WHERE[where]()
+    with pytest.warns(NotConverged, match="Interrupted after 2 iterations"):
+        result = run("fista", f, Ridge(2.0), callback=callback, tol=1e-12)
+    assert result.status.startswith("Interrupted") and not result.converged and len(result.trace) == 3
+    assert joined(result, True).tolist() == seen[-1].beta.tolist() and result.certificate.bound == np.inf
+    assert run("newton", f, Ridge(2.0)).converged, "the objective still works"
+
+
+def test_ctrl_c_before_the_first_state_is_a_keyboard_interrupt():
+    def early(f, g, start):
+        raise KeyboardInterrupt
+        yield
+
+    with pytest.raises(KeyboardInterrupt):
+        run(early, PROBLEM.objective(), Ridge(2.0))
+
+
+class Slow(NamedTuple):
+    """A logistic loss that takes its time, so that an interrupt comes in the middle of a pass."""
+
+    seconds: float
+
+    def loss(self, eta, y):
+        time.sleep(self.seconds)
+        return np.logaddexp(0, eta) - y * eta
+
+    def dloss(self, eta, y):
+        return 1 / (1 + np.exp(-eta)) - y
+
+    def d2loss(self, eta, y):
+        return 1 / (2 + np.exp(eta) + np.exp(-eta))
+
+
+def interrupt_soon(after, seconds):
+    """SIGINT to this process once `after()` says so and `seconds` more have passed."""
+
+    def watch():
+        while not after():
+            time.sleep(0.005)
+        time.sleep(seconds)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    return thread
+
+
+@pytest.fixture
+def worker():
+    with cluster.client(1, memory_limit="512MiB") as client:
+        yield client
+
+
+def test_a_real_ctrl_c_leaves_no_task_on_the_scheduler(worker):
+    X, y, _ = make_logistic(400, 3, chunks=50)
+    f = Objective(Slow(0.05), as_chunks(X, y))
+    seen = []
+    sender = interrupt_soon(lambda: len(seen) >= 2, 0.15)
+    with pytest.warns(NotConverged, match="Interrupted after"):
+        result = run("gradient_descent", f, Ridge(1.0), step=1e-3, tol=1e-12, callback=seen.append)
+    sender.join()
+    assert result.status.startswith("Interrupted") and result.beta.tolist() == seen[-1].beta.tolist()
+
+    def left(dask_scheduler):
+        return [str(key) for key in dask_scheduler.tasks]
+
+    deadline = time.monotonic() + 20
+    while (tasks := worker.run_on_scheduler(left)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert tasks == []
+    assert fit(X, y, family="logistic", penalty=Ridge(1.0)).converged, "the cluster still works"

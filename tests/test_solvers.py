@@ -1,0 +1,324 @@
+"""Solvers by what their papers prove: steps, rates, coincidences, oracle calls; and states that stay what they were."""
+
+import math
+from itertools import islice
+
+import numpy as np
+import pytest
+from naive import optimum, random_problem
+
+from glmlab import L1, ElasticNet, Ridge, Zero, solvers
+from glmlab.solvers import SOLVERS, fista, gradient_descent, newton, proximal_gradient, proximal_newton
+from glmlab.solvers.linesearch import armijo, first_step, objective_along
+
+FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
+SMOOTH = [gradient_descent, newton]
+ANY = [proximal_gradient, fista, proximal_newton]
+every_family = pytest.mark.parametrize("family", FAMILIES)
+every_solver = pytest.mark.parametrize("solver", SMOOTH + ANY, ids=lambda solver: solver.__name__)
+
+
+def setting(family="logistic", penalty=None, seed=0, **options):
+    """A problem, its Objective, its penalty and a start."""
+    problem = random_problem(family, Ridge(2.0) if penalty is None else penalty, seed=seed, **options)
+    f = problem.objective(chunks=30)
+    return problem, f, problem.g, np.zeros(f.dim)
+
+
+def curvature(problem, beta):
+    """μ and L: the extreme eigenvalues of ∇²F at β."""
+    H = (problem.hess(beta) + problem.penalty.l2 * np.eye(len(beta))).astype(float)
+    return np.linalg.eigvalsh(H)[[0, -1]]
+
+
+def suited(solver):
+    return Ridge(2.0) if solver in SMOOTH else ElasticNet(4.0, 0.5)
+
+
+def test_the_names_are_the_functions():
+    assert SOLVERS == {solver.__name__: solver for solver in SMOOTH + ANY}
+    assert all(getattr(solvers, name) is solver for name, solver in SOLVERS.items())
+
+
+# --- states -----------------------------------------------------------------------------------------------------
+
+
+@every_family
+@every_solver
+def test_every_field_belongs_to_the_beta_that_is_yielded(solver, family):
+    problem, f, g, start = setting(family, suited(solver), weighted=True, shifted=True, intercept=True)
+    for state in islice(solver(f, g, start), 6):
+        assert state.objective == pytest.approx(float(problem.value(state.beta)), rel=1e-12)
+        grad = problem.grad(state.beta).astype(float)
+        assert state.residual == pytest.approx(f.residual(state.beta, grad, g), rel=1e-9, abs=1e-13)
+
+
+@every_solver
+def test_a_list_of_states_is_safe(solver):
+    """What was yielded first is the same after five more iterations, and what the reader does to start changes none."""
+    _, f, g, start = setting(penalty=suited(solver))
+    one_by_one = [(state.beta.copy(), *state[1:]) for state in islice(solver(f, g, start), 6)]
+    mine = start.copy()
+    together = list(islice(solver(f, g, mine), 6))
+    mine += 1
+    assert [tuple(beta) for beta, *_ in one_by_one] == [tuple(state.beta) for state in together]
+    assert [tuple(rest) for _, *rest in one_by_one] == [state[1:] for state in together]
+    assert len({tuple(state.beta) for state in together}) == 6
+
+
+@every_solver
+def test_states_cannot_be_written(solver):
+    _, f, g, start = setting(penalty=suited(solver))
+    for state in islice(solver(f, g, start), 3):
+        with pytest.raises(ValueError, match="read-only"):
+            state.beta[0] = 1.0
+
+
+@every_solver
+def test_a_generator_does_nothing_before_its_first_state(solver):
+    _, f, g, start = setting(penalty=suited(solver))
+    solver(f, g, start)
+    assert f.passes == f.extra_passes == 0
+
+
+@pytest.mark.parametrize("step", [0, -1, 0.0, np.inf, np.nan, "1", [0.1]])
+@pytest.mark.parametrize("solver", [gradient_descent, proximal_gradient, fista])
+def test_a_step_that_is_none_is_refused_before_any_pass(solver, step):
+    _, f, g, start = setting()
+    with pytest.raises((ValueError, TypeError), match="step must be"):
+        next(solver(f, g, start, step=step))
+    assert f.passes == f.extra_passes == 0
+
+
+@every_solver
+def test_passes_an_iteration_are_what_the_docstring_says(solver):
+    """Once steps are settled: one pass for (proximal) gradient with a constant step, two for all others."""
+    _, f, g, start = setting(penalty=suited(solver))
+    f.survey  # noqa: B018
+    states = solver(f, g, start)
+    list(islice(states, 3))
+    before = f.passes
+    list(islice(states, 4))
+    assert f.passes - before == 4 * (1 if solver is proximal_gradient else 2)
+    for constant, cost in ((gradient_descent, 1), (proximal_gradient, 1), (fista, 2)):
+        states = constant(f, Ridge(2.0), start, step=1e-3)
+        list(islice(states, 3))
+        before = f.passes
+        list(islice(states, 4))
+        assert f.passes - before == 4 * cost
+
+
+# --- descent and rates ------------------------------------------------------------------------------------------
+
+
+@every_family
+@every_solver
+def test_the_objective_falls_to_the_optimum(solver, family):
+    problem, f, g, start = setting(family, suited(solver), seed=1, intercept=True, weighted=True)
+    lowest = float(problem.value(optimum(problem)))
+    states = list(islice(solver(f, g, start), 400))
+    heights = np.array([state.objective for state in states])
+    if solver is not fista:
+        assert np.all(np.diff(heights) <= 1e-13 * np.abs(heights).max())
+    assert heights[-1] - lowest <= 1e-9 * max(abs(lowest), abs(heights[0]))
+
+
+@every_family
+def test_gradient_descent_contracts_by_one_minus_mu_over_l(family):
+    """Nesterov (2018), Theorem 2.1.15, for the Gaussian family, whose curvature is the same everywhere."""
+    problem, f, g, start = setting("gaussian", seed=FAMILIES.index(family))
+    mu, L = curvature(problem, start)
+    lowest = problem.value(optimum(problem))
+    gaps = [problem.value(state.beta) - lowest for state in islice(gradient_descent(f, g, start, step=1 / L), 40)]
+    for before, after in zip(gaps, gaps[1:], strict=False):
+        assert after <= (1 - mu / L) * before + 1e-13 * abs(lowest)
+
+
+def test_a_constant_step_is_the_textbook_update_and_diverges_beyond_two_over_l():
+    problem, f, g, start = setting("gaussian")
+    _, L = curvature(problem, start)
+    states = list(islice(gradient_descent(f, g, start, step=0.9 / L), 5))
+    for before, after in zip(states, states[1:], strict=False):
+        slope = (problem.grad(before.beta) + 2.0 * before.beta).astype(float)
+        np.testing.assert_allclose(after.beta, before.beta - 0.9 / L * slope, rtol=1e-11, atol=1e-12)
+    below = [state.objective for state in islice(gradient_descent(f, g, start, step=1.9 / L), 60)]
+    beyond = [state.objective for state in islice(gradient_descent(f, g, start, step=2.1 / L), 150)]
+    assert below[-1] < below[0] and beyond[-1] > 1e3 * beyond[0]
+
+
+@pytest.mark.parametrize("penalty", [Zero(), L1(6.0), ElasticNet(8.0, 0.6)], ids=repr)
+@pytest.mark.parametrize("solver", [proximal_gradient, fista])
+def test_sublinear_rates(solver, penalty):
+    """F(β_k) − F* ≤ L‖β₀ − β*‖² / 2k, accelerated 2/(k + 1)², with t = 1/L.
+
+    Beck & Teboulle (2009), Theorems 3.1 and 4.4.
+    """
+    for seed in range(3):
+        problem, f, g, start = setting("gaussian", penalty, seed=seed)
+        problem = problem._replace(X=problem.X * [1.0, 0.3, 0.1, 0.03])
+        f, best = problem.objective(), optimum(problem)
+        L = np.linalg.eigvalsh(problem.hess(start).astype(float))[-1]
+        allowed = L * float(best @ best)
+        rate = (lambda k: 2 / (k + 1) ** 2) if solver is fista else (lambda k: 1 / (2 * k))
+        for k, state in enumerate(islice(solver(f, g, start, step=1 / L), 1, 60), start=1):
+            assert problem.value(state.beta) - problem.value(best) <= allowed * rate(k) + 1e-12
+
+
+def test_acceleration_pays_on_bad_conditioning():
+    problem, _, g, start = setting("gaussian", Zero())
+    problem = problem._replace(X=problem.X * [1.0, 0.3, 0.1, 0.03])
+    lowest, f = problem.value(optimum(problem)), problem.objective()
+
+    def passes_to(solver, digits):
+        f.passes = 0
+        for state in islice(solver(f, g, start), 20_000):
+            if problem.value(state.beta) - lowest <= 10.0**-digits:
+                return f.passes
+        return np.inf
+
+    assert passes_to(fista, 8) < passes_to(proximal_gradient, 8) / 3
+
+
+@every_family
+@pytest.mark.parametrize("solver", [newton, proximal_newton])
+def test_newton_is_quadratic_near_the_optimum(solver, family):
+    """Each error is at most a constant times the square of the one before, and steps have length 1."""
+    problem, f, g, start = setting(family, Ridge(1.0) if solver is newton else ElasticNet(3.0, 0.7), seed=2)
+    best = optimum(problem).astype(float)
+    states = list(islice(solver(f, g, best + 0.05), 5))
+    errors = [np.linalg.norm(state.beta - best) for state in states]
+    assert all(after <= 3 * before**2 + 1e-13 for before, after in zip(errors, errors[1:], strict=False))
+    assert errors[-1] <= 1e-13 * max(1, np.linalg.norm(best)) + 1e-13
+    assert states[2].step == 1.0
+
+
+@pytest.mark.parametrize("solver", [newton, proximal_newton])
+def test_newton_solves_a_quadratic_in_one_step(solver):
+    problem, f, g, start = setting("gaussian", Ridge(2.0) if solver is newton else L1(6.0))
+    second = list(islice(solver(f, g, start), 2))[1]
+    np.testing.assert_allclose(second.beta, optimum(problem).astype(float), rtol=1e-10, atol=1e-12)
+
+
+def test_newton_from_afar_needs_its_line_search():
+    """A Poisson whose full first step overflows: the step is shortened, without a warning."""
+    problem, f, g, start = setting("poisson", Zero(), intercept=True)
+    start[-1] = -8.0
+    states = list(islice(newton(f, g, start), 60))
+    assert min(state.step for state in states[1:]) < 1.0 and np.isfinite([state.objective for state in states]).all()
+    np.testing.assert_allclose(states[-1].beta, optimum(problem).astype(float), rtol=1e-8)
+
+
+def test_newton_with_copied_columns_takes_the_minimum_norm_step():
+    plain = random_problem("logistic", Zero(), seed=3)
+    problem = plain._replace(X=np.column_stack([plain.X, plain.X[:, 1]]))
+    last = list(islice(newton(problem.objective(), problem.g, np.zeros(5)), 12))[-1].beta
+    best = optimum(plain).astype(float)
+    np.testing.assert_allclose(last, [best[0], best[1] / 2, best[2], best[3], best[1] / 2], rtol=1e-9)
+
+
+# --- solvers that theory says coincide ---------------------------------------------------------------------------
+
+
+def assert_same_states(a, b, count=8, rtol=1e-9):
+    for left, right in zip(islice(a, count), islice(b, count), strict=True):
+        np.testing.assert_allclose(left.beta, right.beta, rtol=rtol, atol=1e-12)
+        assert left.objective == pytest.approx(right.objective, rel=1e-12)
+
+
+@every_family
+def test_without_a_penalty_proximal_gradient_is_gradient_descent(family):
+    _, f, g, start = setting(family, Zero())
+    assert_same_states(proximal_gradient(f, g, start, step=1e-3), gradient_descent(f, g, start, step=1e-3))
+
+
+@every_family
+def test_the_first_step_of_fista_is_a_proximal_gradient_step(family):
+    _, f, g, start = setting(family, L1(3.0))
+    assert_same_states(fista(f, g, start, step=1e-3), proximal_gradient(f, g, start, step=1e-3), count=2)
+
+
+@every_family
+def test_without_l1_proximal_newton_is_newton(family):
+    _, f, g, start = setting(family, Ridge(1.5), intercept=True, shifted=True)
+    assert_same_states(proximal_newton(f, g, start), newton(f, g, start))
+
+
+def test_newton_is_affine_invariant():
+    """β on columns X A follows A⁻¹β on columns X: Boyd & Vandenberghe (2004), §9.5.1."""
+    problem = random_problem("poisson", Zero(), seed=4)
+    A = np.random.default_rng(5).normal(size=(4, 4)) + 2 * np.eye(4)
+    moved = problem._replace(X=problem.X @ A)
+    pairs = zip(newton(problem.objective(), problem.g, np.zeros(4)), newton(moved.objective(), moved.g, np.zeros(4)),
+                strict=False)  # fmt: skip
+    for plain, other in islice(pairs, 6):
+        np.testing.assert_allclose(A @ other.beta, plain.beta, rtol=1e-8, atol=1e-10)
+
+
+def test_fista_is_the_textbook_with_restarts():
+    """Beck & Teboulle (2009), (4.1)–(4.3), and O'Donoghue & Candès (2015), §3.2, written anew."""
+    problem, f, g, start = setting("gaussian", L1(6.0))
+    step, old, beta, theta, restarts = 1e-3, start, start, 1.0, 0
+    for state in islice(fista(f, g, start, step=step), 120):
+        np.testing.assert_allclose(state.beta, beta, rtol=1e-9, atol=1e-12)
+        bigger = (1 + np.sqrt(1 + 4 * theta**2)) / 2
+        v = beta + (theta - 1) / bigger * (beta - old)
+        old, beta, theta = beta, g.prox(v - step * problem.grad(v).astype(float), step), bigger
+        if (v - beta) @ (beta - old) > 0:
+            theta, restarts = 1.0, restarts + 1
+    assert restarts >= 2
+
+
+@every_solver
+def test_one_at_the_optimum_stays_there(solver):
+    problem, f, g, start = setting("logistic", suited(solver), seed=6)
+    best = optimum(problem).astype(float)
+    for state in islice(solver(f, g, best), 4):
+        np.testing.assert_allclose(state.beta, best, atol=1e-7)
+
+
+@pytest.mark.parametrize("solver", ANY)
+def test_a_lambda_above_the_largest_slope_gives_zeros_exactly(solver):
+    problem = random_problem("logistic", Zero(), seed=7, intercept=True)
+    empty = np.array([0, 0, 0, 0, np.log(problem.y.mean() / (1 - problem.y.mean()))])
+    lam = float(np.abs(problem.grad(empty)[:-1]).max())
+    for factor, zero in ((1.001, True), (0.9, False)):
+        result = problem._replace(penalty=L1(factor * lam)).fit(solver=solver, tol=1e-8)
+        assert (not result.beta.any()) == zero and result.converged
+
+
+# --- line searches ----------------------------------------------------------------------------------------------
+
+
+def test_objective_along_prices_all_steps_in_one_pass():
+    problem, f, g, start = setting("poisson")
+    direction, steps = np.array([1.0, -1, 0.5, 2]), [4.0, 1.0, 0.25, 1e4]
+    found = objective_along(f, g, start, direction, steps)
+    assert f.passes == 1 and found[-1] == np.inf
+    np.testing.assert_allclose(found[:3], [float(problem.value(t * direction)) for t in steps[:3]], rtol=1e-12)
+
+
+def test_armijo_takes_the_longest_step_that_qualifies():
+    problem, f, g, start = setting("logistic")
+    slope = (problem.grad(start) + 2.0 * start).astype(float)
+    height, steps, c = float(problem.value(start)), 2.0 ** np.arange(4, -12, -1), 0.3
+    t = armijo(f, g, start, height, -(slope @ slope), -slope, steps, c=c)
+    good = [s for s in steps if problem.value(start - s * slope) <= height - c * s * (slope @ slope)]
+    assert t == good[0] != steps[0]
+    assert armijo(f, g, start, height, -(slope @ slope), slope, steps) == 0.0, "uphill"
+
+
+@every_family
+def test_the_first_step_lies_below_its_quadratic_bound_and_four_times_it_does_not(family):
+    problem, f, g, start = setting(family, Zero())
+    loss, grad = f.loss_grad(start)
+    t = first_step(f, start, loss, grad)
+
+    def below(t):
+        return problem.loss(start - t * grad) <= loss - t / 2 * (grad @ grad)
+
+    assert below(t) and not below(4 * t) and math.isfinite(t)
+
+
+def test_the_first_step_at_the_optimum_is_harmless():
+    _, f, _, start = setting("gaussian")
+    assert first_step(f, start, 0.0, np.zeros(4)) == 1.0
