@@ -8,6 +8,7 @@ import contextlib
 import importlib.util
 import logging
 import os
+import socket
 import tempfile
 import weakref
 import zipfile
@@ -17,6 +18,9 @@ __all__ = ["bytes_per_worker", "client", "dashboard_link", "ship"]
 
 #: One BLAS thread per task: the only place where worker processes are told.
 ONE_BLAS_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+#: The variable with the port on which the panes of `glmlab lab` look for the dashboard; a second client gets another.
+DASHBOARD_PORT = "GLMLAB_DASHBOARD_PORT"
 
 _opened = weakref.WeakSet()  # the clients that this module opened
 
@@ -151,9 +155,17 @@ def _local(n_workers, threads_per_worker, memory_limit, processes):
             memory_limit=_fair_memory(n_workers) if memory_limit is None else memory_limit,
             processes=processes,
             host="127.0.0.1" if processes else None,  # threads talk in memory, without an address
-            dashboard_address="127.0.0.1:0",
+            dashboard_address=f"127.0.0.1:{free_port(int(os.environ.get(DASHBOARD_PORT) or 0))}",
             worker_dashboard_address="127.0.0.1:0",
         )
+
+
+def free_port(wanted: int) -> int:
+    """The wanted port of the loopback if nobody has it, else any free one."""
+    for port in (wanted, 0):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)) as server:
+            return server.getsockname()[1]
+    raise OSError("No port of 127.0.0.1 can be opened. Type: python -m glmlab doctor")
 
 
 def _hush_slow_exits():

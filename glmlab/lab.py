@@ -1,17 +1,14 @@
 """Open the course in JupyterLab: loopback, a token, the dashboard's panes beside the notebook, no network."""
 
-import contextlib
 import json
 import os
-import socket
 from pathlib import Path
 
+from glmlab.cluster import DASHBOARD_PORT, free_port
 from glmlab.workspace import fill, my_folder
 
 FIRST = "00_start_here.ipynb"
 WORKSPACE = "glmlab"
-# Where `glmlab.cluster.client` serves the dashboard, if it can.
-PORT = "GLMLAB_DASHBOARD_PORT"
 PANES = {"individual-task-stream": "Task Stream", "individual-progress": "Progress",
          "individual-workers-memory": "Workers Memory"}
 QUIET = {
@@ -30,7 +27,7 @@ def lab(args=(), my=None):
     fill(my)
     state = my / ".lab"
     set_environment(state)
-    prepare(state / "settings", state / "workspaces", FIRST, int(os.environ[PORT]))
+    prepare(state / "settings", state / "workspaces", FIRST, int(os.environ[DASHBOARD_PORT]))
     from jupyterlab.labapp import LabApp  # after the environment: it reads its folders on import
 
     LabApp.launch_instance([*options(my, state), *args])
@@ -41,7 +38,7 @@ def prepare_hub():
     from jupyterlab.commands import get_app_dir, get_workspaces_dir
 
     fill(my_folder())
-    port = int(os.environ.get(PORT, 8787))
+    port = int(os.environ.get(DASHBOARD_PORT, 8787))
     prepare(Path(get_app_dir()) / "settings", Path(get_workspaces_dir()), f"my/{FIRST}", port)
 
 
@@ -70,7 +67,7 @@ def set_environment(state: Path):
     # A reader's own Jupyter settings could switch the token off or point elsewhere: the course has its own.
     os.environ["JUPYTER_CONFIG_DIR"] = str(state / "config")
     os.environ["BOKEH_RESOURCES"] = "inline"  # no figure fetches its script from a network
-    os.environ.setdefault(PORT, str(free_port(8787)))
+    os.environ.setdefault(DASHBOARD_PORT, str(free_port(8787)))
 
 
 def options(my: Path, state: Path) -> list[str]:
@@ -87,14 +84,6 @@ def options(my: Path, state: Path) -> list[str]:
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
     ]
-
-
-def free_port(wanted: int) -> int:
-    """The wanted port of the loopback if nobody has it, else any free one."""
-    for port in (wanted, 0):
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)) as server:
-            return server.getsockname()[1]
-    raise OSError("No port of 127.0.0.1 can be opened. Type: python -m glmlab doctor")
 
 
 def layout(notebook: str) -> dict:

@@ -251,3 +251,12 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
     with dask.config.set({"distributed.comm.timeouts.connect": "300ms"}):
         with pytest.raises(ConnectionError, match="tcp://127.0.0.1:1, which DASK_SCHEDULER_ADDRESS names"):
             cluster.client()
+
+
+def test_the_dashboard_is_where_the_panes_look(monkeypatch):
+    """…while that port is free; a second client gets another one instead of a warning."""
+    wanted = cluster.free_port(0)
+    monkeypatch.setenv(cluster.DASHBOARD_PORT, str(wanted))
+    with cluster.client(1, processes=False) as first:
+        assert cluster.dashboard_link(first).startswith(f"http://127.0.0.1:{wanted}/")
+        assert cluster.free_port(wanted) != wanted

@@ -18,7 +18,8 @@ import pytest
 
 from glmlab import doctor as doc
 from glmlab.__main__ import main
-from glmlab.lab import PANES, free_port, layout
+from glmlab.cluster import free_port
+from glmlab.lab import PANES, layout
 
 CLONE = Path(__file__).resolve().parent.parent
 
