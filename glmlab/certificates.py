@@ -43,7 +43,7 @@ class Certificate(NamedTuple):
     def __str__(self):
         if not np.isfinite(self.bound):
             return f"no bound on the gap could be proved ({self.kind})"
-        return f"F(β) − F* ≤ {self.bound:.3g}, {self.relative:.2g} of the objective ({self.kind})"
+        return f"F(β) − F* ≤ {self.bound:.3g}, that is {self.relative:.2g} of max(|F(β)|, |F(0)|) ({self.kind})"
 
 
 class Corrected(NamedTuple):

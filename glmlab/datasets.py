@@ -17,7 +17,7 @@ import numpy as np
 from glmlab.dispatch import is_lazy, sigmoid
 
 __all__ = [
-    "BLOCK", "FLIGHTS_FEATURES", "course", "flights", "flights_design", "load", "load_frame",
+    "BLOCK", "FLIGHTS_FEATURES", "FLIGHTS_LABELS", "course", "flights", "flights_design", "load", "load_frame",
     "make_logistic", "make_poisson", "make_regression", "save", "save_frame",
 ]  # fmt: skip
 
@@ -323,6 +323,26 @@ _CODED = (
 FLIGHTS_FEATURES = ("sched_time", "distance") + tuple(
     f"{column}_{level}" for column, levels, dropped in _CODED for level in levels if level != dropped
 )
+
+MONTHS = "January February March April May June July August September October November December".split()
+WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+AIRLINES = {
+    "9E": "Endeavor", "AA": "American", "AS": "Alaska", "B6": "JetBlue", "DL": "Delta", "EV": "ExpressJet",
+    "F9": "Frontier", "FL": "AirTran", "HA": "Hawaiian", "MQ": "Envoy", "OO": "SkyWest", "UA": "United",
+    "US": "US Airways", "VX": "Virgin America", "WN": "Southwest", "YV": "Mesa",
+}  # fmt: skip
+
+
+def _label(feature):
+    """A feature's name as a reader says it."""
+    column, _, level = feature.rpartition("_")
+    names = {"month": lambda: MONTHS[int(level) - 1], "weekday": lambda: WEEKDAYS[int(level)]}
+    names |= {"carrier": lambda: AIRLINES[level], "origin": lambda: f"from {level}"}
+    return names[column]() if column in names else {"sched_time": "six hours later"}.get(feature, "a thousand miles")
+
+
+#: The same, as a reader says them.
+FLIGHTS_LABELS = tuple(_label(feature) for feature in FLIGHTS_FEATURES)
 
 
 def flights(kind="pandas", *, npartitions=4, chunks=None):

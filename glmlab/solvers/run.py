@@ -98,13 +98,13 @@ class Result:
 
     def summary(self):
         """Name and value of everything worth printing."""
-        zeros = int(np.sum(self.beta == 0))
+        zeros, iterations = int(np.sum(self.beta == 0)), f"{self.n_iter} iteration{'s' * (self.n_iter != 1)}"
         return {
             "status": self.status,
             "certificate": str(self.certificate),
             "objective": f"{self.objective:.10g}",
             "solver": f"{self.solver}, {self.family!r}, {self.penalty!r}, {self.kernels} kernels",
-            "work": f"{self.n_iter} iterations, {self.passes:g} passes in {self.rounds} rounds, {self.seconds:.3g} s",
+            "work": f"{iterations}, {self.passes:g} passes in {self.rounds} rounds, {self.seconds:.3g} s",
             "coefficients": f"{len(self.beta)} ({zeros} zero), intercept {self.intercept:.6g}",
         }
 

@@ -7,8 +7,8 @@ from .style import COLOURS, new_figure
 
 # number, title, minutes, the question that leads there
 COURSE = (
-    ("00", "Start here", 15, "How does this course work?"),
-    ("01", "Data creation", 50, "Where are the rows?"),
+    ("00", "Start here", 20, "How does this course work?"),
+    ("01", "Data creation", 60, "Where are the rows?"),
     ("02", "Naive solve", 30, "Can one pass do it?"),
     ("03", "Gradient descent", 45, "Where did the time go?"),
     ("04", "Task graphs", 35, "What does a round cost?"),

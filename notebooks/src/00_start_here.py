@@ -1,9 +1,9 @@
 # %% [markdown] id="c00-001"
 # # Start here: run, predict, measure, prove
 #
-# *In fifteen minutes you have two worker processes, a way to ask for help, and a first answer that comes with a proof.*
+# *In twenty minutes you have two worker processes, a way to ask for help, and a first answer that comes with a proof.*
 #
-# **15 minutes.** Prerequisites: NumPy and a little convex optimisation; no sockets, no clusters.
+# **20 minutes.** Prerequisites: NumPy and a little convex optimisation; no sockets, no clusters.
 #
 # Afterwards you can
 #
@@ -15,18 +15,18 @@
 # Next: [01 data creation](01_data_creation.ipynb).
 
 # %% [markdown] id="c00-002"
-# ## One story (2 min)
+# ## One story (3 min)
 #
 # In March 2017 two people wrote a blog post, [Dask and distributed convex
 # optimization](https://blog.dask.org/2017/03/22/dask-glm-1). One knew optimisation, the other knew how to move bytes
 # around. They fitted linear and logistic models with gradient descent and with ADMM, on a laptop and on a cluster.
 #
-# *Ten iterations of ADMM printed 12 zeros.* Do the true coefficients have zeros? The post could not say. In notebook 05
-# you predict that number without touching the data, in 06 you refute it with a proof, and in 10 you reach the
-# optimum itself in three or four passes.
+# *Ten iterations of ADMM, an algorithm of notebook 05, printed 12 zero coefficients.* Does the minimiser have 12 zeros? The
+# post could not say. In 05 you predict the printed number without touching the data, in 06 you prove that the minimiser
+# has none, and in 10 you reach it in three or four passes.
 
 # %% [markdown] id="c00-003"
-# Both authors are still in the room:
+# Both authors speak in the margin of this course:
 #
 # > *Optimiser's note.* Everything here is min F(β) = f(β) + g(β): a loss f summed over n rows, plus a penalty g on p
 # > coefficients. We count *passes*: how often all rows were read.
@@ -75,35 +75,32 @@ p = 10
 print(f"At scale {scale.name} we use {n:,} rows and {p} columns in this notebook.")
 
 # %% [markdown] id="c00-009"
-# ## Two processes and a dashboard (4 min)
+# ## Two processes and a dashboard (5 min)
 #
 # Three words for the whole course. A **scheduler** assigns tasks; **workers** run them; a **client** is how this notebook
-# talks to the scheduler. Workers are processes of their own,
-# even on one laptop.
+# talks to the scheduler. Workers are processes of their own, even on one laptop.
 #
-# `cluster.client()` gives every notebook its client: the one that is open, or the cluster that `DASK_SCHEDULER_ADDRESS`
-# names, or two new worker processes on this machine.
+# `cluster.client()` gives every notebook its client: the client already open, or the cluster whose address is in
+# `DASK_SCHEDULER_ADDRESS`, or two new worker processes on this machine.
 
 # %% id="c00-010"
 client = cluster.client()
-client
+print(f"{len(client.nthreads())} workers are ready")
+print("dashboard:", cluster.dashboard_link(client) or "this client has none")
 
 # %% [markdown] id="c00-011"
 # The dashboard shows what workers do while they do it. `make lab` has its panes open on the right. Elsewhere, open the
-# address below in a browser tab.
-
-# %% id="c00-012"
-print(cluster.dashboard_link(client) or "This client has no dashboard.")
+# address above in a browser tab.
 
 # %% [markdown] id="c00-013"
 # A task that does nothing but wait: `nap` sleeps, then says which process it slept in. We submit eight naps of a quarter
 # of a second.
 #
-# **Predict, then measure.** How many seconds until all eight are done? One process would need two. Change the number in
-# the next cell, then run on.
+# **Predict, then measure.** How many seconds until all eight are done? One process would need two seconds. Write your
+# guess in the place of `None`, then run on.
 
 # %% tags=["predict"] id="c00-014"
-eight_naps = predict("seconds for eight naps", 2.0)
+eight_naps = predict("seconds for eight naps", None)
 
 
 # %% id="c00-015"
@@ -138,7 +135,7 @@ assert order == list(range(8)), "results come back in the order asked"
 assert os.getpid() not in processes, "workers are other processes"
 
 # %% [markdown] id="c00-020"
-# ## An exercise, and four ways to get help (4 min)
+# ## An exercise, and four ways to get help (6 min)
 #
 # `chunks` is a list of arrays, the row chunks of one long array; not all are equally long. Write `total(chunks)`: the
 # sum of squares of all entries, with the squares of *one* chunk in memory at a time.
@@ -171,8 +168,8 @@ hint("total", 1)
 total = use(total)
 
 # %% [markdown] id="c00-028"
-# `solution("total")` prints our source, and `reset("00")` puts a fresh copy of this notebook beside your old one, which
-# is kept. Both are here as comments: remove the `#` when you want one.
+# `solution("total")` prints our source. `reset("00")` renames this notebook to `00_start_here.old-1.ipynb` and puts a fresh
+# one in its place: close its tab, then open it again. Both are here as comments: remove the `#` when you want one.
 
 # %% tags=["solution"] id="c00-029"
 # solution("total")
@@ -185,15 +182,15 @@ total = use(total)
 rng = np.random.default_rng(0)
 whole = rng.normal(size=(n, p))
 pieces = np.array_split(whole, [n // 7, n // 2])
-print(f"{total(pieces):.12g} by chunks, {np.sum(whole**2):.12g} at once")
+print(f"{total(pieces):.17g} by chunks, {np.sum(whole**2):.17g} at once")
 assert np.isclose(total(pieces), np.sum(whole**2), rtol=1e-12)
 
 # %% [markdown] id="c00-032"
-# The last digits may differ: floating-point addition is not associative. Notebook 04 makes sums over chunks give the same
-# bits always.
+# The last digits may differ: floating-point addition is not associative, and other chunks are other brackets. Notebook 04
+# makes a sum over given chunks yield the same bits on any number of workers.
 
 # %% [markdown] id="c00-033"
-# ## A first answer with a proof (2 min)
+# ## A first answer with a proof (3 min)
 #
 # What this course is about, in one call. We draw n rows with y = Xβ + noise and fit least squares,
 # F(β) = Σᵢ (yᵢ − xᵢᵀβ)², on the two workers: X is a *dask array* in four chunks of rows.
@@ -206,8 +203,11 @@ result = glmlab.fit(X, y, family="gaussian")
 result
 
 # %% [markdown] id="c00-035"
-# Read it from the top. The **status** is a sentence. The **certificate** is a computable number that F(β) − F* cannot
-# exceed, whatever F* is; here it lies at the rounding of F itself. **Passes** and **rounds** say what the answer cost.
+# Read it from the top. The **status** is a sentence. The **certificate** is a computable number that F(β) − F* cannot exceed;
+# F* is the minimum, which nobody knows. Its second number is relative: the first divided by max(|F(β)|, |F(0)|). Here it
+# lies near the rounding error of the sum. The method behind it, residual-corrected duality, is derived in notebook 06.
+# `Zero()` says that there is no penalty; kernels are the functions that run on one chunk. **Passes** and **rounds** say what
+# the answer cost.
 #
 # An independent solver, NumPy's own on data brought here, must agree:
 
@@ -221,8 +221,9 @@ assert difference <= 1e-10
 # %% [markdown] id="c00-037"
 # ## The ledger (1 min)
 #
-# Every notebook adds a row to one ledger, kept on disk. It opens with what the post printed. Its last column is the
-# certified gap; the post's rows have a "?" there, and notebook 06 fills them.
+# Every notebook adds a row to one ledger, kept on disk. It opens with what the post printed (λ is the weight of a penalty).
+# *Tasks* are what the scheduler handed out, *bytes* the size of the data. The last column is the certified gap, relative; the
+# post's rows have a "?" there, and notebook 06 fills them.
 
 # %% id="c00-038"
 ledger.add(
@@ -239,8 +240,8 @@ ledger
 # %% [markdown] id="c00-039"
 # Three numbers are easily taken for each other: how far F is above its minimum (the **certificate** bounds it), how far
 # the iterate is from the minimiser, and how far the *minimiser* is from the coefficients that made the data. The column
-# ‖β − β_true‖∞ mixes the last two. Once a certificate is tiny, all that is left in it is noise in the data, which is no
-# solver's fault.
+# ‖β − β_true‖∞ mixes the last two. Here, without a penalty and with a tiny certificate, it shows the noise in the data, which
+# is no solver's fault.
 
 # %% [markdown] id="c00-040"
 # A notebook ends by closing what it opened:
