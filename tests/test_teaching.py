@@ -270,7 +270,10 @@ def test_reset_asks_the_workspace(monkeypatch):
     (0.05, 0.1, 2.0, "2 times larger than predicted"),
     (0.1, 0.05, 0.5, "2 times smaller than predicted"),
     (100, 100.5, 1.005, "within one per cent"),
-    (1, 1000, 1000.0, "a surprise"),
+    (1, 2, 2.0, "2 times larger than predicted, within a factor of 2."),
+    (1, 2.5, 2.5, "within a factor of 10."),
+    (1, 10.004, 10.004, "10 times larger than predicted, within a factor of 10."),
+    (10.1, 1, 1 / 10.1, "10.1 times smaller than predicted, more than 10 times off."),
     (np.array([2.0]), np.float32(4), 2.0, "larger"),
     (2, -2, -1.0, "not even the sign"),
     (2, 0, 0.0, "nothing was measured"),
@@ -298,9 +301,13 @@ def test_a_prediction_never_fails(value, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 4
 
 
-def test_words_are_compared_as_words(capsys):
-    predict("do they agree", "yes").measured("yes")
-    assert "the same" in capsys.readouterr().out
+@pytest.mark.parametrize(("predicted", "measured", "verdict"), [
+    ("yes", "yes", ": the same."), ("No", "no", ": the same."), (" NO\n", "no", ": the same."),
+    ("yes", "no", ": not the same."), ("n o", "no", ": not the same."),
+])
+def test_words_are_compared_without_case_and_spaces_around(predicted, measured, verdict, capsys):
+    predict("do they agree", predicted).measured(measured)
+    assert capsys.readouterr().out.endswith(f"{verdict}\n")
 
 
 # ---------------------------------------------------------------- scale and machine

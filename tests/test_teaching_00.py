@@ -1,6 +1,7 @@
 """The exercise of notebook 00: right answers written otherwise, and wrong ones with their misunderstanding."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -53,6 +54,17 @@ def all_squares(chunks):
     return float(sum(squares.sum() for squares in [chunk**2 for chunk in chunks]))
 
 
+def in_float32(chunks):
+    return sum(float((chunk.astype(np.float32) ** 2).sum()) for chunk in chunks)
+
+
+def summed_in_float32(chunks):
+    answer = np.zeros((), dtype=np.float32)
+    for chunk in chunks:
+        answer += np.float32((chunk**2).sum())
+    return answer
+
+
 def norm_per_chunk(chunks):
     return sum(float(np.linalg.norm(chunk)) for chunk in chunks) ** 2
 
@@ -63,12 +75,20 @@ def norm_per_chunk(chunks):
     (square_of_sum, "right for one chunk"),
     (columns, "right for one chunk"),
     (norm_per_chunk, "right for chunks of unequal length"),
+    (in_float32, "to all the digits of float64"),
+    (summed_in_float32, "to all the digits of float64"),
     (concatenated, "one chunk's worth of memory at a time"),
     (all_squares, "one chunk's worth of memory at a time"),
 ])
 def test_wrong_answers_are_named(wrong, condition):
     verdict = check(named(wrong))
     assert not verdict and verdict.failed == condition and verdict.hint in verdict.message
+
+
+@pytest.mark.parametrize("wrong", [in_float32, summed_in_float32])
+def test_lost_digits_are_told_apart_from_a_wrong_sum(wrong):
+    said = check(named(wrong)).message
+    assert re.search(r"relative difference \d\.\de-08", said) and "dtype of the chunks" in said
 
 
 def test_a_cut_may_not_matter():

@@ -9,8 +9,9 @@ import dask.array as da
 import numpy as np
 from dask.callbacks import Callback
 
-from .exercise import Exercise, require
-from .guard import short
+from .exercise import Exercise, Wrong, require
+from .exercises00 import peak
+from .guard import Broken, short
 
 # ---------------------------------------------------------------- 1. how many rows fit a chunk
 
@@ -23,7 +24,8 @@ CHUNK_ROWS = Exercise(
     name="chunk_rows",
     statement=(
         "A chunk has p columns of numbers of itemsize bytes each. Return the largest number of rows, "
-        "an int, whose bytes stay within budget (which holds at least one row)."
+        "an int, whose bytes stay within budget. A budget is a limit, not an average: one byte over is too "
+        "much. It always holds at least one row."
     ),
     stub='''
     def chunk_rows(p, budget, itemsize=8):
@@ -62,7 +64,7 @@ def _within(chunk_rows, sizes):
 
 @CHUNK_ROWS.condition(
     "the rows fit the budget, and one more would not",
-    hint="print nbytes of such a chunk: numbers have bytes. A budget is no average: one byte over kills",
+    hint="print nbytes of such a chunk: numbers have bytes, and one byte over the budget is too much",
 )
 def fits_the_budget(chunk_rows):
     _within(chunk_rows, SIZES)
@@ -77,11 +79,13 @@ def any_itemsize(chunk_rows):
 
 
 @CHUNK_ROWS.condition(
-    "exact for budgets of many gigabytes",
-    hint="floats keep 16 digits: divide integers with //, which is exact at any size",
+    "exact for budgets of gigabytes and terabytes",
+    hint="1 / row and budget / 1e9 are rounded already, and a whole count falls short: divide bytes by bytes, with //",
 )
 def exact_when_large(chunk_rows):
-    _within(chunk_rows, [(1, 3 * 2**60 - 1, 8), (100, 64 * 10**9, 8)])
+    # whole numbers of rows, just missed by budget * (1 / row) and by (budget / 1e9) / (row / 1e9);
+    # budget / row itself, rounded once, is right for every budget below 2**53 bytes
+    _within(chunk_rows, [(253, 7_999_999_656, 8), (253, 63_999_999_272, 8), (133, 1_999_999_999_872, 8)])
 
 
 # ---------------------------------------------------------------- 2. rows that no chunking changes
@@ -103,7 +107,8 @@ ROWS = Exercise(
     name="rows",
     statement=(
         "Return a lazy dask array (n, p) of independent normal numbers, cut into row chunks as chunks "
-        "says (rows per chunk, or a tuple of them). The same seed gives the same rows, whatever the chunks."
+        "says: an int (rows per chunk) or a tuple of lengths. The same seed gives the same rows, whatever "
+        "the chunks; and a few rows cost a few blocks, not the whole array."
     ),
     stub='''
     def rows(n, p, chunks, seed):
@@ -142,10 +147,25 @@ def lazy(rows):
 
 @ROWS.condition("cut as asked", hint="X.chunks shows the cuts; .rechunk({0: chunks}) makes them")
 def cut_as_asked(rows):
-    for chunks in (1_000, 700, (300, 5_000)):
-        got = _draw(rows, chunks=chunks).chunks[0]
-        asked = da.core.normalize_chunks((chunks, P), (N, P))[0]
-        require(got == asked, f"chunks={chunks} gave row chunks {short(got)}, asked were {short(asked)}")
+    for chunks in (1_000, 700):
+        _expect_cuts(rows, chunks)
+
+
+@ROWS.condition(
+    "chunks may be a tuple of lengths",
+    hint="no arithmetic with chunks is needed: .rechunk({0: chunks}) takes an int and a tuple alike",
+)
+def tuple_of_lengths(rows):
+    try:
+        _expect_cuts(rows, (300, 5_000))
+    except Broken as broken:  # here an error is the misunderstanding itself: it deserves the hint
+        raise Wrong(str(broken)) from None
+
+
+def _expect_cuts(rows, chunks):
+    got = _draw(rows, chunks=chunks).chunks[0]
+    asked = da.core.normalize_chunks((chunks, P), (N, P))[0]
+    require(got == asked, f"chunks={chunks} gave row chunks {short(got)}, asked were {short(asked)}")
 
 
 @ROWS.condition("equal under other chunks", hint="one seed, one stream: who draws which row?")
@@ -158,6 +178,18 @@ def equal_under_other_chunks(rows):
             require(not unlike, f"chunks=1000 and chunks={chunks} differ in {unlike:,} of {N:,} rows")
 
 
+@ROWS.condition(
+    "a few rows cost a few blocks",
+    hint="which task draws the last row, and what else does it draw? Let every block draw its own rows only",
+)
+def few_rows_few_blocks(rows):
+    X = _draw(rows, n=100_000, p=20)
+    with counting():
+        held = peak(X[-100:].compute)
+    words = f"to compute the last 100 rows it held {held / 1e6:.1f} MB of an array of {X.nbytes / 1e6:.1f} MB"
+    require(held < X.nbytes / 3, f"{words}: an array larger than one worker could not be drawn")
+
+
 @ROWS.condition("no row occurs twice", hint="compare blocks 0 and 1: does each have a seed of its own?")
 def no_repeats(rows):
     with counting():
@@ -166,28 +198,69 @@ def no_repeats(rows):
             require(different == N, f"of {N:,} rows only {different:,} differ from each other")
 
 
-@ROWS.condition(
-    "another seed, other rows",
-    hint="seed + k gives block 1 of seed 0 and block 0 of seed 1 the same numbers; a pair (seed, k) does not",
-)
-def other_seeds(rows):
+@ROWS.condition("no number occurs twice", hint="every column needs numbers of its own: draw (size, p) of them")
+def no_copies(rows):
     with counting():
-        drawn = [_draw(rows, seed=seed).compute() for seed in (0, 1, 2, 1_000)]
-    different = len(np.unique(np.concatenate(drawn), axis=0))
-    require(different == len(drawn) * N, f"{len(drawn)} seeds share {len(drawn) * N - different:,} rows")
+        X = _draw(rows).compute()
+    different = len(np.unique(X))
+    require(different == X.size, f"of {X.size:,} numbers only {different:,} are different")
 
 
-@ROWS.condition("independent normal numbers", hint="standard_normal draws each entry; scale or copy none")
+@ROWS.condition(
+    "blocks are independent",
+    hint="block 0 times a number, or mixed with other rows, is no new data: every block draws afresh, by its own seed",
+)
+def independent_blocks(rows):
+    with counting():
+        X = _draw(rows).compute()
+    directions = len(np.unique((X / X[:, :1]).round(9), axis=0))  # the same for a row and its multiples
+    require(directions == N, f"{N - directions:,} of {N:,} rows are multiples of other rows")
+    sizes = len(np.unique(abs(X)))
+    require(sizes == X.size, f"of {X.size:,} numbers {X.size - sizes:,} are others with their sign changed")
+    for what, Z in (("rows", X), ("squares of rows", X**2)):
+        scores = _lag_scores(Z)
+        lag = int(np.argmax(abs(scores))) + 1
+        words = f"{what} that are {lag:,} apart correlate, by {abs(scores[lag - 1]):.0f} standard deviations"
+        require(abs(scores[lag - 1]) <= 7, words)  # thousands of lags: seven is beyond them all
+
+
+def _lag_scores(Z):
+    """Correlation of rows i and i + lag of Z (n, p), in its standard deviations, for lag = 1 … n - 500."""
+    n, p = Z.shape
+    spectrum = np.fft.rfft((Z - Z.mean(axis=0)) / Z.std(axis=0), 2 * n, axis=0)  # 2n: no lag wraps around
+    sums = np.fft.irfft(abs(spectrum) ** 2, axis=0).sum(axis=1)
+    lags = np.arange(1, n - 499)
+    return sums[lags] / np.sqrt(p * (n - lags))
+
+
+@ROWS.condition("standard normal numbers", hint="standard_normal draws each entry; scale none")
 def normal_numbers(rows):
     with counting():
         X = _draw(rows, n=20_000).compute()
-    require(len(np.unique(X)) == X.size, f"of {X.size:,} numbers only {len(np.unique(X)):,} are different")
     # six standard deviations of each sample moment: for a right answer, not in a lifetime
     for power, truth, variance in ((1, 0, 1), (2, 1, 2), (4, 3, 96)):
         found = (X**power).mean()
         near = abs(found - truth) <= 6 * np.sqrt(variance / X.size)
         words = f"the mean of x^{power} over {X.size:,} numbers is {found:.3g}"
         require(near, f"{words}, where normal numbers have {truth}")
+
+
+@ROWS.condition("another seed, other rows", hint="where does seed enter? Every generator you make needs it")
+def other_rows(rows):
+    with counting():
+        alike = (_draw(rows, seed=0) == _draw(rows, seed=1)).all(axis=1).sum().compute()
+    require(not alike, f"seeds 0 and 1 give the same numbers in {alike:,} of {N:,} rows")
+
+
+@ROWS.condition(
+    "no two seeds share a row",
+    hint="seed + k gives block 1 of seed 0 and block 0 of seed 1 the same numbers; a pair (seed, k) does not",
+)
+def seeds_share_nothing(rows):
+    with counting():
+        drawn = [_draw(rows, seed=seed).compute() for seed in (0, 1, 2, 1_000)]
+    different = len(np.unique(np.concatenate(drawn), axis=0))
+    require(different == len(drawn) * N, f"{len(drawn)} seeds share {len(drawn) * N - different:,} rows")
 
 
 # ---------------------------------------------------------------- 3. multiply any mixture
@@ -239,6 +312,18 @@ def _kind(array):
     return "dask" if isinstance(array, da.Array) else short(array)
 
 
+@DOT.condition("right values for every pair", hint="compare with X @ b of small numpy arrays, entry by entry")
+def right_values(dot):
+    for name, lazy in PAIRS.items():
+        for n, p in ((7, 5), (1, 5), (7, 1), (4, 4)):
+            (X, b), operands = _operands(23, *lazy, n=n, p=p)
+            with counting():
+                got = np.asarray(dask.compute(dot(*operands))[0])
+            require(got.shape == (n,), f"for {name} the result has shape {got.shape}, where ({n},) is needed")
+            near = np.abs(got - X @ b) <= 1e-12 * (np.abs(X) @ np.abs(b))
+            require(near.all(), f"for {name} of shape ({n}, {p}) {(~near).sum()} of {n} entries are wrong")
+
+
 @DOT.condition("nothing is computed early", hint="methods dispatch on the left operand: what is type(X)?")
 def no_early_compute(dot):
     for name, lazy in PAIRS.items():
@@ -254,18 +339,6 @@ def lazy_iff_an_operand_is(dot):
         _, (X, b) = _operands(22, *lazy)
         got, want = _kind(dot(X, b)), "dask" if any(lazy) else "numpy"
         require(got == want, f"for {name} it returned {got}, where {want} is needed")
-
-
-@DOT.condition("right values for every pair", hint="compare with X @ b of small numpy arrays, entry by entry")
-def right_values(dot):
-    for name, lazy in PAIRS.items():
-        for n, p in ((7, 5), (1, 5), (7, 1), (4, 4)):
-            (X, b), operands = _operands(23, *lazy, n=n, p=p)
-            with counting():
-                got = np.asarray(dot(*operands))
-            require(got.shape == (n,), f"for {name} the result has shape {got.shape}, where ({n},) is needed")
-            near = np.abs(got - X @ b) <= 1e-12 * (np.abs(X) @ np.abs(b))
-            require(near.all(), f"for {name} of shape ({n}, {p}) {(~near).sum()} of {n} entries are wrong")
 
 
 @contextmanager

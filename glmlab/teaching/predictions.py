@@ -58,16 +58,26 @@ def _ratio_words(ratio):
         return f"a ratio of {ratio:.2g}, not even the sign agrees" if ratio < 0 else "nothing was measured"
     if 0.99 <= ratio <= 1.01:
         return "within one per cent"
-    times = f"{max(ratio, 1 / ratio):.3g} times"
-    near = "a good guess" if 0.5 <= ratio <= 2 else "the right order" if 0.1 <= ratio <= 10 else "a surprise"
-    return f"{times} {'larger' if ratio > 1 else 'smaller'} than predicted, {near}"
+    times = f"{max(ratio, 1 / ratio):.3g}"
+    words = _factor_words(float(times))  # the number as it is printed: 10.0001 reads as 10
+    return f"{times} times {'larger' if ratio > 1 else 'smaller'} than predicted, {words}"
+
+
+def _factor_words(factor):
+    nearest = next((bound for bound in (2, 10) if factor <= bound), None)
+    return f"within a factor of {nearest}" if nearest else "more than 10 times off"
 
 
 def _same(a, b):
     try:
-        return bool(a == b)
+        return bool(_folded(a) == _folded(b))
     except Exception:  # arrays answer with arrays
         return False
+
+
+def _folded(value):
+    """Words without their case and the spaces around them; all else as it is."""
+    return value.strip().casefold() if isinstance(value, str) else value
 
 
 def _text(value):
