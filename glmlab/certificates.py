@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from glmlab.checks import number, vector
-from glmlab.chunks import as_chunks
+from glmlab.chunks import as_chunks, one_blas_thread
 from glmlab.families import Family
 from glmlab.names import named
 from glmlab.objective import Objective
@@ -117,6 +117,7 @@ def reference(f, objective):
     return max([*sizes, np.finfo(float).tiny])
 
 
+@one_blas_thread
 @np.errstate(over="ignore", invalid="ignore")  # where sums overflow there is no bound, and no warning either
 def corrected(f, g, beta, sample=None):
     """The bound at β with the dual point moved along the model's step: two passes."""
@@ -130,19 +131,22 @@ def corrected(f, g, beta, sample=None):
         return Corrected(np.inf, np.zeros(f.dim), objective, kkt, f.dim, why, rounding)
     G, H = grad + l2 * beta, hess + np.diag(l2)
     d = model_step(G, H, beta, l1)
-    spread, rank, why = feasible(f, G, H, d, l1, 8 * EPS * slack)
+    moves, fixed, rank, why = feasible(f, G, H, d, l1, 8 * EPS * slack)
     if why:
         return Corrected(np.inf, d, objective, kkt, rank, why, rounding)
-    priced = (sample or f).price(beta, d, spread)
+    priced = (sample or f).price(beta, d, moves)
     if np.any((l1 == 0) & (l2 == 0)) and not priced.furthest < INTERIOR * f.family.reach:
         why = "the dual point is not interior: no minimum may exist"
         return Corrected(np.inf, d, objective, kkt, rank, why, rounding)
     carried = np.clip(-(G + H @ d), -l1, l1)
-    wobble = np.where(l1 > 0, np.abs(H) @ spread + 8 * EPS * slack, 0.0)
+    # On the coordinates that the move is for, s is what it should be; the others' slopes are known to ± wobble only.
+    wobble = np.where(fixed, 0.0, np.abs(H @ moves).sum(axis=1) + 8 * EPS * slack)
     carry = (l1 - carried * np.sign(beta) + wobble) @ np.abs(beta)
-    bound = priced.price + l2 @ (np.abs(d) + spread) ** 2 / 2 + carry + rounding
-    bound = float(bound) if np.isfinite(bound) else np.inf
-    return Corrected(bound, d, objective, kkt, rank, "", rounding, priced.furthest)
+    bound = priced.price + l2 @ (np.abs(d) + np.abs(moves).sum(axis=1)) ** 2 / 2 + carry + rounding
+    if not np.isfinite(bound):
+        why = "the dual point lies outside its domain"
+        return Corrected(np.inf, d, objective, kkt, rank, why, rounding)
+    return Corrected(float(bound), d, objective, kkt, rank, "", rounding, priced.furthest)
 
 
 def model_step(G, H, beta, l1):
@@ -154,26 +158,27 @@ def feasible(f, G, H, d, l1, dq):
     """How far the dual point may have to move so that rounding cannot have left it infeasible.
 
     `dq` bounds the rounding error of ∇f. Coordinates whose slope is fixed (unpenalised) or at the edge of |s| ≤ λ₁ form
-    the set A; an error e there is undone by moving d by H_AA⁻¹e. Returns that move's largest size (dim,), the rank, and
-    why no bound is possible (empty if one is).
+    the set A; an error e there is undone by moving d by H_AA⁻¹e. Returns those moves (dim, |A|), one for the largest
+    error of each coordinate of A, A as a mask, the rank, and why no bound is possible (empty if one is).
     """
     root = np.sqrt(np.diag(H).clip(0))
     s = -(G + H @ d)
     noise = dq + 16 * EPS * (np.abs(G) + root * (root @ np.abs(d)))
     error = noise + np.maximum(np.abs(s) - l1, 0.0)
-    spread, A, rank = np.zeros_like(d), np.zeros(len(d), dtype=bool), len(d)
+    moves, A, rank = np.zeros((len(d), 0)), np.zeros(len(d), dtype=bool), len(d)
     while True:
-        grown = A | (l1 - np.abs(s) <= error + np.where(A, 0.0, np.abs(H) @ spread))
+        grown = A | (l1 - np.abs(s) <= error + np.where(A, 0.0, np.abs(H @ moves).sum(axis=1)))
         if np.array_equal(grown, A):
-            return spread, rank, ""
+            return moves, A, rank, ""
         A = grown
         part = spectrum(H[np.ix_(A, A)])
-        spread[A] = np.abs(part.solve(np.eye(part.root.size))) @ error[A]
+        moves = np.zeros((len(d), part.root.size))
+        moves[A] = part.solve(np.diag(error[A]))
         rank = len(d) - part.root.size + part.rank
         if rank < len(d):
             why = invisible(f, part.null(), A, np.where(A, s - np.clip(s, -l1, l1), 0.0), noise)
             if why:
-                return spread, rank, why
+                return moves, A, rank, why
 
 
 def invisible(f, null, A, excess, noise):

@@ -217,11 +217,11 @@ def evidence(rows, family, beta):
 
 
 @quietly
-def price(rows, family, beta, d, spread):
-    """What moving the dual point of β along t = Xd costs, t known to ± |X| spread."""
+def price(rows, family, beta, d, moves):
+    """What moving the dual point of β along t = Xd costs, t known to ± the sum of |X m| over the columns m of moves."""
     total, furthest = 0.0, 0.0
     for block in blocks(rows, len(beta)):
-        eta, t, r = predictor(block, beta), block.X @ d, abs(block.X) @ spread
+        eta, t, r = predictor(block, beta), block.X @ d, np.abs(block.X @ moves).sum(axis=1)
         # D is convex and least at 0, so its largest value on [t − r, t + r] is at an end.
         each = np.maximum(family.price(t - r, eta, block.y), family.price(t + r, eta, block.y))
         total += weigh(block.w, each).sum()

@@ -76,9 +76,9 @@ class Objective:
         """f, ∇f, ∇²f and the rounding allowances at β."""
         return self._sum("evidence", beta)
 
-    def price(self, beta, d, spread):
-        """Σ w D(t) and max |t| for t = Xd ± |X| spread: what moving the dual point of β along Xd costs."""
-        prices, furthest = zip(*self._map("price", beta, d, spread), strict=True)
+    def price(self, beta, d, moves):
+        """Σ w D(t) and max |t| for t = Xd ± Σ |Xm|, m the columns of moves: the cost of a dual move along Xd."""
+        prices, furthest = zip(*self._map("price", beta, d, moves), strict=True)
         return numpy_kernels.Price(math.fsum(prices), max(furthest))
 
     def unseen(self, V):

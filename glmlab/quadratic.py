@@ -25,11 +25,16 @@ class Spectrum(NamedTuple):
     def solve(self, b):
         """The minimum-norm solution of Hx = b in the scaled coordinates; what b has outside the range is ignored."""
         V = self.vectors[:, self.kept]
-        return (V @ ((V.T @ (b.T / self.root).T).T / self.values[self.kept]).T).T / self.root
+        return over(V @ over(V.T @ over(b, self.root), self.values[self.kept]), self.root)
 
     def null(self):
         """Directions (dim, dim − rank) that H does not see."""
         return self.vectors[:, ~self.kept] / self.root[:, None]
+
+
+def over(b, by):
+    """Row j of b, a vector or a matrix, divided by by_j."""
+    return (b.T / by).T
 
 
 def spectrum(H):
@@ -63,11 +68,11 @@ def lasso_point(G, H, beta, l1):
         pull = np.where((v != 0) | free | enters, slope - l1 * signs, 0.0)
         if np.all(np.abs(pull) <= noise):
             break
-        move = towards(H, pull, (v != 0) | free | enters)
+        move, ray = towards(H, pull, (v != 0) | free | enters)
         if np.any(move * signs < 0, where=enters):  # it would leave 0 on the wrong side: not a descent
-            move = towards(H, pull, (v != 0) | free)
+            move, ray = towards(H, pull, (v != 0) | free)
         before = v
-        v, lower = best_along(v, move, H, slope, l1)
+        v, lower = best_along(v, move, ray, H, slope, l1)
         if not lower:
             v = sweep(v, H, slope, l1)
         if np.array_equal(v, before):
@@ -93,25 +98,36 @@ def unit_lengths(H):
 
 
 def towards(H, pull, A):
-    """The move on A that makes the pull vanish; where H_AA cannot, the ray on which the objective falls forever."""
+    """The move on A that makes the pull vanish; where H_AA cannot, the ray on which the objective falls (and True)."""
     move = np.zeros_like(pull)
     if not A.any():
-        return move
-    move[A] = spectrum(H[np.ix_(A, A)]).solve(pull[A])
-    left = np.where(A, pull - H @ move, 0.0)
-    return left if np.abs(left).max() > 1e-6 * np.abs(pull).max() else move
+        return move, False
+    part = spectrum(H[np.ix_(A, A)])
+    unseen = part.vectors[:, ~part.kept]
+    ray = unseen @ (unseen.T @ pull[A])
+    largest = np.abs(ray).max()
+    if largest > 1e-6 * np.abs(pull).max():
+        move[A] = np.where(np.abs(ray) > 1e-9 * largest, ray, 0.0)
+        return move, True
+    move[A] = part.solve(pull[A])
+    return move, False
 
 
-def best_along(v, move, H, slope, l1):
-    """The lowest of v + t·move over t = 1 and every t where a coordinate becomes 0."""
-    curve = move @ H @ move
+def best_along(v, move, ray, H, slope, l1):
+    """The lowest of v + t·move over t = 1 and every t where a coordinate becomes 0; the first of those on a ray.
+
+    Returns the point and whether it is lower than v.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
-        crossings = np.where(l1 > 0, -v / move, 0.0)
-    t = crossings[np.isfinite(crossings) & (crossings > 0)]
-    t = np.append(t, 1.0) if curve > 0 else t
+        t = np.where(l1 > 0, -v / move, 0.0)
+    t = t[np.isfinite(t) & (t > 0)]
+    t = np.sort(t)[:1] if ray else np.append(t, 1.0)
+    if not len(t):
+        return v, False
     trials = v + t[:, None] * move
     trials[np.abs(trials) <= 4 * np.finfo(float).eps * np.abs(v)] = 0.0
+    curve = 0.0 if ray else move @ H @ move
     change = t * t / 2 * curve - t * (slope @ move) + (np.abs(trials) - np.abs(v)) @ l1
-    if not len(t) or change.min() >= -4 * np.finfo(float).eps * (np.abs(v) @ l1):
+    if change.min() >= -4 * np.finfo(float).eps * (np.abs(v) @ l1):
         return v, False
     return trials[change.argmin()], True

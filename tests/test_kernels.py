@@ -173,12 +173,12 @@ def test_evidence_is_the_sums_and_allowances_for_their_rounding(family, extras, 
 @pytest.mark.parametrize("extras", EXTRAS)
 @pytest.mark.parametrize("form", ["plain", "csr"])
 def test_price_covers_the_whole_interval(family, extras, form, height):
-    """Σ w max over |r| ≤ |X|·spread of D(Xd + r), and max |t| over the rows that count."""
+    """Σ w max over |r| ≤ Σ|Xm| of D(Xd + r), m the columns of moves, and max |t| over the rows that count."""
     rows, beta = rows_of(family, form=form, extras=extras, seed=5)
     true, rng = naive_sums(family, rows, beta), np.random.default_rng(6)
-    d, spread = rng.normal(size=len(beta)) / 9, np.abs(rng.normal(size=len(beta))) / 99
-    found = kernels.price(rows, family, beta, d, spread)
-    t, r = (true["X"] @ d).astype(float), (np.abs(true["X"]) @ spread).astype(float)
+    d, moves = rng.normal(size=len(beta)) / 9, rng.normal(size=(len(beta), 3)) / 99
+    found = kernels.price(rows, family, beta, d, moves)
+    t, r = (true["X"] @ d).astype(float), np.abs(true["X"] @ moves).sum(axis=1).astype(float)
     eta, y = true["eta"].astype(float), np.asarray(rows.y, float)
     highest = np.max([family.price(t + part * r, eta, y) for part in np.linspace(-1, 1, 9)], axis=0)
     same(found.price, (true["w"] * highest).sum(), 1e-15)
@@ -235,7 +235,7 @@ def test_rows_of_weight_zero_count_for_nothing_even_where_they_overflow(family):
         for ours, theirs in zip(found, expected, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-10)
     d = np.full(len(beta), 0.01)
-    found, expected = (kernels.price(each, family, beta, d, d / 9) for each in (rows, without))
+    found, expected = (kernels.price(each, family, beta, d, d[:, None] / 9) for each in (rows, without))
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
@@ -253,7 +253,7 @@ def test_no_kernel_changes_its_rows(form):
     rows, beta = rows_of(Logistic(), form=form, extras="all three")
     before = [column.copy() for column in rows]
     args = {"losses": (beta[None],), "loss_grad": (beta,), "loss_grad_hess": (beta,), "survey": (beta,),
-            "evidence": (beta,), "price": (beta, beta, abs(beta)), "unseen": (beta[:, None], abs(beta[:, None])),
+            "evidence": (beta,), "price": (beta, beta, beta[:, None]), "unseen": (beta[:, None], abs(beta[:, None])),
             "align": (beta, abs(beta))}  # fmt: skip
     for name, given in args.items():
         getattr(kernels, name)(rows, Logistic(), *given)

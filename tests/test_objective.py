@@ -58,7 +58,7 @@ def test_passes_and_rounds_are_counted():
         f.loss(beta)
         with f.booked_apart():
             f.evidence(beta)
-        f.price(beta, beta, beta)
+        f.price(beta, beta, beta[:, None])
     assert (f.passes, f.rounds, f.extra_passes, f.extra_rounds) == (5.1, 6, 3, 3)
     with pytest.raises(ZeroDivisionError), f.booked_apart():
         raise ZeroDivisionError
@@ -73,7 +73,7 @@ def test_a_pass_is_one_compute():
     computes = []
     with dask.config.set(scheduler="threads"), Callback(start=lambda dsk: computes.append(1)):
         f.survey, f.loss(beta), f.loss_grad(beta), f.loss_grad_hess(beta), f.evidence(beta), f.unseen(np.ones((4, 1)))
-        f.price(beta, beta, beta), f.align(beta), f.sample(0.5), f.map(lambda rows: 0)
+        f.price(beta, beta, beta[:, None]), f.align(beta), f.sample(0.5), f.map(lambda rows: 0)
     assert len(computes) == f.rounds + f.extra_rounds == 10
 
 

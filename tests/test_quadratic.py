@@ -168,3 +168,21 @@ def test_what_is_merely_flat_is_kept():
 def test_all_zero():
     assert spectrum(np.zeros((3, 3))).rank == 0
     assert newton_direction(np.zeros(3), np.zeros((3, 3))).tolist() == [0, 0, 0]
+
+
+def test_solve_takes_a_matrix_column_by_column():
+    rng = np.random.default_rng(3)
+    A = rng.normal(size=(9, 4)) * [1e-3, 1.0, 1e2, 1e4]
+    part, B = spectrum(A.T @ A), rng.normal(size=(4, 3))
+    columns = np.stack([part.solve(b) for b in B.T], axis=1)
+    np.testing.assert_allclose(part.solve(B), columns, rtol=1e-12)
+
+
+def test_twins_that_differ_in_scale_do_not_run_away():
+    """Columns c and 3c: along c·3 − c the quadratic is flat, and rounding must not make it fall for ever."""
+    rng = np.random.default_rng(4)
+    X = np.column_stack([rng.normal(size=(60, 4)), np.ones(60), np.zeros(60), np.full(60, 3.0)])
+    G, H, l1 = X.T @ rng.normal(size=60) * 9, X.T @ X, np.full(7, 3.0)
+    v = lasso_point(G, H, np.zeros(7), l1)
+    slope = -(G + H @ v)
+    assert np.all(np.abs(slope) <= l1 * (1 + 1e-9)) and np.allclose(slope[v != 0], (l1 * np.sign(v))[v != 0])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from naive import optimum, random_problem
 
-from glmlab import L1, ElasticNet, Ridge, Zero, solvers
+from glmlab import L1, ElasticNet, Ridge, Zero, fit, solvers
 from glmlab.solvers import SOLVERS, fista, gradient_descent, newton, proximal_gradient, proximal_newton
 from glmlab.solvers.linesearch import armijo, first_step, objective_along
 
@@ -322,3 +322,18 @@ def test_the_first_step_lies_below_its_quadratic_bound_and_four_times_it_does_no
 def test_the_first_step_at_the_optimum_is_harmless():
     _, f, _, start = setting("gaussian")
     assert first_step(f, start, 0.0, np.zeros(4)) == 1.0
+
+
+@pytest.mark.parametrize("penalty", [Zero(), L1(1e-3), Ridge(1.0)], ids=str)
+@pytest.mark.parametrize("case", ["gamma in small units", "poisson in the millions", "logistic far offset"])
+def test_newton_starts_where_the_hessian_is_tiny(case, penalty):
+    """The Newton direction is then 1e12 too long, and the line search has to go further down than one grid."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 4))
+    y, family, offset = {
+        "gamma in small units": (1e-12 * rng.gamma(2.0, 1.0, 150), "gamma", None),
+        "poisson in the millions": (1e15 * rng.poisson(3, 150), "poisson", None),
+        "logistic far offset": ((X[:, 0] + rng.normal(size=150) > 0) * 1.0, "logistic", np.full(150, 30.0)),
+    }[case]
+    result = fit(X, y, family=family, penalty=penalty, offset=offset, fit_intercept=True, tol=1e-8)
+    assert result.converged

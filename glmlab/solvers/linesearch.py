@@ -16,11 +16,19 @@ def armijo(f, g, beta, objective, slope, direction, steps, c=1e-4):
     """The first t of `steps` (longest first) with F(β + t·direction) ≤ F(β) + c·t·slope (Nocedal & Wright 2006, 3.4).
 
     slope = ∇F(β)ᵀdirection < 0. Near the optimum the decrease drowns in the rounding of F, so that much is forgiven.
-    Returns 0.0 where no step qualifies.
+    Where none of the steps qualifies, as many shorter ones are tried, without pardon, until they could not lower F
+    measurably. Returns the step, 0.0 where there is none.
     """
-    values = objective_along(f, g, beta, direction, steps)
-    good = values <= objective + c * np.asarray(steps) * slope + ROUNDING * abs(objective)
-    return float(steps[good.argmax()]) if good.any() else 0.0
+    steps, rounding = np.asarray(steps, dtype=float), ROUNDING * abs(objective)
+    forgiven = rounding
+    while True:
+        values = objective_along(f, g, beta, direction, steps)
+        good = values <= objective + c * steps * slope + forgiven
+        if good.any():
+            return float(steps[good.argmax()])
+        steps, forgiven = steps * (steps[-1] / steps[0]) * (steps[1] / steps[0]), 0.0
+        if not -slope * steps[0] > rounding:
+            return 0.0
 
 
 def first_step(f, beta, loss, grad):

@@ -14,6 +14,7 @@ import numpy as np
 
 from glmlab.certificates import Certificate, certificate_at
 from glmlab.checks import frozen, function, number, vector, whole
+from glmlab.chunks import one_blas_thread
 from glmlab.names import among, named, nearest
 from glmlab.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, Zero, weights
 from glmlab.quadratic import newton_direction
@@ -141,7 +142,9 @@ def run(
     f.survey  # noqa: B018  the first pass refuses what cannot be fitted
     free = FreeIntercept(g) if f.chunks.intercept else g
     drive = Drive(f, free, tol, until, callback, progress)
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # an overflow ends in a status, not a warning
+    # The p × p algebra here gets one BLAS thread, as passes do: the same bits whatever the machine's setting. An
+    # overflow ends in a status, not in a warning.
+    with one_blas_thread, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         ended = drive.follow(states_of(solve(f, free, start, **options), name, max_iter), max_iter)
         return drive.result(ended, name, g)
 
@@ -305,7 +308,7 @@ def no_minimum(f, g, beta, steps=1):
             found = f.align(direction)
             if found.moved and not found.held:
                 return (
-                    f"no minimum exists: along one direction {found.moved:,} rows improve for ever and none gets worse "
+                    f"no minimum exists: along one direction no row ever gets worse and {found.moved:,} keep improving "
                     "(separable data, one class only, or all-zero counts); a ridge or L1 penalty makes it well posed"
                 )
             beta = beta + direction
