@@ -9,11 +9,11 @@ from glmlab.penalties import L1, ElasticNet, Ridge, Zero  # isort: skip
 from glmlab.chunks import as_chunks  # isort: skip
 from glmlab.objective import Objective  # isort: skip
 from glmlab.certificates import Certificate, certify  # isort: skip
-from glmlab.solvers.run import NotConverged, RankWarning, Result, run  # isort: skip
+from glmlab.solvers.run import NotConverged, RankWarning, Result, State, Trace, run  # isort: skip
 from glmlab.fitting import fit  # isort: skip
 
 __version__ = "0.1.0"
 __all__ = [
     "Certificate", "ElasticNet", "Gamma", "Gaussian", "L1", "Logistic", "NotConverged", "Objective", "Poisson",
-    "RankWarning", "Result", "Ridge", "Zero", "as_chunks", "certify", "fit", "run",
+    "RankWarning", "Result", "Ridge", "State", "Trace", "Zero", "as_chunks", "certify", "fit", "run",
 ]  # fmt: skip

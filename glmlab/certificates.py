@@ -67,7 +67,7 @@ def certificate_at(f, g, beta, polish=0, sample=None):
     Far from the optimum the bound at β may be loose or not exist. `polish` allows so many damped Newton steps to a
     better β⁺; then F(β) − F* ≤ F(β) − F(β⁺) + bound(β⁺), where the last is as sharp as the steps make it.
     """
-    if weights(g, f.dim) is None or not isinstance(f.family, Family):
+    if weights(g, f.dim) is None or not priced(f.family):
         return unproved(f, g, beta)
     before = spent(f, sample)
     with f.booked_apart():
@@ -101,6 +101,11 @@ def gather(f, beta, sample):
     return part._replace(loss=loss, grad=grad, loss_slack=share * part.loss_slack, slack=share * part.slack)
 
 
+def priced(family):
+    """Is a price known for this family: in closed form, or through its conjugate?"""
+    return isinstance(family, Family) and (hasattr(family, "conjugate") or type(family).price is not Family.price)
+
+
 def unproved(f, g, beta):
     """The certificate of a problem whose conjugates are unknown: the KKT residual, and no bound."""
     with f.booked_apart():
@@ -124,7 +129,7 @@ def corrected(f, g, beta, sample=None):
     loss, loss_slack, grad, hess, slack = gather(f, beta, sample)
     l1, l2 = weights(g, f.dim)
     objective = loss + float(g.value(beta))
-    rounding = 8 * EPS * (loss_slack + abs(g.value(beta)))
+    rounding = 8 * EPS * (loss_slack + abs(g.value(beta))) + f.n * np.finfo(float).tiny
     kkt = float(np.abs(g.distance(beta, grad)).max())
     if not (np.isfinite(objective) and np.isfinite(hess).all() and np.isfinite(grad).all()):
         why = "the loss or its curvature overflows"
@@ -134,19 +139,19 @@ def corrected(f, g, beta, sample=None):
     moves, fixed, rank, why = feasible(f, G, H, d, l1, 8 * EPS * slack)
     if why:
         return Corrected(np.inf, d, objective, kkt, rank, why, rounding)
-    priced = (sample or f).price(beta, d, moves)
-    if np.any((l1 == 0) & (l2 == 0)) and not priced.furthest < INTERIOR * f.family.reach:
+    cost = (sample or f).price(beta, d, moves)
+    if np.any((l1 == 0) & (l2 == 0)) and not cost.furthest < INTERIOR * f.family.reach:
         why = "the dual point is not interior: no minimum may exist"
         return Corrected(np.inf, d, objective, kkt, rank, why, rounding)
     carried = np.clip(-(G + H @ d), -l1, l1)
     # On the coordinates that the move is for, s is what it should be; the others' slopes are known to ± wobble only.
     wobble = np.where(fixed, 0.0, np.abs(H @ moves).sum(axis=1) + 8 * EPS * slack)
     carry = (l1 - carried * np.sign(beta) + wobble) @ np.abs(beta)
-    bound = priced.price + l2 @ (np.abs(d) + np.abs(moves).sum(axis=1)) ** 2 / 2 + carry + rounding
+    bound = cost.price + l2 @ (np.abs(d) + np.abs(moves).sum(axis=1)) ** 2 / 2 + carry + rounding
     if not np.isfinite(bound):
         why = "the dual point lies outside its domain"
         return Corrected(np.inf, d, objective, kkt, rank, why, rounding)
-    return Corrected(float(bound), d, objective, kkt, rank, "", rounding, priced.furthest)
+    return Corrected(float(bound), d, objective, kkt, rank, "", rounding, cost.furthest)
 
 
 def model_step(G, H, beta, l1):

@@ -13,7 +13,20 @@ import pandas as pd
 import pytest
 from naive import joined, optimum, random_problem
 
-from glmlab import L1, ElasticNet, NotConverged, Objective, RankWarning, Ridge, Zero, as_chunks, cluster, fit, run
+from glmlab import (
+    L1,
+    ElasticNet,
+    NotConverged,
+    Objective,
+    RankWarning,
+    Ridge,
+    State,
+    Zero,
+    as_chunks,
+    cluster,
+    fit,
+    run,
+)  # fmt: skip
 from glmlab.datasets import make_logistic
 from glmlab.solvers import SOLVERS
 
@@ -419,3 +432,51 @@ def test_a_real_ctrl_c_leaves_no_task_on_the_scheduler(worker):
         time.sleep(0.05)
     assert tasks == []
     assert fit(X, y, family="logistic", penalty=Ridge(1.0)).converged, "the cluster still works"
+
+
+class Bare:
+    """A loss without a conjugate: nothing can be proved of it."""
+
+    def loss(self, eta, y):
+        return np.sqrt(1 + (y - eta) ** 2) - 1
+
+    def dloss(self, eta, y):
+        return (eta - y) / np.sqrt(1 + (y - eta) ** 2)
+
+    def d2loss(self, eta, y):
+        return (1 + (y - eta) ** 2) ** -1.5
+
+    def mean(self, eta):
+        return eta
+
+
+def test_where_nothing_can_be_proved_the_run_still_ends_at_the_optimum():
+    X, y = np.random.default_rng(5).normal(size=(300, 4)), np.random.default_rng(6).normal(size=300)
+    with pytest.warns(NotConverged, match="nothing can be proved"):
+        result = fit(X, y, family=Bare(), penalty=Ridge(1.0))
+    assert result.n_iter < 20 and result.trace.residual[-1] <= 1e-6
+    assert not result.converged and np.isinf(result.certificate.bound) and not result.certificate.rigorous
+
+
+def test_predict_takes_what_fit_takes_and_counts_columns():
+    X, y = np.random.default_rng(5).normal(size=(60, 3)), np.random.default_rng(6).normal(size=60)
+    result = fit(X, y, family="gaussian", fit_intercept=True)
+    expected = X @ result.beta + result.intercept
+    for form in (X, X.tolist(), pd.DataFrame(X)):
+        np.testing.assert_allclose(result.predict(form), expected, rtol=1e-14)
+    np.testing.assert_allclose(result.predict(da.from_array(X, chunks=(20, 3))).compute(), expected, rtol=1e-14)
+    with pytest.raises(ValueError, match="X has 2 columns, but the model has 3"):
+        result.predict(X[:, :2])
+
+
+def test_a_state_may_hold_beta_alone():
+    def halves(f, g, start):
+        beta = start
+        while True:
+            yield State(beta)
+            loss, grad, hess = f.loss_grad_hess(beta)
+            beta = beta - np.linalg.solve(hess, grad) / 2
+
+    X, y = np.random.default_rng(5).normal(size=(60, 3)), np.random.default_rng(6).normal(size=60)
+    result = fit(X, y, family="gaussian", solver=halves)
+    assert result.converged and result.state.objective == result.objective

@@ -14,7 +14,7 @@ import numpy as np
 
 from glmlab.certificates import Certificate, certificate_at
 from glmlab.checks import frozen, function, number, vector, whole
-from glmlab.chunks import one_blas_thread
+from glmlab.chunks import matrix, one_blas_thread
 from glmlab.names import among, named, nearest
 from glmlab.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, Zero, weights
 from glmlab.quadratic import newton_direction
@@ -84,6 +84,9 @@ class Result:
         """The mean of y at each row of X (n, p), plus an optional offset on the scale of η."""
         from glmlab.dispatch import dot
 
+        X = matrix(X)
+        if X.shape[1] != len(self.beta):
+            raise ValueError(f"X has {X.shape[1]} columns, but the model has {len(self.beta)} coefficients")
         eta = dot(X, self.beta) + self.intercept
         return self.family.mean(eta if offset is None else eta + offset)
 
@@ -237,6 +240,8 @@ class Drive:
         self.best, self.least = min(objective, self.best), min(residual, self.least)
         self.stale = 0 if moved else self.stale + 1
         if self.certificate is not None and np.isinf(self.certificate.bound):
+            if not self.certificate.rigorous and residual <= self.tol:
+                return f"nothing can be proved, and the scaled residual has fallen to {residual:.1e}"
             return no_minimum(self.f, self.g, self.state.beta)
         return f"no progress in the last {PATIENCE} iterations" if self.stale >= PATIENCE else ""
 
@@ -267,12 +272,12 @@ class Drive:
         )  # fmt: skip
 
 
-class Completed(NamedTuple):
-    """A reader's state with what it left out."""
+class State(NamedTuple):
+    """The least that a solver may yield: β. What is left out is evaluated, and booked as certifying."""
 
-    beta: np.ndarray
-    objective: float
-    residual: float
+    beta: np.ndarray  # (dim,)
+    objective: float | None = None  # F(β)
+    residual: float | None = None  # as Objective.residual measures it
 
 
 def complete(state, f, g):
@@ -281,12 +286,11 @@ def complete(state, f, g):
     if beta.shape != (f.dim,):
         raise ValueError(f"a state must have .beta of shape ({f.dim},); the solver yielded {type(state).__name__} "
                          f"with beta of shape {beta.shape}")  # fmt: skip
-    if hasattr(state, "objective") and hasattr(state, "residual"):
-        beta = frozen(beta)
-        return state._replace(beta=beta) if hasattr(state, "_replace") else state
+    if getattr(state, "objective", None) is not None and getattr(state, "residual", None) is not None:
+        return state._replace(beta=frozen(beta)) if hasattr(state, "_replace") else state
     with f.booked_apart():
         loss, grad = f.loss_grad(beta)
-    return Completed(frozen(beta), loss + g.value(beta), f.residual(beta, grad, g))
+    return State(frozen(beta), loss + g.value(beta), f.residual(beta, grad, g))
 
 
 def no_minimum(f, g, beta, steps=1):

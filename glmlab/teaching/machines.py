@@ -1,4 +1,4 @@
-"""What this course runs on, as a reader or a helper needs to know it."""
+"""What this course runs on, as a reader or a teacher needs to know it."""
 
 import html
 import platform
