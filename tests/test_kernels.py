@@ -149,7 +149,7 @@ def test_survey_counts_what_cannot_be_fitted():
     rows, beta = rows_of(Poisson(), extras="weights")
     rows.y[[3, 50, 699]], rows.w[[0, 699]] = -1, -0.5
     found = kernels.survey(rows, Poisson(), 0 * beta)
-    assert (found.bad_labels, found.bad_weights, found.counted) == (3, 2, np.sum(rows.w > 0))
+    assert (found.bad_labels, found.bad_weights, found.counted) == (2, 2, np.sum(rows.w > 0)), "row 699 does not count"
 
 
 @every_family

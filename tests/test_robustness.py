@@ -1245,3 +1245,11 @@ def test_no_warning_reaches_the_user(solver):
     responses = {"logistic": rng.random(N) < 0.5, "poisson": rng.poisson(3, N), "gamma": rng.gamma(1, 1, N)}
     for family, y in responses.items():
         solve({"X": X, "y": y, "sample_weight": w}, family, Ridge(1e4), solver=solver, tol=1e-3)
+
+
+def test_a_label_on_a_row_of_weight_zero_does_not_count():
+    X, y, w = problem("poisson")["X"], problem("poisson")["y"], np.ones(N)
+    y[0], w[0] = -1.0, 0.0
+    result = fit(X, y, family="poisson", sample_weight=w, tol=1e-12)
+    rest = fit(X[1:], y[1:], family="poisson", tol=1e-12)
+    np.testing.assert_allclose(result.beta, rest.beta, rtol=1e-9)

@@ -264,10 +264,11 @@ class Drive:
         elif proof.rank < self.f.dim and not (np.any(weights(self.g, self.f.dim)[1] > 0)):
             warnings.warn(f"{name}: X has rank {proof.rank}, not {self.f.dim}: the optimum is not unique", RankWarning,
                           stacklevel=4)  # fmt: skip
-        beta = np.array(self.state.beta)
+        beta, objective = np.array(self.state.beta), float(self.state.objective)
+        objective = np.inf if np.isnan(objective) else objective
         split = (beta[:-1], float(beta[-1])) if self.f.chunks.intercept else (beta, 0.0)
         return Result(
-            *split, float(self.state.objective), status, converged, proof, self.trace, self.f.passes, self.f.rounds,
+            *split, objective, status, converged, proof, self.trace, self.f.passes, self.f.rounds,
             len(self.trace) - 1, time.perf_counter() - self.began, self.f.kernels, name, self.f.family, g, self.state,
         )  # fmt: skip
 
