@@ -147,9 +147,9 @@ def _local(n_workers, threads_per_worker, memory_limit, processes):
     from distributed import Client
 
     n_workers = _count(n_workers, "n_workers")
-    _hush_slow_exits()
+    _hush_exits()
     with _environment(ONE_BLAS_THREAD):
-        return Client(
+        opened = Client(
             n_workers=n_workers,
             threads_per_worker=_count(threads_per_worker, "threads_per_worker"),
             memory_limit=_fair_memory(n_workers) if memory_limit is None else memory_limit,
@@ -158,6 +158,8 @@ def _local(n_workers, threads_per_worker, memory_limit, processes):
             dashboard_address=f"127.0.0.1:{free_port(int(os.environ.get(DASHBOARD_PORT) or 0))}",
             worker_dashboard_address="127.0.0.1:0",
         )
+    opened.run(_hush_exits)  # the workers have loggers of their own
+    return opened
 
 
 def free_port(wanted: int) -> int:
@@ -168,13 +170,15 @@ def free_port(wanted: int) -> int:
     raise OSError("No port of 127.0.0.1 can be opened. Type: python -m glmlab doctor")
 
 
-def _hush_slow_exits():
-    """On a busy machine a worker may need seconds to exit. It is ended then: no news for a reader."""
-    logging.getLogger("distributed.nanny").addFilter(_is_news)
+def _hush_exits():
+    """How a cluster ends is no news for a reader: a worker that needs seconds to exit, one that finds no scheduler."""
+    for name in ("distributed.nanny", "distributed.worker"):
+        logging.getLogger(name).addFilter(_is_news)
 
 
 def _is_news(record):
-    return "still alive after" not in record.getMessage()
+    known = ("still alive after", "Failed to communicate with scheduler during heartbeat")
+    return not any(words in record.getMessage() for words in known)
 
 
 def _fair_memory(n_workers):

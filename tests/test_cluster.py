@@ -130,12 +130,20 @@ def test_a_session_ends_without_noise_processes_or_files(tmp_path):
     assert {path.name for path in scratch.rglob("*")} <= {"dask-scratch-space", "global.lock", "purge.lock"}
 
 
-def test_only_the_slow_exit_is_hushed(caplog):
-    logger = logging.getLogger("distributed.nanny")
-    cluster._hush_slow_exits()
-    logger.warning("Worker process still alive after %s seconds, killing", 4.0)
-    logger.warning("Restarting worker")
+@pytest.mark.parametrize("name, known", [
+    ("distributed.nanny", "Worker process still alive after 4.0 seconds, killing"),
+    ("distributed.worker", "Failed to communicate with scheduler during heartbeat."),
+])
+def test_only_how_a_cluster_ends_is_hushed(caplog, name, known):
+    cluster._hush_exits()
+    logging.getLogger(name).warning(known)
+    logging.getLogger(name).warning("Restarting worker")
     assert caplog.messages == ["Restarting worker"]
+
+
+def test_the_workers_are_hushed_too(client):
+    filters = client.run(lambda: [each.__name__ for each in logging.getLogger("distributed.worker").filters])
+    assert all("_is_news" in names for names in filters.values())
 
 
 def run_python(arguments, **variables):
