@@ -196,7 +196,7 @@ assert (rows(3_000, 2, 700, seed=1) == rows(3_000, 2, 1_000, seed=1)).all().comp
 X, y, beta = datasets.make_regression(n, p, chunks=n // n_chunks, seed=0)
 some = n // n_chunks + 1_500
 in_memory, *_ = datasets.make_regression(some, p, seed=0)
-print(f"the first {some:,} rows equal NumPy's:", bool((X[:some] == in_memory).all().compute()))
+print(f"the first {some:,} rows equal NumPy's:", np.array_equal(X[:some].compute(), in_memory))
 X
 
 # %% [markdown] tags=["workshop"] id="c01-034"
