@@ -259,5 +259,5 @@ assert client.status == "closed"
 # **Check yourself.** Which process holds X after `make_regression(…, chunks=…)`: this one, the workers, or nobody? What
 # does a certificate bound, and what does it not bound? What would eight naps take on four workers?
 #
-# **Next.** Nobody holds X yet: it is a recipe. [01 data creation](01_data_creation.ipynb) cooks it, and looks at where
+# **Next.** Nobody holds X yet: it is a recipe. [01 data creation](01_data_creation.ipynb) runs it, and looks at where
 # the rows go.
