@@ -14,7 +14,7 @@ import weakref
 import zipfile
 from pathlib import Path
 
-__all__ = ["bytes_per_worker", "client", "dashboard_link", "ship"]
+__all__ = ["client", "dashboard_link", "ship"]
 
 #: One BLAS thread per task: the only place where worker processes are told.
 ONE_BLAS_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -83,12 +83,6 @@ class BorrowedClient:
     def close(self, *args, **kwargs):
         if self._client in _opened:
             self._client.close(*args, **kwargs)
-
-
-def bytes_per_worker(client) -> dict:
-    """{worker address: bytes of results it keeps}: what persist left there. A copy counts where it lies."""
-    size = client.nbytes(summary=False)
-    return {worker: sum(size.get(key, 0) for key in keys) for worker, keys in client.has_what().items()}
 
 
 def dashboard_link(client) -> str:

@@ -86,10 +86,6 @@ class Gaussian(Family):
         """D(t) = t²."""
         return t**2
 
-    def floor(self, y):
-        """inf over η of ℓ."""
-        return np.zeros_like(y)
-
     def recedes(self, t, y):
         """True where ℓ never increases along t: only where the row does not move."""
         return t == 0
@@ -130,11 +126,6 @@ class Logistic(Family):
         mu, rest = sigmoid(eta), sigmoid(-eta)
         return mu * phi(rest * t) + rest * phi(-mu * t)
 
-    def floor(self, y):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            inside = -y * np.log(y) - (1 - y) * np.log1p(-y)
-        return np.where((y > 0) & (y < 1), inside, 0.0)
-
     def recedes(self, t, y):
         return np.where(y >= 1, t >= 0, np.where(y <= 0, t <= 0, t == 0))
 
@@ -173,10 +164,6 @@ class Poisson(Family):
         """D(t) = μ φ(t), μ = e^η."""
         return self.mean(eta) * phi(t)
 
-    def floor(self, y):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(y > 0, y - y * np.log(y), 0.0)
-
     def recedes(self, t, y):
         return np.where(y > 0, t == 0, t <= 0)
 
@@ -214,9 +201,6 @@ class Gamma(Family):
     def price(self, t, eta, y):
         """D(t) = y e^(−η) φ(−t)."""
         return self.d2loss(eta, y) * phi(-t)
-
-    def floor(self, y):
-        return 1 + np.log(y)
 
     def recedes(self, t, y):
         return t == 0

@@ -45,7 +45,7 @@ class Survey(NamedTuple):
     loss: float
     grad: np.ndarray  # (dim,)
     scale: np.ndarray  # (dim,) Σ w |x_ij ℓ′_i(0)|, the unit in which residuals are measured
-    bad_labels: int  # rows of positive weight whose y the family refuses
+    bad_labels: int  # rows whose y or offset is not finite, or of positive weight with a y that the family refuses
     bad_weights: int  # rows with a negative weight
     weight: float  # Σ w
     counted: int  # rows of positive weight
@@ -193,8 +193,10 @@ def survey(rows, family, beta):
         scale += abs(block.X).T @ weigh(block.w, np.abs(slope))
     y = np.asarray(rows.y, dtype=np.float64)
     w = np.ones(len(y)) if rows.w is None else np.asarray(rows.w, dtype=np.float64)
-    bad = int(np.sum(~family.domain(y) & (w > 0))) if hasattr(family, "domain") else 0
-    return Survey(loss, grad, scale, bad, int(np.sum(w < 0)), float(w.sum()), int(np.sum(w > 0)))
+    bad = ~np.isfinite(y) if rows.o is None else ~(np.isfinite(y) & np.isfinite(rows.o))
+    if hasattr(family, "domain"):
+        bad |= ~family.domain(y) & (w > 0)
+    return Survey(loss, grad, scale, int(bad.sum()), int(np.sum(w < 0)), float(w.sum()), int(np.sum(w > 0)))
 
 
 @quietly

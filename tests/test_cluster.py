@@ -50,14 +50,6 @@ class TestLocal:
         nannies = client.cluster.workers.values()  # each starts its worker again with what it noted at first
         assert [nanny.pre_spawn_env["OMP_NUM_THREADS"] for nanny in nannies] == ["1", "1"]
 
-    def test_bytes_per_worker_is_what_persist_left_where(self, client):
-        first, second = client.nthreads()
-        assert cluster.bytes_per_worker(client) == {first: 0, second: 0}
-        data = client.scatter({"a": np.ones(1_000), "b": np.ones(500)}, workers=[second])
-        assert cluster.bytes_per_worker(client) == {first: 0, second: 12_000}
-        client.replicate(data["b"], workers=[first])
-        assert cluster.bytes_per_worker(client) == {first: 4_000, second: 12_000}
-
     def test_dashboard_answers_on_loopback(self, client):
         link = cluster.dashboard_link(client)
         assert link.startswith("http://127.0.0.1:")

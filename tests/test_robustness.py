@@ -1253,3 +1253,11 @@ def test_a_label_on_a_row_of_weight_zero_does_not_count():
     result = fit(X, y, family="poisson", sample_weight=w, tol=1e-12)
     rest = fit(X[1:], y[1:], family="poisson", tol=1e-12)
     np.testing.assert_allclose(result.beta, rest.beta, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["y", "offset", "X"])
+def test_what_is_not_finite_is_refused_on_a_row_of_weight_zero_too(name):
+    given = {"X": problem()["X"], "y": problem()["y"], "offset": np.zeros(N)}
+    given[name][-1] = np.nan
+    with pytest.raises(ValueError, match=f"{name} holds nan"):
+        fit(**given, family="logistic", sample_weight=np.append(np.ones(N - 1), 0.0))

