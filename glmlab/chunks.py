@@ -26,7 +26,7 @@ from scipy import sparse
 from threadpoolctl import ThreadpoolController
 
 from glmlab.checks import flag, whole
-from glmlab.kernels import Rows, add, take
+from glmlab.kernels import Rows, add, kept, take
 
 FAN = 4  # results added by one task of the tree
 CHUNK = 2**23  # bytes of X in one chunk of in-memory data
@@ -99,6 +99,10 @@ class Chunks:
         rows = Rows(X.tocsr() if sparse.issparse(X) else X, *rest)
         return InMemory(rows, [len(part.y) for part in parts], intercept=self.intercept)
 
+    def thin(self, fraction, seed):
+        """About `fraction` of the rows of every chunk, left where they are: each task takes its own."""
+        return Thinned(self, fraction, seed)
+
     def __repr__(self):
         kind = type(self).__name__
         ones = " + intercept" if self.intercept else ""
@@ -141,6 +145,29 @@ def spread(task, items, threads):
         return [task(item) for item in items]
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(task, items))
+
+
+class Thinned(Chunks):
+    """A share of every chunk's rows, picked by the task that works on them (`kernels.take` says which)."""
+
+    def __init__(self, chunks, fraction, seed):
+        super().__init__([kept(length, fraction) for length in chunks.lengths], chunks.p, chunks.intercept)
+        self.chunks, self.fraction, self.seed = chunks, fraction, seed
+
+    def _pass(self, kernel, shared, per_chunk, combine):
+        which = range(len(self.lengths))
+        return self.chunks._pass(OnShare(kernel, self.fraction, self.seed), shared, [*per_chunk, which], combine)
+
+
+class OnShare:
+    """A kernel on some of a chunk's rows; the chunk's number is its last argument."""
+
+    def __init__(self, kernel, fraction, seed):
+        self.kernel, self.fraction, self.seed, self.__name__ = kernel, fraction, seed, kernel.__name__
+
+    def __call__(self, rows, *args):
+        *rest, k = args
+        return self.kernel(take(rows, self.fraction, self.seed, k), *rest)
 
 
 class OnDask(Chunks):

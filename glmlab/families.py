@@ -26,6 +26,11 @@ def phi(x):
     return np.where(np.abs(x) < 1e-3, series, exact)
 
 
+def steepest(u):
+    """The least c with φ(−t) ≤ c t² for all |t| ≤ u < 1: ½ at 0, and growing."""
+    return float(phi(-u) / u**2) if u > 1e-8 else 0.5
+
+
 class Family:
     """What all families share: names for messages, equality by type and parameters."""
 
@@ -54,6 +59,10 @@ class Family:
         """D(t) = ℓ(η) + ℓ*(θ) − θη at θ = ℓ′(η) + ℓ″(η)t (Fenchel–Young); the families below know closed forms."""
         theta = self.dloss(eta, y) + self.d2loss(eta, y) * t
         return self.loss(eta, y) + self.conjugate(theta, y) - theta * eta
+
+    def dearest(self, u):
+        """A number c with D(t) ≤ c ℓ″(η) t² for all |t| ≤ u, at any η and y; +∞ where none is known."""
+        return np.inf
 
 
 class Gaussian(Family):
@@ -85,6 +94,10 @@ class Gaussian(Family):
     def price(self, t, eta, y):
         """D(t) = t²."""
         return t**2
+
+    def dearest(self, u):
+        """ℓ″ = 2, so that D = ½ ℓ″ t² however far."""
+        return 0.5
 
     def recedes(self, t, y):
         """True where ℓ never increases along t: only where the row does not move."""
@@ -126,6 +139,10 @@ class Logistic(Family):
         mu, rest = sigmoid(eta), sigmoid(-eta)
         return mu * phi(rest * t) + rest * phi(-mu * t)
 
+    def dearest(self, u):
+        """D″(t) = ℓ″ ((1−μ)/(1 + (1−μ)t) + μ/(1 − μt)) ≤ ℓ″/(1 − |t|), which is ℓ″ φ″(−|t|)."""
+        return steepest(u)
+
     def recedes(self, t, y):
         return np.where(y >= 1, t >= 0, np.where(y <= 0, t <= 0, t == 0))
 
@@ -164,6 +181,9 @@ class Poisson(Family):
         """D(t) = μ φ(t), μ = e^η."""
         return self.mean(eta) * phi(t)
 
+    def dearest(self, u):
+        return steepest(u)
+
     def recedes(self, t, y):
         return np.where(y > 0, t == 0, t <= 0)
 
@@ -201,6 +221,9 @@ class Gamma(Family):
     def price(self, t, eta, y):
         """D(t) = y e^(−η) φ(−t)."""
         return self.d2loss(eta, y) * phi(-t)
+
+    def dearest(self, u):
+        return steepest(u)
 
     def recedes(self, t, y):
         return t == 0

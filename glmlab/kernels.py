@@ -39,12 +39,24 @@ class LossGradHess(NamedTuple):
     hess: np.ndarray  # (dim, dim)
 
 
+class Largest:
+    """Numbers of which a sum keeps the larger, so that one tree serves sums and maxima."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __add__(self, other):
+        return Largest(np.maximum(self.values, other.values))
+
+
 class Survey(NamedTuple):
-    """What the first pass learns, at β = 0."""
+    """What the first pass learns: f where a solver starts, and what is known at β = 0."""
 
     loss: float
     grad: np.ndarray  # (dim,)
+    loss_at_zero: float  # f(0)
     scale: np.ndarray  # (dim,) Σ w |x_ij ℓ′_i(0)|, the unit in which residuals are measured
+    reach: Largest  # (dim,) max |x_ij| over the rows of positive weight
     bad_labels: int  # rows whose y or offset is not finite, or of positive weight with a y that the family refuses
     bad_weights: int  # rows with a negative weight
     weight: float  # Σ w
@@ -59,6 +71,7 @@ class Evidence(NamedTuple):
     grad: np.ndarray  # (dim,)
     hess: np.ndarray  # (dim, dim)
     slack: np.ndarray  # (dim,) Σ w |x_ij| (sizes of the numbers that ℓ′ and η are made of)
+    weight: float  # Σ w
 
 
 class Price(NamedTuple):
@@ -185,25 +198,38 @@ def loss_grad_hess(rows, family, beta):
 
 @quietly
 def survey(rows, family, beta):
-    """The first pass: f and ∇f at β = 0, the scale of residuals, and what is wrong with y and w."""
+    """The first pass: f and ∇f at β, what is known at β = 0, and what is wrong with y and w."""
     loss, grad = loss_grad(rows, family, beta)
-    scale = np.zeros_like(beta)
+    loss_at_zero, scale, reach = 0.0, np.zeros_like(beta), np.zeros_like(beta)
     for block in blocks(rows, len(beta)):
-        slope = family.dloss(predictor(block, beta), block.y)
-        scale += abs(block.X).T @ weigh(block.w, np.abs(slope))
-    y = np.asarray(rows.y, dtype=np.float64)
-    w = np.ones(len(y)) if rows.w is None else np.asarray(rows.w, dtype=np.float64)
+        eta, size_x = predictor(block, np.zeros_like(beta)), abs(block.X)
+        loss_at_zero += weigh(block.w, family.loss(eta, block.y)).sum()
+        scale += size_x.T @ weigh(block.w, np.abs(family.dloss(eta, block.y)))
+        reach = np.maximum(reach, tallest(size_x if block.w is None else size_x[block.w > 0]))
+    y, w = as_floats(rows.y), np.ones(len(rows.y)) if rows.w is None else as_floats(rows.w)
     bad = ~np.isfinite(y) if rows.o is None else ~(np.isfinite(y) & np.isfinite(rows.o))
     if hasattr(family, "domain"):
         bad |= ~family.domain(y) & (w > 0)
-    return Survey(loss, grad, scale, int(bad.sum()), int(np.sum(w < 0)), float(w.sum()), int(np.sum(w > 0)))
+    return Survey(loss, grad, loss_at_zero, scale, Largest(reach), int(bad.sum()), int(np.sum(w < 0)), float(w.sum()),
+                  int(np.sum(w > 0)))  # fmt: skip
+
+
+def tallest(size_x):
+    """The largest entry of each column of a non-negative matrix, 0 where it has no rows."""
+    if not size_x.shape[0]:
+        return np.zeros(size_x.shape[1])
+    return size_x.max(axis=0).toarray() if sparse.issparse(size_x) else size_x.max(axis=0)
+
+
+def as_floats(values):
+    return np.asarray(values, dtype=np.float64)
 
 
 @quietly
 def evidence(rows, family, beta):
     """f, ∇f, ∇²f and their rounding allowances (certificates.py explains them)."""
     dim = len(beta)
-    total = Evidence(0.0, 0.0, np.zeros(dim), np.zeros((dim, dim)), np.zeros(dim))
+    total = Evidence(0.0, 0.0, np.zeros(dim), np.zeros((dim, dim)), np.zeros(dim), 0.0)
     for block in blocks(rows, dim):
         eta, size_x = predictor(block, beta), abs(block.X)
         each = weigh(block.w, family.loss(eta, block.y))
@@ -213,7 +239,8 @@ def evidence(rows, family, beta):
         grad = block.X.T @ weigh(block.w, family.dloss(eta, block.y))
         moved = weigh(block.w, np.abs(family.dloss(eta, block.y)) * size_eta)
         slack = np.abs(each).sum() + moved.sum()
-        new = Evidence(each.sum(), slack, grad, gram(block.X, weigh(block.w, curve)), size_x.T @ size)
+        weight = float(len(eta)) if block.w is None else block.w.sum()
+        new = Evidence(each.sum(), slack, grad, gram(block.X, weigh(block.w, curve)), size_x.T @ size, weight)
         total = add([total, new])
     return total
 
@@ -263,10 +290,15 @@ def culprits(rows):
     return None
 
 
+def kept(n, fraction):
+    """How many of n rows `take` takes."""
+    return min(n, max(1, round(n * fraction)))
+
+
 def take(rows, fraction, seed, k):
     """About `fraction` of chunk k: every (1/fraction)-th row from a seeded offset, so that no sorting can fool it."""
     n = rows.X.shape[0]
-    count = min(n, max(1, round(n * fraction)))
+    count = kept(n, fraction)
     start = np.random.default_rng([seed, k]).random()
     index = np.floor((np.arange(count) + start) * n / count).astype(int)
     return Rows(*(None if column is None else column[index] for column in rows))

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,14 @@ from glmlab.names import among, named
 
 KERNELS = {"numpy": numpy_kernels}
 FAMILY_NEEDS = ("loss", "dloss", "d2loss")
+
+
+class Known(NamedTuple):
+    """The last loss and gradient."""
+
+    beta: np.ndarray  # (dim,)
+    found: numpy_kernels.LossGrad
+    apart: bool  # paid for by certifying
 
 
 class Objective:
@@ -29,7 +38,7 @@ class Objective:
         self.dim, self.n, self.n_chunks = chunks.dim, chunks.n, len(chunks.lengths)
         self.passes = self.extra_passes = 0.0
         self.rounds = self.extra_rounds = 0
-        self._apart, self._survey, self._at_zero = False, None, True
+        self._apart, self._survey, self._last = False, None, None
 
     def __repr__(self):
         return f"Objective({self.family!r}, {self.chunks!r})"
@@ -45,18 +54,26 @@ class Objective:
         return self._sum("losses", np.ascontiguousarray(B, dtype=float)).losses
 
     def loss_grad(self, beta):
-        """f(β) and ∇f(β) (dim,)."""
-        if self._survey and self._at_zero and not np.any(beta):
-            if not self._apart:  # the survey made this very pass: let the solver use it once, and book it as its own
-                self._at_zero = False
-                self.passes, self.rounds = self.passes + 1, self.rounds + 1
-                self.extra_passes, self.extra_rounds = self.extra_passes - 1, self.extra_rounds - 1
-            return numpy_kernels.LossGrad(self._survey.loss, self._survey.grad)
-        return self._sum("loss_grad", beta)
+        """f(β) and ∇f(β) (dim,). Asked again for the β of the last such pass, it costs nothing."""
+        last = self._last
+        if last is None or not np.array_equal(last.beta, beta):
+            return self._known(beta, self._sum("loss_grad", beta))
+        if last.apart and not self._apart:  # the pass was made to certify: now it is the solver's
+            self._last = last._replace(apart=False)
+            self.passes, self.rounds = self.passes + 1, self.rounds + 1
+            self.extra_passes, self.extra_rounds = self.extra_passes - 1, self.extra_rounds - 1
+        return last.found._replace(grad=last.found.grad.copy())  # whatever a solver does to it
 
     def loss_grad_hess(self, beta):
         """f(β), ∇f(β) and ∇²f(β) (dim, dim)."""
-        return self._sum("loss_grad_hess", beta)
+        found = self._sum("loss_grad_hess", beta)
+        self._known(beta, found)
+        return found
+
+    def _known(self, beta, found):
+        """Remember f and ∇f at β, and who paid for them."""
+        self._last = Known(np.array(beta), numpy_kernels.LossGrad(found.loss, found.grad.copy()), self._apart)
+        return found
 
     def map(self, kernel, *per_chunk):
         """[kernel(rows_k, own_k, …)] over the chunks, in their order: one pass, one round, nothing added."""
@@ -65,16 +82,20 @@ class Objective:
 
     def sample(self, fraction, seed=0):
         """The objective of a random share of every chunk's rows, brought here: a sum over those rows, not scaled up."""
-        if number("fraction", fraction, 0.0, strict=True) > 1:
-            raise ValueError(f"fraction must lie in (0, 1], got {fraction!r}")
-        self._book(fraction)
+        self._book(share(fraction))
         return Objective(self.family, self.chunks.sample(fraction, seed), self.kernels)
 
     # --- what certificates ask ---------------------------------------------------------------------------------
 
+    def thin(self, fraction, seed=0):
+        """The objective of such rows without bringing them here: nothing is read until it is asked."""
+        return Objective(self.family, self.chunks.thin(share(fraction), seed), self.kernels)
+
     def evidence(self, beta):
         """f, ∇f, ∇²f and the rounding allowances at β."""
-        return self._sum("evidence", beta)
+        found = self._sum("evidence", beta)
+        self._known(beta, found)
+        return found
 
     def price(self, beta, d, moves):
         """Σ w D(t) and max |t| for t = Xd ± Σ |Xm|, m the columns of moves: the cost of a dual move along Xd."""
@@ -96,12 +117,17 @@ class Objective:
 
     @property
     def survey(self):
-        """The first pass, made once: f(0), the scale of residuals, and the refusal of values that cannot be fitted."""
+        """What the first pass learned."""
+        return self._survey or self.look(np.zeros(self.dim))
+
+    def look(self, beta):
+        """The first pass, made once: f and ∇f at β, what is known at 0, and the refusal of what cannot be fitted."""
         if self._survey is None:
             with self.booked_apart():
-                found = self._sum("survey", np.zeros(self.dim))
-            refuse(found, self)
-            self._survey = found
+                found = self._sum("survey", beta)
+                refuse(found, self)
+                self._survey = found
+                self._known(beta, found)
         return self._survey
 
     def residual(self, beta, grad, g):
@@ -138,9 +164,16 @@ class Objective:
         return self.chunks.sum(self._kernel(name), self.family, *args)
 
 
+def share(fraction):
+    """A fraction of the rows as a float in (0, 1]. Raises TypeError or ValueError."""
+    if number("fraction", fraction, 0.0, strict=True) > 1:
+        raise ValueError(f"fraction must lie in (0, 1], got {fraction!r}")
+    return float(fraction)
+
+
 def refuse(found, f):
     """The errors that only values can cause, found in the first pass."""
-    finite = np.isfinite(found.loss) and np.isfinite(found.grad).all() and np.isfinite(found.weight)
+    finite = np.isfinite(found.loss_at_zero) and np.isfinite(found.scale).all() and np.isfinite(found.weight)
     if not finite or found.bad_labels:
         scan(f)
     if found.bad_weights:

@@ -116,6 +116,21 @@ def test_price_is_half_the_curvature_for_small_moves(family):
     np.testing.assert_allclose(family.price(t, eta, y), expected, rtol=1e-5)
 
 
+@every_family
+def test_no_price_grows_faster_than_the_dearest(family):
+    """D(t) ≤ c ℓ″t² for |t| ≤ u."""
+    eta, y = grid(family, np.linspace(-25, 25, 51), np.longdouble)
+    for u in (1e-12, 1e-6, 1e-3, 0.1, 0.3, 0.7, 0.99):
+        c = family.dearest(u)
+        for t in (u, -u, u / 2, -u / 2):
+            assert np.all(family.price(t, eta, y) <= c * family.d2loss(eta, y) * t**2 * (1 + 1e-9))
+        assert 0.5 <= c <= (0.55 if u <= 0.25 else 1.0), "and it is no idle number"
+
+
+def test_a_family_of_which_nothing_is_known_has_no_dearest_price():
+    assert Family().dearest(0.0) == np.inf
+
+
 def test_phi_keeps_every_digit_near_zero_and_at_the_edge():
     x = np.concatenate([np.geomspace(1e-12, 0.9, 200), -np.geomspace(1e-12, 0.9, 200), [3.0, 1e3]])
     exact = x.astype(np.longdouble)

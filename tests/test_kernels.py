@@ -140,6 +140,11 @@ def test_survey(family, extras, form, height):
     found = kernels.survey(rows, family, 0 * beta)
     same(found.loss, true["loss"], 1e-15, true["abs_loss"])
     same(found.grad, true["grad"], 1e-15)
+    elsewhere = kernels.survey(rows, family, beta)
+    assert elsewhere[:2] != found[:2] and elsewhere.loss == kernels.loss_grad(rows, family, beta).loss
+    same(elsewhere.loss_at_zero, true["loss"], 1e-15, true["abs_loss"])
+    assert elsewhere.scale.tolist() == found.scale.tolist()
+    assert found.reach.values.tolist() == np.abs(true["X"])[true["w"] > 0].max(axis=0).tolist()
     same(found.scale, np.abs(true["X"]).T @ (true["w"] * np.abs(true["slope"])), 1e-15)
     assert found.weight == true["w"].sum() and found.counted == (true["w"] > 0).sum()
     assert found.bad_labels == found.bad_weights == 0
@@ -162,6 +167,7 @@ def test_evidence_is_the_sums_and_allowances_for_their_rounding(family, extras, 
     same(found.loss, true["loss"], 1e-15, true["abs_loss"])
     same(found.grad, true["grad"], 1e-15)
     same(found.hess, true["hess"], 1e-15)
+    assert found.weight == true["w"].sum()
     size_eta = np.abs(true["X"]) @ np.abs(beta) + (0 if rows.o is None else np.abs(rows.o))
     same(found.loss_slack, true["abs_loss"] + (true["w"] * np.abs(true["slope"]) * size_eta).sum(), 1e-15)
     size = family.size(true["eta"], true["y"]) + true["curve"] * size_eta

@@ -85,10 +85,60 @@ def test_the_survey_is_made_once_and_serves_as_the_first_gradient():
     assert (f.passes, f.rounds, f.extra_passes, f.extra_rounds) == (1, 1, 0, 0), "booked as the solver's, once"
     again = f.loss_grad(zero)
     assert again.loss == loss and again.grad.tolist() == grad.tolist()
-    assert (f.passes, f.rounds, f.extra_passes, f.extra_rounds) == (2, 2, 0, 0)
+    assert (f.passes, f.rounds, f.extra_passes, f.extra_rounds) == (1, 1, 0, 0), "and free when asked again"
+    f.loss_grad(zero + 0.1)
+    f.loss_grad(zero)
+    assert (f.passes, f.rounds) == (3, 3), "only the last one is remembered"
     other = hard("gamma").objective()
     other.survey  # noqa: B018
     assert other.loss_grad(zero + 0.1).loss != loss and (other.passes, other.extra_passes) == (1, 1)
+
+
+def test_what_is_remembered_is_safe_from_who_got_it():
+    f, beta = hard("logistic").objective(), np.linspace(-1, 1, 5)
+    first = f.loss_grad(beta)
+    kept = first.grad.copy()
+    first.grad[:] = 0
+    again = f.loss_grad(beta)
+    assert again.grad.tolist() == kept.tolist()
+    again.grad[:] = 0
+    assert f.loss_grad(beta).grad.tolist() == kept.tolist()
+    beta[:] = 0  # the β that was asked for is remembered, not the array that held it
+    assert f.loss_grad(beta).grad.tolist() != kept.tolist()
+
+
+@pytest.mark.parametrize("ask", ["loss_grad_hess", "evidence"])
+def test_every_pass_with_a_gradient_is_remembered(ask):
+    f, beta = hard("poisson").objective(), np.linspace(-1, 1, 5) / 3
+    found = getattr(f, ask)(beta)
+    known = f.loss_grad(beta)
+    assert f.passes == 1 and (known.loss, known.grad.tolist()) == (found.loss, found.grad.tolist())
+
+
+def test_the_first_look_may_be_anywhere_and_knows_what_is_at_zero():
+    beta = np.linspace(-1, 1, 5) / 3
+    here, at_zero = hard("poisson").objective(chunks=20), hard("poisson").objective(chunks=20)
+    found, known = here.look(beta), at_zero.survey
+    assert found.loss == at_zero.loss(beta) != found.loss_at_zero == known.loss == known.loss_at_zero
+    assert found.scale.tolist() == known.scale.tolist() and here.survey is found
+    here.loss_grad(beta)
+    assert (here.passes, here.extra_passes) == (1, 0)
+
+
+def test_thin_rows_are_those_of_a_sample_and_stay_where_they_are():
+    problem, beta = hard("logistic"), np.linspace(-1, 1, 5)
+    f = problem.objective(chunks=30)
+    thin, sample = f.thin(0.3, seed=5), f.sample(0.3, seed=5)
+    assert f.passes == 0.3 and (thin.n, thin.n_chunks, thin.dim) == (24, 3, 5)
+    assert thin.loss_grad_hess(beta).hess.tolist() == sample.loss_grad_hess(beta).hess.tolist()
+    assert thin.price(beta, beta, beta[:, None]) == sample.price(beta, beta, beta[:, None])
+    assert f.passes == 0.3 and thin.passes == 2
+    lazy = [da.from_array(c, chunks=(30, *c.shape[1:])) for c in (problem.X, problem.y, problem.w, problem.o)]
+    on_dask = Objective("logistic", as_chunks(*lazy[:2], sample_weight=lazy[2], offset=lazy[3], intercept=True))
+    assert on_dask.thin(0.3, seed=5).loss(beta) == thin.loss(beta)
+    assert on_dask.thin(0.3).map(lambda rows, own: (len(rows.y), own), "abc") == [(9, "a"), (9, "b"), (6, "c")]
+    with pytest.raises(ValueError, match="fraction"):
+        f.thin(1.5)
 
 
 @every_family

@@ -16,6 +16,7 @@ class NewtonState(NamedTuple):
     beta: np.ndarray  # (dim,)
     objective: float  # F(β)
     residual: float  # ‖dist(−∇f, ∂g)‖∞ in the scale of Objective.residual
+    decrement: float  # what the model at β promises, an estimate of F(β) − F*
     step: float  # the step length that led here, 1 once convergence is quadratic
 
 
@@ -30,12 +31,13 @@ def newton(f, g, start):
     beta, t = frozen(start), 1.0
     while True:
         loss, grad, hess = f.loss_grad_hess(beta)
-        objective = loss + g.value(beta)
-        yield NewtonState(frozen(beta), objective, f.residual(beta, grad, g), t)
-        if not np.isfinite(hess).all():
+        objective, slope, d = loss + g.value(beta), grad + g.grad(beta), None
+        if np.isfinite(hess).all():
+            d = newton_direction(slope, hess + np.diag(weights(g, f.dim)[1]))
+        decrement = np.inf if d is None else -(slope @ d) / 2
+        yield NewtonState(frozen(beta), objective, f.residual(beta, grad, g), decrement, t)
+        if d is None:
             return
-        slope = grad + g.grad(beta)
-        d = newton_direction(slope, hess + np.diag(weights(g, f.dim)[1]))
         t = armijo(f, g, beta, objective, slope @ d, d, STEPS)
         if t == 0.0:
             return
@@ -54,12 +56,14 @@ def proximal_newton(f, g, start):
     beta, t = frozen(start), 1.0
     while True:
         loss, grad, hess = f.loss_grad_hess(beta)
-        objective = loss + g.value(beta)
-        yield NewtonState(frozen(beta), objective, f.residual(beta, grad, g), t)
-        if not np.isfinite(hess).all():
+        objective, v, decrement = loss + g.value(beta), None, np.inf
+        if np.isfinite(hess).all():
+            v = lasso_point(grad + l2 * beta, hess + np.diag(l2), beta, l1)
+            decrease = grad @ (v - beta) + g.value(v) - g.value(beta)
+            decrement = -decrease - (v - beta) @ hess @ (v - beta) / 2
+        yield NewtonState(frozen(beta), objective, f.residual(beta, grad, g), decrement, t)
+        if v is None:
             return
-        v = lasso_point(grad + l2 * beta, hess + np.diag(l2), beta, l1)
-        decrease = grad @ (v - beta) + g.value(v) - g.value(beta)
         t = armijo(f, g, beta, objective, decrease, v - beta, STEPS)
         if t == 0.0:
             return
