@@ -22,7 +22,7 @@ from glmlab.kernels import Price
 from glmlab.names import named
 from glmlab.objective import Objective
 from glmlab.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, weights
-from glmlab.quadratic import lasso_point, newton_direction, spectrum
+from glmlab.quadratic import minimise_model, spectrum
 
 EPS = np.finfo(float).eps
 INTERIOR = 0.9  # max |t| below this share of the family's reach proves that the dual point is interior
@@ -138,7 +138,7 @@ def corrected(f, g, beta, sample=None):
         why = "the loss or its curvature overflows"
         return Corrected(np.inf, np.zeros(f.dim), objective, kkt, f.dim, why, rounding)
     G, H = grad + l2 * beta, hess + np.diag(l2)
-    d = model_step(G, H, beta, l1)
+    d = minimise_model(g, beta, grad, hess).point - beta
     moves, fixed, rank, why = feasible(f, G, H, d, l1, 8 * EPS * slack)
     if why:
         return Corrected(np.inf, d, objective, kkt, rank, why, rounding)
@@ -172,11 +172,6 @@ def price_above(f, hess, d, moves):
     lost = 32 * EPS * (np.sqrt(np.diag(hess)) @ np.abs(D)) ** 2
     lengths = np.sqrt(np.einsum("ij,ij->j", D, hess @ D).clip(0) + lost)
     return Price(dearest * lengths.sum() ** 2, furthest)
-
-
-def model_step(G, H, beta, l1):
-    """argmin_d Gᵀd + ½dᵀHd + Σ l1_j |β_j + d_j|."""
-    return lasso_point(G, H, beta, l1) - beta if np.any(l1 > 0) else newton_direction(G, H)
 
 
 def feasible(f, G, H, d, l1, dq):

@@ -126,6 +126,12 @@ class InMemory(Chunks):
         cut = slice(self.ends[k] - self.lengths[k], self.ends[k])
         return Rows(*(None if column is None else column[cut] for column in self.rows))
 
+    def scaled(self, n):
+        """The same rows with weights that make them stand for n, cut by their own number."""
+        w = np.ones(self.n) if self.rows.w is None else self.rows.w
+        rows = self.rows._replace(w=w * (n / self.n))
+        return InMemory(rows, default_lengths(rows.X), intercept=self.intercept, threads=self.threads)
+
     def _pass(self, kernel, shared, per_chunk, combine):
         def task(k):
             return on_chunk(kernel, shared, *self.chunk(k), *(own[k] for own in per_chunk))

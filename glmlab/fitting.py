@@ -1,14 +1,18 @@
 """fit: from arrays to a certified answer in one call."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from glmlab.checks import flag
 from glmlab.chunks import as_chunks
-from glmlab.families import FAMILIES
+from glmlab.families import FAMILIES, Gaussian
 from glmlab.names import named
 from glmlab.objective import FAMILY_NEEDS, Objective
-from glmlab.penalties import PENALTIES, PENALTY_NEEDS
+from glmlab.penalties import PENALTIES, PENALTY_NEEDS, weights
 from glmlab.solvers.run import Result, refuse_settings, resolve, run
+
+MANY = 1000  # rows for each coefficient: then passes with a kept Hessian are cheaper than any Hessian pass
 
 
 def fit(
@@ -19,34 +23,42 @@ def fit(
 
     X (n, p): numpy, dask, pandas, zarr or scipy.sparse rows; y, sample_weight, offset: (n,).
     family: "gaussian", "logistic", "poisson", "gamma" or an object. penalty: "zero", L1(lam), Ridge(lam),
-    ElasticNet(lam, l1_ratio). solver: a name, a generator function of your own, or "auto". The intercept is never
-    penalised. start: (p,) or (p + 1,) with the intercept last, or an earlier Result. tol bounds the certified relative
-    gap. threads: for in-memory data, all cores by default. Further options go to `run` and the solver.
+    ElasticNet(lam, l1_ratio). solver: a name, a generator function of your own, or "auto", which says in the status
+    what it chose and why. The intercept is never penalised. start: (p,) or (p + 1,) with the intercept last, an earlier
+    Result, "pilot", "average" or "one-step". tol bounds the certified relative gap. threads: for in-memory data, all
+    cores by default. Further options go to `run` and the solver.
     Returns a Result; `converged` says whether tol was proved. Raises ValueError or TypeError, before any pass where
     shapes or types tell, else within the first pass.
     """
     family = named("family", family, FAMILIES, FAMILY_NEEDS)
     g = named("penalty", penalty, PENALTIES, PENALTY_NEEDS)
-    solver = choose(solver, g)
-    # Refused before anything is read; `until` is an option of `run`.
-    resolve(solver, g, {name: value for name, value in options.items() if name != "until"}, caller=fit)
+    auto = isinstance(solver, str) and solver == "auto"
+    # Refused before anything is read; `until` is an option of `run`, and "auto" takes none for a solver.
+    own = {name: value for name, value in options.items() if name != "until"}
+    resolve("proximal_newton" if auto else solver, g, own, caller=fit)
     refuse_settings(tol, max_iter, options.get("until"), callback)
     chunks = as_chunks(
         X, y, sample_weight=sample_weight, offset=offset, intercept=flag("fit_intercept", fit_intercept),
         threads=threads,
     )  # fmt: skip
     f = Objective(family, chunks, kernels)
-    return run(
+    solver, why = choose(f, g) if auto else (solver, "")
+    result = run(
         solver, f, g, start=from_result(start, f), tol=tol, max_iter=max_iter, callback=callback, progress=progress,
         **options,
     )  # fmt: skip
+    return replace(result, status=f"{result.status} {solver} was chosen because {why}.") if auto else result
 
 
-def choose(solver, g):
-    """The solver that "auto" stands for: Newton where the penalty is smooth, else proximal Newton."""
-    if not (isinstance(solver, str) and solver == "auto"):
-        return solver
-    return "newton" if getattr(g, "smooth", False) else "proximal_newton"
+def choose(f, g):
+    """The solver that "auto" stands for, and why."""
+    if weights(g, f.dim) is None:
+        return "fista", f"of {g!r} only the prox is known"
+    if f.n >= MANY * f.dim and not isinstance(f.family, Gaussian):
+        return "pilot_newton", f"{f.n:,} rows are {MANY:,} and more for each of {f.dim} coefficients"
+    if g.smooth:
+        return "newton", f"{g!r} is smooth and {f.dim} x {f.dim} systems are small"
+    return "proximal_newton", f"{g!r} is not smooth and {f.dim} x {f.dim} systems are small"
 
 
 def from_result(start, f):

@@ -39,6 +39,12 @@ class LossGradHess(NamedTuple):
     hess: np.ndarray  # (dim, dim)
 
 
+class LossGradDiag(NamedTuple):
+    loss: float
+    grad: np.ndarray  # (dim,)
+    diag: np.ndarray  # (dim,) the diagonal of ∇²f
+
+
 class Largest:
     """Numbers of which a sum keeps the larger, so that one tree serves sums and maxima."""
 
@@ -197,6 +203,19 @@ def loss_grad_hess(rows, family, beta):
 
 
 @quietly
+def loss_grad_diag(rows, family, beta):
+    """f, ∇f and the diagonal of ∇²f at β."""
+    loss, grad, diag = 0.0, np.zeros_like(beta), np.zeros_like(beta)
+    for block in blocks(rows, len(beta)):
+        eta = predictor(block, beta)
+        loss += weigh(block.w, family.loss(eta, block.y)).sum()
+        grad += block.X.T @ weigh(block.w, family.dloss(eta, block.y))
+        square = block.X.multiply(block.X) if sparse.issparse(block.X) else block.X * block.X
+        diag += square.T @ weigh(block.w, family.d2loss(eta, block.y))
+    return LossGradDiag(loss, grad, diag)
+
+
+@quietly
 def survey(rows, family, beta):
     """The first pass: f and ∇f at β, what is known at β = 0, and what is wrong with y and w."""
     loss, grad = loss_grad(rows, family, beta)
@@ -296,11 +315,11 @@ def kept(n, fraction):
 
 
 def take(rows, fraction, seed, k):
-    """About `fraction` of chunk k: every (1/fraction)-th row from a seeded offset, so that no sorting can fool it."""
+    """About `fraction` of chunk k: a row at random from each of as many runs of rows, so that no order can fool it."""
     n = rows.X.shape[0]
     count = kept(n, fraction)
-    start = np.random.default_rng([seed, k]).random()
-    index = np.floor((np.arange(count) + start) * n / count).astype(int)
+    edges = np.arange(count + 1) * n // max(count, 1)
+    index = edges[:-1] + np.random.default_rng([seed, k]).integers(0, np.diff(edges))
     return Rows(*(None if column is None else column[index] for column in rows))
 
 

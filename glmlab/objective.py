@@ -38,7 +38,7 @@ class Objective:
         self.dim, self.n, self.n_chunks = chunks.dim, chunks.n, len(chunks.lengths)
         self.passes = self.extra_passes = 0.0
         self.rounds = self.extra_rounds = 0
-        self._apart, self._survey, self._last = False, None, None
+        self._apart, self._survey, self._last, self._pilot = False, None, None, None
 
     def __repr__(self):
         return f"Objective({self.family!r}, {self.chunks!r})"
@@ -70,10 +70,27 @@ class Objective:
         self._known(beta, found)
         return found
 
+    def loss_grad_diag(self, beta):
+        """f(β), ∇f(β) and the diagonal of ∇²f(β) (dim,)."""
+        found = self._sum("loss_grad_diag", beta)
+        self._known(beta, found)
+        return found
+
     def _known(self, beta, found):
         """Remember f and ∇f at β, and who paid for them."""
         self._last = Known(np.array(beta), numpy_kernels.LossGrad(found.loss, found.grad.copy()), self._apart)
         return found
+
+    def pilot(self, seed=0):
+        """An estimate of this objective from a few rows of every chunk, brought here, their weights scaled up.
+
+        1 % of the rows or 150 for each coefficient, whichever is more, but not above 15 %; drawn once and kept.
+        """
+        if self._pilot is None or self._pilot[0] != seed:
+            fraction = min(max(0.01, 150 * self.dim / self.n), 0.15)
+            self._book(fraction)
+            self._pilot = seed, Objective(self.family, self.chunks.sample(fraction, seed).scaled(self.n), self.kernels)
+        return self._pilot[1]
 
     def map(self, kernel, *per_chunk):
         """[kernel(rows_k, own_k, …)] over the chunks, in their order: one pass, one round, nothing added."""
@@ -151,6 +168,13 @@ class Objective:
             self.extra_passes, self.extra_rounds = self.extra_passes + passes, self.extra_rounds + 1
         else:
             self.passes, self.rounds = self.passes + passes, self.rounds + 1
+
+    def touched(self, passes):
+        """Book passes that tasks made over their own rows, beyond the one of `map`, without a round."""
+        if self._apart:
+            self.extra_passes += passes
+        else:
+            self.passes += passes
 
     def _kernel(self, name):
         return getattr(KERNELS[self.kernels], name, None) or getattr(numpy_kernels, name)

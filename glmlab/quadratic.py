@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from glmlab.penalties import weights
+
 WARM = 2  # active-set steps that a good start needs at most
 
 
@@ -45,6 +47,29 @@ def spectrum(H):
     values, vectors = np.linalg.eigh(H / root[:, None] / root)
     # A sum of n rank-one terms is right to a small multiple of ε: below that an eigenvalue is noise.
     return Spectrum(root, values, vectors, values > 8 * len(H) * np.finfo(float).eps * max(values[-1], 0.0))
+
+
+class Model(NamedTuple):
+    """What the quadratic model of f at β, plus g = λ₁‖β‖₁ + (λ₂/2)‖β‖², says of its minimiser."""
+
+    point: np.ndarray  # (dim,) v
+    promise: float  # −(∇fᵀ(v − β) + g(v) − g(β)), what F would fall by if it followed its slope
+    decrement: float  # promise − ½(v − β)ᵀH(v − β), what the model falls by: an estimate of F(β) − F*
+
+
+def minimise_model(g, beta, grad, hess):
+    """argmin_v ∇fᵀ(v − β) + ½(v − β)ᵀH(v − β) + g(v), exactly; grad (dim,) and hess (dim, dim) are those of f at β.
+
+    Where they overflow there is no model: its point is β, the rest nan.
+    """
+    if not (np.isfinite(grad).all() and np.isfinite(hess).all()):
+        return Model(beta, np.nan, np.nan)
+    l1, l2 = weights(g, len(beta))
+    G, H = grad + l2 * beta, hess + np.diag(l2)
+    v = lasso_point(G, H, beta, l1) if np.any(l1 > 0) else beta + newton_direction(G, H)
+    d = v - beta
+    promise = -(grad @ d + l1 @ (np.abs(v) - np.abs(beta)) + l2 @ (d * (v + beta)) / 2)
+    return Model(v, promise, promise - d @ hess @ d / 2)
 
 
 def newton_direction(G, H):

@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import glmlab.chunks
 from glmlab import L1, ElasticNet, Ridge, Zero, cluster, fit
+from glmlab.chunks import default_lengths
 from glmlab.kernels import add
 
 N = 3000
@@ -21,6 +22,8 @@ CASES = [
     ("logistic", L1(3.0), "proximal_newton", 13, UNEVEN, "float64", False, True),
     ("logistic", Ridge(1.0), "newton", 101, UNEVEN, "float64", True, False),
     ("logistic", ElasticNet(4.0, 0.5), "fista", 7, MANY, "float32", True, True),
+    ("logistic", L1(3.0), "pilot_newton", 3, MANY, "float64", True, True),
+    ("poisson", Zero(), "pilot_newton", 2, UNEVEN, "float32", True, True),
     ("gaussian", Zero(), "newton", 101, MANY, "float32", False, True),
     ("gaussian", L1(9.0), "proximal_gradient", 13, MANY, "float64", True, False),
     ("gaussian", Ridge(2.0), "gradient_descent", 13, UNEVEN, "float32", False, True),
@@ -63,8 +66,8 @@ def lazily(case, columns):
 
 
 def in_memory(case, monkeypatch, threads):
-    """The fit in memory with the row chunks of the case."""
-    monkeypatch.setattr(glmlab.chunks, "default_lengths", lambda X: case[4])
+    """The fit in memory with the row chunks of the case; a pilot of its rows is cut as ever."""
+    monkeypatch.setattr(glmlab.chunks, "default_lengths", lambda X: case[4] if len(X) == N else default_lengths(X))
     return fitted(case, data(case), threads=threads)
 
 

@@ -8,12 +8,12 @@ import pytest
 from naive import optimum, random_problem
 
 from glmlab import L1, ElasticNet, Ridge, Zero, fit, solvers
-from glmlab.solvers import SOLVERS, fista, gradient_descent, newton, proximal_gradient, proximal_newton
+from glmlab.solvers import SOLVERS, fista, gradient_descent, newton, pilot_newton, proximal_gradient, proximal_newton
 from glmlab.solvers.linesearch import armijo, first_step, objective_along
 
 FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
 SMOOTH = [gradient_descent, newton]
-ANY = [proximal_gradient, fista, proximal_newton]
+ANY = [proximal_gradient, fista, proximal_newton, pilot_newton]
 every_family = pytest.mark.parametrize("family", FAMILIES)
 every_solver = pytest.mark.parametrize("solver", SMOOTH + ANY, ids=lambda solver: solver.__name__)
 
@@ -99,7 +99,7 @@ def test_passes_an_iteration_are_what_the_docstring_says(solver):
     list(islice(states, 3))
     before = f.passes
     list(islice(states, 4))
-    assert f.passes - before == 4 * (1 if solver is proximal_gradient else 2)
+    assert f.passes - before == 4 * (1 if solver in (proximal_gradient, pilot_newton) else 2)
     for constant, cost in ((gradient_descent, 1), (proximal_gradient, 1), (fista, 2)):
         states = constant(f, Ridge(2.0), start, step=1e-3)
         list(islice(states, 3))

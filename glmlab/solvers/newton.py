@@ -6,7 +6,7 @@ import numpy as np
 
 from glmlab.checks import frozen
 from glmlab.penalties import weights
-from glmlab.quadratic import lasso_point, newton_direction
+from glmlab.quadratic import minimise_model, newton_direction
 from glmlab.solvers.linesearch import armijo
 
 STEPS = 2.0 ** -np.arange(0, 24, 1.0)
@@ -31,12 +31,11 @@ def newton(f, g, start):
     beta, t = frozen(start), 1.0
     while True:
         loss, grad, hess = f.loss_grad_hess(beta)
-        objective, slope, d = loss + g.value(beta), grad + g.grad(beta), None
-        if np.isfinite(hess).all():
-            d = newton_direction(slope, hess + np.diag(weights(g, f.dim)[1]))
-        decrement = np.inf if d is None else -(slope @ d) / 2
-        yield NewtonState(frozen(beta), objective, f.residual(beta, grad, g), decrement, t)
-        if d is None:
+        objective, slope = loss + g.value(beta), grad + g.grad(beta)
+        known = np.isfinite(hess).all()
+        d = newton_direction(slope, hess + np.diag(weights(g, f.dim)[1])) if known else np.full(f.dim, np.nan)
+        yield NewtonState(frozen(beta), objective, f.residual(beta, grad, g), -(slope @ d) / 2, t)
+        if not known:
             return
         t = armijo(f, g, beta, objective, slope @ d, d, STEPS)
         if t == 0.0:
@@ -48,23 +47,19 @@ def proximal_newton(f, g, start):
     """Proximal Newton on F = f + g with g = λ₁‖β‖₁ + (λ₂/2)‖β‖².
 
     Update: β⁺ = β + t (v − β), where v minimises the quadratic model of f at β plus g, exactly; t as in `newton`, with
-    the model's decrease Δ = ∇fᵀ(v − β) + g(v) − g(β) in the place of the slope.
+    Δ = ∇fᵀ(v − β) + g(v) − g(β) in the place of the slope.
     Oracle: one loss+gradient+Hessian pass and one pass for the step lengths an iteration.
     Rate: quadratic near the optimum. Reference: Lee, Sun & Saunders (2014), Algorithm 1 and (2.11).
     """
-    l1, l2 = weights(g, f.dim)
     beta, t = frozen(start), 1.0
     while True:
         loss, grad, hess = f.loss_grad_hess(beta)
-        objective, v, decrement = loss + g.value(beta), None, np.inf
-        if np.isfinite(hess).all():
-            v = lasso_point(grad + l2 * beta, hess + np.diag(l2), beta, l1)
-            decrease = grad @ (v - beta) + g.value(v) - g.value(beta)
-            decrement = -decrease - (v - beta) @ hess @ (v - beta) / 2
-        yield NewtonState(frozen(beta), objective, f.residual(beta, grad, g), decrement, t)
-        if v is None:
+        objective, model = loss + g.value(beta), minimise_model(g, beta, grad, hess)
+        yield NewtonState(frozen(beta), objective, f.residual(beta, grad, g), model.decrement, t)
+        if np.isnan(model.promise):
             return
-        t = armijo(f, g, beta, objective, decrease, v - beta, STEPS)
+        d = model.point - beta
+        t = armijo(f, g, beta, objective, -model.promise, d, STEPS)
         if t == 0.0:
             return
-        beta = v if t == 1.0 else beta + t * (v - beta)
+        beta = model.point if t == 1.0 else beta + t * d

@@ -12,12 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from glmlab.certificates import Certificate, certificate_at, reference
-from glmlab.checks import frozen, function, number, vector, whole
+from glmlab.checks import frozen, function, number, whole
 from glmlab.chunks import matrix, one_blas_thread
 from glmlab.names import among, named, nearest
 from glmlab.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, Zero, weights
 from glmlab.quadratic import newton_direction
-from glmlab.solvers import SMOOTH_ONLY, SOLVERS
+from glmlab.solvers import SMOOTH_ONLY, SOLVERS, STARTS_OF
+from glmlab.solvers.start import starting_point
 
 MAX_ITER = 10_000
 LARGE = 2**22  # numbers in X beyond which a certificate moves the dual point on a share of the rows only:
@@ -133,7 +134,8 @@ def run(
     """Minimise f + g with a solver and prove how close it got.
 
     solver: a name, or any generator function `solver(f, g, start, **options)` that yields states with a `beta`.
-    f: an Objective. g: a penalty, which never touches the intercept. start: (f.dim,), zeros by default.
+    f: an Objective. g: a penalty, which never touches the intercept. start: (f.dim,), "pilot", "average" or "one-step"
+    (solvers/start.py); by default zeros, or what suits the solver.
     tol: the certified relative gap at which to stop; `until(state) -> bool` replaces that rule.
     callback(state) returning True stops. progress=True prints one line that updates. options go to the solver.
     Returns a Result. Raises TypeError for an option that the solver does not know and ValueError for a solver that
@@ -142,15 +144,23 @@ def run(
     g = named("penalty", Zero() if g is None else g, PENALTIES, PENALTY_NEEDS)
     solve, name = resolve(solver, g, options)
     max_iter = refuse_settings(tol, max_iter, until, callback)
-    start = frozen(np.zeros(f.dim) if start is None else vector("start", start, f.dim))
-    f.look(start)  # the first pass refuses what cannot be fitted
     free = FreeIntercept(g) if f.chunks.intercept else g
     drive = Drive(f, free, tol, until, callback, progress)
     # The p × p algebra here gets one BLAS thread, as passes do: the same bits whatever the machine's setting. An
     # overflow ends in a status, not in a warning.
     with one_blas_thread, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        start = first_look(STARTS_OF.get(name) if start is None else start, f, free)
         ended = drive.follow(states_of(solve(f, free, start, **options), name, max_iter), max_iter)
         return drive.result(ended, name, g)
+
+
+def first_look(start, f, g):
+    """Where to start, once the first pass there has refused what cannot be fitted; zeros if that is lower."""
+    beta = frozen(starting_point(start, f, g))
+    found = f.look(beta)
+    if isinstance(start, str) and not found.loss + g.value(beta) <= found.loss_at_zero:
+        return np.zeros(f.dim)
+    return beta
 
 
 def refuse_settings(tol, max_iter, until=None, callback=None):

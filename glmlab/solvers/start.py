@@ -1,0 +1,86 @@
+"""Where to start, from less work than a pass or from one round: a pilot's answer, or every chunk's own."""
+
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+
+from glmlab.checks import vector
+from glmlab.chunks import InMemory
+from glmlab.names import among
+from glmlab.objective import Objective
+from glmlab.quadratic import minimise_model
+from glmlab.solvers.newton import proximal_newton
+
+ENOUGH = 1e-6  # of F: more digits of the answer to a few rows would be digits of their noise
+
+
+def starting_point(start, f, g):
+    """A start as a vector (dim,): zeros, a vector, or what "pilot", "average" or "one-step" computes."""
+    if start is None:
+        return np.zeros(f.dim)
+    if isinstance(start, str):
+        return STARTS[among("start", start, STARTS)](f, g)
+    return vector("start", start, f.dim)
+
+
+def pilot(f, g):
+    """The minimiser for a pilot of the rows, to the accuracy that so few rows are worth; zeros where that fails."""
+    few = f.pilot()
+    try:
+        few.look(np.zeros(f.dim))
+    except ValueError:  # the pass over all rows says it with all counts
+        return np.zeros(f.dim)
+    for state in islice(proximal_newton(few, g, np.zeros(f.dim)), 15):
+        if not np.isfinite(state.objective) or state.decrement <= ENOUGH * abs(state.objective):
+            break
+    return state.beta
+
+
+def average(f, g):
+    """One-shot averaging: the mean of the chunks' own minimisers, weighted by their rows (Zhang et al. 2013, (3)).
+
+    Chunks that have no minimiser of their own are not heard. One round.
+    """
+    f.survey  # noqa: B018  refuses what cannot be fitted before a chunk stumbles over it
+    alike = [(f.family, g, f.n, f.chunks.intercept)] * f.n_chunks
+    answers = f.map(own_minimiser, alike)
+    f.touched(sum(own.passes * n for own, n in zip(answers, f.chunks.lengths, strict=True)) / f.n - 1)
+    heard = [own for own in answers if own.beta is not None]
+    if not heard:
+        return np.zeros(f.dim)
+    return np.average([own.beta for own in heard], axis=0, weights=[own.weight for own in heard])
+
+
+def one_step(f, g):
+    """The average, then one proximal Newton step on all rows: its error is that of the average squared.
+
+    Reference: Huang & Huo (2019), who prove that it is then as good an estimate as the minimiser.
+    """
+    beta = average(f, g)
+    _, grad, hess = f.loss_grad_hess(beta)
+    return minimise_model(g, beta, grad, hess).point
+
+
+class Own(NamedTuple):
+    """What one chunk thinks."""
+
+    beta: np.ndarray | None  # (dim,) None where no minimiser was found
+    weight: float  # Σ w
+    passes: float  # over the chunk
+
+
+def own_minimiser(rows, problem):
+    """The minimiser of the problem that has this chunk's rows only, as many times as there are rows in all."""
+    family, g, n, intercept = problem
+    weight = float(len(rows.y) if rows.w is None else np.sum(rows.w))
+    if not weight > 0:
+        return Own(None, 0.0, 0.0)
+    f = Objective(family, InMemory(rows, [len(rows.y)], intercept=intercept, threads=1).scaled(n), "numpy")
+    for state in islice(proximal_newton(f, g, np.zeros(f.dim)), 30):
+        if state.decrement <= 1e-12 * abs(state.objective):
+            return Own(state.beta, weight, f.passes)
+    return Own(None, weight, f.passes)
+
+
+STARTS = {"pilot": pilot, "average": average, "one-step": one_step}

@@ -1,0 +1,244 @@
+"""Proximal Newton with a kept Hessian: its rate, what it refuses, when it renews, and data made to fool a pilot."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+from naive import draw, random_problem
+
+from glmlab import L1, ElasticNet, Objective, Ridge, Zero, as_chunks, fit, run
+from glmlab.penalties import FreeIntercept
+from glmlab.quadratic import Model, minimise_model
+from glmlab.solvers import pilot, pilot_newton
+from glmlab.solvers.pilot import Kept, descends, first_hessian, pays
+
+FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
+every_family = pytest.mark.parametrize("family", FAMILIES)
+
+
+def data(family="logistic", n=20_000, p=6, seed=0):
+    rng = np.random.default_rng([seed, *family.encode()])
+    X = rng.normal(size=(n, p)) * rng.uniform(0.3, 1.2, p)
+    return X, draw(family, X @ rng.normal(size=p) / 2 + 0.3, rng)
+
+
+def objective(family="logistic", n=20_000, chunks=3000, intercept=False, **options):
+    X, y = data(family, n, **options)
+    return Objective(family, as_chunks(X, y, chunks=chunks, intercept=intercept))
+
+
+# --- the rate ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("penalty", [Zero(), L1(900.0), Ridge(300.0), ElasticNet(900.0, 0.5)], ids=repr)
+def test_errors_contract_by_epsilon_in_the_metric_of_the_kept_hessian(penalty):
+    """For least squares ε = ‖I − Ĥ^(−½)(∇²f)Ĥ^(−½)‖ is one number, and the prox in the metric Ĥ is nonexpansive."""
+    f = objective("gaussian", n=4000)
+    kept, *_ = first_hessian(f, np.zeros(f.dim), 0)
+    H, best = f.loss_grad_hess(np.zeros(f.dim)).hess, fit(*data("gaussian", 4000), family="gaussian", penalty=penalty,
+                                                         solver="proximal_newton", tol=1e-13).beta  # fmt: skip
+    values, vectors = np.linalg.eigh(kept.hess)
+    root = vectors / np.sqrt(values)
+    epsilon = np.abs(np.linalg.eigvalsh(np.eye(f.dim) - root.T @ H @ root)).max()
+    assert kept.origin == "pilot" and 0.01 < epsilon < 0.9
+    states = list(islice(pilot_newton(f, penalty, np.full(f.dim, 0.3)), 5))
+    # The ridge is in the model exactly, so that its Hessian counts on both sides.
+    metric = kept.hess + penalty.l2 * np.eye(f.dim)
+    errors = [np.sqrt((s.beta - best) @ metric @ (s.beta - best)) for s in states if s.hessian == "pilot"]
+    assert len(errors) >= 3
+    for before, after in zip(errors, errors[1:], strict=False):
+        assert after <= epsilon * before * (1 + 1e-9) + 1e-9
+
+
+@every_family
+def test_an_iteration_is_one_pass_and_certified_digits_come_with_each(family):
+    f = objective(family, n=40_000, intercept=True)
+    result = run("pilot_newton", f, L1(3.0), tol=1e-9)
+    assert result.converged and result.certificate.relative <= 1e-9
+    own = np.diff(result.trace.passes)
+    assert np.all(own == 1) and result.trace.passes[0] == pytest.approx(1 + 150 * f.dim / f.n, rel=0.01) or own.size
+    assert result.n_iter <= 8 and np.all(np.diff(result.trace.objective) <= 1e-12 * abs(result.objective))
+
+
+@every_family
+@pytest.mark.parametrize("penalty", [Zero(), L1(40.0), Ridge(20.0), ElasticNet(40.0, 0.5)], ids=repr)
+def test_it_finds_what_proximal_newton_finds(family, penalty):
+    X, y = data(family)
+    options = {"family": family, "penalty": penalty, "fit_intercept": True, "tol": 1e-11}
+    ours, theirs = (fit(X, y, solver=solver, **options) for solver in ("pilot_newton", "proximal_newton"))
+    assert ours.converged and abs(ours.objective - theirs.objective) <= ours.certificate.bound
+    assert np.array_equal(ours.beta == 0, theirs.beta == 0)
+
+
+@pytest.mark.parametrize("lam", [0.0, 5.0])
+def test_small_data_are_no_obstacle(lam):
+    """Fewer pilot rows than coefficients: the pilot does not see every direction, and the full Hessian takes over."""
+    problem = random_problem("logistic", L1(lam) if lam else Zero(), seed=3, n=80)
+    f = problem.objective(chunks=30)
+    result = run("pilot_newton", f, problem.penalty, tol=1e-10)
+    assert result.converged
+    few = objective(n=30, p=8, chunks=10)
+    assert next(pilot_newton(few, Ridge(1.0), np.zeros(8))).hessian == "full"
+
+
+# --- data that fool a careless pilot ----------------------------------------------------------------------------
+
+
+def sorted_by_label(X, y, rng):
+    order = np.argsort(y, kind="stable")
+    return X[order], y[order]
+
+
+def sorted_by_feature(X, y, rng):
+    order = np.argsort(X[:, 0])
+    return X[order], y[order]
+
+
+def chunks_of_their_own(X, y, rng):
+    X = X * np.repeat(rng.uniform(0.1, 3.0, size=(20, X.shape[1])), len(X) // 20, axis=0)
+    return X, draw("logistic", X @ rng.normal(size=X.shape[1]) / 2, rng)
+
+
+def periodic(X, y, rng):
+    """Every hundredth row is unlike the others: a stride would take all of them or none."""
+    X = X.copy()
+    X[::100] *= 10
+    return X, draw("logistic", X @ rng.normal(size=X.shape[1]) / 4, rng)
+
+
+def rare_columns(X, y, rng):
+    rare = (np.arange(len(X))[:, None] % [1500, 2100, 3300] == 7).astype(float)
+    X = np.c_[X, rare]
+    return X, draw("logistic", X @ rng.normal(size=X.shape[1]) / 2, rng)
+
+
+def heavy_tails(X, y, rng):
+    X = X * rng.standard_t(3, size=(len(X), 1))
+    return X, draw("logistic", X @ rng.normal(size=X.shape[1]) / 2, rng)
+
+
+@pytest.mark.parametrize("penalty", [Ridge(1.0), L1(4.0)], ids=repr)
+@pytest.mark.parametrize("trick", [sorted_by_label, sorted_by_feature, chunks_of_their_own, periodic, rare_columns,
+                                   heavy_tails], ids=lambda trick: trick.__name__)  # fmt: skip
+def test_it_is_right_on_data_made_to_fool_it(trick, penalty):
+    X, y = trick(*data(n=40_000), np.random.default_rng(1))
+    options = {"family": "logistic", "penalty": penalty, "fit_intercept": True, "tol": 1e-9}
+    ours, theirs = (fit(X, y, solver=solver, **options) for solver in ("pilot_newton", "proximal_newton"))
+    assert ours.converged and ours.passes <= 14
+    assert ours.objective - theirs.objective <= 1e-9 * abs(theirs.objective)
+
+
+def test_the_diagonal_comes_from_all_rows():
+    X, y = rare_columns(*data(), np.random.default_rng(2))
+    f = Objective("logistic", as_chunks(X, y, chunks=3000))
+    kept, loss, grad = first_hessian(f, np.zeros(f.dim), 0)
+    H = f.loss_grad_hess(np.zeros(f.dim))
+    assert kept.origin == "pilot" and np.allclose(np.diag(kept.hess), np.diag(H.hess), rtol=1e-12)
+    assert loss == H.loss and grad.tolist() == H.grad.tolist()
+
+
+# --- refusing and renewing --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("factor, scale", [(0.05, 2.0), (0.4, 2.0), (1e-4, 100.0)])
+def test_a_hessian_too_small_is_scaled_up_until_steps_descend(monkeypatch, factor, scale):
+    f, g = objective(), Ridge(5.0)
+    honest = first_hessian(f, np.zeros(f.dim), 0)
+    monkeypatch.setattr(pilot, "first_hessian", lambda *a: (Kept(factor * honest[0].hess, "pilot"), *honest[1:]))
+    states = list(islice(pilot_newton(f, g, np.zeros(f.dim)), 12))
+    heights = [s.objective for s in states]
+    assert np.all(np.diff(heights) <= 0) and states[1].scale >= scale
+    assert heights[-1] - fit(*data(), family="logistic", penalty=g).objective <= 1e-10 * heights[-1]
+
+
+@pytest.mark.parametrize("factor", [100.0, 1e4])
+def test_where_progress_is_slow_the_full_hessian_comes_with_the_next_pass(monkeypatch, factor):
+    f, g = objective(), L1(5.0)
+    honest = first_hessian(f, np.zeros(f.dim), 0)
+    monkeypatch.setattr(pilot, "first_hessian", lambda *a: (Kept(factor * honest[0].hess, "pilot"), *honest[1:]))
+    f.survey  # noqa: B018
+    before, states = f.passes, []
+    for state in islice(pilot_newton(f, g, np.zeros(f.dim)), 9):
+        states.append(state)
+        assert f.passes - before == len(states) - 1, "one pass an iteration, with a Hessian or without"
+    assert states[0].hessian == "pilot" and states[-1].hessian == "full"
+    assert states[-1].objective <= fit(*data(), family="logistic", penalty=g, tol=1e-11).objective * (1 + 1e-11)
+
+
+def test_a_full_hessian_need_not_be_paid_for_the_last_digit():
+    assert not pays(decrement=1e-3, before=1.0, objective=1.0, dim=10), "three digits a pass"
+    assert pays(decrement=0.5, before=1.0, objective=1.0, dim=10), "a third of a digit a pass, eleven wanted"
+    assert pays(decrement=2.0, before=1.0, objective=1.0, dim=10), "no progress at all"
+    assert not pays(decrement=0.5e-11, before=1e-11, objective=1.0, dim=10), "nothing more is wanted"
+    assert not pays(decrement=1e-10, before=5e-10, objective=1.0, dim=10), "one digit more is cheaper without"
+    assert not pays(decrement=1e-5, before=3e-5, objective=1.0, dim=1000), "a large Hessian is dear"
+    assert not pays(decrement=np.nan, before=1.0, objective=1.0, dim=10)
+
+
+@pytest.mark.parametrize("curvature, right", [(0.1, True), (1.0, True), (1.7, True), (1.9, False), (5.0, False)])
+@pytest.mark.parametrize("size", [1.0, 1e-17])
+def test_a_step_descends_enough_iff_the_curvature_is_below_1_8_times_the_models(curvature, right, size):
+    """F along d is F(β) − D t + ½ c D t², D the promise and c the curvature in units of the model's.
+
+    With F = 1 the second size drowns in rounding, and only the slope at the end of the step can tell.
+    """
+    model = Model(np.ones(1), size, size / 2)
+    value = 1.0 - size + curvature * size / 2
+    assert descends(1.0, model, curvature * size, value) == right
+
+
+def test_nothing_that_overflows_descends():
+    model = Model(np.ones(1), 1.0, 0.5)
+    assert not descends(1.0, model, np.nan, np.inf) and not descends(1.0, model, np.nan, np.nan)
+    kept = Kept(np.eye(1), "pilot")
+    assert kept.stretched(np.nan, np.ones(1)).scale == 16 and kept.stretched(np.inf, np.ones(1)).scale == 16
+    assert kept.stretched(7.0, np.ones(1)).hess == 7 and kept.stretched(0.1, np.ones(1)).scale == 2
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "a", None, True])
+def test_a_seed_that_is_none_is_refused(seed):
+    with pytest.raises((ValueError, TypeError), match="seed must be a whole number"):
+        next(pilot_newton(objective(n=100), Ridge(1.0), np.zeros(6), seed=seed))
+
+
+def test_another_seed_is_another_pilot_and_the_same_answer():
+    X, y = data()
+    first, again, other = (fit(X, y, family="logistic", solver="pilot_newton", tol=1e-11, seed=s) for s in (0, 0, 1))
+    assert first.beta.tolist() == again.beta.tolist() != other.beta.tolist()
+    np.testing.assert_allclose(first.beta, other.beta, atol=1e-5)
+
+
+# --- the pilot and the model ------------------------------------------------------------------------------------
+
+
+def test_a_pilot_is_drawn_once_and_stands_for_all_rows():
+    f = objective("poisson", n=20_000, intercept=True)
+    few = f.pilot(3)
+    assert f.pilot(3) is few and f.rounds == 1
+    assert few.n == pytest.approx(150 * f.dim, rel=0.01) and f.passes == pytest.approx(few.n / f.n, rel=0.01)
+    assert few.survey.weight == pytest.approx(20_000)
+    beta = np.full(f.dim, 0.1)
+    assert few.loss(beta) == pytest.approx(f.loss(beta), rel=0.1)
+    assert f.pilot(4) is not few and f.rounds == 3
+
+
+@pytest.mark.parametrize("penalty", [Zero(), L1(4.0), Ridge(3.0), ElasticNet(5.0, 0.4)], ids=repr)
+@pytest.mark.parametrize("intercept", [False, True])
+def test_the_models_minimiser_satisfies_its_own_optimality_and_keeps_its_promise(penalty, intercept):
+    rng = np.random.default_rng(4)
+    g = FreeIntercept(penalty) if intercept else penalty
+    A, beta, grad = rng.normal(size=(9, 5)), rng.normal(size=5) * [1, 1, 0, 1, 1], rng.normal(size=5) * 6
+    H = A.T @ A
+    model = minimise_model(g, beta, grad, H)
+    slope = grad + H @ (model.point - beta)
+    assert np.abs(g.distance(model.point, slope)).max() <= 1e-12
+    d = model.point - beta
+    assert model.promise == pytest.approx(-(grad @ d + g.value(model.point) - g.value(beta)), rel=1e-12)
+    assert model.decrement == pytest.approx(model.promise - d @ H @ d / 2, rel=1e-12) and model.decrement > 0
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_there_is_no_model_of_what_overflows(bad):
+    for grad, hess in ((np.array([bad, 0]), np.eye(2)), (np.zeros(2), np.full((2, 2), bad))):
+        model = minimise_model(Ridge(1.0), np.ones(2), grad, hess)
+        assert model.point.tolist() == [1, 1] and np.isnan(model.promise) and np.isnan(model.decrement)
