@@ -37,6 +37,7 @@ class Family:
     name = "family"
     domain_text = "any finite number"
     reach = 1.0  # θ = ℓ′ + ℓ″t lies inside the domain of ℓ* for |t| < reach
+    quadratic = False  # is ℓ″ the same at every η? Then one Hessian serves every β
 
     def __repr__(self):
         return f"{type(self).__name__}()"
@@ -70,6 +71,7 @@ class Gaussian(Family):
 
     name = "gaussian"
     reach = np.inf  # ℓ* is finite everywhere, and a minimum always exists
+    quadratic = True
 
     def loss(self, eta, y):
         return (y - eta) ** 2

@@ -38,7 +38,7 @@ class Objective:
         self.dim, self.n, self.n_chunks = chunks.dim, chunks.n, len(chunks.lengths)
         self.passes = self.extra_passes = 0.0
         self.rounds = self.extra_rounds = 0
-        self._apart, self._survey, self._last, self._pilot = False, None, None, None
+        self._apart, self._survey, self._last, self._hess, self._pilot = False, None, None, None, None
 
     def __repr__(self):
         return f"Objective({self.family!r}, {self.chunks!r})"
@@ -64,10 +64,18 @@ class Objective:
             self.extra_passes, self.extra_rounds = self.extra_passes - 1, self.extra_rounds - 1
         return last.found._replace(grad=last.found.grad.copy())  # whatever a solver does to it
 
+    @property
+    def quadratic(self):
+        """Is ∇²f the same at every β? It is then summed once, and later passes are those of `loss_grad`."""
+        return getattr(self.family, "quadratic", False)
+
     def loss_grad_hess(self, beta):
         """f(β), ∇f(β) and ∇²f(β) (dim, dim)."""
+        if self._hess is not None:
+            return numpy_kernels.LossGradHess(*self.loss_grad(beta), self._hess.copy())
         found = self._sum("loss_grad_hess", beta)
         self._known(beta, found)
+        self._hess = found.hess.copy() if self.quadratic else None
         return found
 
     def loss_grad_diag(self, beta):

@@ -84,6 +84,8 @@ def lasso_point(G, H, beta, l1):
     move, with their signs fixed, the problem is linear; a step towards its solution stops where a sign would change if
     that is lower. Where no such step descends, a sweep of coordinate descent does.
     """
+    if not np.any(l1 > 0):
+        return beta + newton_direction(G, H)
     root = unit_lengths(H)
     H, G, l1, start = H / root[:, None] / root, G / root, l1 / root, beta * root
     free, v = l1 == 0, start.copy()

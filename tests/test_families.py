@@ -52,6 +52,12 @@ def test_each_derivative_is_the_limit_of_differences(family, lower, upper):
 
 
 @every_family
+def test_a_quadratic_family_has_one_curvature(family):
+    eta, y = grid(family)
+    assert family.quadratic == (np.ptp(family.d2loss(eta, y)) == 0)
+
+
+@every_family
 def test_fenchel_young_inequality(family):
     eta, y = grid(family, np.linspace(-20, 20, 41))
     for theta in np.linspace(-12, 12, 49):

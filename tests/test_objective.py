@@ -115,6 +115,17 @@ def test_every_pass_with_a_gradient_is_remembered(ask):
     assert f.passes == 1 and (known.loss, known.grad.tolist()) == (found.loss, found.grad.tolist())
 
 
+@every_family
+def test_a_hessian_that_is_the_same_everywhere_is_summed_once_and_safe_from_who_got_it(family):
+    f, beta = hard(family).objective(chunks=20), np.linspace(-1, 1, 5) / 3
+    first = f.loss_grad_hess(np.zeros(5)).hess.copy()
+    f.loss_grad_hess(np.zeros(5)).hess[:] = 0
+    found, twin = f.loss_grad_hess(beta), hard(family).objective(chunks=20).loss_grad_hess(beta)
+    assert (found.hess.tolist() == first.tolist()) == f.quadratic == (family == "gaussian")
+    np.testing.assert_allclose(found.hess, twin.hess, rtol=1e-14)
+    assert found.loss == twin.loss and found.grad.tolist() == twin.grad.tolist()
+
+
 def test_the_first_look_may_be_anywhere_and_knows_what_is_at_zero():
     beta = np.linspace(-1, 1, 5) / 3
     here, at_zero = hard("poisson").objective(chunks=20), hard("poisson").objective(chunks=20)

@@ -199,6 +199,35 @@ def test_newton_solves_a_quadratic_in_one_step(solver):
     np.testing.assert_allclose(second.beta, optimum(problem).astype(float), rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("penalty", [Zero(), Ridge(2.0), L1(6.0), ElasticNet(4.0, 0.5)], ids=repr)
+@pytest.mark.parametrize("solver", [newton, proximal_newton])
+def test_least_squares_take_one_hessian_and_no_line_search(solver, penalty):
+    """A pass an iteration, the sum of xxᵀ made once, and steps of length 1 that refine what the first one found."""
+    if solver in SMOOTH and not penalty.smooth:
+        return
+    problem, f, g, start = setting("gaussian", penalty, weighted=True, shifted=True, intercept=True)
+    f.survey  # noqa: B018
+    kernels = []
+    f._sum, asked = lambda name, *args: kernels.append(name) or asked(name, *args), f._sum
+    states = list(islice(solver(f, g, start), 3))
+    assert kernels[:2] == ["loss_grad_hess", "loss_grad"] == list(dict.fromkeys(kernels)) and f.passes == len(kernels)
+    assert [state.step for state in states] == [1.0] * 3
+    np.testing.assert_allclose(states[1].beta, optimum(problem).astype(float), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("solver", [newton, proximal_newton])
+def test_refinement_gains_the_digits_that_the_hessian_lost(solver):
+    """κ(X) = 3e5 squares to 1e11: the first solution has five digits or so, and each further pass gains as many."""
+    plain, wave = random_problem("gaussian", Zero(), seed=9), np.sin(np.arange(80))
+    best = optimum(plain._replace(X=np.column_stack([plain.X, wave]))).astype(float)
+    best[4] /= 3e-6
+    best[0] -= best[4]
+    problem = plain._replace(X=np.column_stack([plain.X, plain.X[:, 0] + 3e-6 * wave]))
+    states = islice(solver(problem.objective(), problem.g, np.zeros(5)), 1, 5)
+    errors = [np.abs(state.beta - best).max() / np.abs(best).max() for state in states]
+    assert errors[3] < 1e-9 < errors[0] / 100
+
+
 def test_newton_from_afar_needs_its_line_search():
     """A Poisson whose full first step overflows: the step is shortened, without a warning."""
     problem, f, g, start = setting("poisson", Zero(), intercept=True)

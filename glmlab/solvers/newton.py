@@ -6,7 +6,7 @@ import numpy as np
 
 from glmlab.checks import frozen
 from glmlab.penalties import weights
-from glmlab.quadratic import minimise_model, newton_direction
+from glmlab.quadratic import minimise_model, newton_direction, spectrum
 from glmlab.solvers.linesearch import armijo
 
 STEPS = 2.0 ** -np.arange(0, 24, 1.0)
@@ -25,7 +25,9 @@ def newton(f, g, start):
 
     Update: β⁺ = β + t d with ∇²F(β) d = −∇F(β), of minimum norm where the Hessian is singular; t is the longest of
     1, ½, ¼ … that satisfies Armijo's rule, all of them priced in one pass.
-    Oracle: one loss+gradient+Hessian pass and one pass for the step lengths an iteration.
+    Oracle: one loss+gradient+Hessian pass and one pass for the step lengths an iteration. On a quadratic f the Hessian
+    is summed in the first pass only and t = 1: what follows are loss+gradient passes, each a step of iterative
+    refinement (Higham 2002, Algorithm 12.1).
     Rate: quadratic near the optimum. Reference: Boyd & Vandenberghe (2004), Algorithm 9.5.
     """
     beta, t = frozen(start), 1.0
@@ -37,7 +39,7 @@ def newton(f, g, start):
         yield NewtonState(frozen(beta), objective, f.residual(beta, grad, g), -(slope @ d) / 2, t)
         if not known:
             return
-        t = armijo(f, g, beta, objective, slope @ d, d, STEPS)
+        t = 1.0 if is_model(f, hess) else armijo(f, g, beta, objective, slope @ d, d, STEPS)
         if t == 0.0:
             return
         beta = beta + t * d
@@ -48,7 +50,8 @@ def proximal_newton(f, g, start):
 
     Update: β⁺ = β + t (v − β), where v minimises the quadratic model of f at β plus g, exactly; t as in `newton`, with
     Δ = ∇fᵀ(v − β) + g(v) − g(β) in the place of the slope.
-    Oracle: one loss+gradient+Hessian pass and one pass for the step lengths an iteration.
+    Oracle: one loss+gradient+Hessian pass and one pass for the step lengths an iteration; on a quadratic f as in
+    `newton`.
     Rate: quadratic near the optimum. Reference: Lee, Sun & Saunders (2014), Algorithm 1 and (2.11).
     """
     beta, t = frozen(start), 1.0
@@ -59,7 +62,15 @@ def proximal_newton(f, g, start):
         if np.isnan(model.promise):
             return
         d = model.point - beta
-        t = armijo(f, g, beta, objective, -model.promise, d, STEPS)
+        t = 1.0 if is_model(f, hess) else armijo(f, g, beta, objective, -model.promise, d, STEPS)
         if t == 0.0:
             return
         beta = model.point if t == 1.0 else beta + t * d
+
+
+def is_model(f, hess):
+    """Is f its own model, and every direction of its Hessian well above rounding? Then a unit step is best."""
+    if not f.quadratic:
+        return False
+    values = spectrum(hess).values
+    return values[0] > 1e-12 * values[-1]
