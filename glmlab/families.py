@@ -27,8 +27,8 @@ def phi(x):
 
 
 def steepest(u):
-    """The least c with φ(−t) ≤ c t² for all |t| ≤ u < 1: ½ at 0, and growing."""
-    return float(phi(-u) / u**2) if u > 1e-8 else 0.5
+    """The least c with φ(−t) ≤ c t² for all |t| ≤ u < 1: ½ at 0, and growing like ½ + u/6."""
+    return float(phi(-u) / u**2) if u > 1e-3 else 1 / 2 + u * (1 / 6 + u * (1 / 12 + u * (1 / 20 + u / 20)))
 
 
 class Family:

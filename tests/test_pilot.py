@@ -124,7 +124,7 @@ def test_it_is_right_on_data_made_to_fool_it(trick, penalty):
     X, y = trick(*data(n=40_000), np.random.default_rng(1))
     options = {"family": "logistic", "penalty": penalty, "fit_intercept": True, "tol": 1e-9}
     ours, theirs = (fit(X, y, solver=solver, **options) for solver in ("pilot_newton", "proximal_newton"))
-    assert ours.converged and ours.passes <= 14
+    assert ours.converged and ours.passes <= 7, "rows from the heads of the chunks need 11 when sorted by a feature"
     assert ours.objective - theirs.objective <= 1e-9 * abs(theirs.objective)
 
 
