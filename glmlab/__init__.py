@@ -11,9 +11,10 @@ from glmlab.objective import Objective  # isort: skip
 from glmlab.certificates import Certificate, certify  # isort: skip
 from glmlab.solvers.run import NotConverged, RankWarning, Result, State, Trace, run  # isort: skip
 from glmlab.fitting import fit  # isort: skip
+from glmlab.paths import Path, path  # isort: skip
 
 __version__ = "0.1.0"
 __all__ = [
-    "Certificate", "ElasticNet", "Gamma", "Gaussian", "L1", "Logistic", "NotConverged", "Objective", "Poisson",
-    "RankWarning", "Result", "Ridge", "State", "Trace", "Zero", "as_chunks", "certify", "fit", "run",
+    "Certificate", "ElasticNet", "Gamma", "Gaussian", "L1", "Logistic", "NotConverged", "Objective", "Path", "Poisson",
+    "RankWarning", "Result", "Ridge", "State", "Trace", "Zero", "as_chunks", "certify", "fit", "path", "run",
 ]  # fmt: skip

@@ -17,6 +17,13 @@ def number(name, value, least=0.0, *, strict=False):
     return float(value)
 
 
+def share(name, value):
+    """`value` as a float in (0, 1]. Raises TypeError or ValueError naming it."""
+    if number(name, value, 0.0, strict=True) > 1:
+        raise ValueError(f"{name} must lie in (0, 1], got {value!r}")
+    return float(value)
+
+
 def whole(name, value, least=0):
     """`value` as an int ≥ least. Raises TypeError or ValueError naming it."""
     wanted = f"{name} must be a whole number >= {least}, got {value!r}"

@@ -122,6 +122,10 @@ class InMemory(Chunks):
         self.rows, self.threads = rows, threads or cpu_count() or 1
         self.ends = np.cumsum(self.lengths)
 
+    def bare(self):
+        """The same rows without their columns: the intercept is all that is left, `dim` is 1."""
+        return InMemory(self.rows._replace(X=self.rows.X[:, :0]), self.lengths, intercept=True, threads=self.threads)
+
     def chunk(self, k):
         cut = slice(self.ends[k] - self.lengths[k], self.ends[k])
         return Rows(*(None if column is None else column[cut] for column in self.rows))
@@ -191,6 +195,11 @@ class OnDask(Chunks):
         keys = iter([list(flatten(column.__dask_keys__())) for column in self.columns])
         of_columns = [next(keys) if column is not None else None for column in (X, y, w, o)]
         self.keys = [[keys and TaskRef(keys[k]) for keys in of_columns] for k in range(len(self.lengths))]
+        self.beside = y, w, o
+
+    def bare(self):
+        """The same rows without their columns, as in memory; nobody reads or makes X for it."""
+        return OnDask(da.empty((self.n, 0), chunks=(self.lengths, (0,))), *self.beside, intercept=True)
 
     def _pass(self, kernel, shared, per_chunk, combine):
         name = f"{kernel.__name__}-{uuid.uuid4().hex}"  # a new name: a pass is never answered from another's result

@@ -32,26 +32,32 @@ def fit(
     """
     family = named("family", family, FAMILIES, FAMILY_NEEDS)
     g = named("penalty", penalty, PENALTIES, PENALTY_NEEDS)
-    auto = isinstance(solver, str) and solver == "auto"
-    # Refused before anything is read; `until` is an option of `run`, and "auto" takes none for a solver.
+    # Refused before anything is read; `until` is an option of `run`.
     own = {name: value for name, value in options.items() if name != "until"}
-    resolve("proximal_newton" if auto else solver, g, own, caller=fit)
+    resolve(stand_in(solver), g, own, caller=fit)
     refuse_settings(tol, max_iter, options.get("until"), callback)
     chunks = as_chunks(
         X, y, sample_weight=sample_weight, offset=offset, intercept=flag("fit_intercept", fit_intercept),
         threads=threads,
     )  # fmt: skip
     f = Objective(family, chunks, kernels)
-    solver, why = choose(f, g) if auto else (solver, "")
+    solver, why = choose(solver, f, g)
     result = run(
         solver, f, g, start=from_result(start, f), tol=tol, max_iter=max_iter, callback=callback, progress=progress,
         **options,
     )  # fmt: skip
-    return replace(result, status=f"{result.status} {solver} was chosen because {why}.") if auto else result
+    return replace(result, status=f"{result.status} {solver} was chosen because {why}.") if why else result
 
 
-def choose(f, g):
-    """The solver that "auto" stands for, and why."""
+def stand_in(solver):
+    """For refusals before any row is seen: none of the solvers that "auto" may choose has options of its own."""
+    return "proximal_newton" if isinstance(solver, str) and solver == "auto" else solver
+
+
+def choose(solver, f, g):
+    """The solver that "auto" stands for, and why; any other as it is."""
+    if not (isinstance(solver, str) and solver == "auto"):
+        return solver, ""
     if weights(g, f.dim) is None:
         return "fista", f"of {g!r} only the prox is known"
     if f.n >= MANY * f.dim and not isinstance(f.family, Gaussian):

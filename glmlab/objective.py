@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from glmlab import kernels as numpy_kernels
-from glmlab.checks import number
+from glmlab.checks import share
 from glmlab.families import FAMILIES
 from glmlab.names import among, named
 
@@ -107,14 +107,14 @@ class Objective:
 
     def sample(self, fraction, seed=0):
         """The objective of a random share of every chunk's rows, brought here: a sum over those rows, not scaled up."""
-        self._book(share(fraction))
+        self._book(share("fraction", fraction))
         return Objective(self.family, self.chunks.sample(fraction, seed), self.kernels)
 
     # --- what certificates ask ---------------------------------------------------------------------------------
 
     def thin(self, fraction, seed=0):
         """The objective of such rows without bringing them here: nothing is read until it is asked."""
-        return Objective(self.family, self.chunks.thin(share(fraction), seed), self.kernels)
+        return Objective(self.family, self.chunks.thin(share("fraction", fraction), seed), self.kernels)
 
     def evidence(self, beta):
         """f, ∇f, ∇²f and the rounding allowances at β."""
@@ -194,13 +194,6 @@ class Objective:
     def _sum(self, name, *args):
         self._book(1)
         return self.chunks.sum(self._kernel(name), self.family, *args)
-
-
-def share(fraction):
-    """A fraction of the rows as a float in (0, 1]. Raises TypeError or ValueError."""
-    if number("fraction", fraction, 0.0, strict=True) > 1:
-        raise ValueError(f"fraction must lie in (0, 1], got {fraction!r}")
-    return float(fraction)
 
 
 def refuse(found, f):

@@ -37,6 +37,10 @@ class Penalty:
         """∇g(β), for smooth penalties only."""
         return self.l2 * beta
 
+    def at(self, lam):
+        """The same penalty with another λ."""
+        return type(self)(lam)
+
     def conjugate(self, u):
         """g*(u) = Σ max(|u_j| − λ₁, 0)² / (2λ₂); without λ₂ it is 0 inside the box |u_j| ≤ λ₁, +∞ outside."""
         excess = np.maximum(np.abs(u) - self.l1, 0.0)
@@ -97,6 +101,9 @@ class ElasticNet(Penalty):
             raise ValueError(f"l1_ratio must lie in [0, 1], got {l1_ratio!r}")
         self.l1 = self.lam * self.l1_ratio
         self.l2 = self.lam * (1 - self.l1_ratio)
+
+    def at(self, lam):
+        return ElasticNet(lam, self.l1_ratio)
 
 
 class FreeIntercept:

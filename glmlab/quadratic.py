@@ -105,7 +105,7 @@ def lasso_point(G, H, beta, l1):
             move, ray = towards(H, pull, (v != 0) | free)
         before = v
         v, lower = best_along(v, move, ray, H, slope, l1)
-        if not lower:
+        if not lower or np.array_equal(v, before):
             v = sweep(v, H, slope, l1)
         if np.array_equal(v, before):
             break

@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "glmlab"
 LAYERS = [
     "names checks workspace",
     "families penalties dispatch quadratic",
+    "conventions",
     "kernels fused",
     "chunks",
     "objective",
@@ -20,6 +21,7 @@ LAYERS = [
     "solvers",
     "solvers.run",
     "fitting",
+    "paths",
     "estimators datasets cluster",
     "costmodel",
     "viz",

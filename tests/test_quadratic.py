@@ -87,6 +87,17 @@ def test_the_answer_does_not_depend_on_the_start():
         np.testing.assert_allclose(point, points[0], atol=1e-12)
 
 
+def test_a_start_with_the_intercept_fitted_and_all_else_zero():
+    """A step that rounding undoes is no step: coordinate descent has to take over, as it would without any."""
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        X = np.column_stack([rng.normal(size=(60, 6)) @ rng.normal(size=(6, 6)), np.ones(60)])
+        y, l1 = X[:, 0] + rng.normal(size=60), np.append(np.full(6, 3.0), 0.0)
+        beta = np.append(np.zeros(6), y.mean())
+        G, H = X.T @ (X @ beta - y), X.T @ X
+        assert violation(lasso_point(G, H, beta, l1), G, H, beta, l1) < 1e-9, seed
+
+
 def test_a_copied_column_and_a_column_of_zeros():
     G, H, beta, l1 = problem(5, 6)
     double = np.ix_([0, 1, 2, 3, 4, 5, 0], [0, 1, 2, 3, 4, 5, 0])

@@ -250,6 +250,11 @@ def test_a_result_says_what_was_done(solver, where):
     assert result.status in repr(result) and "<table" in result._repr_html_() and "λ" not in result.solver
 
 
+def test_a_result_equals_itself_only():
+    one, other = PROBLEM.fit(), PROBLEM.fit()
+    assert one == one and one != other and other in [one, other]
+
+
 def test_a_trace_names_its_columns():
     with pytest.raises(AttributeError, match="did you mean 'objective'"):
         PROBLEM.fit().trace.objectiv  # noqa: B018

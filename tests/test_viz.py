@@ -34,6 +34,13 @@ def three_results(**options):
     return viz.convergence([result("gradient_descent", 0.9), result("newton", 0.1), result("fista", 0.6)], **options)
 
 
+def falling(p, m=9):
+    """A path of m fits, as far as pictures ask: one coefficient more at every λ."""
+    lams = np.geomspace(5, 0.01, m)
+    betas = np.maximum(np.arange(m)[:, None] - np.arange(p), 0) * (-1.0) ** np.arange(p)
+    return SimpleNamespace(lams=lams, betas=betas, lam_max=5.0)
+
+
 @pytest.fixture(scope="module")
 def client():
     with Client(n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0") as client:
@@ -51,6 +58,8 @@ PICTURES = {
     "wide graph": lambda: viz.graph(da.ones(60, chunks=1)),
     "convergence": three_results,
     "by seconds": lambda: three_results(x="seconds", y="residual"),
+    "coefficients": lambda: viz.coefficients(falling(12)),
+    "few coefficients": lambda: viz.coefficients(falling(2), names=["a longer name", "b"]),
     "course": viz.course_map,
 }
 

@@ -69,7 +69,7 @@ def proximal_newton(f, g, start):
 
 
 def is_model(f, hess):
-    """Is f its own model, and every direction of its Hessian well above rounding? Then a unit step is best."""
+    """Is f its own quadratic model, its Hessian well above rounding in every direction? Then a unit step is best."""
     if not f.quadratic:
         return False
     values = spectrum(hess).values

@@ -61,7 +61,7 @@ class Trace(list):
         return pd.DataFrame(list(self), columns=Row._fields)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no one truth: a Result equals itself only
 class Result:
     """What a run returns: coefficients, how it ended, and the proof."""
 
@@ -115,17 +115,27 @@ class Result:
         }
 
     def __repr__(self):
-        return "Result\n" + "\n".join(f"  {name:<13} {value}" for name, value in self.summary().items())
+        return plain_card("Result", self.summary())
 
     def _repr_html_(self):
-        from html import escape
+        return html_card("glmlab-result", self.summary())
 
-        left = "style='text-align:left'"
-        cells = (
-            f"<tr><th scope='row' {left}>{escape(name)}</th><td {left}>{escape(value)}</td></tr>"
-            for name, value in self.summary().items()
-        )
-        return f"<table class='glmlab-result'>{''.join(cells)}</table>"
+
+def plain_card(title, summary):
+    """A summary, name by name, as text."""
+    return f"{title}\n" + "\n".join(f"  {name:<13} {value}" for name, value in summary.items())
+
+
+def html_card(kind, summary):
+    """The same as a table of CSS class `kind`."""
+    from html import escape
+
+    left = "style='text-align:left'"
+    cells = (
+        f"<tr><th scope='row' {left}>{escape(name)}</th><td {left}>{escape(value)}</td></tr>"
+        for name, value in summary.items()
+    )
+    return f"<table class='{kind}'>{''.join(cells)}</table>"
 
 
 def run(

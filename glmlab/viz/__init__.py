@@ -5,6 +5,7 @@ Every function here returns a :class:`Picture`, which displays itself in Jupyter
 """
 
 from .chunkmap import bytes_by_worker, bytes_per_worker, chunk_slider, chunks
+from .coefficients import coefficients
 from .convergence import convergence
 from .course import course_map
 from .graphs import graph, task_counts
@@ -22,6 +23,7 @@ __all__ = [
     "bytes_text",
     "chunk_slider",
     "chunks",
+    "coefficients",
     "convergence",
     "count_text",
     "course_map",

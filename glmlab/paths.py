@@ -1,0 +1,187 @@
+"""One problem at many λ: from λ_max, where all coefficients vanish, downwards, each fit warm-started and certified."""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+
+from glmlab.checks import flag, frozen, number, share, whole
+from glmlab.chunks import as_chunks
+from glmlab.families import FAMILIES
+from glmlab.fitting import choose, from_result, stand_in
+from glmlab.names import among, named
+from glmlab.objective import FAMILY_NEEDS, Objective
+from glmlab.penalties import PENALTIES, PENALTY_NEEDS, Zero
+from glmlab.solvers.run import NotConverged, RankWarning, html_card, plain_card, refuse_settings, resolve, run
+
+
+def path(
+    X, y, *, family, lams=None, n_lams=30, ratio=1e-3, penalty="l1", solver="auto", fit_intercept=False,
+    sample_weight=None, offset=None, start=None, tol=1e-6, max_iter=None, kernels=None, threads=None, callback=None,
+    progress=False, **options,
+):  # fmt: skip
+    """`fit` at each λ, the largest first, every fit started where the one before ended.
+
+    lams: the λ to visit, put in falling order; None for n_lams of them in geometric progression from λ_max to
+    ratio · λ_max. λ_max is the smallest λ at which every penalised coefficient is zero: the largest |∂f/∂β_j| of the
+    null model, whose only coefficient is the intercept (if any), divided by the share of λ that its L1 term has.
+    penalty: "l1", "ridge", a penalty whose λ will be replaced, as ElasticNet(1, l1_ratio=0.5), or a function from λ to
+    a penalty. A ridge gives no zeros and has no λ_max: give lams. Everything else as in `fit`.
+    Rows are cut and surveyed once, and the Hessian of least squares is summed once, however many λ there are.
+    Returns a Path. Warns once, with NotConverged, of the fits that were not proved. Raises what `fit` raises.
+    Reference: Friedman, Hastie & Tibshirani (2010), §2.5.
+    """
+    at, family = penalty_at(penalty), named("family", family, FAMILIES, FAMILY_NEEDS)
+    lams, n_lams, ratio = falling(lams), whole("n_lams", n_lams, 1), share("ratio", ratio)
+    weight = l1_share(at, needed=lams is None)
+    resolve(stand_in(solver), at(1.0), {name: value for name, value in options.items() if name != "until"}, caller=path)
+    refuse_settings(tol, max_iter, options.get("until"), callback)
+    chunks = as_chunks(
+        X, y, sample_weight=sample_weight, offset=offset, intercept=flag("fit_intercept", fit_intercept),
+        threads=threads,
+    )  # fmt: skip
+    f = Objective(family, chunks, kernels)
+    solver, _ = choose(solver, f, at(1.0))
+    null = null_model(f)
+    lam_max = float(np.abs(f.loss_grad(null).grad[: chunks.p]).max()) / weight
+    if lams is None:
+        lams = lam_max * ratio ** (np.arange(n_lams) / max(n_lams - 1, 1))
+    results = visit(f, at, lams, solver, null if start is None else start, tol=tol, max_iter=max_iter,
+                    callback=callback, progress=progress, **options)  # fmt: skip
+    warn_of(results)
+    return Path(results, lams, lam_max)
+
+
+def visit(f, at, lams, solver, start, **options):
+    """The Results at these λ, in their order; fewer if one was interrupted."""
+    results = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotConverged)
+        warnings.simplefilter("ignore", RankWarning)
+        for lam in lams:
+            f.passes, f.rounds = 0.0, 0  # each Result counts its own
+            results.append(run(solver, f, at(lam), start=from_result(start, f), **options))
+            start = results[-1]
+            if start.status.startswith("Interrupted"):
+                break
+    return results
+
+
+def warn_of(results):
+    """One warning for all fits that were not proved, with what the first of them says."""
+    failed = [result for result in results if not result.converged]
+    if failed:
+        first = failed[0]
+        message = f"{len(failed)} of {len(results)} fits; {first.penalty!r}: {first.status}"
+        warnings.warn(f"path: Not converged in {message}", NotConverged, stacklevel=3)
+
+
+def null_model(f):
+    """The best β (dim,) whose coefficients are zero: the intercept is fitted if there is one."""
+    f.survey  # noqa: B018  the first pass refuses what cannot be fitted
+    null = np.zeros(f.dim)
+    if f.chunks.intercept:
+        rows = Objective(f.family, f.chunks.bare(), f.kernels)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotConverged)  # a good start is all that is wanted
+            null[-1] = run("newton", rows, Zero(), until=lambda state: state.residual <= 1e-13, max_iter=50).intercept
+    return null
+
+
+def penalty_at(penalty):
+    """The function from λ to the penalty that `path` was given, in whatever form."""
+    known = PENALTIES[among("penalty", penalty, PENALTIES)] if isinstance(penalty, str) else penalty
+    at = known if callable(known) else getattr(known, "at", None)
+    try:
+        named("penalty", at(1.0), PENALTIES, PENALTY_NEEDS)
+    except TypeError as error:
+        raise TypeError(
+            f"path needs a penalty with a λ to vary: 'l1', 'ridge', ElasticNet(1, l1_ratio=0.5) or a function from λ "
+            f"to a penalty; got {penalty!r}"
+        ) from error
+    return at
+
+
+def l1_share(at, needed):
+    """How much of λ weighs |β_j|; nan without any, when no λ makes a coefficient exactly zero."""
+    weight = float(getattr(at(1.0), "l1", 0.0))
+    if needed and not weight > 0:
+        raise ValueError(f"{at(1.0)!r} has no L1 term, so there is no λ_max at which coefficients vanish: give lams")
+    return weight if weight > 0 else np.nan
+
+
+def falling(lams):
+    """The given λ (m,) in falling order, or None. Raises TypeError or ValueError."""
+    if lams is None:
+        return None
+    if np.ndim(lams) != 1 or np.size(lams) == 0:
+        raise ValueError(f"lams must be a list of numbers >= 0, at least one; got shape {np.shape(lams)}")
+    return np.sort([number("lams", lam) for lam in np.asarray(lams).tolist()])[::-1]
+
+
+class Path(Sequence):
+    """The Results at falling λ: `path[k]` is a Result, `for result in path` visits them from the largest λ down."""
+
+    def __init__(self, results, lams, lam_max=np.nan):
+        self.results, self.lams = tuple(results), frozen(lams[: len(results)])
+        self.lam_max = lam_max  # nan where the penalty has no L1 term
+
+    def __getitem__(self, k):
+        return Path(self.results[k], self.lams[k], self.lam_max) if isinstance(k, slice) else self.results[k]
+
+    def __len__(self):
+        return len(self.results)
+
+    @property
+    def betas(self):
+        """Coefficients, one row for each λ (m, p)."""
+        return np.array([result.beta for result in self])
+
+    @property
+    def intercepts(self):
+        """(m,)."""
+        return np.array([result.intercept for result in self])
+
+    @property
+    def converged(self):
+        """Was every fit proved to its tolerance?"""
+        return all(result.converged for result in self)
+
+    def to_frame(self):
+        """A pandas DataFrame, one row a λ: what was found there, how well it is proved, what it cost."""
+        import pandas as pd
+
+        rows = [
+            {"lam": lam, "nonzero": int(np.count_nonzero(result.beta)), "intercept": result.intercept,
+             "objective": result.objective, "relative": result.certificate.relative, "converged": result.converged,
+             "passes": result.passes, "n_iter": result.n_iter}
+            for lam, result in zip(self.lams, self, strict=True)
+        ]  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def plot(self, **options):
+        """Coefficients against λ/λ_max (viz.coefficients takes the same options)."""
+        from glmlab.viz import coefficients
+
+        return coefficients(self, **options)
+
+    def summary(self):
+        """Name and value of everything worth printing."""
+        if not self.results:
+            return {"path": "0 fits"}
+        last, frame = self[-1], self.to_frame()
+        proved, loosest, nonzero = frame.converged.sum(), frame.relative.max(), frame.nonzero.tolist()
+        rounds, seconds = sum(result.rounds for result in self), sum(result.seconds for result in self)
+        return {
+            "path": f"{len(self)} fits, λ from {self.lams[0]:.6g} down to {self.lams[-1]:.6g}",
+            "coefficients": f"{len(last.beta)}, of which {nonzero[0]} are not zero at first and {nonzero[-1]} at last",
+            "certificates": f"{proved} of {len(self)} converged, the largest relative gap is {loosest:.2g}",
+            "solver": f"{last.solver}, {last.family!r}, {type(last.penalty).__name__}, {last.kernels} kernels",
+            "work": f"{frame.passes.sum():g} passes in {rounds} rounds, {seconds:.3g} s",
+        }  # fmt: skip
+
+    def __repr__(self):
+        return plain_card("Path", self.summary())
+
+    def _repr_html_(self):
+        return html_card("glmlab-path", self.summary())
