@@ -156,14 +156,22 @@ def predictor(block, beta):
     return eta if block.o is None else eta + block.o
 
 
+def rooted(X, h):
+    """√h X for h ≥ 0. A row of h = 0 stays 0 where its square would overflow."""
+    root = np.sqrt(h)[:, None]
+    return X.multiply(root).tocsr() if sparse.issparse(X) else root * X
+
+
 def gram(X, h):
     """Xᵀ diag(h) X for h ≥ 0, as AᵀA with A = √h X: one symmetric product."""
-    root = np.sqrt(h)
-    if sparse.issparse(X):
-        A = X.multiply(root[:, None]).tocsr()
-        return (A.T @ A).toarray()
-    A = root[:, None] * X
-    return A.T @ A
+    A = rooted(X, h)
+    return (A.T @ A).toarray() if sparse.issparse(A) else A.T @ A
+
+
+def gram_diagonal(X, h):
+    """The diagonal of that."""
+    A = rooted(X, h)
+    return (A * A).sum(axis=0)
 
 
 @quietly
@@ -204,14 +212,13 @@ def loss_grad_hess(rows, family, beta):
 
 @quietly
 def loss_grad_diag(rows, family, beta):
-    """f, ∇f and the diagonal of ∇²f at β."""
+    """f, ∇f and the diagonal of ∇²f at β: Σ w ℓ″ x_ij² for each column j."""
     loss, grad, diag = 0.0, np.zeros_like(beta), np.zeros_like(beta)
     for block in blocks(rows, len(beta)):
         eta = predictor(block, beta)
         loss += weigh(block.w, family.loss(eta, block.y)).sum()
         grad += block.X.T @ weigh(block.w, family.dloss(eta, block.y))
-        square = block.X.multiply(block.X) if sparse.issparse(block.X) else block.X * block.X
-        diag += square.T @ weigh(block.w, family.d2loss(eta, block.y))
+        diag += gram_diagonal(block.X, weigh(block.w, family.d2loss(eta, block.y)))
     return LossGradDiag(loss, grad, diag)
 
 

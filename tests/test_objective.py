@@ -27,6 +27,7 @@ def test_the_oracle_agrees_with_the_naive_twin(family, chunks):
     assert f.loss(beta) == pytest.approx(float(problem.loss(beta)), rel=1e-13) and loss == f.loss_grad(beta).loss
     np.testing.assert_allclose(grad, problem.grad(beta).astype(float), rtol=1e-11, atol=1e-11)
     np.testing.assert_allclose(hess, problem.hess(beta).astype(float), rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(f.loss_grad_diag(beta).diag, np.diag(hess), rtol=1e-12)
     B = beta + np.eye(5)
     np.testing.assert_allclose(f.losses(B), [float(problem.loss(point)) for point in B], rtol=1e-12)
     assert (f.dim, f.n, f.n_chunks) == (5, 80, len(f.chunks.lengths))
@@ -107,7 +108,7 @@ def test_what_is_remembered_is_safe_from_who_got_it():
     assert f.loss_grad(beta).grad.tolist() != kept.tolist()
 
 
-@pytest.mark.parametrize("ask", ["loss_grad_hess", "evidence"])
+@pytest.mark.parametrize("ask", ["loss_grad_hess", "loss_grad_diag", "evidence"])
 def test_every_pass_with_a_gradient_is_remembered(ask):
     f, beta = hard("poisson").objective(), np.linspace(-1, 1, 5) / 3
     found = getattr(f, ask)(beta)
