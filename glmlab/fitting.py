@@ -2,15 +2,13 @@
 
 from dataclasses import replace
 
-import numpy as np
-
 from glmlab.checks import flag
 from glmlab.chunks import as_chunks
 from glmlab.families import FAMILIES, Gaussian
 from glmlab.names import named
 from glmlab.objective import FAMILY_NEEDS, Objective
 from glmlab.penalties import PENALTIES, PENALTY_NEEDS, weights
-from glmlab.solvers.run import Result, refuse_settings, resolve, run
+from glmlab.solvers.run import refuse_settings, resolve, run
 
 MANY = 1000  # rows for each coefficient: then passes with a kept Hessian are cheaper than any Hessian pass
 
@@ -43,7 +41,7 @@ def fit(
     f = Objective(family, chunks, kernels)
     solver, why = choose(solver, f, g)
     result = run(
-        solver, f, g, start=from_result(start, f), tol=tol, max_iter=max_iter, callback=callback, progress=progress,
+        solver, f, g, start=start, tol=tol, max_iter=max_iter, callback=callback, progress=progress,
         **options,
     )  # fmt: skip
     return replace(result, status=f"{result.status} {solver} was chosen because {why}.") if why else result
@@ -65,10 +63,3 @@ def choose(solver, f, g):
     if g.smooth:
         return "newton", f"{g!r} is smooth and {f.dim} x {f.dim} systems are small"
     return "proximal_newton", f"{g!r} is not smooth and {f.dim} x {f.dim} systems are small"
-
-
-def from_result(start, f):
-    """The starting point in a Result, intercept last; anything else as it is."""
-    if not isinstance(start, Result):
-        return start
-    return np.append(start.beta, start.intercept) if f.chunks.intercept else start.beta

@@ -60,6 +60,7 @@ class Survey(NamedTuple):
 
     loss: float
     grad: np.ndarray  # (dim,)
+    diag: np.ndarray  # (dim,) the diagonal of ∇²f
     loss_at_zero: float  # f(0)
     scale: np.ndarray  # (dim,) Σ w |x_ij ℓ′_i(0)|, the unit in which residuals are measured
     reach: Largest  # (dim,) max |x_ij| over the rows of positive weight
@@ -224,8 +225,8 @@ def loss_grad_diag(rows, family, beta):
 
 @quietly
 def survey(rows, family, beta):
-    """The first pass: f and ∇f at β, what is known at β = 0, and what is wrong with y and w."""
-    loss, grad = loss_grad(rows, family, beta)
+    """The first pass: f, ∇f and the diagonal of ∇²f at β, what is known at 0, and what is wrong with y and w."""
+    loss, grad, diag = loss_grad_diag(rows, family, beta)
     loss_at_zero, scale, reach = 0.0, np.zeros_like(beta), np.zeros_like(beta)
     for block in blocks(rows, len(beta)):
         eta, size_x = predictor(block, np.zeros_like(beta)), abs(block.X)
@@ -236,8 +237,8 @@ def survey(rows, family, beta):
     bad = ~np.isfinite(y) if rows.o is None else ~(np.isfinite(y) & np.isfinite(rows.o))
     if hasattr(family, "domain"):
         bad |= ~family.domain(y) & (w > 0)
-    return Survey(loss, grad, loss_at_zero, scale, Largest(reach), int(bad.sum()), int(np.sum(w < 0)), float(w.sum()),
-                  int(np.sum(w > 0)))  # fmt: skip
+    return Survey(loss, grad, diag, loss_at_zero, scale, Largest(reach), int(bad.sum()), int(np.sum(w < 0)),
+                  float(w.sum()), int(np.sum(w > 0)))  # fmt: skip
 
 
 def tallest(size_x):

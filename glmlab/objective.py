@@ -16,10 +16,12 @@ FAMILY_NEEDS = ("loss", "dloss", "d2loss")
 
 
 class Known(NamedTuple):
-    """The last loss and gradient."""
+    """What the last pass with a gradient found."""
 
     beta: np.ndarray  # (dim,)
-    found: numpy_kernels.LossGrad
+    loss: float
+    grad: np.ndarray  # (dim,)
+    diag: np.ndarray | None  # (dim,) of ∇²f, where that pass had it
     apart: bool  # paid for by certifying
 
 
@@ -55,14 +57,13 @@ class Objective:
 
     def loss_grad(self, beta):
         """f(β) and ∇f(β) (dim,). Asked again for the β of the last such pass, it costs nothing."""
-        last = self._last
-        if last is None or not np.array_equal(last.beta, beta):
-            return self._known(beta, self._sum("loss_grad", beta))
-        if last.apart and not self._apart:  # the pass was made to certify: now it is the solver's
-            self._last = last._replace(apart=False)
-            self.passes, self.rounds = self.passes + 1, self.rounds + 1
-            self.extra_passes, self.extra_rounds = self.extra_passes - 1, self.extra_rounds - 1
-        return last.found._replace(grad=last.found.grad.copy())  # whatever a solver does to it
+        known = self._recalled(beta) or self._known(beta, self._sum("loss_grad", beta))
+        return numpy_kernels.LossGrad(known.loss, known.grad.copy())  # whatever a solver does to it
+
+    def loss_grad_diag(self, beta):
+        """f(β), ∇f(β) and the diagonal of ∇²f(β) (dim,). Free where the first look was at this β, and the last pass."""
+        known = self._recalled(beta, with_diag=True) or self._known(beta, self._sum("loss_grad_diag", beta))
+        return numpy_kernels.LossGradDiag(known.loss, known.grad.copy(), known.diag.copy())
 
     @property
     def quadratic(self):
@@ -78,16 +79,22 @@ class Objective:
         self._hess = found.hess.copy() if self.quadratic else None
         return found
 
-    def loss_grad_diag(self, beta):
-        """f(β), ∇f(β) and the diagonal of ∇²f(β) (dim,)."""
-        found = self._sum("loss_grad_diag", beta)
-        self._known(beta, found)
-        return found
-
     def _known(self, beta, found):
-        """Remember f and ∇f at β, and who paid for them."""
-        self._last = Known(np.array(beta), numpy_kernels.LossGrad(found.loss, found.grad.copy()), self._apart)
-        return found
+        """Remember what was found at β, and who paid for it."""
+        diag = getattr(found, "diag", None)
+        self._last = Known(np.array(beta), found.loss, found.grad.copy(), diag, self._apart)
+        return self._last
+
+    def _recalled(self, beta, with_diag=False):
+        """What was found at this β in the last pass, None if it was elsewhere."""
+        last = self._last
+        if last is None or not np.array_equal(last.beta, beta) or (with_diag and last.diag is None):
+            return None
+        if last.apart and not self._apart:  # the pass was made to certify: now it is the solver's
+            self._last = last._replace(apart=False)
+            self.passes, self.rounds = self.passes + 1, self.rounds + 1
+            self.extra_passes, self.extra_rounds = self.extra_passes - 1, self.extra_rounds - 1
+        return last
 
     def pilot(self, seed=0):
         """An estimate of this objective from a few rows of every chunk, brought here, their weights scaled up.

@@ -8,7 +8,7 @@ import numpy as np
 from glmlab.checks import flag, frozen, number, share, whole
 from glmlab.chunks import as_chunks
 from glmlab.families import FAMILIES
-from glmlab.fitting import choose, from_result, stand_in
+from glmlab.fitting import choose, stand_in
 from glmlab.names import among, named
 from glmlab.objective import FAMILY_NEEDS, Objective
 from glmlab.penalties import PENALTIES, PENALTY_NEEDS, Zero
@@ -60,7 +60,7 @@ def visit(f, at, lams, solver, start, **options):
         warnings.simplefilter("ignore", RankWarning)
         for lam in lams:
             f.passes, f.rounds = 0.0, 0  # each Result counts its own
-            results.append(run(solver, f, at(lam), start=from_result(start, f), **options))
+            results.append(run(solver, f, at(lam), start=start, **options))
             start = results[-1]
             if start.status.startswith("Interrupted"):
                 break

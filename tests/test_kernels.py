@@ -156,6 +156,7 @@ def test_survey(family, extras, form, height):
     same(found.loss, true["loss"], 1e-15, true["abs_loss"])
     same(found.grad, true["grad"], 1e-15)
     elsewhere = kernels.survey(rows, family, beta)
+    assert elsewhere.diag.tolist() == kernels.loss_grad_diag(rows, family, beta).diag.tolist()
     assert elsewhere[:2] != found[:2] and elsewhere.loss == kernels.loss_grad(rows, family, beta).loss
     same(elsewhere.loss_at_zero, true["loss"], 1e-15, true["abs_loss"])
     assert elsewhere.scale.tolist() == found.scale.tolist()

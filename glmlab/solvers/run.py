@@ -144,8 +144,8 @@ def run(
     """Minimise f + g with a solver and prove how close it got.
 
     solver: a name, or any generator function `solver(f, g, start, **options)` that yields states with a `beta`.
-    f: an Objective. g: a penalty, which never touches the intercept. start: (f.dim,), "pilot", "average" or "one-step"
-    (solvers/start.py); by default zeros, or what suits the solver.
+    f: an Objective. g: a penalty, which never touches the intercept. start: (f.dim,), a Result, "pilot", "average" or
+    "one-step" (solvers/start.py); by default zeros, or what suits the solver.
     tol: the certified relative gap at which to stop; `until(state) -> bool` replaces that rule.
     callback(state) returning True stops. progress=True prints one line that updates. options go to the solver.
     Returns a Result. Raises TypeError for an option that the solver does not know and ValueError for a solver that

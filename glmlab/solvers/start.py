@@ -16,9 +16,11 @@ ENOUGH = 1e-6  # of F: more digits of the answer to a few rows would be digits o
 
 
 def starting_point(start, f, g):
-    """A start as a vector (dim,): zeros, a vector, or what "pilot", "average" or "one-step" computes."""
+    """A start as a vector (dim,): zeros, a vector, a Result's, or what "pilot", "average" or "one-step" computes."""
     if start is None:
         return np.zeros(f.dim)
+    if hasattr(start, "beta"):
+        start = np.append(start.beta, start.intercept) if f.chunks.intercept else start.beta
     if isinstance(start, str):
         return STARTS[among("start", start, STARTS)](f, g)
     return vector("start", start, f.dim)
