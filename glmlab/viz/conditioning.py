@@ -61,8 +61,9 @@ def _power(kappa):
 
 def _finding(kappas, digits, at):
     left = [f"{d[at]:.1f} digits with {name}" for name, d in digits.items()]
-    lost = [f"none with {name} at {_power(kappas[np.argmax(d < 0.5)])}" for name, d in digits.items() if d.min() < 0.5]
-    return f"At κ(X) = {_power(kappas[at])} rounding leaves {list_text(left)}" + "".join(f"; {x}" for x in lost) + "."
+    gone = {name: _power(kappas[np.argmax(d < 0.5)]) for name, d in digits.items() if d.min() < 0.5}
+    lost = "".join(f"; none with {name} from {kappa} on" for name, kappa in gone.items())
+    return f"At κ(X) = {_power(kappas[at])} rounding leaves {list_text(left)}{lost}."
 
 
 def _static(kappas, digits):

@@ -9,7 +9,7 @@ from .words import range_text
 
 
 def error_by_rows(rows, errors, p, *, others=None):
-    """‖β̂ − β‖∞ of least squares against rows, beside what p independent normal errors make of it.
+    """‖β* − β_true‖∞ of least squares against rows, beside what p independent normal errors make of it.
 
     rows    (m,) numbers of rows n
     errors  (m,) largest errors over the p coefficients, the noise having standard deviation 1, X being white
@@ -34,7 +34,7 @@ def error_by_rows(rows, errors, p, *, others=None):
     ax.plot(rows, errors, color=COLOURS[0], marker=MARKERS[0], ls="", label="measured here")
     for k, (name, (n, error)) in enumerate(others.items(), 1):
         ax.plot([n], [error], color=COLOURS[k], marker=MARKERS[k + 2], ms=10, ls="", label=name)
-    ax.set(xscale="log", yscale="log", xlabel="rows n", ylabel="largest error ‖β̂ − β‖∞")
+    ax.set(xscale="log", yscale="log", xlabel="rows n", ylabel="largest error ‖β* − β_true‖∞")
     ax.set_title(f"Largest error of {p} coefficients")
     fig.legend(loc="outside lower center", ncols=4)
     finding = _finding(rows, errors, p, others)
