@@ -14,7 +14,7 @@ import weakref
 import zipfile
 from pathlib import Path
 
-__all__ = ["client", "dashboard_link", "ship"]
+__all__ = ["bytes_sent", "client", "dashboard_link", "ship"]
 
 #: One BLAS thread per task: the only place where worker processes are told.
 ONE_BLAS_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -93,6 +93,11 @@ def dashboard_link(client) -> str:
         return client.dashboard_link or ""
     except KeyError:  # the link's template names a variable that only a hub sets
         return _direct_link(client)
+
+
+def bytes_sent(client) -> int:
+    """Bytes of results that the workers have sent so far, to each other and here: what crossed the network."""
+    return sum(client.run(lambda dask_worker: dask_worker.transfer_outgoing_bytes_total).values())
 
 
 def ship(client):

@@ -69,6 +69,17 @@ class TestLocal:
             assert same is client
         assert client.status == "running"
 
+    def test_bytes_sent_are_those_of_results_that_move(self, client):
+        here, there = client.nthreads()
+        x = client.submit(np.ones, 100_000, workers=[here], pure=False)
+        y = client.submit(np.negative, x, workers=[here], pure=False)
+        distributed.wait(y)
+        before = cluster.bytes_sent(client)
+        assert client.submit(np.sum, y, workers=[here], pure=False).result() == -100_000
+        assert cluster.bytes_sent(client) - before < 1_000  # a number came here
+        assert client.submit(np.sum, x, workers=[there], pure=False).result() == 100_000
+        assert 800_000 <= cluster.bytes_sent(client) - before < 802_000  # and x went there
+
     def test_same_rows_on_workers(self, client):
         here = datasets.make_poisson(2_500, 3)
         there = dask.compute(datasets.make_poisson(2_500, 3, chunks=900))[0]

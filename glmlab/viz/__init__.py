@@ -6,8 +6,10 @@ Every function here returns a :class:`Picture`, which displays itself in Jupyter
 
 from .chunkmap import bytes_by_worker, bytes_per_worker, chunk_slider, chunks
 from .coefficients import coefficients
+from .conditioning import digits_left
 from .convergence import convergence
 from .course import course_map
+from .estimation import coefficient_paths, error_by_rows
 from .graphs import graph, task_counts
 from .interactive import load_bokeh
 from .odds import odds
@@ -24,9 +26,12 @@ __all__ = [
     "chunk_slider",
     "chunks",
     "coefficients",
+    "coefficient_paths",
     "convergence",
     "count_text",
     "course_map",
+    "digits_left",
+    "error_by_rows",
     "graph",
     "load_bokeh",
     "new_figure",

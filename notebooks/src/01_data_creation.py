@@ -13,7 +13,7 @@
 # - multiply NumPy and dask arrays in any mixture without a surprise;
 # - turn a dataframe into arrays, and fit it with a certificate.
 #
-# Next: 02 naive solve (in preparation).
+# Next: [02 naive solve](02_naive_solve.ipynb).
 
 # %% tags=["setup"] id="c01-002"
 import time
@@ -450,4 +450,4 @@ assert client.status == "closed"
 # **Check yourself.** When does `X.sum().compute()` cost a drawing of all rows, when not? Why may `X.compute()` kill this
 # notebook while `X.persist()` does not? What must you count before two dataframe columns become aligned arrays?
 #
-# **Next.** 02 naive solve (in preparation): one pass over these rows, p² numbers, and every λ is answered.
+# **Next.** [02 naive solve](02_naive_solve.ipynb): one pass over these rows, p² numbers, and every λ is answered.

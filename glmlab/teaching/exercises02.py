@@ -1,0 +1,381 @@
+"""The exercises of notebook 02: two sums over blocks, QR by blocks, every ridge from the two sums."""
+
+import numpy as np
+from dask.base import tokenize
+
+from .exercise import Exercise, Wrong, require
+from .exercises00 import peak
+from .guard import Broken, short
+
+EPS = np.finfo(float).eps
+
+# ---------------------------------------------------------------- 1. two sums over blocks
+
+
+def gram(blocks):
+    G, c = 0.0, 0.0
+    for X, y in blocks:
+        G = G + X.T @ X
+        c = c + X.T @ y
+    return G, c
+
+
+GRAM = Exercise(
+    name="gram",
+    statement=(
+        "blocks yields pairs (X_k, y_k), the row chunks of X (n, p) and of y (n,), not all equally long. Return "
+        "G = XᵀX and c = Xᵀy. Reading a block is what costs: read each once, and hold one at a time."
+    ),
+    stub='''
+    def gram(blocks):
+        """XᵀX (p, p) and Xᵀy (p,) from pairs (X_k, y_k) of row chunks."""
+        raise NotImplementedError
+    ''',
+    reference=gram,
+    hints=(
+        "What does one row x, with its y, contribute to XᵀX and to Xᵀy?",
+        "A row contributes x xᵀ and y x; so a block contributes X_kᵀX_k and X_kᵀy_k, and blocks are added.",
+        "G, c = 0, 0; then, in one loop over blocks: G = G + X.T @ X and c = c + X.T @ y.",
+    ),
+)
+
+
+class Blocks:
+    """Pairs (X_k, y_k) that are fetched when they are asked for, as from a disk; `reads` counts that."""
+
+    def __init__(self, pairs, reads=None):
+        self.pairs, self.reads = pairs, [] if reads is None else reads
+
+    def __len__(self):
+        return len(self.pairs)
+
+    def __getitem__(self, k):
+        if isinstance(k, slice):
+            return Blocks(self.pairs[k], self.reads)
+        X, y = self.pairs[k]
+        self.reads.append(k)
+        return X.copy(), y.copy()
+
+    def __iter__(self):
+        return (self[k] for k in range(len(self)))
+
+    def __repr__(self):
+        return f"{len(self)} blocks"
+
+    def __dask_tokenize__(self):  # what was read is no change of the blocks
+        return tokenize(self.pairs)
+
+
+def _pairs(seed, *lengths, p=4):
+    """Blocks of correlated columns with means far from 0 and lengths from 1 to 100."""
+    rng = np.random.default_rng(seed)
+    mix = rng.normal(size=(p, p)) * np.geomspace(1, 100, p)
+    return [(rng.normal(1, 1, size=(n, p)) @ mix, rng.normal(3, 5, size=n)) for n in lengths]
+
+
+def _sums(gram, pairs):
+    """The reader's G and c, in the shapes they must have."""
+    p, given = pairs[0][0].shape[1], f"{len(pairs)} block{'s' * (len(pairs) > 1)}"
+    answer = gram(pairs)
+    pair = isinstance(answer, (tuple, list)) and len(answer) == 2
+    require(pair, f"gram({given}) returned {short(answer)}; two results are needed: return G, c")
+    G, c = np.asarray(answer[0]), np.asarray(answer[1])
+    require(G.shape == (p, p), f"for p = {p} G has shape {G.shape}, where ({p}, {p}) is needed")
+    require(c.shape == (p,), f"for p = {p} c has shape {c.shape}, where ({p},) is needed")
+    return G, c
+
+
+def _one_block(gram, n, p, within):
+    """uᵀGv = (Xu)ᵀ(Xv) and vᵀc = (Xv)ᵀy for directions u, v: no entry of G is compared with ours."""
+    [(X, y)] = _pairs(31, n, p=p)
+    G, c = _sums(gram, [(X, y)])
+    rng = np.random.default_rng(32)
+    for _ in range(3):
+        u, v = rng.normal(size=(2, p)) / np.geomspace(1, 100, p)
+        sizes = np.abs(X @ u) @ np.abs(X @ v), np.abs(X @ v) @ np.abs(y)
+        for got, truth, size, what in (
+            (u @ G @ v, (X @ u) @ (X @ v), sizes[0], "uᵀGv is {:.6g}, where (Xu)ᵀ(Xv) is {:.6g}"),
+            (v @ c, (X @ v) @ y, sizes[1], "vᵀc is {:.6g}, where (Xv)ᵀy is {:.6g}"),
+        ):
+            words = f"for one block ({n}, {p}) {what.format(got, truth)}"
+            require(abs(got - truth) <= within * size, f"{words} (relative difference {abs(got - truth) / size:.1e})")
+
+
+@GRAM.condition(
+    "a matrix G (p, p) and a vector c (p,)",
+    hint="G[i, j] sums column i times column j over the rows: rows are summed away, columns stay",
+)
+def shapes(gram):
+    for n, p in ((7, 4), (2, 4), (5, 1)):
+        _sums(gram, _pairs(30, n, p=p))
+
+
+@GRAM.condition(
+    "for one block vᵀGv is ‖Xv‖² and vᵀc is (Xv)ᵀy",
+    hint="write down one row's share: x xᵀ in G, y x in c, with nothing subtracted and nothing divided",
+)
+def right_for_one_block(gram):
+    for n, p in ((7, 4), (2, 4), (50, 3), (5, 1)):
+        _one_block(gram, n, p, within=1e-4)
+
+
+@GRAM.condition(
+    "blocks are added",
+    hint="make one block short: do blocks weigh alike? Every row counts once, so their shares are summed, not averaged",
+)
+def additive(gram):
+    for lengths in ((7, 1), (7, 1, 4), (4, 4), (2, 90)):
+        pairs = _pairs(33, *lengths)
+        together = _sums(gram, pairs)
+        apart = [_sums(gram, [pair]) for pair in pairs]
+        for name, whole, parts in zip("Gc", together, zip(*apart, strict=True), strict=True):
+            off = np.abs(whole - sum(parts)).max() / np.abs(sum(parts)).max()
+            words = f"for blocks of {', '.join(map(str, lengths))} rows the largest entry of {name} is"
+            sizes = f"{np.abs(whole).max():.4g}, where the blocks' own {name} sum to {np.abs(sum(parts)).max():.4g}"
+            require(off <= 1e-4, f"{words} {sizes}")
+
+
+@GRAM.condition(
+    "to all the digits of float64",
+    hint="the sums are right, their precision is not: float32 keeps 7 digits. Keep the dtype of the blocks, float64",
+)
+def all_digits(gram):
+    _one_block(gram, 300, 4, within=1e-12)
+
+
+@GRAM.condition(
+    "each block is read once",
+    hint="go through blocks in one loop, and take both sums of a block while it is here",
+)
+def read_once(gram):
+    blocks = Blocks(_pairs(34, 7, 1, 4, 9, 3, 5))
+    _streamed(gram, blocks)
+    allowed = len(blocks) + 1  # one look at a block to learn p is forgiven
+    require(len(blocks.reads) <= allowed, f"for {len(blocks)} blocks it read {len(blocks.reads)} times")
+
+
+@GRAM.condition(
+    "one block at a time",
+    hint="concatenating, or a list of all blocks, brings all bytes to one place; keep p² + p numbers only",
+)
+def one_block_at_a_time(gram):
+    pairs = _pairs(35, *[2_000] * 40, p=5)
+    blocks, each = Blocks(pairs), pairs[0][0].nbytes
+    held = peak(lambda: _streamed(gram, blocks))
+    require(held < 12 * each, f"of 40 blocks of {each / 1e3:.0f} kB it held {held / 1e3:,.0f} kB at once")
+
+
+def _streamed(gram, blocks):
+    """A call with blocks that are no list; what fails then deserves the condition's hint."""
+    try:
+        return gram(blocks)
+    except Broken as broken:
+        raise Wrong(str(broken)) from None
+
+
+# ---------------------------------------------------------------- 2. QR by blocks
+
+
+def tsqr(blocks, ys):
+    Rs, zs = [], []
+    for X, y in zip(blocks, ys, strict=True):
+        Q, R = np.linalg.qr(X)
+        Rs.append(R)
+        zs.append(Q.T @ y)
+    Q, R = np.linalg.qr(np.concatenate(Rs))
+    return np.linalg.solve(R, Q.T @ np.concatenate(zs))
+
+
+TSQR = Exercise(
+    name="tsqr",
+    statement=(
+        "blocks are the row chunks X_k of X (n, p), ys those of y. Return the β that minimises ‖y − Xβ‖² without "
+        "forming XᵀX: by QR decompositions, one of each block and one of what they leave. Only pieces of p columns "
+        "are kept, never all rows."
+    ),
+    stub='''
+    def tsqr(blocks, ys):
+        """Least squares by QR of each block X_k (n_k, p), then of the stacked Rs; returns β (p,)."""
+        raise NotImplementedError
+    ''',
+    reference=tsqr,
+    hints=(
+        "With X_k = Q_k R_k, what is left of ‖y_k − X_k β‖² once an orthogonal Q_k has turned it?",
+        "‖R_k β − Q_kᵀy_k‖² and a constant. The R_k stacked, with the Q_kᵀy_k, are a smaller problem of the same kind.",
+        "Append R and Q.T @ y of np.linalg.qr(X) for each block; Q, R = np.linalg.qr(np.concatenate(Rs)); then "
+        "np.linalg.solve(R, Q.T @ np.concatenate(zs)).",
+    ),
+)
+
+
+def _conditioned(seed, kappa, lengths, p):
+    """Blocks of a matrix whose condition number is kappa in its own, rotated, axes."""
+    rng = np.random.default_rng(seed)
+    U, _ = np.linalg.qr(rng.normal(size=(sum(lengths), p)))
+    V, _ = np.linalg.qr(rng.normal(size=(p, p)))
+    return _cut(U * np.geomspace(1, 1 / kappa, p) @ V.T, lengths)
+
+
+def _cut(array, lengths):
+    return np.split(array, np.cumsum(lengths)[:-1])
+
+
+def _fitted(tsqr, blocks, ys):
+    beta, p = np.asarray(tsqr(blocks, ys)), blocks[0].shape[1]
+    require(beta.shape == (p,), f"for p = {p} it returned {short(beta)}; β of shape ({p},) is needed")
+    return beta
+
+
+def _orthogonal(tsqr, lengths, p):
+    """Xᵀr = 0 to rounding: the one condition that least squares has."""
+    blocks = _conditioned(41, 30, lengths, p)
+    y = np.random.default_rng(42).normal(2, 1, size=sum(lengths))
+    beta, X = _fitted(tsqr, blocks, _cut(y, lengths)), np.concatenate(blocks)
+    r = y - X @ beta
+    off = np.linalg.norm(X.T @ r) / (np.linalg.norm(X, 2) * np.linalg.norm(y))
+    where = f"for blocks of {', '.join(map(str, lengths))} rows and p = {p}"
+    require(off <= 1e-6, f"{where} ‖Xᵀ(y − Xβ)‖ is {off:.1e} of ‖X‖ ‖y‖, where rounding leaves 1e-15")
+
+
+@TSQR.condition(
+    "the residual is orthogonal to every column",
+    hint="R and β do not add over blocks; RᵀR does. Stack the Rs, and the Qᵀy, and decompose the stack again",
+)
+def orthogonal_residual(tsqr):
+    for lengths, p in (((20,), 5), ((20, 9, 14), 5), ((10, 10), 3), ((4, 3, 6), 1)):
+        _orthogonal(tsqr, lengths, p)
+
+
+@TSQR.condition(
+    "a block may have fewer rows than columns",
+    hint="the R of a block (n_k, p) with n_k < p is (n_k, p): a stack takes it, a sum or a solve of its own does not",
+)
+def short_blocks(tsqr):
+    try:
+        _orthogonal(tsqr, (20, 2, 3, 1), 5)
+        _orthogonal(tsqr, (2, 2, 2), 5)
+    except Broken as broken:
+        raise Wrong(str(broken)) from None
+
+
+@TSQR.condition(
+    "at κ = 1e7 the error is at most 100 κ ε",
+    hint="exact algebra is not exact arithmetic: XᵀX has condition number κ², so never multiply X by itself, nor R; "
+    "and float32 has 7 digits to begin with",
+)
+def stable(tsqr):
+    kappa, lengths, p = 1e7, (300, 40, 160), 8
+    for seed in (43, 44):
+        blocks, beta = _conditioned(seed, kappa, lengths, p), np.random.default_rng(seed).normal(size=p)
+        try:
+            found = _fitted(tsqr, blocks, [X @ beta for X in blocks])
+        except Broken as broken:
+            raise Wrong(str(broken)) from None
+        error = np.linalg.norm(found - beta) / np.linalg.norm(beta)
+        words = f"at κ = 1e7 the relative error is {error:.1e}, where QR stays below 100 κ ε = {100 * kappa * EPS:.1e}"
+        require(error <= 100 * kappa * EPS, words)
+
+
+@TSQR.condition(
+    "only pieces of p columns are kept",
+    hint="keep R (p, p) and Qᵀy (p,) of each block and let its Q go: a Q is as large as its block",
+)
+def small_pieces(tsqr):
+    blocks = _conditioned(45, 30, [400] * 60, 10)
+    ys = [X.sum(axis=1) for X in blocks]
+    held, each = peak(tsqr, blocks, ys), blocks[0].nbytes
+    require(held < 20 * each, f"of 60 blocks of {each / 1e3:.0f} kB it held {held / 1e3:,.0f} kB more at once")
+
+
+# ---------------------------------------------------------------- 3. every ridge from two sums
+
+
+def ridges(G, c, lams):
+    return np.array([np.linalg.solve(G + lam / 2 * np.eye(len(c)), c) for lam in lams])
+
+
+RIDGES = Exercise(
+    name="ridges",
+    statement=(
+        "G = XᵀX (p, p) and c = Xᵀy (p,) are known, lams holds m weights λ ≥ 0 in any order. Return an array (m, p) "
+        "whose row i minimises Σ (y − xᵀβ)² + (λᵢ/2)‖β‖²."
+    ),
+    stub='''
+    def ridges(G, c, lams):
+        """Minimisers (m, p) of Σ (y − xᵀβ)² + (λ/2)‖β‖² for the m weights in lams, from G = XᵀX and c = Xᵀy."""
+        raise NotImplementedError
+    ''',
+    reference=ridges,
+    hints=(
+        "Write the objective with G and c, then its gradient. For which β is the gradient zero?",
+        "The gradient is 2(Gβ − c) + λβ: a linear system for each λ.",
+        "np.linalg.solve(G + lam / 2 * np.eye(len(c)), c) for each lam of lams, gathered by np.array([...]).",
+    ),
+)
+
+
+def _problem(seed, p=6, size=1.0):
+    """G with condition number 1e4 and a c in its range."""
+    [X] = _conditioned(seed, 100, [50], p)
+    rng = np.random.default_rng(seed)
+    y = X @ rng.normal(size=p) + 0.1 * rng.normal(size=50)
+    return size * X.T @ X, size * X.T @ y
+
+
+def _solved(ridges, G, c, lams):
+    """The reader's rows, one for each λ."""
+    betas, wanted = np.asarray(ridges(G, c, lams)), (len(lams), len(c))
+    require(betas.shape == wanted, f"for {len(lams)} λs and p = {len(c)} it returned {short(betas)}, not {wanted}")
+    return betas
+
+
+LAMS = (3.0, 0.0, 100.0, 1e-3, 1e6, 0.5)
+
+
+@RIDGES.condition("one row of p coefficients for each λ", hint="solve once for each λ and stack: np.array([...])")
+def one_row_each(ridges):
+    for p, lams in ((6, LAMS), (6, [2.0]), (1, LAMS), (3, np.array([1.0, 0.0]))):
+        _solved(ridges, *_problem(51, p), lams)
+
+
+@RIDGES.condition("λ = 0 is least squares", hint="without a penalty G β = c must hold: only λ may change the system")
+def no_penalty(ridges):
+    for p in (6, 1):
+        G, c = _problem(52, p)
+        off = np.linalg.norm(G @ _solved(ridges, G, c, [0.0])[0] - c) / np.linalg.norm(c)
+        require(off <= 1e-10, f"for λ = 0 ‖Gβ − c‖ is {off:.1e} of ‖c‖, where rounding leaves 1e-15")
+
+
+@RIDGES.condition("the larger λ, the shorter β", hint="a penalty pulls β towards 0, in the order in which lams come")
+def shorter(ridges):
+    G, c = _problem(53)
+    order = np.argsort(LAMS)
+    norms = np.linalg.norm(_solved(ridges, G, c, LAMS), axis=1)[order]
+    bad = int(np.argmax(np.diff(norms) >= 0))
+    words = f"‖β‖ is {norms[bad]:.3g} for λ = {LAMS[order[bad]]:g} and {norms[bad + 1]:.3g} for λ = "
+    require(np.all(np.diff(norms) < 0), f"{words}{LAMS[order[bad + 1]]:g}")
+
+
+@RIDGES.condition(
+    "ten copies of every row and ten times λ: the same β",
+    hint="the loss is a sum over rows, so λ weighs against a sum: do not divide by n, nor multiply",
+)
+def copies(ridges):
+    G, c = _problem(54)
+    once, tenfold = (_solved(ridges, k * G, k * c, [k * 0.3])[0] for k in (1.0, 10.0))
+    off = np.linalg.norm(once - tenfold) / np.linalg.norm(once)
+    require(off <= 1e-10, f"with ten copies of every row and 10 λ β moves by {off:.1e} of its length")
+
+
+@RIDGES.condition(
+    "the gradient vanishes: 2(Gβ − c) + λβ = 0",
+    hint="differentiate Σ (y − xᵀβ)² + (λ/2)‖β‖²: the square gives a 2, which the ½ of the penalty cancels once only",
+)
+def stationary(ridges):
+    for p, size in ((6, 1.0), (1, 1.0), (6, 1e9)):
+        G, c = _problem(55, p, size)
+        lams = [size * lam for lam in LAMS]
+        for lam, beta in zip(lams, _solved(ridges, G, c, lams), strict=True):
+            slope, size_of = 2 * (G @ beta - c) + lam * beta, np.linalg.norm
+            off = size_of(slope) / (2 * size_of(G, 2) * size_of(beta) + 2 * size_of(c) + lam * size_of(beta))
+            require(off <= 1e-10, f"for λ = {lam:g} the gradient is {off:.1e} of its terms, not zero")

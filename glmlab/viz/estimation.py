@@ -1,0 +1,79 @@
+"""Estimates of β: their error against the number of rows, their path against λ."""
+
+import numpy as np
+from scipy.special import ndtri
+
+from .picture import Picture
+from .style import COLOURS, MARKERS, new_figure
+from .words import range_text
+
+
+def error_by_rows(rows, errors, p, *, others=None):
+    """‖β* − β_true‖∞ of least squares against rows, beside what p independent normal errors make of it.
+
+    rows    (m,) numbers of rows n
+    errors  (m,) largest errors over the p coefficients, the noise having standard deviation 1, X being white
+    p       coefficients
+    others  {name: (rows, error)} of other people's points
+
+    With XᵀX near nI each coefficient errs by a normal number of variance 1/(n − p − 1), and the largest of p of them
+    lies near √(2 log p / n). The band holds 98 in 100 of them.
+    """
+    rows, errors = np.asarray(rows, dtype=float), np.asarray(errors, dtype=float)
+    if rows.shape != errors.shape or rows.ndim != 1:
+        raise ValueError(f"rows have shape {rows.shape}, errors {errors.shape}; one error for each number of rows")
+    if not rows.min() > p + 1:
+        raise ValueError(f"{rows.min():,.0f} rows for p = {p}: the error of least squares needs more than p + 1 rows")
+    others = others or {}
+    every = np.concatenate([rows, [n for n, _ in others.values()]])
+    grid = np.geomspace(max(every.min() / 1.3, p + 2), every.max() * 1.3, 100)
+    fig, ax = new_figure()
+    low, high = (largest_normal(q, p) / np.sqrt(grid - p - 1) for q in (0.01, 0.99))
+    ax.fill_between(grid, low, high, color=COLOURS[5], alpha=0.3, lw=0, label="98 of 100 samples")
+    ax.plot(grid, line(grid, p), color="black", marker="", ls="--", label="√(2 log p / n)")
+    ax.plot(rows, errors, color=COLOURS[0], marker=MARKERS[0], ls="", label="measured here")
+    for k, (name, (n, error)) in enumerate(others.items(), 1):
+        ax.plot([n], [error], color=COLOURS[k], marker=MARKERS[k + 2], ms=10, ls="", label=name)
+    ax.set(xscale="log", yscale="log", xlabel="rows n", ylabel="largest error ‖β* − β_true‖∞")
+    ax.set_title(f"Largest error of {p} coefficients")
+    fig.legend(loc="outside lower center", ncols=4)
+    finding = _finding(rows, errors, p, others)
+    alt = f"The largest error against rows on two logarithmic axes, along a falling line in a narrow band. {finding}"
+    return Picture(fig, alt, finding)
+
+
+def line(n, p):
+    """√(2 log p / n), near which the largest of p independent errors of standard deviation 1/√n lies."""
+    return np.sqrt(2 * np.log(p) / n)
+
+
+def largest_normal(q, p):
+    """The q-quantile of the largest of p independent |N(0, 1)|: the x with P(|N| ≤ x)ᵖ = q."""
+    return ndtri((1 + q ** (1 / p)) / 2)
+
+
+def _finding(rows, errors, p, others):
+    ratios = errors / line(rows, p)
+    words = [f"{name} is at {error / line(n, p):.2f} of it" for name, (n, error) in others.items()]
+    spread = f"the largest error is {range_text(ratios, '{:.2f}'.format)} of √(2 log p / n)"
+    return f"With {range_text(rows, '{:,.0f}'.format)} rows {'; '.join([spread, *words])}."
+
+
+def coefficient_paths(lams, betas):
+    """Every coefficient against λ.
+
+    lams   (m,) weights, positive, in any order
+    betas  (m, p) coefficients, one row for each λ
+    """
+    lams, betas = np.asarray(lams, dtype=float), np.asarray(betas, dtype=float)
+    if betas.ndim != 2 or lams.shape != betas.shape[:1] or not np.all(lams > 0):
+        raise ValueError(f"lams {lams.shape} must be positive, one for each row of betas {betas.shape}")
+    order = np.argsort(lams)
+    lams, betas = lams[order], betas[order]
+    norms = np.linalg.norm(betas, axis=1)
+    fig, ax = new_figure()
+    ax.plot(lams, betas, color=COLOURS[0], lw=0.8, alpha=0.6, marker="", ls="-")
+    ax.set(xscale="log", xlabel="weight λ of the penalty", ylabel="coefficients")
+    ax.set_title(f"{betas.shape[1]} coefficients against λ")
+    finding = f"From λ = {lams[0]:.2g} to {lams[-1]:.2g} ‖β‖ goes from {norms[0]:.3g} to {norms[-1]:.2g}."
+    return Picture(fig, f"Curves of all coefficients against λ on a logarithmic axis. {finding}", finding)

@@ -1,0 +1,54 @@
+"""Errors against rows and paths against λ: the law that is drawn, and the points on it."""
+
+import numpy as np
+import pytest
+
+from glmlab import viz
+from glmlab.viz.estimation import largest_normal, line
+
+
+def test_quantiles_of_the_largest_normal_are_those_of_a_simulation():
+    largest = np.abs(np.random.default_rng(0).standard_normal((40_000, 20))).max(axis=1)
+    for q in (0.01, 0.5, 0.99):
+        assert np.mean(largest <= largest_normal(q, 20)) == pytest.approx(q, abs=4 * np.sqrt(q * (1 - q) / 40_000))
+
+
+def test_the_band_holds_the_error_of_least_squares():
+    rng, n, p, inside = np.random.default_rng(1), 60, 20, 0
+    low, high = (largest_normal(q, p) / np.sqrt(n - p - 1) for q in (0.01, 0.99))
+    for _ in range(300):
+        X, noise = rng.standard_normal((n, p)), rng.standard_normal(n)
+        inside += low <= np.abs(np.linalg.lstsq(X, noise, rcond=None)[0]).max() <= high
+    assert inside >= 0.93 * 300  # 98 in 100 with XᵀX = nI; three rows a coefficient spread a little more
+
+
+def test_points_the_line_and_the_post():
+    picture = viz.error_by_rows([500, 2_000], [0.12, 0.05], 100, others={"the post": (1_000_000, 0.0025)})
+    drawn = {artist.get_label(): artist.get_xydata() for artist in picture.figure.axes[0].lines}
+    assert np.array_equal(drawn["measured here"], [[500, 0.12], [2_000, 0.05]])
+    assert np.array_equal(drawn["the post"], [[1e6, 0.0025]])
+    n, error = drawn["√(2 log p / n)"].T
+    assert np.allclose(error, line(n, 100)) and n.min() < 500 and n.max() > 1e6
+    assert f"is {0.05 / line(2_000, 100):.2f} to {0.12 / line(500, 100):.2f} of" in picture.finding
+    assert f"the post is at {0.0025 / line(1e6, 100):.2f} of it" in picture.finding
+
+
+@pytest.mark.parametrize(("rows", "errors", "says"), [
+    ([500, 900], [0.1], "one error for each"), ([101], [0.1], r"more than p \+ 1 rows"),
+])
+def test_error_by_rows_refuses_by_name(rows, errors, says):
+    with pytest.raises(ValueError, match=says):
+        viz.error_by_rows(rows, errors, 100)
+
+
+def test_paths_are_drawn_by_growing_lam():
+    picture = viz.coefficient_paths([10, 1], [[0.1, 0], [3, -1]])
+    first, second = (curve.get_xydata().tolist() for curve in picture.figure.axes[0].lines)
+    assert first == [[1, 3], [10, 0.1]] and second == [[1, -1], [10, 0]]
+    assert "From λ = 1 to 10 ‖β‖ goes from 3.16 to 0.1." in picture.finding
+
+
+@pytest.mark.parametrize(("lams", "betas"), [([0, 1], np.ones((2, 3))), ([1, 2], np.ones((3, 2))), ([1, 2], [1, 2])])
+def test_paths_refuse_by_name(lams, betas):
+    with pytest.raises(ValueError, match="one for each row of betas"):
+        viz.coefficient_paths(lams, betas)
