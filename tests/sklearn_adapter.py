@@ -2,6 +2,7 @@
 
     python -m pytest -p tests.sklearn_adapter --pyargs sklearn.linear_model._glm.tests.test_glm
 
+SKLEARN_GLM_CHUNKS = "1", "3" or "uneven" puts dense rows on dask in so many chunks, and cuts sparse ones likewise.
 scikit-learn minimises mean(ℓ) + α/2 ‖β‖²; here the loss is a sum, so λ = α Σw. Its squared error has a ½ that ours
 has not, which doubles λ. Its `tol` bounds a gradient: a callback stops at the residual, which is the scaled gradient.
 """
@@ -12,7 +13,9 @@ import warnings
 from collections import Counter
 from fnmatch import fnmatch
 
+import dask.array as da
 import numpy as np
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._glm import _GeneralizedLinearRegressor as Regressor
 from sklearn.linear_model._glm import glm as sklearn_glm
@@ -65,6 +68,7 @@ class GlmlabNewton:
     def solve(self, X, y, sample_weight):
         GlmlabNewton.fits += 1
         total = len(y) if sample_weight is None else sample_weight.sum()
+        X, y, sample_weight = (placed(column, len(y)) for column in (X, y, sample_weight))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", (glmlab.NotConverged, glmlab.RankWarning))
             result = glmlab.fit(
@@ -76,6 +80,30 @@ class GlmlabNewton:
         if result.state.residual > self.tol:
             warnings.warn(result.status, ConvergenceWarning, stacklevel=2)
         return np.append(result.beta, result.intercept) if self.intercept else result.beta
+
+
+def placed(column, n):
+    """The column in the row chunks that are asked for."""
+    lengths = CHUNKS(n) if CHUNKS else None
+    if column is None or lengths is None:
+        return column
+    if sparse.issparse(column):
+        glmlab.chunks.default_lengths = lambda X: lengths
+    return column if sparse.issparse(column) else da.from_array(column, chunks=(lengths, *column.shape[1:]))
+
+
+def uneven(n):
+    """One row, then an eighth of the rows, then all others."""
+    lengths = (min(1, n), n // 8, n - n // 8 - min(1, n))
+    return tuple(length for length in lengths if length)
+
+
+CHUNKS = {
+    None: None,
+    "1": lambda n: (n,),
+    "3": lambda n: tuple(len(part) for part in np.array_split(np.arange(n), 3) if len(part)),
+    "uneven": uneven,
+}[os.environ.get("SKLEARN_GLM_CHUNKS")]
 
 
 class Record:

@@ -16,12 +16,16 @@ SUITE = "sklearn.linear_model._glm.tests.test_glm"
 
 @pytest.fixture(scope="module")
 def record(tmp_path_factory):
+    return run_suite(tmp_path_factory)
+
+
+def run_suite(tmp_path_factory, **settings):
     """What happened to every case, from one run in a process of its own."""
     path = tmp_path_factory.mktemp("sklearn") / "record.json"
     command = [sys.executable, "-m", "pytest", "-p", "tests.sklearn_adapter", "--pyargs", SUITE, "-q", "-c", os.devnull]
     command += ["-p", "no:cacheprovider", "-p", "no:randomly", "--tb=short"]
-    settings = os.environ | {"SKLEARN_GLM_RECORD": str(path), "PYTHONPATH": str(ROOT)}
-    ran = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=240, cwd=ROOT)
+    settings |= {"SKLEARN_GLM_RECORD": str(path), "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=240, cwd=ROOT)
     assert path.exists(), ran.stdout + ran.stderr
     return json.loads(path.read_text()) | {"output": ran.stdout}
 
@@ -30,6 +34,15 @@ def test_sklearns_own_tests_pass(record):
     print(f"scikit-learn's cases passed: {record['counts']['passed']}, left out: {len(record['left_out'])}")
     assert set(record["counts"]) == {"passed"}, record["output"]
     assert record["counts"]["passed"] >= 80  # a suite that lost its cases passes nothing
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chunks", ["1", "3", "uneven"])
+def test_they_pass_in_chunks(tmp_path_factory, record, chunks):
+    """Dense rows on dask, sparse ones cut in memory; the same cases as in one piece."""
+    found = run_suite(tmp_path_factory, SKLEARN_GLM_CHUNKS=chunks)
+    assert set(found["counts"]) == {"passed"}, found["output"]
+    assert found["counts"] == record["counts"] and found["fits"] == record["fits"]
 
 
 def test_each_pass_is_glmlabs(record):
