@@ -55,8 +55,8 @@ def _digits(answers, truth):
 
 
 def _power(kappa):
-    """1e6 for a million."""
-    return f"{kappa:.0e}".replace("e+0", "e").replace("e+", "e")
+    """1e6 for a million, 1 for one."""
+    return f"{kappa:.0e}".replace("e+0", "e").replace("e+", "e").removesuffix("e0")
 
 
 def _finding(kappas, digits, at):
@@ -115,12 +115,14 @@ def _moving(kappas, answers, truth, digits, at):
 def _curves(kappas, digits):
     labels = {"x_axis_label": "condition number κ(X)", "y_axis_label": "right digits of β"}
     fig = bokeh_figure(x_axis_type="log", y_range=(-0.5, MOST + 0.5), tools="", **labels)
-    fig.height = 300
+    fig.sizing_mode, fig.height = "stretch_width", 320  # as high on a narrow page
     for k, (name, d) in enumerate(digits.items()):
         look = {"color": nth(COLOURS, k), "legend_label": name}
         fig.line(kappas, d, line_dash=nth(BOKEH_DASHES, k), line_width=2, **look)
         fig.scatter(kappas, d, marker=nth(BOKEH_MARKERS, k), size=6, **look)
-    fig.legend.location, fig.legend.label_text_font_size = "top_right", "11pt"
+    fig.add_layout(fig.legend[0], "below")
+    fig.legend.location, fig.legend.orientation, fig.legend.spacing = "left", "horizontal", 20
+    fig.legend.label_text_font_size = "11pt"
     return fig
 
 

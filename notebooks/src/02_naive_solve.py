@@ -96,8 +96,8 @@ written, fused = (viz.task_counts(lazy, optimize_graph=fuse)["tasks"] for fuse i
 print(f"The post's whole line, {n_chunks} chunks: {written} tasks, {fused} after dask has fused some.")
 
 # %% [markdown] id="c02-012"
-# Read it from below. Each chunk X_k is transposed and multiplied with itself (`tensordot`); `sum` has one product to add up
-# yet. Chunks meet only in the last task, `sum-aggregate`. Cut into chunks of rows, X and y give
+# Read it from below. Each chunk X_k is transposed and multiplied with itself (`tensordot`); `sum` has only that one product to
+# add up. Chunks meet in the last task, `sum-aggregate`, and nowhere else. Cut into chunks of rows, X and y give
 #
 # G = Σ_k X_kᵀX_k  and  c = Σ_k X_kᵀy_k.
 #
@@ -257,7 +257,7 @@ viz.show(viz.digits_left(kappas, answers, beta_true, start=1e6))
 
 # %% [markdown] id="c02-035"
 # > *Optimiser's note.* Columns that nearly depend on each other cost digits. Columns in different *units* raise κ too, but do
-# > not: they scale rows and columns of G, and the rounding of elimination scales along (Higham 2002, §10.1). Nor does QR save
+# > not: they scale rows and columns of G, and the rounding of a Cholesky solve scales along (Demmel 1989). Nor does QR save
 # > everything: where the residual r = y − Xβ* is large, β* itself moves by a multiple of κ² ε ‖r‖ when X is rounded
 # > (Björck 1996, §1.4). And where y is noisy, the estimator's error in the weakest direction, κ times that in the strongest,
 # > usually hides all rounding.
