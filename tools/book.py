@@ -44,7 +44,7 @@ def build(scale="workshop", folder=FOLDER, target=TARGET) -> int:
     wrong = pages.check(target)
     print(*wrong, sep="\n", file=sys.stderr)
     print(f"The book: {target / 'index.html'}")
-    return code or bool(wrong)
+    return code or int(bool(wrong))
 
 
 def gather(sources: Path):
