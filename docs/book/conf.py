@@ -27,6 +27,7 @@ html_theme = "sphinx_book_theme"
 html_title = "glmlab"
 html_static_path, html_css_files = ["static"], ["book.css"]
 html_copy_source = html_show_sourcelink = False
+html_show_search_summary = False  # for which the search would fetch pages, which browsers refuse to pages on the disk
 html_context = {"default_mode": "light"}  # figures are drawn on white; templates/ leaves the switch out
 html_theme_options = {
     "use_download_button": False,
