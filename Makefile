@@ -1,6 +1,6 @@
 # `make` alone prints the verbs. Everything that decides something is in tools/ and in `python -m glmlab`.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-full lint notebooks lock reset doctor clean
+.PHONY: help setup lab test test-full lint notebooks book lock reset doctor clean
 SHELL := /bin/sh
 
 # The first Python on the PATH that is new enough, under any of its usual names.
@@ -13,6 +13,7 @@ PYTEST := $(PY) -m pytest -n 2 --dist loadfile
 # Figures and performance reports carry their own scripts: nothing is fetched from a network.
 export BOKEH_RESOURCES := inline
 ARGS ?=
+SCALE ?= workshop
 
 help:  ## print the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +38,9 @@ lint: setup  ## ruff
 
 notebooks: setup  ## (authors) write notebooks/*.ipynb from notebooks/src/*.py
 	$(PY) -m tools.notebooks sync
+
+book: setup  ## the executed course as a static site in build/book (SCALE=ci for a quick one)
+	@$(PY) -m tools.book $(SCALE)
 
 lock: setup  ## (authors) write requirements.lock from what is installed
 	@$(PY) -m tools.lock > requirements.lock.new && mv requirements.lock.new requirements.lock

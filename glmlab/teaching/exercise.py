@@ -22,7 +22,7 @@ def require(holds, what_happened):
 
 @dataclass(frozen=True)
 class Check:
-    """One condition: its name, a function that raises :class:`Wrong`, the hint for who breaks it."""
+    """One condition: its name, a function that raises `Wrong`, the hint for who breaks it."""
 
     name: str
     run: Any

@@ -57,7 +57,8 @@ def bokeh_figure(**options):
     """A Bokeh figure in the course's style: same colours, letters of at least 11 pt, no logo."""
     from bokeh.plotting import figure
 
-    fig = figure(width=780, height=380, sizing_mode="scale_width", max_width=780, **options)
+    # As wide as there is room for, and as high on a phone as on a desk: letters do not shrink with the width.
+    fig = figure(height=380, sizing_mode="stretch_width", max_width=780, **options)
     fig.toolbar.logo = None
     for axis in fig.axis:
         axis.axis_label_text_font_size = f"{RC['axes.labelsize']}pt"

@@ -391,7 +391,7 @@ print("with lengths:   ", X_air.shape, "in chunks", X_air.chunks[0])
 # intercept b is never penalised. With y in {0, 1} the objective is F(β, b) = Σᵢ log(1 + e^ηᵢ) − yᵢηᵢ.
 
 # %% id="c01-062"
-fit = glmlab.fit(X_air, y_air, family="logistic", fit_intercept=True, tol=1e-9)
+fit = glmlab.fit(X_air, y_air, family="logistic", fit_intercept=True, solver="newton", tol=1e-9)
 fit
 
 # %% [markdown] id="c01-063"

@@ -1,0 +1,44 @@
+"""How Sphinx makes the book; `python -m tools.book` (make book) brings the sources and calls it."""
+
+import glmlab
+from tools import prose
+
+project, author, copyright = "glmlab", "the glmlab developers", "the glmlab developers, BSD-3-Clause"
+version = release = glmlab.__version__
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
+exclude_patterns = ["README.md"]  # index.md includes its parts
+templates_path = ["templates"]
+
+# The notebooks arrive executed. Their mathematics is Unicode: no page needs MathJax, and a $ is a $.
+nb_execution_mode = "off"
+nb_merge_streams = True
+myst_enable_extensions = []
+myst_heading_anchors = 3
+
+# A name in backticks is a link where it is something of ours, and code where it is not. Types of others need no link.
+nitpicky = True
+default_role = "py:obj"
+nitpick_ignore_regex = [("py:obj", ".*"), ("py:.*", r"(?!glmlab\.)\w+\..*")]
+autodoc_default_options = {"members": True, "member-order": "bysource"}
+autodoc_preserve_defaults = True
+add_module_names = False
+
+html_theme = "sphinx_book_theme"
+html_title = "glmlab"
+html_static_path, html_css_files = ["static"], ["book.css"]
+html_copy_source = html_show_sourcelink = False
+html_show_search_summary = False  # for which the search would fetch pages, which browsers refuse to pages on the disk
+html_context = {"default_mode": "light"}  # figures are drawn on white; templates/ leaves the switch out
+html_theme_options = {
+    "use_download_button": False,
+    "navbar_persistent": [],  # the sidebar has the search already
+    "home_page_in_toc": True,
+    "show_navbar_depth": 1,
+    "toc_title": "On this page",
+}
+
+
+def setup(app):
+    """Docstrings are prose: reStructuredText is made of them here."""
+    app.connect("autodoc-process-docstring", prose.process)
+    app.connect("autodoc-skip-member", prose.skip)

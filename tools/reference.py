@@ -1,0 +1,78 @@
+"""The pages of the API reference: one for each module, from its docstrings, and an index of what `glmlab` exports."""
+
+import importlib
+import inspect
+import pkgutil
+from pathlib import Path
+
+import glmlab
+from tools.prose import escape
+
+# Modules below glmlab in reading order; those that no group names come last, so that none is forgotten.
+GROUPS = {
+    "Ask and prove": "fitting solvers.run certificates estimators",
+    "The problem": "families penalties objective chunks",
+    "Solvers": "solvers solvers.gradient solvers.newton solvers.lbfgs solvers.admm solvers.asynchronous "
+               "solvers.linesearch solvers.start",
+    "Data and machines": "datasets dispatch cluster costmodel bench",
+    "The course": "viz teaching workspace",
+}
+REST = "Inside"
+
+
+def write(folder: Path):
+    """Write `index.rst` and a page for each module."""
+    folder.mkdir(parents=True)
+    for name in modules():
+        title = f"glmlab.{name}"
+        page = [title, "=" * len(title), "", f".. automodule:: {title}"]
+        (folder / f"{name}.rst").write_text("\n".join(page) + "\n")
+    (folder / "index.rst").write_text("\n".join(index()) + "\n")
+
+
+def modules() -> list[str]:
+    """Dotted names below glmlab. A package that says what it exports speaks for its modules."""
+    return sorted(name for name in walk(glmlab) if not name.startswith("__"))
+
+
+def walk(package, prefix=""):
+    """The modules of a package, and those of its packages that export nothing themselves."""
+    for found in pkgutil.iter_modules(package.__path__):
+        yield prefix + found.name
+        inner = importlib.import_module(f"{package.__name__}.{found.name}") if found.ispkg else None
+        if inner and not hasattr(inner, "__all__"):
+            yield from walk(inner, f"{prefix}{found.name}.")
+
+
+def groups() -> dict[str, list[str]]:
+    """{title: modules}: those of GROUPS that exist, then the others."""
+    there = modules()
+    found = {title: [name for name in names.split() if name in there] for title, names in GROUPS.items()}
+    named = [name for names in found.values() for name in names]
+    return found | {REST: [name for name in there if name not in named]}
+
+
+def index() -> list[str]:
+    """The first page: what `import glmlab` gives, then the modules, each with a link and its first line."""
+    lines = ["API reference", "=============", "", "``import glmlab`` gives these names:", ""]
+    lines += [f"- {public(name)}" for name in glmlab.__all__]
+    for title, names in groups().items():
+        lines += ["", title, "-" * len(title), "", *(f"- {module(name)}" for name in names)]
+        lines += ["", ".. toctree::", "   :hidden:", "", *(f"   {name}" for name in names)]
+    return lines
+
+
+def public(name: str) -> str:
+    """A public name, linked to where it is documented."""
+    what = getattr(glmlab, name)
+    return f":py:obj:`~{what.__module__}.{what.__qualname__}`: {summary(what)}"
+
+
+def module(name: str) -> str:
+    """A module, linked to its page."""
+    return f":doc:`{name}`: {summary(importlib.import_module(f'glmlab.{name}'))}"
+
+
+def summary(what) -> str:
+    """The first paragraph of a docstring on one line."""
+    return escape(" ".join(inspect.getdoc(what).split("\n\n")[0].split()))
