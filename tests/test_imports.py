@@ -23,6 +23,7 @@ LAYERS = [
     "costmodel",
     "viz",
     "bench teaching",
+    "panes",
     "lab doctor",
     "__main__",
 ]
