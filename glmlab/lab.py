@@ -5,12 +5,11 @@ import os
 from pathlib import Path
 
 from glmlab.cluster import DASHBOARD_PORT, free_port
+from glmlab.panes import PANES, panes_url
 from glmlab.workspace import fill, my_folder
 
 FIRST = "00_start_here.ipynb"
 WORKSPACE = "glmlab"
-PANES = {"individual-task-stream": "Task Stream", "individual-progress": "Progress",
-         "individual-workers-memory": "Workers Memory"}
 QUIET = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
     # The notebooks start their clusters themselves; a second way to start one only confuses.
@@ -44,6 +43,7 @@ def prepare_hub():
 
 def prepare(settings: Path, layouts: Path, notebook: str, port: int):
     """Write the settings and the layout. A layout that is there stays, but for the dashboard's address."""
+    from jupyter_core.paths import jupyter_config_dir
     from jupyterlab_server.workspaces_handler import WorkspacesManager
 
     settings.mkdir(parents=True, exist_ok=True)
@@ -52,13 +52,15 @@ def prepare(settings: Path, layouts: Path, notebook: str, port: int):
     page = settings / "page_config.json"
     known = json.loads(page.read_text()) if page.exists() else {}
     page.write_text(json.dumps(known | {"fullMathjaxUrl": ""}))
+    extensions = Path(jupyter_config_dir()) / "jupyter_server_config.d"
+    extensions.mkdir(parents=True, exist_ok=True)
+    (extensions / "glmlab.json").write_text(json.dumps({"ServerApp": {"jpserver_extensions": {"glmlab.panes": True}}}))
     layouts.mkdir(parents=True, exist_ok=True)
     saved = WorkspacesManager(str(layouts))
     wanted = saved.load(WORKSPACE)
     if not wanted["data"]:
         wanted = layout(notebook)
-    # Relative to the notebook server, so that it holds on a laptop, through a tunnel and on a hub.
-    wanted["data"]["dask-dashboard-launcher"] = {"url": f"proxy/{port}", "cluster": ""}
+    wanted["data"]["dask-dashboard-launcher"] = {"url": panes_url(port), "cluster": ""}
     saved.save(WORKSPACE, json.dumps(wanted))
 
 

@@ -155,13 +155,15 @@ def test_scripts_are_executable_and_the_environment_is_a_link():
 
 def test_prepare_writes_copies_and_layout(tmp_path):
     """What binder/start asks of the package, in a folder of its own."""
-    from test_lab import clone_into
+    from lab_server import clone_into
 
     clone = clone_into(tmp_path)
     variables = {"HOME": str(tmp_path), "JUPYTERLAB_DIR": str(tmp_path / "app"),
-                 "JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "layouts"), "PYTHONPATH": str(clone)}
+                 "JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "layouts"), "PYTHONPATH": str(clone),
+                 "JUPYTER_CONFIG_DIR": str(tmp_path / "config")}
     subprocess.run([sys.executable, "-m", "glmlab", "prepare"], cwd=clone, check=True, env=os.environ | variables)
     assert (clone / "my" / "00_start_here.ipynb").exists()
     saved = next((tmp_path / "layouts").iterdir()).read_text()
-    assert '"my/00_start_here.ipynb"' in saved and '"proxy/8787"' in saved
+    assert '"my/00_start_here.ipynb"' in saved and '"glmlab/panes/8787"' in saved
     assert (tmp_path / "app" / "settings" / "overrides.json").exists()
+    assert "glmlab.panes" in (tmp_path / "config" / "jupyter_server_config.d" / "glmlab.json").read_text()

@@ -8,6 +8,7 @@ import tomllib
 from importlib import metadata
 from pathlib import Path
 
+import lab_server
 import pytest
 from packaging.requirements import Requirement
 
@@ -204,6 +205,10 @@ def test_continuous_integration_runs_what_the_readme_says():
     assert [line.split("-m ", 1)[1] for line in lines if "pytest" in line or "notebooks" in line] == [
         'pytest -n 2 --dist loadfile -m "not slow"', "tools.notebooks run",
         "pytest -n 2 --dist loadfile -m slow", "tools.notebooks run --solved"]
+
+
+def test_the_tests_start_the_lab_as_make_does():
+    assert make("--dry-run", "lab", "ARGS=--no-browser")[-1].split()[1:] == lab_server.COMMAND
 
 
 def test_the_readme_names_every_notebook():

@@ -26,6 +26,7 @@ LAYERS = [
     "costmodel",
     "viz",
     "bench teaching",
+    "panes",
     "lab doctor",
     "__main__",
 ]

@@ -1,86 +1,19 @@
 """`python -m glmlab lab` serves the course: on loopback, with a token, with dask's panes, and nothing leaves."""
 
 import json
-import os
 import re
-import shutil
 import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from pathlib import Path
 
 import dask
 import psutil
 import pytest
+from lab_server import Lab, clone_into
 
 from glmlab import doctor as doc
 from glmlab.__main__ import main
 from glmlab.cluster import free_port
-from glmlab.lab import PANES, layout
-
-CLONE = Path(__file__).resolve().parent.parent
-
-
-class Lab:
-    """A JupyterLab under test."""
-
-    def __init__(self, clone: Path, *args, **variables):
-        self.clone, self.runtime = clone, clone / "runtime"
-        self.log = (clone / "lab.log").open("w")
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("JUPYTER", "GLMLAB", "DASK"))}
-        paths = os.pathsep.join([str(clone), str(CLONE / "tools" / "offline")])
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "glmlab", "lab", "--no-browser", *args], cwd=clone, stdout=self.log, stderr=self.log,
-            env=clean | {"PYTHONPATH": paths, "JUPYTER_RUNTIME_DIR": str(self.runtime)} | variables)
-        self.info = self.wait()
-
-    def wait(self) -> dict:
-        """What the server says of itself, once it answers."""
-        while self.process.poll() is None:
-            for path in self.runtime.glob("jpserver-*.json"):
-                info = json.loads(path.read_text() or "{}")
-                if info and answers(info["port"]):
-                    return info
-            time.sleep(0.1)
-        raise AssertionError(self.output())
-
-    def output(self) -> str:
-        self.log.flush()
-        return (self.clone / "lab.log").read_text()
-
-    def get(self, path, token=True):
-        """(status, text) of a request."""
-        headers = {"Authorization": f"token {self.info['token']}"} if token else {}
-        request = urllib.request.Request(self.info["url"] + path, headers=headers)
-        try:
-            with urllib.request.urlopen(request) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, ""
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-        self.log.close()
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def clone_into(folder: Path) -> Path:
-    """The package and a course of one notebook, as in a fresh clone."""
-    shutil.copytree(CLONE / "glmlab", folder / "glmlab", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(CLONE / "pyproject.toml", folder)
-    (folder / "notebooks").mkdir()
-    (folder / "notebooks" / "00_start_here.ipynb").write_text(
-        '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
-    return folder
+from glmlab.lab import layout
+from glmlab.panes import PANES
 
 
 @pytest.fixture(scope="module")
@@ -123,21 +56,8 @@ def test_it_opens_the_learners_copy_of_notebook_00(lab):
 def test_the_panes_stand_beside_the_notebook(lab):
     saved = json.loads(lab.get("lab/api/workspaces/glmlab")[1])["data"]
     assert {f"dask-dashboard-launcher:/{route}" for route in PANES} < saved.keys()
-    assert re.fullmatch(r"proxy/\d+", saved["dask-dashboard-launcher"]["url"])
+    assert re.fullmatch(r"glmlab/panes/\d+", saved["dask-dashboard-launcher"]["url"])
     assert "dask-labextension" in lab.get("lab")[1]
-
-
-def test_the_panes_reach_a_dashboard_through_the_server(lab):
-    """The pages that the layout names are served by a real scheduler, through the notebook server's proxy."""
-    from distributed import Client
-
-    with Client(n_workers=0, processes=False, dashboard_address="127.0.0.1:0") as client:
-        port = client.scheduler_info()["services"]["dashboard"]
-        status, plots = lab.get(f"proxy/{port}/individual-plots.json")
-        assert status == 200
-        assert {f"/{route}" for route in PANES} <= set(json.loads(plots).values())
-        # Without the token one is sent to the login page.
-        assert "Password or token" in lab.get(f"proxy/{port}/individual-plots.json", token=False)[1]
 
 
 def test_nothing_leaves_the_machine(lab):
