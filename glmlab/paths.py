@@ -163,7 +163,7 @@ class Path(Sequence):
         """Coefficients against λ/λ_max (viz.coefficients takes the same options)."""
         from glmlab.viz import coefficients
 
-        return coefficients(self, **options)
+        return coefficients(self.lams, self.betas, lam_max=self.lam_max, **options)
 
     def summary(self):
         """Name and value of everything worth printing."""

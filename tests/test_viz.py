@@ -34,11 +34,11 @@ def three_results(**options):
     return viz.convergence([result("gradient_descent", 0.9), result("newton", 0.1), result("fista", 0.6)], **options)
 
 
-def falling(p, m=9):
-    """A path of m fits, as far as pictures ask: one coefficient more at every λ."""
+def falling(p, m=9, **options):
+    """The picture of a path of m fits with one coefficient more at every λ."""
     lams = np.geomspace(5, 0.01, m)
     betas = np.maximum(np.arange(m)[:, None] - np.arange(p), 0) * (-1.0) ** np.arange(p)
-    return SimpleNamespace(lams=lams, betas=betas, lam_max=5.0)
+    return viz.coefficients(lams, betas, lam_max=5.0, **options)
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +56,12 @@ PICTURES = {
     "slider": lambda: viz.chunk_slider(1_000_000, 100, budget=100e6),
     "digits": lambda: viz.digits_left([1, 1e6], {"one": [[2.0], [2.1]], "another": [[2.0], [2.0]]}, [2.0]),
     "errors": lambda: viz.error_by_rows([200, 900], [0.4, 0.1], 100, others={"the post": (10**6, 0.0025)}),
-    "paths": lambda: viz.coefficient_paths([1, 10], [[3, -1], [0.1, 0]]),
     "graph": lambda: viz.graph(da.ones((4, 2), chunks=(2, 2)).sum()),
     "wide graph": lambda: viz.graph(da.ones(60, chunks=1)),
     "convergence": three_results,
     "by seconds": lambda: three_results(x="seconds", y="residual"),
-    "coefficients": lambda: viz.coefficients(falling(12)),
-    "few coefficients": lambda: viz.coefficients(falling(2), names=["a longer name", "b"]),
+    "coefficients": lambda: falling(12),
+    "few coefficients": lambda: falling(2, names=["a longer name", "b"]),
     "course": viz.course_map,
 }
 

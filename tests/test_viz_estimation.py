@@ -41,14 +41,14 @@ def test_error_by_rows_refuses_by_name(rows, errors, says):
         viz.error_by_rows(rows, errors, 100)
 
 
-def test_paths_are_drawn_by_growing_lam():
-    picture = viz.coefficient_paths([10, 1], [[0.1, 0], [3, -1]])
-    first, second = (curve.get_xydata().tolist() for curve in picture.figure.axes[0].lines)
-    assert first == [[1, 3], [10, 0.1]] and second == [[1, -1], [10, 0]]
-    assert "From λ = 1 to 10 ‖β‖ goes from 3.16 to 0.1." in picture.finding
+def test_coefficients_are_drawn_by_falling_lam():
+    picture = viz.coefficients([1, 10], [[3, -1], [0.1, 0]])
+    curves = [curve.get_xydata().tolist() for curve in picture.figure.axes[0].lines[1:]]
+    assert curves == [[[10, 0.1], [1, 3]], [[10, 0], [1, -1]]]
+    assert "As λ falls from 10 to 1, ‖β‖ goes from 0.1 to 3.16 and from 1 to 2 of 2 coefficients" in picture.finding
 
 
 @pytest.mark.parametrize(("lams", "betas"), [([0, 1], np.ones((2, 3))), ([1, 2], np.ones((3, 2))), ([1, 2], [1, 2])])
-def test_paths_refuse_by_name(lams, betas):
+def test_coefficients_refuse_by_name(lams, betas):
     with pytest.raises(ValueError, match="one for each row of betas"):
-        viz.coefficient_paths(lams, betas)
+        viz.coefficients(lams, betas)

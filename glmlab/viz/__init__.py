@@ -9,7 +9,7 @@ from .coefficients import coefficients
 from .conditioning import digits_left
 from .convergence import convergence
 from .course import course_map
-from .estimation import coefficient_paths, error_by_rows
+from .estimation import error_by_rows
 from .graphs import graph, task_counts
 from .interactive import load_bokeh
 from .odds import odds
@@ -26,7 +26,6 @@ __all__ = [
     "chunk_slider",
     "chunks",
     "coefficients",
-    "coefficient_paths",
     "convergence",
     "count_text",
     "course_map",

@@ -7,21 +7,24 @@ from .style import new_figure
 from .words import count_text
 
 
-def coefficients(path, *, names=None, most=6):
-    """Draw every coefficient of a Path against λ/λ_max (λ itself where the penalty has no λ_max), λ falling rightwards.
+def coefficients(lams, betas, *, lam_max=np.nan, names=None, most=6):
+    """Draw every coefficient against λ/λ_max (λ itself where there is no λ_max), λ falling rightwards.
 
-    path   what path() returned, with positive λ
+    lams   (m,) weights, positive, in any order
+    betas  (m, p) coefficients, one row for each λ
     names  one for each coefficient; x1, x2, … by default
-    most   how many coefficients get a colour and a name: those largest in absolute value at the last λ
+    most   how many coefficients get a colour and a name: those largest in absolute value at the smallest λ
     """
-    betas, lams = path.betas, np.asarray(path.lams, dtype=float)
-    if not np.all(lams > 0):
-        raise ValueError(f"λ must be > 0 on a logarithmic axis, but the path holds {lams.min():g}")
+    lams, betas = np.asarray(lams, dtype=float), np.asarray(betas, dtype=float)
+    if betas.ndim != 2 or lams.shape != betas.shape[:1] or not np.all(lams > 0):
+        raise ValueError(f"lams {lams.shape} must be positive, one for each row of betas {betas.shape}")
     names = [f"x{j + 1}" for j in range(betas.shape[1])] if names is None else list(names)
     if len(names) != betas.shape[1]:
         raise ValueError(f"{len(names)} names for {betas.shape[1]} coefficients; give one each")
-    scaled = np.isfinite(path.lam_max) and path.lam_max > 0
-    x, label = (lams / path.lam_max, "λ / λ_max") if scaled else (lams, "λ")
+    order = np.argsort(-lams)
+    lams, betas = lams[order], betas[order]
+    scaled = np.isfinite(lam_max) and lam_max > 0
+    x, label = (lams / lam_max, "λ / λ_max") if scaled else (lams, "λ")
     largest = np.argsort(-np.abs(betas[-1]), kind="stable")[:most]
     words = _finding(betas, x, label, names)
     alt = f"One curve for each coefficient against {label} on a logarithmic axis, falling to the right. {words}"
@@ -43,12 +46,14 @@ def _figure(x, betas, names, largest, label):
 
 
 def _finding(betas, x, label, names):
-    """How many are not zero at both ends, and which was first."""
-    counts, p = np.count_nonzero(betas, axis=1), betas.shape[1]
-    span = f"{label} falls from {x[0]:.3g} to {x[-1]:.3g}"
-    words = f"As {span}, {counts[0]} and then {counts[-1]} of {p} coefficients are not zero"
+    """Lengths and how many are not zero at both ends, and which was first."""
+    counts, norms = np.count_nonzero(betas, axis=1), np.linalg.norm(betas, axis=1)
+    words = f"As {label} falls from {x[0]:.3g} to {x[-1]:.3g}, ‖β‖ goes from {norms[0]:.3g} to {norms[-1]:.3g}"
     late = np.flatnonzero(counts > counts[0])
-    if counts[0] > 0 or not len(late):
+    if not len(late):
         return f"{words}."
+    words += f" and from {counts[0]} to {counts[-1]} of {betas.shape[1]} coefficients are not zero"
     first = [names[j] for j in np.flatnonzero(betas[late[0]])]
-    return f"{words}; {', '.join(first[:3])} {'enters' if len(first) == 1 else 'enter'} first."
+    if counts[0] > 0 or len(first) > 3:
+        return f"{words}."
+    return f"{words}; {', '.join(first)} {'enters' if len(first) == 1 else 'enter'} first."

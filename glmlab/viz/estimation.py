@@ -57,23 +57,3 @@ def _finding(rows, errors, p, others):
     words = [f"{name} is at {error / line(n, p):.2f} of it" for name, (n, error) in others.items()]
     spread = f"the largest error is {range_text(ratios, '{:.2f}'.format)} of √(2 log p / n)"
     return f"With {range_text(rows, '{:,.0f}'.format)} rows {'; '.join([spread, *words])}."
-
-
-def coefficient_paths(lams, betas):
-    """Every coefficient against λ.
-
-    lams   (m,) weights, positive, in any order
-    betas  (m, p) coefficients, one row for each λ
-    """
-    lams, betas = np.asarray(lams, dtype=float), np.asarray(betas, dtype=float)
-    if betas.ndim != 2 or lams.shape != betas.shape[:1] or not np.all(lams > 0):
-        raise ValueError(f"lams {lams.shape} must be positive, one for each row of betas {betas.shape}")
-    order = np.argsort(lams)
-    lams, betas = lams[order], betas[order]
-    norms = np.linalg.norm(betas, axis=1)
-    fig, ax = new_figure()
-    ax.plot(lams, betas, color=COLOURS[0], lw=0.8, alpha=0.6, marker="", ls="-")
-    ax.set(xscale="log", xlabel="weight λ of the penalty", ylabel="coefficients")
-    ax.set_title(f"{betas.shape[1]} coefficients against λ")
-    finding = f"From λ = {lams[0]:.2g} to {lams[-1]:.2g} ‖β‖ goes from {norms[0]:.3g} to {norms[-1]:.2g}."
-    return Picture(fig, f"Curves of all coefficients against λ on a logarithmic axis. {finding}", finding)

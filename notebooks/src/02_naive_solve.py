@@ -379,7 +379,7 @@ betas = ridges(G, c, lams)
 ridge_seconds = time.perf_counter() - start
 print(f"one pass, {pass_seconds:.3f} s: {G.size + c.size:,} numbers")
 print(f"every λ thereafter: {len(lams)} of them in {ridge_seconds:.3f} s")
-viz.show(viz.coefficient_paths(lams, betas))
+viz.show(viz.coefficients(lams, betas))
 
 # %% [markdown] id="c02-051"
 # Are they right? A certificate covers the ridge as well, on all rows. And scikit-learn's `Ridge` minimises
