@@ -12,12 +12,14 @@ from glmlab.teaching import exercises
 from tools import book, pages, prose, reference
 from tools.notebooks import FOLDER
 
+pytestmark = pytest.mark.timeout(900)  # the book is built once, which counts for the first test that reads it
 FIRST = """# Start: see what the book makes of a notebook
 
 *A promise.* 1 minute. Next: [the other]({other}). A $ is a $, and |β| is no table."""
 SHOWN = """from glmlab import viz
 from glmlab.teaching import ledger, scale, use
 
+print("printed first")
 viz.show(viz.chunk_slider(10_000, 10, budget=8_000))
 print("scale", scale.name)
 """
@@ -115,7 +117,8 @@ def test_help_is_folded_behind_the_check(site):
 def test_a_slider_brings_its_script_and_its_picture(site):
     page = page_of(site)
     assert page.count("BEGIN bokeh.min.js") == 1 and "embed_item" in page and "Rows per chunk" in page
-    assert re.search(r'<img src="data:image/png;base64,[^"]+" alt="Bytes per chunk', page)
+    image = re.search(r'<img src="data:image/png;base64,[^"]+" alt="Bytes per chunk', page).start()
+    assert page.index("printed first\n") < image < page.index("Among round sizes")  # in the order of the cell
 
 
 @pytest.mark.slow

@@ -72,7 +72,7 @@ def execute(folder: Path, target: Path, scale: str):
 
 def run(notebook, folder: str, variables: dict):
     """Execute in place, off the network; an error that no tag allows ends it (CellExecutionError)."""
-    client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3",
+    client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3", coalesce_streams=True,
                             resources={"metadata": {"path": folder}})
     client.execute(env=variables)
 

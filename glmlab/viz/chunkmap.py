@@ -6,7 +6,7 @@ import dask.array as da
 import numpy as np
 from matplotlib.patches import Patch, Rectangle
 
-from .interactive import bokeh_figure
+from .interactive import bokeh_figure, place_slider
 from .picture import Picture
 from .style import COLOURS, HATCHES, new_figure, nth
 from .words import bytes_text, count_text, list_text, range_text
@@ -317,7 +317,7 @@ words.text = '<p role="status" style="font-size:12pt;margin:0">' + rows.toLocale
 def _slider(n, row, budget, sizes, start):
     """The same question with a Bokeh slider (arrow keys move it) and JavaScript only."""
     from bokeh.layouts import column
-    from bokeh.models import ColumnDataSource, CustomJS, CustomJSTickFormatter, Div, Slider
+    from bokeh.models import ColumnDataSource, CustomJS, Div
 
     bars = ColumnDataSource({"top": [], "bottom": [], "color": []})
     title = "The array, cut into row chunks"
@@ -326,13 +326,7 @@ def _slider(n, row, budget, sizes, start):
     fig.xaxis.visible = fig.grid.visible = False
     fig.yaxis.axis_label, fig.height = "share of the rows", 260
     words = Div(text="", sizing_mode="stretch_width")
-    names = CustomJSTickFormatter(code="return sizes[tick].toLocaleString('en')", args={"sizes": sizes})
-    index = sizes.index(start)
-    slider = Slider(
-        start=0, end=len(sizes) - 1, step=1, value=index, format=names, title="Rows per chunk"
-    )
-    slider.sizing_mode = "stretch_width"
-    slider.stylesheets = [":host { font-size: 12pt; }"]
+    slider = place_slider([f"{size:,}" for size in sizes], sizes.index(start), "Rows per chunk")
     look = {"good": COLOURS[0], "bad": COLOURS[1]}
     data = {"n": n, "row": row, "budget": budget, "sizes": sizes, "bars": bars, "words": words}
     move = CustomJS(args={**data, **look, "slider": slider}, code=MOVE)

@@ -4,7 +4,7 @@ from os.path import commonprefix
 
 import numpy as np
 
-from .interactive import bokeh_figure
+from .interactive import bokeh_figure, place_slider
 from .picture import Picture
 from .style import BOKEH_DASHES, BOKEH_MARKERS, COLOURS, new_figure, nth
 from .words import list_text
@@ -90,7 +90,7 @@ words.text = texts[k];
 
 def _moving(kappas, answers, truth, digits, at):
     from bokeh.layouts import column
-    from bokeh.models import ColumnDataSource, CustomJS, CustomJSTickFormatter, Div, Slider, Span
+    from bokeh.models import ColumnDataSource, CustomJS, Div, Span
 
     fig = _curves(kappas, digits)
     line = Span(location=kappas[at], dimension="height", line_dash="dashed", line_color="black")
@@ -101,11 +101,7 @@ def _moving(kappas, answers, truth, digits, at):
     fig.scatter("x", "y", source=dots, size=14, fill_color="color", line_color="black", line_width=2)
     texts = _texts(kappas, answers, truth, digits, at)
     words = Div(text=texts[at], sizing_mode="stretch_width")
-    powers = [_power(kappa) for kappa in kappas]
-    names = CustomJSTickFormatter(code="return powers[tick]", args={"powers": powers})
-    slider = Slider(start=0, end=len(kappas) - 1, step=1, value=at, format=names, title="Condition number κ(X)")
-    slider.sizing_mode = "stretch_width"
-    slider.stylesheets = [":host { font-size: 12pt; }"]
+    slider = place_slider([_power(kappa) for kappa in kappas], at, "Condition number κ(X)")
     data = {"kappas": kappas.tolist(), "digits": [d.tolist() for d in digits.values()], "texts": texts}
     move = CustomJS(args={**data, "line": line, "dots": dots, "words": words, "slider": slider}, code=MOVE)
     slider.js_on_change("value", move)
@@ -115,7 +111,7 @@ def _moving(kappas, answers, truth, digits, at):
 def _curves(kappas, digits):
     labels = {"x_axis_label": "condition number κ(X)", "y_axis_label": "right digits of β"}
     fig = bokeh_figure(x_axis_type="log", y_range=(-0.5, MOST + 0.5), tools="", **labels)
-    fig.sizing_mode, fig.height = "stretch_width", 320  # as high on a narrow page
+    fig.height = 320
     for k, (name, d) in enumerate(digits.items()):
         look = {"color": nth(COLOURS, k), "legend_label": name}
         fig.line(kappas, d, line_dash=nth(BOKEH_DASHES, k), line_width=2, **look)

@@ -67,3 +67,14 @@ def bokeh_figure(**options):
     fig.grid.grid_line_color = RC["grid.color"]
     fig.title.text_font_size, fig.title.text_color = f"{RC['axes.titlesize']}pt", COLOURS[-1]
     return fig
+
+
+def place_slider(labels, at, title):
+    """A slider over the places 0, 1 … of a list, each shown by its label. Arrow keys move it."""
+    from bokeh.models import CustomJSTickFormatter, Slider
+
+    # The slider asks for 14.999999999999998 where it stands at 15.
+    name = CustomJSTickFormatter(code="return labels[Math.round(tick)]", args={"labels": labels})
+    slider = Slider(start=0, end=len(labels) - 1, step=1, value=at, format=name, title=title)
+    slider.sizing_mode, slider.stylesheets = "stretch_width", [":host { font-size: 12pt; }"]
+    return slider
