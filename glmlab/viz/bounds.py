@@ -45,9 +45,14 @@ def _price_words(y, eta, t):
     theta = 2 * (eta - y) + 2 * t
     loss, line = (y - eta) ** 2, theta * eta - _conjugate(theta, y)
     return (
-        f"The line of slope θ = {theta:.2f} meets the axis at −ℓ*(θ) = {-_conjugate(theta, y):.2f} and passes "
-        f"η at {line:.2f}, which is {loss - line:.2f} = t<sup>2</sup> below ℓ(η) = {loss:.2f}, for t = {t:.2f}."
+        f"The line of slope θ = {_two(theta)} meets the axis at −ℓ*(θ) = {_two(-_conjugate(theta, y))} and passes "
+        f"η at {_two(line)}, which is {_two(loss - line)} = t<sup>2</sup> below ℓ(η) = {_two(loss)}, for t = {_two(t)}."
     )
+
+
+def _two(value):
+    """Two digits after the point, with a true minus, and none before zero."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
 def _tangent_figure(us, y, eta, t):
@@ -76,10 +81,10 @@ const line = (u) => (y - touch) * (y - touch) + theta * (u - touch);
 curve.data = {x: curve.data.x, y: Array.from(curve.data.x, line)};
 foot.data = {x: [0], y: [line(0)]};
 price.data = {x: [eta, eta], y: [line(eta), (y - eta) * (y - eta)]};
-const say = (v) => (v < 0 ? "−" : "") + Math.abs(v).toFixed(2);
+const say = (v) => v.toFixed(2).replace(/^-0.00$/, "0.00").replace("-", "−");
 words.text = '<p role="status" style="font-size:12pt;margin:0">The line of slope θ = <b>' + say(theta)
   + "</b> meets the axis at −ℓ*(θ) = <b>" + say(line(0)) + "</b> and passes η at " + say(line(eta)) + ", which is <b>"
-  + say(t * t) + "</b> = t<sup>2</sup> below ℓ(η) = " + say((y - eta) * (y - eta)) + ".</p>";
+  + say(t * t) + "</b> = t<sup>2</sup> below ℓ(η) = " + say((y - eta) * (y - eta)) + ", for t = " + say(t) + ".</p>";
 """
 
 
