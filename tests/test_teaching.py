@@ -369,6 +369,20 @@ def test_fill_keeps_the_rest_of_a_row(book):
     assert repr(book).count("?") == len(book.rows()) - 1
 
 
+def test_a_note_says_where_a_number_comes_from(book):
+    assert "note" not in repr(book)
+    book.add("newton", passes=4)
+    book.fill("post: ADMM, λ = 7.2", gap=0.012, note="a replay <here>")
+    book.fill("post: ADMM, λ = 7.2", rounds=11)  # a note stays until another takes its place
+    assert book.rows()["post: ADMM, λ = 7.2"].keys() == book.rows()["newton"].keys()  # numbers only
+    [line] = [line for line in repr(book).splitlines() if line.startswith("post: ADMM, λ")]
+    assert line.endswith("a replay <here>") and "11" in line
+    assert "<td>a replay &lt;here&gt;</td>" in book._repr_html_() and ">note</th>" in book._repr_html_()
+    book.add("fista", passes=3)
+    assert "a replay" in repr(Ledger(book.path)), "another row's writing keeps it"
+    assert book.to_frame().dtypes.eq(float).all()
+
+
 @pytest.mark.parametrize("content", ["", "{", "[1, 2]", '{"a": 3}', '{"a": {"passes": "many"}}', "\x00"])
 def test_an_unreadable_ledger_is_put_aside(book, content, capsys):
     book.path.parent.mkdir(parents=True)

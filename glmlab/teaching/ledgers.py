@@ -67,8 +67,11 @@ class Ledger:
         row = {name: _cell(name, value) for name, value in zip(COLUMNS, values, strict=True)}
         self._write({**self._read(), _method(method): row})
 
-    def fill(self, method, **values):
-        """Fill cells of a row that is there, as ``fill("post: ADMM, λ = 7.2", gap=3e-2)``."""
+    def fill(self, method, *, note=None, **values):
+        """Fill cells of a row that is there, as ``fill("post: ADMM, λ = 7.2", gap=3e-2)``.
+
+        note  a few words on where these numbers come from, if not from the row's own run; shown in a last column
+        """
         rows = self.rows()
         if _method(method) not in rows:
             raise ValueError(f"the ledger has no row {method!r}; {nearest(method, rows)}")
@@ -76,6 +79,8 @@ class Ledger:
             if name not in COLUMNS:
                 raise TypeError(f"the ledger has no column {name!r}; {nearest(name, COLUMNS)}")
         row = rows[method] | {name: _cell(name, value) for name, value in values.items()}
+        if note is not None or method in self._notes():
+            row["note"] = note or self._notes()[method]
         self._write({**self._read(), method: row})
 
     def rows(self):
@@ -90,27 +95,35 @@ class Ledger:
         frame = pd.DataFrame.from_dict(self.rows(), orient="index", columns=list(COLUMNS), dtype=float)
         return frame.rename_axis("method")
 
+    def _notes(self):
+        """``{method: note}`` of the rows that have one."""
+        return {method: row["note"] for method, row in self._read().items() if row.get("note")}
+
     def __repr__(self):
-        lines = [("method", *(heading for heading, _ in COLUMNS.values())), *self._lines()]
+        lines = [self._headings(), *self._lines()]
         widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
         return "\n".join(_plain(line, widths) for line in lines)
 
     def _repr_html_(self):
         from html import escape
 
-        heads = "".join(f"<th scope='col'>{h}</th>" for h in ("method", *(h for h, _ in COLUMNS.values())))
+        heads = "".join(f"<th scope='col'>{heading}</th>" for heading in self._headings())
         body = "".join(
             f"<tr><th scope='row' style='text-align:left'>{escape(method)}</th>"
-            + "".join(f"<td>{cell}</td>" for cell in cells)
+            + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
             + "</tr>"
             for method, *cells in self._lines()
         )
         head = f"<caption>The ledger</caption><thead><tr>{heads}</tr></thead>"
         return f"<table>{head}<tbody>{body}</tbody></table>"
 
+    def _headings(self):
+        return ("method", *(heading for heading, _ in COLUMNS.values()), *(["note"] if self._notes() else []))
+
     def _lines(self):
-        rows = self.rows().items()
-        return [(method, *(_text(name, row[name]) for name in COLUMNS)) for method, row in rows]
+        rows, notes = self.rows().items(), self._notes()
+        lines = [(method, *(_text(name, row[name]) for name in COLUMNS)) for method, row in rows]
+        return [(*line, notes.get(line[0], "")) for line in lines] if notes else lines
 
     def _read(self):
         """Rows on disk; a file that cannot be read is put aside, not lost and not in the way."""
@@ -164,9 +177,14 @@ def _valid(rows):
     if not isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows.values()):
         raise ValueError("a ledger maps methods to rows")
     try:
-        return {method: {c: _cell(c, row.get(c)) for c in COLUMNS} for method, row in rows.items()}
+        return {method: _valid_row(row) for method, row in rows.items()}
     except TypeError as error:
         raise ValueError(str(error)) from None
+
+
+def _valid_row(row):
+    cells = {column: _cell(column, row.get(column)) for column in COLUMNS}
+    return cells | {"note": str(row["note"])} if row.get("note") else cells
 
 
 def _text(name, value):

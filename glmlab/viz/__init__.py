@@ -4,6 +4,7 @@ Every function here returns a :class:`Picture`, which displays itself in Jupyter
 ``show`` does the same and prints the finding in one line; it takes a matplotlib figure too.
 """
 
+from .bounds import bounds_by_lam, stops, tangent, three_errors
 from .chunkmap import bytes_by_worker, bytes_per_worker, chunk_slider, chunks
 from .coefficients import coefficients
 from .conditioning import digits_left
@@ -20,6 +21,7 @@ from .words import bytes_text, count_text
 __all__ = [
     "COLOURS",
     "Picture",
+    "bounds_by_lam",
     "bytes_by_worker",
     "bytes_per_worker",
     "bytes_text",
@@ -36,7 +38,10 @@ __all__ = [
     "new_figure",
     "odds",
     "show",
+    "stops",
+    "tangent",
     "task_counts",
+    "three_errors",
     "use_style",
 ]
 

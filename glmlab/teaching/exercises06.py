@@ -1,0 +1,462 @@
+"""The exercises of notebook 06: four ways to say how far β is from optimal, for least squares with an L1 penalty."""
+
+from numbers import Real
+from typing import NamedTuple
+
+import numpy as np
+
+from glmlab.penalties import L1
+from glmlab.quadratic import minimise_model
+
+from .exercise import Exercise, require
+from .guard import short
+
+# ---------------------------------------------------------------- problems to try an answer on
+
+
+class Lasso(NamedTuple):
+    """A small problem F(β) = ‖y − Xβ‖² + λ‖β‖₁ whose minimum is known."""
+
+    X: np.ndarray  # (n, p)
+    y: np.ndarray  # (n,)
+    lam: float
+    best: np.ndarray  # (p,) a minimiser
+    name: str
+
+    def value(self, beta):
+        return float(np.sum((self.y - self.X @ beta) ** 2) + self.lam * np.abs(beta).sum())
+
+    def slope(self, beta):
+        """q = ∇f(β) = 2Xᵀ(Xβ − y)."""
+        return 2 * self.X.T @ (self.X @ beta - self.y)
+
+    def gap(self, beta):
+        return self.value(beta) - self.value(self.best)
+
+    def rounding(self, beta):
+        """What rounding may take from a difference of two values of F, generously."""
+        return 1e-11 * (self.value(beta) + float(self.y @ self.y))
+
+
+def lasso(seed, n, p, share):
+    """n × p rows whose columns differ in size by 8 and lean on each other; λ is `share` of λ_max."""
+    rng = np.random.default_rng(seed)
+    X = (rng.normal(size=(n, p)) + 0.7 * rng.normal(size=(n, 1))) * np.geomspace(1, 8, p)
+    y = X @ rng.normal(size=p) + rng.normal(size=n)
+    lam = share * np.abs(2 * X.T @ y).max()
+    best = minimise_model(L1(lam), np.zeros(p), -2 * X.T @ y, 2 * X.T @ X).point
+    return Lasso(X, y, lam, best, f"{n} × {p} with λ = {share:g} λ_max")
+
+
+# rows, columns, share of λ_max: many zeros, few, none, more columns than rows, one column, λ > λ_max
+SHAPES = ((30, 5, 0.3), (25, 6, 1e-2), (40, 4, 1e-5), (4, 7, 0.1), (9, 1, 0.2), (12, 3, 1.5))
+
+
+def problems(seed):
+    return [lasso(seed + k, *shape) for k, shape in enumerate(SHAPES)]
+
+
+def around(problem, seed):
+    """Points at many distances from the minimiser: in every coordinate, in those that are not zero, and 0 itself."""
+    rng, best = np.random.default_rng(seed), problem.best
+    for distance in (1e-6, 1e-3, 0.1, 3.0):
+        moves = distance * rng.normal(size=best.shape)
+        yield best + moves
+        yield best + np.where(best == 0, 0.0, moves)
+    yield np.zeros_like(best)
+
+
+def one_number(value, where):
+    """The answer as a float; inf is a number here, nan is none."""
+    require(np.ndim(value) == 0, f"{where} it returned {short(value)}; one number is needed")
+    value = value.item() if hasattr(value, "item") else value
+    require(isinstance(value, Real), f"{where} it returned a {type(value).__name__}, not a number")
+    require(not np.isnan(value), f"{where} it returned nan")
+    return float(value)
+
+
+# ---------------------------------------------------------------- 1. how far from stationary
+
+
+def kkt(q, beta, lam):
+    at_zero = np.maximum(np.abs(q) - lam, 0)
+    elsewhere = np.abs(q + lam * np.sign(beta))
+    return np.linalg.norm(np.where(beta == 0, at_zero, elsewhere))
+
+
+KKT = Exercise(
+    name="kkt",
+    statement=(
+        "q (p,) is ∇f(beta), lam > 0 the weight of the L1 penalty. Return dist(0, ∂F(beta)) = min ‖q + lam·s‖₂ over "
+        "all s in ∂‖beta‖₁: s_j = sign(beta_j) where beta_j is not 0, any s_j in [−1, 1] where it is."
+    ),
+    stub='''
+    def kkt(q, beta, lam):
+        """dist(0, ∂F(beta)) in the 2-norm, F = f + lam‖·‖₁ with q = ∇f(beta)."""
+        raise NotImplementedError
+    ''',
+    reference=kkt,
+    hints=(
+        "Coordinates do not mix: which s_j makes |q_j + lam·s_j| smallest where beta_j = 0, and which where not?",
+        "Where beta_j is not 0 there is no choice: |q_j + lam·sign(beta_j)|. Where it is 0, q_j may be cancelled up to "
+        "lam: max(|q_j| − lam, 0) is left.",
+        "np.where(beta == 0, np.maximum(abs(q) - lam, 0), abs(q + lam * np.sign(beta))), then np.linalg.norm.",
+    ),
+)
+
+
+def optimal_pair(rng, p, lam):
+    """(q, β) with 0 ∈ ∂F(β): zeros whose q lies within the interval or on its edge, and coordinates that are not 0."""
+    beta = rng.normal(size=p) * (rng.random(p) < 0.6)
+    inside = lam * rng.choice([-1.0, 1.0, 0.0, 0.5, -0.99], size=p)
+    return np.where(beta == 0, inside, -lam * np.sign(beta)), beta
+
+
+@KKT.condition(
+    "zero where beta is optimal",
+    hint="at beta_j = 0 the subdifferential is an interval: any q_j in [−lam, lam] is cancelled there. And where "
+    "beta_j > 0, optimality means q_j = −lam",
+)
+def zero_at_optimum(kkt):
+    rng = np.random.default_rng(600)
+    for p in (1, 2, 5, 9):
+        for lam in (0.3, 7.2, 4e5):
+            q, beta = optimal_pair(rng, p, lam)
+            found = one_number(kkt(q, beta, lam), f"at an optimal beta of {p} coordinates")
+            words = f"beta = prox(beta − q) holds to the last bit, and it says {found:.3g}"
+            require(0 <= found <= 1e-12 * lam, f"{words} (q = {short(q.tolist())}, beta = {short(beta.tolist())})")
+
+
+@KKT.condition(
+    "not zero elsewhere",
+    hint="may s_j be chosen where beta_j is not 0? There |β_j| has a derivative, and only one s_j is allowed",
+)
+def positive_elsewhere(kkt):
+    cases = {
+        "beta_j > 0 with q_j = 0": (0.0, 1.0),
+        "beta_j > 0 with q_j = +lam": (2.0, 1.0),
+        "beta_j < 0 with q_j = lam/2": (1.0, -3.0),
+        "beta_j = 0 with q_j = 1.5 lam": (3.0, 0.0),
+    }
+    for name, (q, beta) in cases.items():
+        found = one_number(kkt(np.array([q]), np.array([beta]), 2.0), f"for {name}")
+        require(found > 0.1, f"for {name} F falls on one side, and it says {found:.3g}")
+
+
+@KKT.condition(
+    "the least over all subgradients",
+    hint="take the 2-norm of what is left in each coordinate: √Σ, not the largest and not the sum",
+)
+def equals_a_grid_minimum(kkt):
+    rng, grid = np.random.default_rng(610), np.linspace(-1, 1, 2001)
+    for p in (1, 3, 6):
+        q, beta, lam = 2 * rng.normal(size=p), rng.normal(size=p) * (rng.random(p) < 0.5), 0.8
+        allowed = [grid if b == 0 else np.array([np.sign(b)]) for b in beta]
+        least = np.sqrt(sum(np.min((q_j + lam * s) ** 2) for q_j, s in zip(q, allowed, strict=True)))
+        found = one_number(kkt(q, beta, lam), f"for {p} coordinates")
+        words = f"trying 2,001 subgradients at every zero, the least ‖q + lam·s‖ is {least:.4g}; it says {found:.4g}"
+        require(abs(found - least) <= 1e-3 * lam * np.sqrt(p), words)
+
+
+@KKT.condition(
+    "in the units of a gradient",
+    hint="twice the loss and twice lam: twice the gradient. The size of beta does not matter, only whether it is "
+    "exactly 0: 1e-12 may be large in its unit",
+)
+def gradient_units(kkt):
+    q, beta = np.array([0.3, -1.2, 0.5, 2.0]), np.array([0.0, 0.4, -0.7, 1.0])
+    first = one_number(kkt(q, beta, 0.8), "for q, beta, lam")
+    for c in (1e-3, 1e3):
+        scaled = one_number(kkt(c * q, beta, c * 0.8), f"for {c:g} q, beta, {c:g} lam")
+        require(abs(scaled - c * first) <= 1e-9 * c * first, f"{first:.4g} became {scaled:.4g} for {c:g} F")
+    for c in (1e-12, 1e6):
+        moved = one_number(kkt(q, c * beta, 0.8), f"for q, {c:g} beta, lam")
+        require(abs(moved - first) <= 1e-9 * first, f"{first:.4g} became {moved:.4g} for {c:g} beta, whose signs agree")
+
+
+# ---------------------------------------------------------------- 2. the scaled duality gap
+
+
+def scaled_gap(X, y, beta, lam):
+    residual = X @ beta - y
+    theta = 2 * residual
+    theta = theta * (lam / max(lam, np.abs(X.T @ theta).max()))
+    primal = residual @ residual + lam * np.abs(beta).sum()
+    return primal + theta @ theta / 4 + theta @ y
+
+
+SCALED_GAP = Exercise(
+    name="scaled_gap",
+    statement=(
+        "F(beta) = ‖y − X beta‖² + lam‖beta‖₁ with lam > 0. Take θ = 2(X beta − y), multiply it by the largest factor "
+        "≤ 1 that makes |x_jᵀθ| ≤ lam for every column x_j of X, and return F(beta) + Σ ℓ*(θᵢ) with "
+        "ℓ*(θ) = θ²/4 + θy. X and y are numpy arrays."
+    ),
+    stub='''
+    def scaled_gap(X, y, beta, lam):
+        """F(beta) minus the dual value of the scaled slopes: a number that F(beta) − F* cannot exceed."""
+        raise NotImplementedError
+    ''',
+    reference=scaled_gap,
+    hints=(
+        "Which of the p numbers |x_jᵀθ| says how far θ has to shrink?",
+        "The largest. If it is at most lam, θ stays; if not, multiply θ by lam / largest. Then use the shrunk θ in ℓ*.",
+        "theta *= lam / max(lam, abs(X.T @ theta).max()); then F(beta) + theta @ theta / 4 + theta @ y.",
+    ),
+)
+
+
+@SCALED_GAP.condition(
+    "the gap never exceeds it",
+    hint="weak duality asks for |x_jᵀθ| ≤ lam in every column: print X.T @ theta after scaling. And F has a penalty",
+)
+def scaled_never_below(scaled_gap):
+    for k, problem in enumerate(problems(620)):
+        for beta in around(problem, 630 + k):
+            bound = one_number(scaled_gap(problem.X, problem.y, beta, problem.lam), f"for {problem.name}")
+            gap = problem.gap(beta)
+            words = f"for {problem.name} the gap is {gap:.4g} at some beta, and it claims at most {bound:.4g}"
+            require(bound >= gap - problem.rounding(beta), words)
+
+
+@SCALED_GAP.condition(
+    "zero at the optimum",
+    hint="there θ = ℓ′(η) needs no shrinking, and ℓ(η) + ℓ*(θ) = θη must hold with equality. Compute ℓ* of (y − η)², "
+    "which has no ½, by hand",
+)
+def scaled_zero_at_optimum(scaled_gap):
+    for problem in problems(640):
+        bound = one_number(scaled_gap(problem.X, problem.y, problem.best, problem.lam), f"for {problem.name}")
+        F = problem.value(problem.best)
+        words = f"for {problem.name} it claims {bound:.4g} at the optimum, where F = {F:.4g}"
+        require(bound <= 1e-7 * (F + problem.y @ problem.y), words)
+
+
+@SCALED_GAP.condition(
+    "a sum over rows",
+    hint="F is a sum and lam counts against it: no 1/n. Every row twice and twice lam is twice the problem",
+)
+def scaled_sums(scaled_gap):
+    problem = lasso(650, 15, 4, 0.1)
+    beta = problem.best + 0.1
+    once = one_number(scaled_gap(problem.X, problem.y, beta, problem.lam), f"for {problem.name}")
+    rows = np.vstack([problem.X, problem.X]), np.append(problem.y, problem.y)
+    twice = one_number(scaled_gap(*rows, beta, 2 * problem.lam), "for every row twice")
+    require(abs(twice - 2 * once) <= 1e-9 * twice, f"{once:.4g}, but {twice:.4g} for every row twice and 2 lam")
+
+
+# ---------------------------------------------------------------- 3. the least curvature
+
+
+def mu_lower(blocks):
+    return sum(2 * np.linalg.eigvalsh(X.T @ X)[0] for X in blocks)
+
+
+MU_LOWER = Exercise(
+    name="mu_lower",
+    statement=(
+        "blocks is a list of the K row chunks X_k (n_k, p) of X. Return a number that does not exceed λmin(H), the "
+        "smallest eigenvalue of H = 2XᵀX, and is not below K · min_k λmin(2X_kᵀX_k)."
+    ),
+    stub='''
+    def mu_lower(blocks):
+        """A lower bound of the smallest eigenvalue of H = 2 Σ X_kᵀX_k, from a list of the X_k (n_k, p)."""
+        raise NotImplementedError
+    ''',
+    reference=mu_lower,
+    hints=(
+        "H is a sum over blocks. How small can vᵀHv be for a v of length 1, if every block tells its λmin(H_k)?",
+        "vᵀHv = Σ vᵀH_k v ≥ Σ λmin(H_k): smallest eigenvalues add up to a lower bound. (λmin of the sum is exact, and "
+        "needs p² numbers from each block.)",
+        "sum(2 * np.linalg.eigvalsh(X.T @ X)[0] for X in blocks).",
+    ),
+)
+
+
+def _blocks(seed, lengths, p, *, sort=False):
+    """Unequal blocks of columns that lean on each other; sort=True puts the rows that see most first."""
+    rng = np.random.default_rng(seed)
+    X = (rng.normal(size=(sum(lengths), p)) + 1.5 * rng.normal(size=(sum(lengths), 1))) * np.geomspace(1, 4, p)
+    if sort:
+        flat = np.linalg.eigh(X.T @ X)[1][:, 0]
+        X = X[np.argsort(-np.abs(X @ flat))]
+    return np.split(X, np.cumsum(lengths)[:-1])
+
+
+def rare(seed):
+    """Three blocks of which the last alone has rows where the last column is not 0."""
+    blocks = _blocks(seed, (30, 30, 30), 3)
+    return [np.where(np.arange(3) == 2, 0.0, block) for block in blocks[:2]] + blocks[2:]
+
+
+BLOCKS = {
+    "random rows": lambda: _blocks(660, (20, 7, 33), 4),
+    "sorted rows": lambda: _blocks(661, (25, 25, 25, 25), 3, sort=True),
+    "sorted rows, the other way round": lambda: _blocks(662, (40, 30, 20), 3, sort=True)[::-1],
+    "a column that only the last block has": lambda: rare(663),
+    "fewer rows than columns": lambda: _blocks(664, (2, 3, 2), 5),
+    "the same block three times": lambda: 3 * _blocks(667, (12,), 4),
+    "one block": lambda: _blocks(665, (30,), 4),
+    "one column": lambda: _blocks(666, (3, 1, 6), 1),
+}
+
+
+def _curvature(blocks):
+    X = np.vstack(blocks)
+    return np.linalg.eigvalsh(2 * X.T @ X)
+
+
+@MU_LOWER.condition(
+    "never above the smallest eigenvalue",
+    hint="do all blocks see what the first sees? Sort the rows by a feature, and try a sample that missed the rare "
+    "ones: an estimate is no proof",
+)
+def mu_is_a_lower_bound(mu_lower):
+    for name, make in BLOCKS.items():
+        blocks = make()
+        found, values = one_number(mu_lower(blocks), f"for {name}"), _curvature(blocks)
+        words = f"for {name} λmin(H) = {values[0]:.4g}, and it says {found:.4g}"
+        require(found <= values[0] + 1e-11 * values[-1], words)
+
+
+@MU_LOWER.condition(
+    "in the units of a curvature",
+    hint="H is quadratic in X: singular values have to be squared",
+)
+def mu_scales(mu_lower):
+    blocks = BLOCKS["random rows"]()
+    first = one_number(mu_lower(blocks), "for random rows")
+    for c in (1e-3, 100.0):
+        scaled = one_number(mu_lower([c * X for X in blocks]), f"for {c:g} X")
+        require(abs(scaled - c**2 * first) <= 1e-7 * c**2 * abs(first), f"{first:.4g} became {scaled:.4g} for {c:g} X")
+
+
+@MU_LOWER.condition(
+    "every block counts",
+    hint="eigenvalues of sums: λmin(H₁ + H₂) ≥ λmin(H₁) + λmin(H₂). Is the 2 of ∇²(y − η)² there, and no 1/n or 1/K?",
+)
+def mu_adds_up(mu_lower):
+    for name, make in BLOCKS.items():
+        blocks = make()
+        least = min(_curvature([X])[0] for X in blocks)
+        found = one_number(mu_lower(blocks), f"for {name}")
+        words = f"for {name} each of {len(blocks)} blocks has λmin(H_k) ≥ {least:.4g}, and it says {found:.4g} for all"
+        require(found >= len(blocks) * least - 1e-11 * _curvature(blocks)[-1], words)
+
+
+# ---------------------------------------------------------------- 4. residual-corrected duality
+
+
+def corrected(q, beta, lam, XS, d):
+    t = XS @ d
+    s = -(q + 2 * XS.T @ t)
+    if np.abs(s).max() > lam * (1 + 1e-9):
+        return np.inf
+    return t @ t + np.sum(lam * np.abs(beta) - s * beta)
+
+
+CORRECTED = Exercise(
+    name="corrected",
+    statement=(
+        "q (p,) is 2Xᵀ(X beta − y) over all rows, XS (m, p) some of the rows, d (p,) any direction. With t = XS d and "
+        "s = −(q + 2XSᵀt), return Σ tᵢ² + Σ (lam|beta_j| − s_j beta_j); but np.inf where some |s_j| exceeds lam, up "
+        "to rounding: a part in 10⁹ is forgiven."
+    ),
+    stub='''
+    def corrected(q, beta, lam, XS, d):
+        """A bound on F(beta) − F* by moving the dual point along t = XS d, on the rows XS only; inf where it fails."""
+        raise NotImplementedError
+    ''',
+    reference=corrected,
+    hints=(
+        "Where do the slopes Xᵀθ go when θ moves by 2t on the rows of XS? What must hold of them?",
+        "Xᵀθ = q + 2XSᵀt = −s, which the penalty can carry iff |s_j| ≤ lam. The move costs Σ t²; what is left is "
+        "lam|beta_j| − s_j beta_j, coordinate by coordinate.",
+        "t = XS @ d; s = -(q + 2 * XS.T @ t); np.inf if abs(s).max() > lam * (1 + 1e-9), else "
+        "t @ t + (lam * abs(beta) - s * beta).sum().",
+    ),
+)
+
+
+def _some(problem, rng, share):
+    """Some of the rows, at least one."""
+    n = len(problem.y)
+    return problem.X[rng.permutation(n)[: max(1, round(share * n))]]
+
+
+def _bound(corrected, problem, beta, XS, d, what):
+    value = corrected(problem.slope(beta), beta, problem.lam, XS, d)
+    return one_number(value, f"for {problem.name}, {what},")
+
+
+@CORRECTED.condition(
+    "no bound where the penalty cannot carry the slope",
+    hint="nearly is no proof: try d = 0 where some |q_j| > lam. Clipping s does not make θ feasible",
+)
+def infeasible_is_inf(corrected):
+    for k, problem in enumerate(problems(670)[:5]):
+        beta, rng = np.zeros_like(problem.best), np.random.default_rng(680 + k)
+        for share in (0.5, 1.0):
+            bound = _bound(corrected, problem, beta, _some(problem, rng, share), np.zeros_like(beta), "d = 0")
+            worst = np.abs(problem.slope(beta)).max() / problem.lam
+            words = f"for {problem.name} at beta = 0 and d = 0, |s| reaches {worst:.4g} lam"
+            require(bound == np.inf, f"{words}, and it claims {bound:.4g}")
+        q = -problem.lam * np.ones_like(beta)
+        q[0] *= 1.001
+        bound = one_number(corrected(q, beta + 1, problem.lam, problem.X, 0 * beta), "for |s_0| = 1.001 lam")
+        require(bound == np.inf, f"where |s_0| = 1.001 lam, it claims {bound:.4g}")
+
+
+@CORRECTED.condition(
+    "the gap never exceeds it, for any d and any rows",
+    hint="a dual value needs both sums: what the move costs, D = t² a row and no ½, and lam|beta_j| − s_j beta_j, "
+    "which vanishes only where s_j = lam·sign(beta_j)",
+)
+def corrected_never_below(corrected):
+    for k, plain in enumerate(problems(690)):
+        rng = np.random.default_rng(700 + k)
+        for share in (0.2, 0.6, 1.0):
+            XS = _some(plain, rng, share)
+            for beta in list(around(plain, 710 + k))[::2]:  # in every coordinate, and 0
+                for d in (plain.best - beta, rng.normal(size=beta.shape), np.zeros_like(beta)):
+                    _expect_above(corrected, carried(plain, beta, XS, d), beta, XS, d)
+
+
+def carried(problem, beta, XS, d):
+    """The problem with a λ that just carries the slope that d leads to: any d is then feasible."""
+    s = -(problem.slope(beta) + 2 * XS.T @ (XS @ d))
+    lam = max(1.0001 * np.abs(s).max(), 1e-6 * np.abs(2 * problem.X.T @ problem.y).max())
+    start = -2 * problem.X.T @ problem.y
+    best = minimise_model(L1(lam), np.zeros_like(beta), start, 2 * problem.X.T @ problem.X).point
+    return problem._replace(lam=lam, best=best)
+
+
+def _expect_above(corrected, problem, beta, XS, d):
+    bound, gap = _bound(corrected, problem, beta, XS, d, f"{len(XS)} rows in S"), problem.gap(beta)
+    words = f"with {len(XS)} of {len(problem.y)} rows and some d the gap is {gap:.4g}, and it claims {bound:.4g}"
+    require(bound >= gap - problem.rounding(beta), words)
+
+
+@CORRECTED.condition(
+    "the gap itself with all rows and the best d",
+    hint="s = −(q + Hd) with H = 2XSᵀXS, and the price is that of t = XS d. At the best d nothing is lost: which sum "
+    "is too large, or why is s infeasible?",
+)
+def sharp(corrected):
+    for k, problem in enumerate(problems(720)):
+        for beta in around(problem, 730 + k):
+            d, gap = problem.best - beta, problem.gap(beta)
+            bound = _bound(corrected, problem, beta, problem.X, d, "all rows and d = β* − beta")
+            allowed = 1.01 * gap + problem.rounding(beta)
+            require(bound <= allowed, f"for {problem.name} the gap is {gap:.4g}, and it claims {bound:.4g}")
+
+
+@CORRECTED.condition(
+    "zero at the optimum with d = 0",
+    hint="there s = −q has s_j = lam·sign(beta_j) wherever beta_j is not 0: nothing is left to pay",
+)
+def corrected_zero_at_optimum(corrected):
+    for problem in problems(740):
+        bound = _bound(corrected, problem, problem.best, problem.X[:1], np.zeros_like(problem.best), "d = 0")
+        words = f"for {problem.name} it claims {bound:.4g} at the optimum, where F = {problem.value(problem.best):.4g}"
+        require(bound <= problem.rounding(problem.best), words)

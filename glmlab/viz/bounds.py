@@ -1,0 +1,297 @@
+"""Bounds on F(β) − F*: the tangent they come from, how they compare over λ, and what they say of when to stop."""
+
+import numpy as np
+
+from .interactive import bokeh_figure
+from .picture import Picture
+from .style import BOKEH_DASHES, BOKEH_MARKERS, COLOURS, MARKERS, new_figure, nth
+from .words import list_text
+
+GREY = "#777777"
+RELATIVE = "relative to max(|F(β)|, |F(0)|)"
+
+
+# ---------------------------------------------------------------- the tangent and its price
+
+
+def tangent(y, eta, t):
+    """The loss (y − u)² of one row, its tangent at η, and a line of slope ℓ′(η) + 2t below it; a slider moves t.
+
+    y    the row's label
+    eta  η, where the tangent touches
+    t    how far the slope has moved where the slider stands at first
+
+    The highest line of slope θ below the loss is θu − ℓ*(θ). At η the one of slope ℓ′(η) + 2t passes t² below the loss.
+    """
+    us = np.linspace(min(y, eta, 0) - 1.5, max(y, eta) + 1.5, 121)
+    finding = _price_words(y, eta, t).replace("<sup>2</sup>", "²")
+    alt = (
+        f"A parabola with its lowest point at y = {y:g}, its tangent at η = {eta:g}, and a line of another slope below "
+        f"the parabola. {finding}"
+    )
+    return Picture(_tangent_figure(us, y, eta, t), alt, finding, _tangent_slider(us, y, eta, t))
+
+
+def _line(us, y, touch):
+    """The tangent of (y − u)² that touches at `touch`."""
+    return (y - touch) ** 2 + 2 * (touch - y) * (us - touch)
+
+
+def _conjugate(theta, y):
+    return theta**2 / 4 + theta * y
+
+
+def _price_words(y, eta, t):
+    theta = 2 * (eta - y) + 2 * t
+    loss, line = (y - eta) ** 2, theta * eta - _conjugate(theta, y)
+    return (
+        f"The line of slope θ = {_two(theta)} meets the axis at −ℓ*(θ) = {_two(-_conjugate(theta, y))} and passes "
+        f"η at {_two(line)}, which is {_two(loss - line)} = t<sup>2</sup> below ℓ(η) = {_two(loss)}, for t = {_two(t)}."
+    )
+
+
+def _two(value):
+    """Two digits after the point, with a true minus, and none before zero."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
+
+
+def _tangent_figure(us, y, eta, t):
+    fig, ax = new_figure(size=(7.6, 4.4))
+    ax.plot(us, (y - us) ** 2, marker="", color="black", label="ℓ(u) = (y − u)²")
+    for k, touch in enumerate((eta, eta + t)):
+        slope = "ℓ′(η)" if k == 0 else "ℓ′(η) + 2t"
+        ax.plot(us, _line(us, y, touch), marker="", color=COLOURS[k], ls=("-", "--")[k], label=f"slope {slope}")
+        ax.plot([0], [_line(0, y, touch)], color=COLOURS[k], marker=MARKERS[k], ls="")
+    ax.vlines(eta, (y - eta) ** 2 - t**2, (y - eta) ** 2, color=COLOURS[3], lw=4, label="price t²")
+    ax.axvline(0, color=GREY, lw=0.8)
+    ax.set(xlabel="u (the row's linear predictor)", ylabel="loss", title="A line below the loss, and its price at η")
+    ax.set_ylim(*_heights(us, y, eta))
+    fig.legend(loc="outside lower center", ncols=4)
+    return fig
+
+
+def _heights(us, y, eta):
+    return min(0.0, _line(us[0], y, eta), _line(us[-1], y, eta)) - 1, 1.05 * max((y - us[0]) ** 2, (y - us[-1]) ** 2)
+
+
+# What the slider does when it moves; y and eta come as arguments, the rest are its figure's parts.
+MOVE_TANGENT = """
+const t = slider.value, touch = eta + t, theta = 2 * (touch - y);
+const line = (u) => (y - touch) * (y - touch) + theta * (u - touch);
+curve.data = {x: curve.data.x, y: Array.from(curve.data.x, line)};
+foot.data = {x: [0], y: [line(0)]};
+price.data = {x: [eta, eta], y: [line(eta), (y - eta) * (y - eta)]};
+const say = (v) => v.toFixed(2).replace(/^-0.00$/, "0.00").replace("-", "−");
+words.text = '<p role="status" style="font-size:12pt;margin:0">The line of slope θ = <b>' + say(theta)
+  + "</b> meets the axis at −ℓ*(θ) = <b>" + say(line(0)) + "</b> and passes η at " + say(line(eta)) + ", which is <b>"
+  + say(t * t) + "</b> = t<sup>2</sup> below ℓ(η) = " + say((y - eta) * (y - eta)) + ", for t = " + say(t) + ".</p>";
+"""
+
+
+def _tangent_slider(us, y, eta, t):
+    from bokeh.models import ColumnDataSource, CustomJS, Slider
+
+    low, high = _heights(us, y, eta)
+    fig = bokeh_figure(y_range=(low, high), tools="", x_axis_label="u", y_axis_label="loss")
+    fig.height = 320
+    curve = ColumnDataSource({"x": us, "y": _line(us, y, eta + t)})
+    foot = ColumnDataSource({"x": [0.0], "y": [_line(0.0, y, eta + t)]})
+    price = ColumnDataSource({"x": [eta, eta], "y": [(y - eta) ** 2 - t**2, (y - eta) ** 2]})
+    fig.line(us, (y - us) ** 2, line_width=2, color="black", legend_label="ℓ(u)")
+    fig.line(us, _line(us, y, eta), line_width=2, color=COLOURS[0], legend_label="slope ℓ′(η)")
+    look = {"color": COLOURS[1], "line_width": 2, "line_dash": "dashed", "legend_label": "slope ℓ′(η) + 2t"}
+    fig.line("x", "y", source=curve, **look)
+    fig.scatter("x", "y", source=foot, marker="square", size=9, color=COLOURS[1])
+    fig.line("x", "y", source=price, line_width=6, color=COLOURS[3], legend_label="price t²")
+    fig.legend.location, fig.legend.label_text_font_size = "top_left", "11pt"
+    slider = Slider(start=-2, end=2, step=0.1, value=t, title="t, by which the slope moves")
+    words = _words(f'<p role="status" style="font-size:12pt;margin:0">{_price_words(y, eta, t)}</p>')
+    parts = {"curve": curve, "foot": foot, "price": price, "words": words, "slider": slider}
+    slider.js_on_change("value", CustomJS(args={**parts, "y": y, "eta": eta}, code=MOVE_TANGENT))
+    return _stack(slider, words, fig)
+
+
+def _words(text):
+    from bokeh.models import Div
+
+    return Div(text=text, sizing_mode="stretch_width")
+
+
+def _stack(slider, words, fig):
+    from bokeh.layouts import column
+
+    slider.sizing_mode, slider.stylesheets = "stretch_width", [":host { font-size: 12pt; }"]
+    return column(slider, words, fig, sizing_mode="stretch_width", max_width=780)
+
+
+# ---------------------------------------------------------------- all bounds against the true gap
+
+
+def bounds_by_lam(ratios, gaps, bounds, *, start):
+    """Bounds and the true gap against λ/λ_max, with a slider that needs no kernel.
+
+    ratios  (m,) λ/λ_max, increasing
+    gaps    (m,) true relative gaps F(β) − F* of one β for each λ
+    bounds  {name: (m,)} what each bound says of them, inf where it says nothing
+    start   λ/λ_max at which the slider stands at first, and of which the finding speaks
+    """
+    ratios, gaps = np.asarray(ratios, dtype=float), np.asarray(gaps, dtype=float)
+    bounds = {name: np.asarray(values, dtype=float) for name, values in bounds.items()}
+    _lined_up(ratios, gaps, bounds)
+    at = int(np.argmin(np.abs(np.log(ratios / start))))
+    finding = f"At λ/λ_max = {ratios[at]:.1e} {_times(gaps, bounds, at)}."
+    alt = f"Bounds and the true gap against λ/λ_max, both axes logarithmic; the gap lies below all bounds. {finding}"
+    return Picture(_bounds_figure(ratios, gaps, bounds), alt, finding, _bounds_slider(ratios, gaps, bounds, at))
+
+
+def _lined_up(ratios, gaps, bounds):
+    if ratios.ndim != 1 or len(ratios) < 2 or not (ratios[0] > 0 and np.all(np.diff(ratios) > 0)):
+        raise ValueError("ratios must be two or more positive λ/λ_max, increasing")
+    for name, values in {"gaps": gaps, **bounds}.items():
+        if values.shape != ratios.shape:
+            raise ValueError(f"{name} has shape {values.shape}; one number for each of {len(ratios)} ratios is needed")
+    if not np.all(gaps > 0):
+        raise ValueError(f"gaps must be positive on a logarithmic axis; the smallest is {gaps.min():.3g}")
+
+
+def _factor(value):
+    """How many times the gap, as one says it."""
+    if not np.isfinite(value):
+        return "no bound"
+    return f"{value:.2f}" if value < 10 else f"{value:.0f}" if value < 1e4 else f"{value:.0e}".replace("e+0", "e")
+
+
+def _times(gaps, bounds, at):
+    return list_text(f"{name} is {_factor(b[at] / gaps[at])} times the gap" for name, b in bounds.items())
+
+
+def _bounds_figure(ratios, gaps, bounds):
+    fig, ax = new_figure(size=(8.6, 4.8))
+    for k, (name, values) in enumerate(bounds.items()):
+        ax.plot(ratios, values, label=name, color=nth(COLOURS, k), markevery=2, zorder=3)
+    ax.plot(ratios, gaps, label="true gap F(β) − F*", color="black", marker="", lw=6, alpha=0.4, ls="-")
+    ax.set(xscale="log", yscale="log", xlabel="λ / λ_max", ylabel=RELATIVE)
+    ax.set_title("What each bound says of one gap")
+    fig.legend(loc="outside lower center", ncols=2)
+    return fig
+
+
+# What the slider does when it moves; ratios, heights (one list a bound) and texts come as arguments.
+MOVE_LAM = """
+const k = slider.value;
+line.location = ratios[k];
+dots.data = {x: heights.map(() => ratios[k]), y: heights.map((h) => h[k]), color: dots.data.color};
+words.text = texts[k];
+"""
+
+
+def _bounds_slider(ratios, gaps, bounds, at):
+    from bokeh.models import ColumnDataSource, CustomJS, CustomJSTickFormatter, Slider, Span
+
+    curves = {**bounds, "true gap": gaps}
+    colours = [nth(COLOURS, k) for k in range(len(bounds))] + ["black"]
+    fig = bokeh_figure(x_axis_type="log", y_axis_type="log", tools="", x_axis_label="λ / λ_max", y_axis_label=RELATIVE)
+    for k, (name, values) in enumerate(curves.items()):
+        look = {"color": colours[k], "legend_label": name}
+        fig.line(ratios, values, line_width=2, line_dash=nth(BOKEH_DASHES, k), **look)
+        fig.scatter(ratios, values, marker=nth(BOKEH_MARKERS, k), size=6, **look)
+    fig.add_layout(fig.legend[0], "below")
+    fig.legend.ncols, fig.legend.label_text_font_size, fig.legend.location = 2, "11pt", "left"
+    line = Span(location=ratios[at], dimension="height", line_dash="dashed", line_color="black")
+    fig.add_layout(line)
+    heights = [values.tolist() for values in curves.values()]
+    here = {"x": [ratios[at]] * len(heights), "y": [height[at] for height in heights], "color": colours}
+    dots = ColumnDataSource(here)
+    fig.scatter("x", "y", source=dots, size=13, fill_color="color", line_color="black", line_width=2)
+    texts = [_bounds_text(ratios, gaps, bounds, k) for k in range(len(ratios))]
+    words = _words(texts[at])
+    named = CustomJSTickFormatter(code="return names[tick]", args={"names": [f"{ratio:.1e}" for ratio in ratios]})
+    slider = Slider(start=0, end=len(ratios) - 1, step=1, value=at, format=named, title="λ / λ_max")
+    data = {"ratios": ratios.tolist(), "heights": heights, "texts": texts}
+    move = CustomJS(args={**data, "line": line, "dots": dots, "words": words, "slider": slider}, code=MOVE_LAM)
+    slider.js_on_change("value", move)
+    return _stack(slider, words, fig)
+
+
+def _bounds_text(ratios, gaps, bounds, k):
+    """A small table: every bound at one λ, and how many times the gap it is."""
+    rows = "".join(
+        f"<tr><th scope='row' style='text-align:left'>{name}</th><td>{values[k]:.1e}</td>"
+        f"<td><b>{_factor(values[k] / gaps[k])}</b></td></tr>"
+        for name, values in bounds.items()
+    )
+    head = f"λ/λ_max = <b>{ratios[k]:.1e}</b>, true gap {gaps[k]:.1e}"
+    columns = "<tr><td></td><td>says</td><td>times the gap</td></tr>"
+    table = f"<table style='border-spacing:14px 1px'>{columns}{rows}</table>"
+    return f"<div role='status' style='font-size:12pt'>{head}{table}</div>"
+
+
+# ---------------------------------------------------------------- when to stop, and what is left
+
+
+def stops(gaps, rules, *, tol):
+    """The true relative gap of every iterate of one run, and where each stopping rule would have ended it.
+
+    gaps   (m,) true relative gaps, by iteration
+    rules  {name: iteration, or None where the rule never held}
+    tol    what every rule was asked for
+    """
+    gaps = np.asarray(gaps, dtype=float)
+    late = {name: k for name, k in rules.items() if k is not None and not 0 <= k < len(gaps)}
+    if late:
+        raise ValueError(f"the run has iterations 0 to {len(gaps) - 1}, but rules stop at {late}")
+    fig, ax = new_figure()
+    ax.plot(np.arange(1, len(gaps)), gaps[1:], color="black", marker="", ls="-", label="true gap")
+    ax.axhline(tol, color=GREY, lw=1.2, ls=":", label=f"tolerance {tol:.0e}")
+    for k, (name, stop) in enumerate(rules.items()):
+        if stop is not None:
+            marker = {"marker": nth(MARKERS, k), "ms": 11, "ls": "", "mec": "black"}
+            ax.plot([max(stop, 1)], [gaps[stop]], color=nth(COLOURS, k), label=name, **marker)
+    ax.set(xscale="log", yscale="log", xlabel="iteration", ylabel=RELATIVE, title="Where each rule stops")
+    fig.legend(loc="outside lower center", ncols=3)
+    ends = [f"{name}: {_stop_words(gaps, stop, tol)}" for name, stop in rules.items()]
+    finding = f"Asked for {tol:.0e}, the rules stop here: {'; '.join(ends)}."
+    return Picture(fig, f"A falling curve with one mark for each stopping rule. {finding}", finding)
+
+
+def _stop_words(gaps, stop, tol):
+    if stop is None:
+        return f"never in {len(gaps) - 1:,} iterations"
+    ratio = gaps[stop] / tol
+    return f"iteration {stop:,}, where the gap is {f'{ratio:.0f}' if ratio >= 10 else f'{ratio:.2g}'} times that"
+
+
+def three_errors(gaps, certified, distances, *, floor):
+    """Suboptimality, what a certificate proves of it, and the distance to the coefficients that made the data.
+
+    gaps       (m,) true relative gaps, by iteration; what is not positive is left out
+    certified  {iteration: certified relative gap}
+    distances  (m,) ‖β − β_true‖∞
+    floor      what the distance of the minimiser itself is likely to be
+    """
+    gaps, distances = np.asarray(gaps, dtype=float), np.asarray(distances, dtype=float)
+    if gaps.shape != distances.shape or gaps.ndim != 1:
+        raise ValueError(f"gaps {gaps.shape} and distances {distances.shape} must be one number for each iteration")
+    fig, ax = new_figure()
+    every = max(1, len(gaps) // 15)
+    look = {"markevery": every}
+    ax.plot(np.where(gaps > 0, gaps, np.nan), color=COLOURS[0], label="F(β) − F*, relative", **look)
+    proved = {"color": COLOURS[1], "marker": "s", "ls": "--", "label": "certificate, relative"}
+    ax.plot(list(certified), list(certified.values()), **proved)
+    ax.plot(distances, color=COLOURS[2], marker="^", ls="-.", label="‖β − β_true‖∞", **look)
+    ax.axhline(floor, color=GREY, lw=1.2, ls=":", label="√(2 log p / n)")
+    ax.set(yscale="log", xlabel="iteration", ylabel="three errors", title="Three errors of one run")
+    fig.legend(loc="outside lower center", ncols=4)
+    moving = np.flatnonzero(np.abs(distances / distances[-1] - 1) > 0.01)
+    still = int(moving[-1]) + 1 if len(moving) else 0
+    finding = (
+        f"From iteration {still} on ‖β − β_true‖∞ stays near {distances[-1]:.2g}, where √(2 log p / n) = {floor:.2g}, "
+        f"while the certificate falls from {_near(certified, still):.0e} to {list(certified.values())[-1]:.0e}."
+    )
+    alt = f"Three curves by iteration on a logarithmic axis; two fall steadily, one levels off. {finding}"
+    return Picture(fig, alt, finding)
+
+
+def _near(certified, k):
+    """What was certified nearest to iteration k."""
+    return certified[min(certified, key=lambda iteration: abs(iteration - k))]

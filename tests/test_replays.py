@@ -1,0 +1,54 @@
+"""The post's benchmark, replayed: whole, of the problem it says, and ended by the rules it says."""
+
+import numpy as np
+import pytest
+
+from glmlab import L1, certify, fit
+from glmlab.datasets import make_logistic
+from glmlab.teaching import ledger, replays
+
+
+@pytest.fixture(scope="module")
+def rows():
+    X, y, _ = make_logistic(2_000, replays.COLUMNS, seed=replays.SEED)
+    return X, y
+
+
+def gap(rows, beta):
+    return certify(*rows, beta, family="logistic", penalty=L1(replays.LAM)).relative
+
+
+def test_every_row_of_the_benchmark_has_its_replay():
+    """The benchmark's rows are those for which the post gives seconds."""
+    X, y, answers = replays.benchmark(500)
+    timed = {method for method, row in ledger.rows().items() if method.startswith("post") and row["seconds"]}
+    assert answers.keys() == timed and X.shape == (500, 15) and set(y) == {0.0, 1.0}
+    assert all(beta.shape == (15,) and np.isfinite(gap((X, y), beta)) for beta in answers.values())
+
+
+def test_given_time_two_of_them_reach_the_optimum(rows):
+    best = fit(*rows, family="logistic", penalty=L1(replays.LAM), tol=1e-12).beta
+    admm = replays.consensus(*rows, rho=20.0, abstol=1e-9, reltol=0, max_iter=1_000)
+    gradient = replays.proximal_gradient(*rows, tol=1e-16, max_iter=5_000)
+    for beta in (admm, gradient):
+        assert gap(rows, beta) <= 1e-9 and abs(beta - best).max() <= 1e-3
+
+
+def test_their_own_rules_end_them_earlier(rows):
+    hasty, patient = (replays.proximal_gradient(*rows, tol=tol, max_iter=5_000) for tol in (1e-4, 1e-8))
+    assert gap(rows, hasty) > gap(rows, replays.proximal_gradient(*rows)) > gap(rows, patient)
+    assert gap(rows, replays.consensus(*rows, max_iter=3)) > gap(rows, replays.consensus(*rows)) > 1e-12
+
+
+def test_a_local_update_is_stationary(rows):
+    X, y = rows
+    v = np.linspace(-1, 1, 15)
+    b = replays.local_update(X, y, np.zeros(15), v, 3.0)
+    slope = X.T @ (1 / (1 + np.exp(-X @ b)) - y) + 3.0 * (b - v)
+    assert abs(slope).max() <= 1e-3 * abs(X.T @ y).max()
+
+
+def test_scikit_learns_two_answer_other_questions(rows):
+    """A dropped intercept, and λ = alpha n: worse than a few steps of the solvers."""
+    for beta in (replays.liblinear(*rows), replays.sgd(*rows)):
+        assert 1e-5 < gap(rows, beta) < 1
