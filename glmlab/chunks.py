@@ -202,11 +202,14 @@ class OnDask(Chunks):
         return OnDask(da.empty((self.n, 0), chunks=(self.lengths, (0,))), *self.beside, intercept=True)
 
     def _pass(self, kernel, shared, per_chunk, combine):
+        (result,) = dask.compute(self.lazy(kernel, shared, per_chunk, combine), optimize_graph=False)
+        return result
+
+    def lazy(self, kernel, shared, per_chunk=(), combine=add):
+        """One pass as a delayed value, to be looked at or computed by hand: kernel(rows_k, *shared), added up."""
         name = f"{kernel.__name__}-{uuid.uuid4().hex}"  # a new name: a pass is never answered from another's result
         graph = self.graph(name, kernel, shared, per_chunk, combine)
-        layers = HighLevelGraph.from_collections(name, graph, dependencies=self.columns)
-        (result,) = dask.compute(Delayed(name, layers), optimize_graph=False)
-        return result
+        return Delayed(name, HighLevelGraph.from_collections(name, graph, dependencies=self.columns))
 
     def graph(self, name, kernel, shared, per_chunk, combine):
         """The tasks of one pass: one for what is shared, one a chunk, the tree; the last is called `name`."""

@@ -224,6 +224,20 @@ def test_what_dask_is_sent_is_the_data_and_that(count):
     assert len(sent[0]) == 2 * count + count + tree_size(count) + 1
 
 
+@pytest.mark.parametrize("count", [1, 5, 17])
+def test_a_pass_can_be_looked_at_before_it_is_made(count):
+    """`lazy` is what `sum` computes: the same tasks, the same bits, and nothing is made until it is asked."""
+    with dask.config.set(scheduler="threads"):
+        X_ = lazily(np.linspace(-1, 1, 2 * count).reshape(-1, 2), 1).persist()
+        rows = as_chunks(X_, lazily(np.ones(count), 1).persist())
+        computes = []
+        with Callback(start=computes.append):
+            pass_ = rows.lazy(kernels.loss_grad, (Logistic(), BETA[:2]))
+            assert not computes and len(dict(pass_.__dask_graph__())) == 2 * count + count + tree_size(count) + 1
+        found, expected = pass_.compute(), total(rows, BETA[:2])
+    assert found.loss == expected.loss and np.array_equal(found.grad, expected.grad)
+
+
 def test_a_map_is_one_list_task():
     lazy = as_chunks(lazily(X), Y)
     assert len(lazy.graph("pass", kernels.labels, (), (), None)) == 3 + 1 + 1
