@@ -189,9 +189,9 @@ class OnDask(Chunks):
 
     def __init__(self, X, y, w=None, o=None, *, intercept=False):
         super().__init__(X.chunks[0], X.shape[1], intercept)
-        given = [column for column in (X, y, w, o) if column is not None]
-        refuse_closed(given)
-        self.columns = dask.optimize(*given)  # once, not in every pass
+        self.given = [column for column in (X, y, w, o) if column is not None]  # so a cluster keeps the rows
+        refuse_closed(self.given)
+        self.columns = dask.optimize(*self.given)  # once, not in every pass; this forgets the futures
         keys = iter([list(flatten(column.__dask_keys__())) for column in self.columns])
         of_columns = [next(keys) if column is not None else None for column in (X, y, w, o)]
         self.keys = [[keys and TaskRef(keys[k]) for keys in of_columns] for k in range(len(self.lengths))]
