@@ -12,13 +12,16 @@ from .course import course_map
 from .estimation import coefficient_paths, error_by_rows
 from .graphs import graph, task_counts
 from .interactive import load_bokeh
+from .live import Live
 from .odds import odds
 from .picture import Picture, show
+from .rates import gap_curves, rate_by_kappa, step_slider
 from .style import COLOURS, new_figure, use_style
 from .words import bytes_text, count_text
 
 __all__ = [
     "COLOURS",
+    "Live",
     "Picture",
     "bytes_by_worker",
     "bytes_per_worker",
@@ -32,11 +35,14 @@ __all__ = [
     "course_map",
     "digits_left",
     "error_by_rows",
+    "gap_curves",
     "graph",
     "load_bokeh",
     "new_figure",
     "odds",
+    "rate_by_kappa",
     "show",
+    "step_slider",
     "task_counts",
     "use_style",
 ]
