@@ -189,9 +189,9 @@ class OnDask(Chunks):
 
     def __init__(self, X, y, w=None, o=None, *, intercept=False):
         super().__init__(X.chunks[0], X.shape[1], intercept)
-        given = [column for column in (X, y, w, o) if column is not None]
-        refuse_closed(given)
-        self.columns = dask.optimize(*given)  # once, not in every pass
+        self.given = [column for column in (X, y, w, o) if column is not None]  # so a cluster keeps the rows
+        refuse_closed(self.given)
+        self.columns = dask.optimize(*self.given)  # once, not in every pass; this forgets the futures
         keys = iter([list(flatten(column.__dask_keys__())) for column in self.columns])
         of_columns = [next(keys) if column is not None else None for column in (X, y, w, o)]
         self.keys = [[keys and TaskRef(keys[k]) for keys in of_columns] for k in range(len(self.lengths))]
@@ -202,11 +202,14 @@ class OnDask(Chunks):
         return OnDask(da.empty((self.n, 0), chunks=(self.lengths, (0,))), *self.beside, intercept=True)
 
     def _pass(self, kernel, shared, per_chunk, combine):
+        (result,) = dask.compute(self.lazy(kernel, shared, per_chunk, combine), optimize_graph=False)
+        return result
+
+    def lazy(self, kernel, shared, per_chunk=(), combine=add):
+        """One pass as a delayed value, to be looked at or computed by hand: kernel(rows_k, *shared), added up."""
         name = f"{kernel.__name__}-{uuid.uuid4().hex}"  # a new name: a pass is never answered from another's result
         graph = self.graph(name, kernel, shared, per_chunk, combine)
-        layers = HighLevelGraph.from_collections(name, graph, dependencies=self.columns)
-        (result,) = dask.compute(Delayed(name, layers), optimize_graph=False)
-        return result
+        return Delayed(name, HighLevelGraph.from_collections(name, graph, dependencies=self.columns))
 
     def graph(self, name, kernel, shared, per_chunk, combine):
         """The tasks of one pass: one for what is shared, one a chunk, the tree; the last is called `name`."""

@@ -1,5 +1,6 @@
 """Chunks: what users hold becomes rows, a pass is chunks + tree + 1 tasks, and where the rows are changes no bit."""
 
+import gc
 import threading
 import time
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 import zarr
 from dask.callbacks import Callback
+from distributed import Client
 from scipy import sparse
 from threadpoolctl import threadpool_info
 
@@ -222,6 +224,29 @@ def test_what_dask_is_sent_is_the_data_and_that(count):
             total(lazy, np.zeros(2))
     assert len(sent) == 1
     assert len(sent[0]) == 2 * count + count + tree_size(count) + 1
+
+
+@pytest.mark.parametrize("count", [1, 5, 17])
+def test_a_pass_can_be_looked_at_before_it_is_made(count):
+    """`lazy` is what `sum` computes: the same tasks, the same bits, and nothing is made until it is asked."""
+    with dask.config.set(scheduler="threads"):
+        X_ = lazily(np.linspace(-1, 1, 2 * count).reshape(-1, 2), 1).persist()
+        rows = as_chunks(X_, lazily(np.ones(count), 1).persist())
+        computes = []
+        with Callback(start=computes.append):
+            pass_ = rows.lazy(kernels.loss_grad, (Logistic(), BETA[:2]))
+            assert not computes and len(dict(pass_.__dask_graph__())) == 2 * count + count + tree_size(count) + 1
+        found, expected = pass_.compute(), total(rows, BETA[:2])
+    assert found.loss == expected.loss and np.array_equal(found.grad, expected.grad)
+
+
+def test_persisted_rows_stay_as_long_as_the_chunks():
+    """The caller's X and y may go: their futures are ours, too, else the cluster would forget the rows."""
+    with Client(n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0") as client:
+        rows = as_chunks(lazily(X).persist(), lazily(Y).persist())
+        gc.collect()
+        assert len(client.futures) == 6
+        assert total(rows).loss == total(as_chunks(lazily(X), Y)).loss
 
 
 def test_a_map_is_one_list_task():

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from bokeh.models import CustomJS, Slider
 from distributed import Client, wait
-from matplotlib.patches import Circle, Rectangle
+from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
 from matplotlib.text import Text
 
-from glmlab import viz
-from glmlab.viz import interactive, style
+import glmlab
+from glmlab import kernels, viz
+from glmlab.viz import graphs, interactive, style
 
 
 def result(solver="newton", rate=0.5, n=8, F=10.0, bound=None):
@@ -47,6 +48,14 @@ def client():
         yield client
 
 
+def chain(length):
+    """One task after the other, the first read by the last as well."""
+    first = last = dask.delayed(abs)(-1)
+    for _ in range(length):
+        last = dask.delayed(abs)(last)
+    return dask.delayed(max)(first, last)
+
+
 PICTURES = {
     "ten chunks": lambda: viz.chunks(da.zeros((1_000_000, 100), chunks=(100_000, 100))),
     "uneven chunks": lambda: viz.chunks(da.zeros((1000, 7), chunks=((1, 500, 2, 3, 494), (3, 4))), name="a long name"),
@@ -62,6 +71,10 @@ PICTURES = {
     "errors": lambda: viz.error_by_rows([200, 900], [0.4, 0.1], 100, others={"the post": (10**6, 0.0025)}),
     "graph": lambda: viz.graph(da.ones((4, 2), chunks=(2, 2)).sum()),
     "wide graph": lambda: viz.graph(da.ones(60, chunks=1)),
+    "long graph": lambda: viz.graph(chain(30)),
+    "gaps": lambda: viz.gap_curves({"published, second half": 9.0 ** np.arange(99), "mended": 0.8 ** np.arange(20)}),
+    "rates": lambda: viz.rate_by_kappa([2, 9, 100], {"1/L": [0.5, 0.889, 0.99]}, {"1/L": [0.49, 0.889, 0.99]}),
+    "step slider": lambda: viz.step_slider(np.geomspace(1, 9, 5), np.ones(5)),
     "convergence": three_results,
     "by seconds": lambda: three_results(x="seconds", y="residual"),
     "coefficients": lambda: falling(12),
@@ -323,6 +336,34 @@ def test_graph_on_a_cluster(client):
     assert viz.task_counts(X) == {"tasks": 0, "data": 4}  # what workers hold is not made again
     boxes = viz.graph(X + 1).figure.axes[0].patches
     assert sum(isinstance(box, Circle) for box in boxes) == 4
+
+
+def test_what_workers_hold_is_drawn_though_the_graph_does_not_name_it(client):
+    """dask.optimize forgets futures: a pass over persisted rows refers to keys that its own graph lacks."""
+    X = da.ones((6, 2), chunks=(2, 2)).persist()
+    pass_ = glmlab.as_chunks(X, X[:, 0].persist()).lazy(kernels.loss_grad, (glmlab.Gaussian(), np.zeros(2)))
+    assert len(dict(pass_.__dask_graph__())) == 5  # what is shared, three chunks, one sum
+    assert viz.task_counts(pass_) == {"tasks": 4, "data": 5 + 6}
+    patches = viz.graph(pass_).figure.axes[0].patches
+    assert sum(isinstance(box, Rectangle) for box in patches) == 11
+
+
+def test_a_long_graph_lies_on_its_side():
+    short, long = (viz.graph(chain(length)).figure for length in (5, 30))
+    assert style.SMALL[0] <= short.get_figwidth() < short.get_figheight() <= graphs.TALL + 1
+    assert long.get_figheight() < long.get_figwidth() <= style.WIDE[0]
+
+
+def test_arrows_stay_in_the_picture():
+    """Chunks that are read early and late: their curves run around all other nodes."""
+    X = da.ones((6, 2), chunks=(2, 2))
+    first = X @ np.ones(2) - 1
+    ax = viz.graph(X.T @ first, (X @ (X.T @ first) ** 2).sum()).figure.axes[0]
+    ax.figure.draw_without_rendering()
+    frame = ax.get_window_extent()
+    for arrow in (patch for patch in ax.patches if isinstance(patch, FancyArrowPatch)):
+        path = arrow.get_transform().transform_path(arrow.get_path()).get_extents()
+        assert frame.x0 <= path.x0 and path.x1 <= frame.x1 and frame.y0 <= path.y0 and path.y1 <= frame.y1
 
 
 def test_graph_without_dot_on_the_machine(monkeypatch, tmp_path):

@@ -4,7 +4,13 @@ An exercise cell ends with ``total = use(total)``: a right answer goes on as it 
 one is named and replaced by ours, so that the notebook always runs to its end.
 """
 
-from . import exercises00, exercises01, exercises02, exercises06  # noqa: F401  (they register their exercises)
+from . import (  # noqa: F401  (they register their exercises)
+    exercises00,
+    exercises01,
+    exercises02,
+    exercises03,
+    exercises06,
+)
 from .engine import Verdict, check, hint, solution, use
 from .exercise import Check, Exercise, exercise, exercises
 from .ledgers import Ledger, ledger

@@ -13,13 +13,16 @@ from .course import course_map
 from .estimation import error_by_rows
 from .graphs import graph, task_counts
 from .interactive import load_bokeh
+from .live import Live
 from .odds import odds
 from .picture import Picture, show
+from .rates import gap_curves, rate_by_kappa, step_slider
 from .style import COLOURS, new_figure, use_style
 from .words import bytes_text, count_text
 
 __all__ = [
     "COLOURS",
+    "Live",
     "Picture",
     "bounds_by_lam",
     "bytes_by_worker",
@@ -33,11 +36,14 @@ __all__ = [
     "course_map",
     "digits_left",
     "error_by_rows",
+    "gap_curves",
     "graph",
     "load_bokeh",
     "new_figure",
     "odds",
+    "rate_by_kappa",
     "show",
+    "step_slider",
     "stops",
     "tangent",
     "task_counts",

@@ -21,6 +21,7 @@ from .words import count_text, list_text
 
 INCH = 72  # Graphviz counts points
 NODE = 0.3  # inches: room for one letter of 11 pt
+TALL = 11  # inches: a taller picture would not fit a screen or a page
 
 
 def task_graph(*collections, optimize_graph=False):
@@ -34,7 +35,8 @@ def task_graph(*collections, optimize_graph=False):
         raise TypeError(f"given {kinds}: a task graph belongs to dask arrays, dataframes or delayed values")
     written = dict(collections_to_expr(found, optimize_graph=optimize_graph).__dask_graph__())
     nodes = convert_legacy_graph(written)
-    return {key: nodes.get(key) or DataNode(key, None) for key in written}  # what workers hold has no node
+    held = {dep for node in nodes.values() for dep in node.dependencies} - nodes.keys()  # by workers: without a node
+    return {key: nodes.get(key) or DataNode(key, None) for key in [*written, *sorted(held - written.keys(), key=str)]}
 
 
 def task_counts(*collections, optimize_graph=False):
@@ -77,15 +79,17 @@ def _kinds(nodes):
 
 
 def _place(nodes):
-    """Centres and edge curves in points: bottom to top where that fits the page, else left to right."""
+    """Centres and edge curves in points: bottom to top where that fits a page, else left to right."""
     upright = _layout(nodes, "BT")
-    return upright if upright[0][0] <= WIDE[0] * INCH else _layout(nodes, "LR")
+    (width, height), *_ = upright
+    return upright if width <= WIDE[0] * INCH and height <= TALL * INCH else _layout(nodes, "LR")
 
 
 def _layout(nodes, direction):
     from pygraphviz import AGraph
 
-    plan = AGraph(directed=True, rankdir=direction, nodesep="0.06", ranksep="0.28")
+    apart = "0.28" if direction == "BT" else "0.12"  # a page is not as wide as it is long
+    plan = AGraph(directed=True, rankdir=direction, nodesep="0.06", ranksep=apart)
     plan.node_attr.update(label="", fixedsize="true", width=NODE, height=NODE, shape="circle")
     names = {}
     for node in [("data", key) for key in nodes] + [end for edge in _edges(nodes) for end in edge]:
@@ -95,10 +99,12 @@ def _layout(nodes, direction):
     plan.layout("dot")
     centres = {node: _point(plan.get_node(name).attr["pos"]) for node, name in names.items()}
     curves = [_curve(edge.attr["pos"]) for edge in plan.edges()]
-    return tuple(max(side) + NODE * INCH / 2 for side in zip(*centres.values(), strict=True)), centres, curves
+    _, _, width, height = _point(plan.graph_attr["bb"])  # curves reach beyond the nodes
+    return (width, height), centres, curves
 
 
 def _point(text):
+    """Numbers with commas between them."""
     return tuple(float(number) for number in text.split(","))
 
 

@@ -1,0 +1,195 @@
+"""How fast a gradient method is: its gap by iteration, its rate against κ, what a step does to each direction."""
+
+import math
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter
+
+from .interactive import bokeh_figure
+from .picture import Picture
+from .style import COLOURS, DASHES, MARKERS, new_figure, nth
+from .words import list_text
+
+LONGEST = 2.2  # the longest step of the slider, in units of 1/L: beyond 2 gradient descent diverges
+LEAST = 1e-12  # of the gap at the start: below, pictures of it end
+
+
+def gap_curves(curves, *, ylabel="F − F*", title="Suboptimality by iteration"):
+    """Curves against the number of iterations, on a logarithmic scale.
+
+    curves  {name: values at iterations 0, 1, 2 …}; a name may also stand for a bound on the gap
+    """
+    curves = {name: np.asarray(values, dtype=float) for name, values in curves.items()}
+    if not curves or any(values.ndim != 1 or len(values) < 2 for values in curves.values()):
+        raise ValueError("curves={name: values}: two or more values each, one for every iteration")
+    fig, ax = new_figure()
+    _draw_gaps(ax, curves)
+    ax.set(ylabel=ylabel, title=title)
+    fig.legend(ax.lines, list(curves), loc="outside lower center", ncols=2)
+    finding = f"{title}: {list_text(_course(name, values) for name, values in curves.items())}."
+    alt = f"{ylabel} on a logarithmic scale against iterations, a curve each. {finding}"
+    return Picture(fig, alt, finding)
+
+
+def _draw_gaps(ax, curves):
+    for k, values in enumerate(curves.values()):
+        shown = np.where(np.isfinite(values) & (values > 0), values, np.nan)
+        look = {"color": nth(COLOURS, k), "ls": nth(DASHES, k), "marker": nth(MARKERS, k)}
+        ax.plot(shown, markevery=max(1, len(shown) // 12), **look)
+    ax.set(yscale="log", xlabel="iteration")
+
+
+def _course(name, values):
+    good = values[np.isfinite(values)]
+    return f"{name} goes from {good[0]:.1e} to {good[-1]:.1e} in {len(good) - 1} iterations"
+
+
+def rate_by_kappa(kappas, predicted, measured):
+    """What one more digit costs, predicted and measured, against the condition number.
+
+    kappas     (m,) condition numbers κ = L/μ
+    predicted  {step: (m,) factors by which the distance to the optimum should shrink in an iteration}
+    measured   the same, as they were measured
+    """
+    kappas = np.asarray(kappas, dtype=float)
+    cost = {name: (digit_cost(rates), digit_cost(measured[name])) for name, rates in predicted.items()}
+    fig, ax = new_figure(size=(7.4, 4.2))
+    for k, (name, (line, dots)) in enumerate(cost.items()):
+        look = {"color": nth(COLOURS, k)}
+        ax.plot(kappas, line, marker="", ls=nth(DASHES, k), label=f"step {name}, predicted", **look)
+        ax.plot(kappas, dots, marker=nth(MARKERS, k), ls="", ms=9, mfc="none", mew=2, label="measured", **look)
+    ax.set(xscale="log", yscale="log", xlabel="condition number κ = L/μ", ylabel="iterations for one digit")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.set_title("What one more digit of distance costs")
+    fig.legend(loc="outside lower center", ncols=2)
+    worst = max(np.abs(dots / line - 1).max() for line, dots in cost.values())
+    ends = [f"{dots[-1]:.3g} iterations with step {name}" for name, (_, dots) in cost.items()]
+    finding = (
+        f"At κ = {kappas[-1]:.3g} one digit costs {list_text(ends)}; over all κ predicted and measured costs differ by "
+        f"at most {worst:.1%}."
+    )
+    alt = f"Iterations for one digit against κ on two logarithmic axes, two rising lines with points on them. {finding}"
+    return Picture(fig, alt, finding)
+
+
+def digit_cost(rate):
+    """Iterations in which a distance shrinks tenfold if one multiplies it by `rate` < 1; inf where it never does."""
+    with np.errstate(divide="ignore"):
+        return 1 / np.maximum(-np.log10(np.asarray(rate, dtype=float)), 0.0)
+
+
+def step_slider(eigenvalues, shares, *, iterations=60, start=1.0):
+    """What a constant step t does: a slider, which needs no kernel, and its static twin.
+
+    eigenvalues  (p,) of the Hessian, all positive; L is the largest, μ the smallest
+    shares       (p,) what each eigenvector's direction has of F − F* at the start
+    iterations   how far the curves go
+    start        where the slider stands at first, in units of 1/L
+
+    Direction i is multiplied by 1 − tλᵢ in every iteration, its share of the gap by the square of that.
+    """
+    values, shares = _spectrum(eigenvalues, shares)
+    L, mu = values.max(), values.min()
+    steps = {"1/L": 1.0, "2/(L + μ)": 2 * L / (L + mu), "2.05/L": 2.05}
+    finding = (
+        f"At κ = {L / mu:.3g} step 1/L multiplies the distance by {1 - mu / L:.3g} an iteration, step 2/(L + μ) by "
+        f"{(L - mu) / (L + mu):.3g}; from 2/L on it grows."
+    )
+    alt = (
+        "Left: the largest factor |1 − tλ| against the step t, falling to a minimum at 2/(L + μ), then rising above 1 "
+        f"from 2/L on. Right: the gap by iteration for three steps. {finding}"
+    )
+    picture = _static(values / L, shares, steps, iterations)
+    return Picture(picture, alt, finding, _slider(values / L, shares, iterations, start))
+
+
+def _spectrum(eigenvalues, shares):
+    values, shares = np.asarray(eigenvalues, dtype=float), np.asarray(shares, dtype=float)
+    if values.ndim != 1 or values.shape != shares.shape or not values.min() > 0:
+        raise ValueError(f"eigenvalues {values.shape} must be positive, with as many shares {shares.shape} of the gap")
+    return values, shares / shares.sum()
+
+
+def gaps(relative, shares, step, iterations):
+    """F − F* at iterations 0, 1, …, in units of the first; step in units of 1/L, relative = λ/L."""
+    factors = (1 - step * relative) ** 2
+    return factors ** np.arange(iterations + 1)[:, None] @ shares
+
+
+def _static(relative, shares, steps, iterations):
+    fig, (left, right) = new_figure(1, 2, size=(9.4, 4.4))
+    t = np.linspace(0, LONGEST, 221)
+    rate = np.abs(1 - t[:, None] * relative).max(axis=1)
+    left.plot(t, rate, color="black", marker="", ls="-")
+    left.axhline(1, color="#777777", lw=1.2, ls=":", marker="")
+    for k, (name, step) in enumerate(steps.items()):
+        look = {"color": nth(COLOURS, k), "marker": nth(MARKERS, k), "ms": 9}
+        left.plot([step], [np.abs(1 - step * relative).max()], ls="", label=f"t = {name}", **look)
+    left.set(xlabel="step t, in units of 1/L", ylabel="rate: the largest |1 − tλ|")
+    left.set_title("The slowest direction decides")
+    _draw_gaps(right, {name: gaps(relative, shares, step, iterations) for name, step in steps.items()})
+    right.set(ylabel="(F − F*) / its start", title="What it makes of the gap")
+    fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return fig
+
+
+# What the slider does when it moves; relative (λ/L), shares, dots, curve, words, good, bad, least come as arguments.
+MOVE = """
+const t = slider.value, k = curve.data.x, last = k[k.length - 1];
+const factors = relative.map((x) => Math.abs(1 - t * x)), rate = Math.max(...factors);
+const slow = factors.map((f) => rate - f < 1e-9);
+dots.data = {x: relative, y: factors, color: slow.map((s) => s ? bad : good), size: slow.map((s) => s ? 14 : 8)};
+const gap = k.map((i) => shares.reduce((sum, share, j) => sum + share * factors[j] ** (2 * i), 0));
+curve.data = {x: k, y: gap.map((v) => Math.max(v, least))};
+const flat = slow[relative.indexOf(Math.min(...relative))], steep = slow[relative.indexOf(Math.max(...relative))];
+const who = flat && steep ? "flattest and the steepest direction decide"
+  : (flat ? "flattest" : "steepest") + " direction decides";
+const cost = rate < 1 - 1e-12
+  ? "one digit of distance costs " + (rate > 0 ? -1 / Math.log10(rate) : 0).toPrecision(3) + " iterations"
+  : "<b>it does not converge</b>";
+words.text = '<p role="status" style="font-size:12pt;margin:0">Step <b>' + t.toFixed(2) + "/L</b>: the " + who
+  + ", |1 − tλ| = <b>" + rate.toFixed(3) + "</b>, and " + cost + ". After " + last + " iterations the gap is "
+  + gap[last].toExponential(1).replace("e+", "e") + " of its start.</p>";
+"""
+
+
+def _slider(relative, shares, iterations, start):
+    """A Bokeh slider (arrow keys move it) and JavaScript only."""
+    from bokeh.layouts import column
+    from bokeh.models import ColumnDataSource, CustomJS, Div, Slider
+
+    dots = ColumnDataSource({"x": [], "y": [], "color": [], "size": []})
+    curve = ColumnDataSource({"x": list(range(iterations + 1)), "y": [math.nan] * (iterations + 1)})
+    factors, decay = _factor_view(dots), _decay_view(curve, iterations)
+    words = Div(text="", sizing_mode="stretch_width")
+    slider = Slider(start=0.05, end=LONGEST, step=0.05, value=start, title="Step t, in units of 1/L", format="0.00")
+    slider.sizing_mode = "stretch_width"
+    slider.stylesheets = [":host { font-size: 12pt; }"]
+    data = {"relative": relative.tolist(), "shares": shares.tolist(), "dots": dots, "curve": curve, "words": words}
+    look = {"good": COLOURS[0], "bad": COLOURS[1], "least": LEAST}
+    move = CustomJS(args={**data, **look, "slider": slider}, code=MOVE)
+    slider.js_on_change("value", move)
+    factors.js_on_change("inner_width", move)  # known as soon as the page is laid out: the first drawing
+    return column(slider, words, factors, decay, sizing_mode="stretch_width", max_width=780)
+
+
+def _factor_view(dots):
+    fig = bokeh_figure(
+        x_range=(0, 1.03), y_range=(0, 1.3), tools="", title="Every direction: what one iteration multiplies it by",
+        x_axis_label="curvature λ of the direction, in units of L", y_axis_label="|1 − tλ|",
+    )  # fmt: skip
+    fig.height = 250
+    fig.line([0, 1.03], [1, 1], color="#777777", line_dash="dotted", line_width=2)
+    fig.scatter("x", "y", source=dots, size="size", fill_color="color", line_color="black")
+    return fig
+
+
+def _decay_view(curve, iterations):
+    fig = bokeh_figure(
+        x_range=(0, iterations), y_range=(LEAST, 1e3), y_axis_type="log", tools="", title="The gap by iteration",
+        x_axis_label="iteration", y_axis_label="(F − F*) / its start",
+    )  # fmt: skip
+    fig.height = 250
+    fig.line("x", "y", source=curve, color=COLOURS[0], line_width=3)
+    return fig
