@@ -4,7 +4,7 @@
 # *We prove how far an answer is from optimal without knowing the optimum, catch a solver that is wrong, and fill every "?"
 # of the ledger.*
 #
-# **60 minutes.** Prerequisites: [03 gradient descent](03_gradient_descent.ipynb); 05 ADMM (in preparation) helps.
+# **60 minutes.** Prerequisites: [03 gradient descent](03_gradient_descent.ipynb).
 #
 # Afterwards you can
 #
@@ -705,4 +705,4 @@ assert client.status == "closed"
 # **Check yourself.** Show that for least squares the bound on all rows equals the gap. If every row came twice and λ doubled, what would
 # become of dist, μ and each bound? Somebody reports dist(0, ∂F) = 0.001: is it done?
 #
-# **Next.** 07 families and penalties (in preparation): other losses have other prices.
+# **Next.** 07 families and penalties (in preparation).
