@@ -5,19 +5,21 @@ import re
 import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 import glmlab
 from glmlab.teaching import exercises
 from tools import book, pages, prose, reference
 from tools.notebooks import FOLDER
 
+pytestmark = pytest.mark.timeout(900)  # the book is built once, which counts for the first test that reads it
 FIRST = """# Start: see what the book makes of a notebook
 
 *A promise.* 1 minute. Next: [the other]({other}). A $ is a $, and |β| is no table."""
 SHOWN = """from glmlab import viz
 from glmlab.teaching import ledger, scale, use
 
+print("printed first")
 viz.show(viz.chunk_slider(10_000, 10, budget=8_000))
 print("scale", scale.name)
 """
@@ -115,7 +117,8 @@ def test_help_is_folded_behind_the_check(site):
 def test_a_slider_brings_its_script_and_its_picture(site):
     page = page_of(site)
     assert page.count("BEGIN bokeh.min.js") == 1 and "embed_item" in page and "Rows per chunk" in page
-    assert re.search(r'<img src="data:image/png;base64,[^"]+" alt="Bytes per chunk', page)
+    image = re.search(r'<img src="data:image/png;base64,[^"]+" alt="Bytes per chunk', page).start()
+    assert page.index("printed first\n") < image < page.index("Among round sizes")  # in the order of the cell
 
 
 @pytest.mark.slow
@@ -167,6 +170,12 @@ def test_help_follows_each_check_once_and_the_shipped_notebook_stays(tmp_path):
     assert len(made) == before + 2
     kinds = [cell.source.split("\n")[0][:20] for cell in made]
     assert kinds.index("total = use(total)") + 1 == next(k for k, s in enumerate(kinds) if s.startswith("<details"))
+
+
+def test_print_after_print_is_one_output_and_pictures_stay_in_their_place():
+    said = [("stdout", "a"), ("stdout", "b"), ("stderr", "c"), None, ("stdout", "d")]
+    outputs = [new_output("stream", name=s[0], text=s[1]) if s else new_output("display_data") for s in said]
+    assert [output.get("text") for output in book.joined(outputs)] == ["ab", "c", None, "d"]
 
 
 @pytest.mark.parametrize(("source", "found"), [

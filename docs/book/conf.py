@@ -11,7 +11,6 @@ templates_path = ["templates"]
 
 # The notebooks arrive executed. Their mathematics is Unicode: no page needs MathJax, and a $ is a $.
 nb_execution_mode = "off"
-nb_merge_streams = True
 myst_enable_extensions = []
 myst_heading_anchors = 3
 
