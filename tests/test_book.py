@@ -5,7 +5,7 @@ import re
 import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 import glmlab
 from glmlab.teaching import exercises
@@ -170,6 +170,12 @@ def test_help_follows_each_check_once_and_the_shipped_notebook_stays(tmp_path):
     assert len(made) == before + 2
     kinds = [cell.source.split("\n")[0][:20] for cell in made]
     assert kinds.index("total = use(total)") + 1 == next(k for k, s in enumerate(kinds) if s.startswith("<details"))
+
+
+def test_print_after_print_is_one_output_and_pictures_stay_in_their_place():
+    said = [("stdout", "a"), ("stdout", "b"), ("stderr", "c"), None, ("stdout", "d")]
+    outputs = [new_output("stream", name=s[0], text=s[1]) if s else new_output("display_data") for s in said]
+    assert [output.get("text") for output in book.joined(outputs)] == ["ab", "c", None, "d"]
 
 
 @pytest.mark.parametrize(("source", "found"), [

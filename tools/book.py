@@ -72,9 +72,24 @@ def execute(folder: Path, target: Path, scale: str):
 
 def run(notebook, folder: str, variables: dict):
     """Execute in place, off the network; an error that no tag allows ends it (CellExecutionError)."""
-    client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3", coalesce_streams=True,
+    client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3",
+                            extra_arguments=["--IPKernelApp.log_level=40"],  # kernels on the loopback are no news
                             resources={"metadata": {"path": folder}})
     client.execute(env=variables)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = joined(cell.outputs)
+
+
+def joined(outputs: list) -> list:
+    """What was printed in one go as one output, in the order of the cell; a kernel sends it in pieces."""
+    out = []
+    for output in outputs:
+        if out and output.output_type == out[-1].output_type == "stream" and output.name == out[-1].name:
+            out[-1].text += output.text
+        else:
+            out.append(output)
+    return out
 
 
 def dressed(notebook, name: str, scale: str):
