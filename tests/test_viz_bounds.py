@@ -70,11 +70,11 @@ def test_the_moving_twin_has_the_same_numbers_and_a_text_for_each_ratio(bounds):
     [slider], [words] = (bounds.interactive.select({"type": kind}) for kind in (Slider, Div))
     [move] = slider.js_property_callbacks["change:value"]
     assert isinstance(move, CustomJS) and RATIOS[slider.value] == 1e-3
-    assert move.args["ratios"] == RATIOS and move.args["heights"] == [*BOUNDS.values(), GAPS]
+    assert move.args["ratios"] == RATIOS and move.args["heights"] == [GAPS, *BOUNDS.values()]
     assert words.text == move.args["texts"][1] and len(move.args["texts"]) == len(RATIOS)
     assert "no bound" in move.args["texts"][2] and ">10<" in move.args["texts"][2]
     [dots] = [source.data for source in bounds.interactive.select({"type": ColumnDataSource}) if "color" in source.data]
-    assert list(dots["y"]) == [4e-5, 2.2e-9, 2e-9]
+    assert list(dots["y"]) == [2e-9, 4e-5, 2.2e-9]
 
 
 @pytest.mark.parametrize(("ratios", "gaps", "values", "says"), [

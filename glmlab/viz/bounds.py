@@ -93,7 +93,7 @@ def _tangent_slider(us, y, eta, t):
 
     low, high = _heights(us, y, eta)
     fig = bokeh_figure(y_range=(low, high), tools="", x_axis_label="u", y_axis_label="loss")
-    fig.height = 320
+    fig.height = 340
     curve = ColumnDataSource({"x": us, "y": _line(us, y, eta + t)})
     foot = ColumnDataSource({"x": [0.0], "y": [_line(0.0, y, eta + t)]})
     price = ColumnDataSource({"x": [eta, eta], "y": [(y - eta) ** 2 - t**2, (y - eta) ** 2]})
@@ -103,7 +103,8 @@ def _tangent_slider(us, y, eta, t):
     fig.line("x", "y", source=curve, **look)
     fig.scatter("x", "y", source=foot, marker="square", size=9, color=COLOURS[1])
     fig.line("x", "y", source=price, line_width=6, color=COLOURS[3], legend_label="price t²")
-    fig.legend.location, fig.legend.label_text_font_size = "top_left", "11pt"
+    fig.add_layout(fig.legend[0], "below")
+    fig.legend.ncols, fig.legend.label_text_font_size, fig.legend.location = 4, "11pt", "left"
     slider = Slider(start=-2, end=2, step=0.1, value=t, title="t, by which the slope moves")
     words = _words(f'<p role="status" style="font-size:12pt;margin:0">{_price_words(y, eta, t)}</p>')
     parts = {"curve": curve, "foot": foot, "price": price, "words": words, "slider": slider}
@@ -188,11 +189,12 @@ words.text = texts[k];
 def _bounds_slider(ratios, gaps, bounds, at):
     from bokeh.models import ColumnDataSource, CustomJS, CustomJSTickFormatter, Slider, Span
 
-    curves = {**bounds, "true gap": gaps}
-    colours = [nth(COLOURS, k) for k in range(len(bounds))] + ["black"]
+    curves = {"true gap": gaps, **bounds}
+    colours = ["black"] + [nth(COLOURS, k) for k in range(len(bounds))]
     fig = bokeh_figure(x_axis_type="log", y_axis_type="log", tools="", x_axis_label="λ / λ_max", y_axis_label=RELATIVE)
-    for k, (name, values) in enumerate(curves.items()):
-        look = {"color": colours[k], "legend_label": name}
+    fig.line(ratios, gaps, line_width=7, color="black", alpha=0.4, legend_label="true gap")
+    for k, (name, values) in enumerate(bounds.items()):
+        look = {"color": nth(COLOURS, k), "legend_label": name}
         fig.line(ratios, values, line_width=2, line_dash=nth(BOKEH_DASHES, k), **look)
         fig.scatter(ratios, values, marker=nth(BOKEH_MARKERS, k), size=6, **look)
     fig.add_layout(fig.legend[0], "below")
