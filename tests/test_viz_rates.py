@@ -23,8 +23,7 @@ def test_gap_curves_draw_what_they_are_given_and_say_both_ends():
     picture = viz.gap_curves({"a": [8.0, 4.0, 2.0], "b": [1.0, 10.0]})
     assert [list(line) for line in lines(picture.figure.axes[0])] == [[8, 4, 2], [1, 10]]
     assert picture.figure.axes[0].get_yscale() == "log"
-    assert "a goes from 8.0e+00 to 2.0e+00 in 2 iterations" in picture.finding
-    assert "b goes from 1.0e+00 to 1.0e+01 in 1 iterations" in picture.finding
+    assert picture.finding == "a: from 8.0e+00 to 2.0e+00 in 2 iterations; b: from 1.0e+00 to 1.0e+01 in 1 iteration."
 
 
 def test_what_a_logarithm_cannot_show_is_left_out():

@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter
 from .interactive import bokeh_figure
 from .picture import Picture
 from .style import COLOURS, DASHES, MARKERS, new_figure, nth
-from .words import list_text
+from .words import count_text, list_text
 
 LONGEST = 2.2  # the longest step of the slider, in units of 1/L: beyond 2 gradient descent diverges
 LEAST = 1e-12  # of the gap at the start: below, pictures of it end
@@ -26,7 +26,7 @@ def gap_curves(curves, *, ylabel="F − F*", title="Suboptimality by iteration")
     _draw_gaps(ax, curves)
     ax.set(ylabel=ylabel, title=title)
     fig.legend(ax.lines, list(curves), loc="outside lower center", ncols=2)
-    finding = f"{title}: {list_text(_course(name, values) for name, values in curves.items())}."
+    finding = f"{'; '.join(_course(name, values) for name, values in curves.items())}."
     alt = f"{ylabel} on a logarithmic scale against iterations, a curve each. {finding}"
     return Picture(fig, alt, finding)
 
@@ -41,7 +41,7 @@ def _draw_gaps(ax, curves):
 
 def _course(name, values):
     good = values[np.isfinite(values)]
-    return f"{name} goes from {good[0]:.1e} to {good[-1]:.1e} in {len(good) - 1} iterations"
+    return f"{name}: from {good[0]:.1e} to {good[-1]:.1e} in {count_text(len(good) - 1, 'iteration')}"
 
 
 def rate_by_kappa(kappas, predicted, measured):
