@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from glmlab import L1, certify
+from glmlab.quadratic import minimise_model
 from glmlab.teaching import check, exercise
 from glmlab.teaching.exercises06 import BLOCKS, around, lasso, problems
 
@@ -308,6 +309,20 @@ INFEASIBLE, ANY, SHARP = (
 ])
 def test_corrected_wrong(wrong, condition):
     rejected(called("corrected")(wrong), condition)
+
+
+def test_no_feasible_direction_has_a_smaller_bound_than_the_models_step():
+    """The notebook says so: the model's optimality conditions are those of the smallest bound."""
+    problem, rng, corrected = lasso(7, 60, 4, 0.1), np.random.default_rng(8), reference("corrected")
+    for XS in (problem.X, problem.X[::3]):
+        H = 2 * XS.T @ XS
+        for beta in around(problem, 9):
+            q = problem.slope(beta)
+            best = minimise_model(L1(problem.lam), beta, q, H).point - beta
+            least = corrected(q, beta, problem.lam, XS, best)
+            slopes = problem.lam * rng.uniform(-1, 1, size=(50, 4))  # any of them is feasible
+            others = [corrected(q, beta, problem.lam, XS, np.linalg.solve(H, -q - s)) for s in slopes]
+            assert least <= min(others) * (1 + 1e-9) + problem.rounding(beta) < np.inf
 
 
 def test_the_bounds_of_all_references_hold_on_one_problem():

@@ -1,8 +1,7 @@
 # %% [markdown] id="c06-001"
 # # Certify an answer: bound F − F* for any β, whoever found it
 #
-# *We prove how far an answer is from optimal without knowing the optimum, catch a solver that is wrong, and fill every "?"
-# of the ledger.*
+# *We prove how far an answer is from optimal, not knowing the optimum, catch a wrong solver, and fill every "?" of the ledger.*
 #
 # **60 minutes.** Prerequisites: [03 gradient descent](03_gradient_descent.ipynb).
 #
@@ -10,7 +9,7 @@
 #
 # - compute dist(0, ∂F), a duality gap, a curvature bound and residual-corrected duality for the lasso;
 # - say which of them are proofs, and when each is loose;
-# - catch a solver of the wrong problem, and certify other libraries' answers;
+# - catch a wrong solver, and certify other libraries' answers;
 # - choose a stopping rule that a slow solver cannot fool;
 # - tell suboptimality, its certificate and the noise in the data apart.
 #
@@ -39,12 +38,12 @@ one_thread = threadpool_limits(1)  # matrices are small here: BLAS threads would
 #
 # The post's second problem is the **lasso**: minimise
 #
-# F(β) = f(β) + λ‖β‖₁,  f(β) = Σᵢ (yᵢ − xᵢᵀβ)² = ‖y − Xβ‖²,  λ = 7.2.
+# F(β) = f(β) + λ‖β‖₁,  f(β) = Σᵢ (yᵢ − xᵢᵀβ)² = ‖y − Xβ‖²,  λ = 7.2,
 #
-# β* is its minimiser and F* = F(β*). We write η = Xβ and q = ∇f(β) = 2Xᵀ(Xβ − y). Losses are summed; whoever takes means, as
+# over the n rows xᵢ of X. β* is its minimiser and F* = F(β*). We write η = Xβ and q = ∇f(β) = 2Xᵀ(Xβ − y). Losses are summed; whoever takes means, as
 # scikit-learn's `Lasso` does, minimises F/2n, with a weight α for the penalty: **λ = 2nα**.
 #
-# Ten rounds of ADMM left a z with some zeros (notebook 05). Is F(z) close to F*? Has β* those zeros? Nothing in z tells.
+# Ten rounds of ADMM left an answer z with some zeros (notebook 05). Is F(z) close to F*? Has β* those zeros? Nothing in z tells.
 
 # %% tags=["parameters"] id="c06-004"
 n = scale.pick(ci=20_000, workshop=400_000, full=1_000_000)
@@ -59,8 +58,8 @@ print(cluster.dashboard_link(client) or "This client has no dashboard.")
 
 # %% [markdown] id="c06-006"
 # We shall try many β at many λ, so we spare the rows. As in notebook 02 each worker decomposes its chunk, now with y as one more
-# column: [X_k y_k] = Q_k R_k. The columns of Q_k are orthonormal; so y_k − X_kβ is exactly as long as the same combination of
-# the columns of R_k. The p + 1 rows of the triangle R_k have the loss of the whole chunk, *for every β*. Stacked and decomposed
+# column: [X_k y_k] = Q_k R_k. The columns of Q_k are orthonormal; so y_k − X_kβ = Q_k R_k (−β, 1) is as long as R_k (−β, 1). The
+# p + 1 rows of the triangle R_k have the loss of the whole chunk, *for every β*. Stacked and decomposed
 # once more, the triangles become p + 1 rows, X_r and y_r, that stand for all.
 #
 # The same pass makes triangles of a tenth and of a hundredth of the rows, drawn at random; they come in later.
@@ -141,8 +140,7 @@ kkt = use(kkt)
 # solution("kkt")
 
 # %% [markdown] id="c06-014"
-# At β = 0 it is zero iff every |q_j| ≤ λ, where q = −2Xᵀy. So β* = 0 from **λ_max** = max_j |2x_jᵀy| on, x_j being column j of X:
-# the natural unit of λ.
+# At β = 0 it is zero iff every |q_j| ≤ λ, and there q = −2Xᵀy. So β* = 0 from **λ_max** = ‖2Xᵀy‖∞ on: the natural unit of λ.
 
 
 # %% id="c06-015"
@@ -157,8 +155,8 @@ print(f"λ / λ_max = {lam / lam_max:.1e}")
 print(f"dist(0, ∂F) at z: {kkt(slope(post_z), post_z, lam):.4g}, at 0: {kkt(slope(zero), zero, lam):.4g}")
 
 # %% [markdown] id="c06-016"
-# Is that small? It is a slope, measured in F per β, and bounds no gap F − F* by itself. The rest of this notebook finds numbers
-# that do.
+# Is that small? It is a slope, in units of F per unit of β, and bounds no **gap** F(β) − F* by itself. The rest of this notebook
+# finds numbers that do.
 #
 # To judge them we need the truth. On p + 1 rows the lasso is solved by active sets (`glmlab.quadratic`). Its zeros are exact; an error
 # ε of the other coefficients, which is rounding, raises F by a multiple of ε² only. F is summed in extended precision where the
@@ -209,9 +207,9 @@ viz.show(viz.tangent(y=1.0, eta=2.2, t=-0.8))
 #
 # Now take a line for each row, of slope θᵢ. At every b in ℝᵖ
 #
-# F(b) ≥ Σᵢ (θᵢ xᵢᵀb − ℓ*(θᵢ)) + λ‖b‖₁ = −Σᵢ ℓ*(θᵢ) + Σ_j (b_j x_jᵀθ + λ|b_j|).
+# F(b) ≥ Σᵢ (θᵢ xᵢᵀb − ℓ*(θᵢ)) + λ‖b‖₁ = −Σᵢ ℓ*(θᵢ) + Σ_j (b_j (Xᵀθ)_j + λ|b_j|).
 #
-# If |x_jᵀθ| ≤ λ for all j, no term of the last sum is negative: the penalty carries the slopes, and θ is **dual feasible**. Then
+# If |(Xᵀθ)_j| ≤ λ for all j, no term of the last sum is negative: the penalty carries the slopes, and θ is **dual feasible**. Then
 # F(b) ≥ −Σ ℓ*(θᵢ) for every b, β* included. This is **weak duality**, and it certifies any β:
 #
 # F(β) − F* ≤ F(β) + Σᵢ ℓ*(θᵢ).
@@ -320,7 +318,7 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
 # > zero. For losses other than the square the curvature depends on β, and often there is no positive μ at all.
 
 # %% [markdown] tags=["workshop"] id="c06-033"
-# ## Residual-corrected duality (10 min)
+# ## Residual-corrected duality (9 min)
 #
 # Back to weak duality. Shrinking changes *all* slopes because a few are too steep. Move θ where it helps instead.
 #
@@ -333,17 +331,17 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
 # F(β) − F* ≤ Σᵢ tᵢ² + Σ_j (λ|β_j| − s_j β_j).
 
 # %% [markdown] id="c06-034"
-# **Only some rows.** Let the rows of a subset S move; the others pay nothing. With H_S = 2X_SᵀX_S for H all above holds. Only q needs
-# all rows, and a solver has it anyway.
+# **Only some rows.** Let the rows of a subset S move; the others pay nothing. With H_S = 2X_SᵀX_S for H all above holds. Only q
+# needs all rows.
 #
-# **Which d?** Any with |s_j| ≤ λ. The best is the step of the model of F with the curvature of S,
+# **Which d?** Any with |s_j| ≤ λ. The best is the step of a model of F with the curvature of S,
 #
 # d = argmin qᵀd + ½dᵀH_S d + λ‖β + d‖₁.
 #
-# Its optimality says s ∈ λ∂‖β + d‖₁, so it is feasible. `model_step` computes it. With all rows the model is F itself, and the bound
-# *is* the gap.
+# Its optimality says s ∈ λ∂‖β + d‖₁: it is feasible, and no feasible d has a smaller bound. That is `model_step`. With all rows the
+# model is F, and the bound *is* the gap.
 #
-# **Predict** bound ÷ gap near the optimum. (A tenth of the rows: H_S ≈ H/10. How long is d? What does it pay?)
+# **Predict** bound ÷ gap near the optimum. (A tenth of the rows: H_S ≈ H/10. How long is d, what does it pay?)
 
 # %% tags=["predict"] id="c06-035"
 ratio_scaled = predict("scaled gap ÷ gap", None)
@@ -402,7 +400,7 @@ ratio_tenth.measured(found["corrected, 10 % of the rows"] / gap)
 ratio_all.measured(found["corrected, all rows"] / gap);
 
 # %% [markdown] tags=["workshop"] id="c06-042"
-# ## All bounds against the true gap (4 min)
+# ## All bounds against the true gap (3 min)
 #
 # The tilted rows; λ from λ_max/10⁶ to nearly λ_max; for each λ a β as before, its true gap 1e-9 of F(0). Move the slider to read the
 # bounds at one λ.
@@ -448,10 +446,10 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
 print(f"{tried + len(ratios) * len(series)} bounds tried, none below its gap")
 
 # %% [markdown] id="c06-046"
-# ## What the package does, and what it costs (4 min)
+# ## What the package does, and what it costs (3 min)
 #
 # `glmlab.certify` is exercise 4 with what was left out. Its core, in our letters: `grad` is q, `hess` H_S, `carried` s,
-# `cost.price` Σt², `l1` λ. New are a ridge (`l2`), intercepts, and other losses, whose prices make `cost` (notebook 07). And
+# `cost.price` Σt², `l1` λ; `kkt` is exercise 1 in the ∞-norm. New are a ridge (`l2`), intercepts, and other losses, whose prices make `cost` (notebook 07). And
 # rounding: `feasible` finds moves that undo what rounding did to s, `wobble` and `rounding` add what that may cost.
 
 # %% tags=["solution"] id="c06-047"
@@ -528,8 +526,8 @@ print(f"our exercise 2 {scaled_gap(X_m, y_m, default.coef_, lam_m):.4g}")
 # scikit-learn's proof is exercise 2; its answer is far better than it can tell. And α = λ/n, the mean taken but the ½ forgotten, is
 # caught.
 #
-# Another classic is a penalised intercept (scikit-learn's liblinear has it, as notebook 08 shows). `Lasso` penalises it, too, if we
-# add the column of ones ourselves:
+# Another classic is a penalised intercept (scikit-learn's liblinear solver has one). `Lasso` penalises it, too, if we add the column of
+# ones ourselves:
 
 # %% tags=["assert"] id="c06-056"
 shifted = y_m + 5
@@ -559,7 +557,7 @@ else:
     print("dask-glm:", certify(X_m, y_m, np.asarray(theirs), family="gaussian", penalty=L1(lam_m)))
 
 # %% [markdown] tags=["workshop"] id="c06-059"
-# ## When to stop, and what remains (6 min)
+# ## When to stop, and what remains (5 min)
 #
 # Proximal gradient on the tilted rows, λ = λ_max/100, with the safe step 1/L, L = λmax(H), and again with a tenth of it. Four rules,
 # each asked for 1e-4: the change of β relative to the largest coefficient; the change of F relative to F; the residual, the largest
@@ -628,8 +626,8 @@ assert proved[80] <= 1e-6 and distances[-1] > 0.3 * floor
 
 # %% [markdown] id="c06-064"
 # **Suboptimality** F(β) − F* is the solver's error; nobody knows it. A **certificate** is a number that it cannot exceed. The
-# **distance to β_true** stays near 1/√n for a coefficient, √(2 log p / n) for the largest of p (notebook 02): that is the noise in the
-# data, which more rows lower and no solver does. It is the only error that the post printed.
+# **distance to β_true** stays, on these columns, near 1/√n for a coefficient and near √(2 log p / n) for the largest of p (notebook
+# 02): the noise in the data, which more rows lower and no solver does. It is the only error that the post printed.
 
 # %% [markdown] tags=["workshop"] id="c06-065"
 # ## Every "?" in the ledger (4 min)
@@ -700,7 +698,7 @@ assert client.status == "closed"
 #
 # - The post's z: its gap is proved from both sides; its zeros are none of β*'s.
 # - The scaled gap is vacuous at the post's λ. Residual-corrected duality is loose by one over the share of rows, at every λ.
-# - A solver whose own residuals had vanished solved another problem.
+# - A solver whose residuals had vanished solved another problem.
 # - Rules of change stop early where steps are short.
 #
 # **Check yourself.** Show that for least squares the bound on all rows equals the gap. If every row came twice and λ doubled, what
