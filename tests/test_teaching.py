@@ -5,6 +5,7 @@ import json
 import os
 import re
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -257,10 +258,12 @@ def test_require():
         require(False, "broken")
 
 
-def test_reset_asks_the_workspace(monkeypatch):
+def test_reset_asks_the_workspace_and_says_how_to_see_it(monkeypatch, capsys):
     asked = []
-    monkeypatch.setattr("glmlab.workspace.reset", lambda name: asked.append(name) or "fresh")
-    assert teaching.reset("00") == "fresh" and asked == ["00"]
+    monkeypatch.setattr("glmlab.workspace.reset", lambda name: asked.append(name) or Path("my/00_start.ipynb"))
+    assert teaching.reset("00") is None and asked == ["00"]
+    said = capsys.readouterr().out
+    assert "00_start.old-<n>.ipynb" in said and "File → Reload Notebook from Disk" in said
 
 
 # ---------------------------------------------------------------- predictions

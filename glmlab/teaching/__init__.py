@@ -41,7 +41,9 @@ __all__ = [
 
 
 def reset(name):
-    """Put a fresh copy of notebook ``name`` beside yours, which is kept under another name."""
+    """Put a fresh copy of notebook ``name`` in the place of yours, which is kept beside it, and say how to see it."""
     from glmlab.workspace import reset as fresh_copy
 
-    return fresh_copy(name)
+    fresh = fresh_copy(name)
+    print(f"{fresh.name} is fresh again; what you saved last is beside it, as {fresh.stem}.old-<n>.ipynb.")
+    print("To see the fresh one where yours is open: File → Reload Notebook from Disk.")

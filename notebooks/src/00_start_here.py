@@ -36,7 +36,7 @@
 #
 # The twelve notebooks, each with the question that leads to it:
 
-# %% id="c00-004"
+# %% tags=["figure"] id="c00-004"
 from glmlab.viz import course_map, show
 
 show(course_map())
@@ -169,7 +169,8 @@ total = use(total)
 
 # %% [markdown] id="c00-028"
 # `solution("total")` prints our source. `reset("00")` renames this notebook to `00_start_here.old-1.ipynb` and puts a fresh
-# one in its place: close its tab, then open it again. Both are here as comments: remove the `#` when you want one.
+# one in its place. Save first (Ctrl+S): what is not on disk is not kept. Afterwards choose *File → Reload Notebook from
+# Disk*. Both calls are here as comments: remove the `#` when you want one.
 
 # %% tags=["solution"] id="c00-029"
 # solution("total")
