@@ -1,6 +1,6 @@
 # `make` alone prints the verbs. Everything that decides something is in tools/ and in `python -m glmlab`.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-full lint notebooks book lock reset doctor clean
+.PHONY: help setup lab test test-full browser lint notebooks book lock reset doctor clean
 SHELL := /bin/sh
 
 # The first Python on the PATH that is new enough, under any of its usual names.
@@ -30,8 +30,12 @@ test: setup lint  ## lint, unit tests, every notebook as shipped
 	$(PY) -m tools.notebooks run
 
 test-full: test  ## the same, then the slow tests and the notebooks with their solutions
-	$(PYTEST) -m slow
+	$(PYTEST) -m "slow and not browser"
 	$(PY) -m tools.notebooks run --solved
+
+browser: setup  ## the lab and the book in Chromium, as a reader meets them; screenshots in build/browser
+	@rm -rf build/browser
+	$(PY) -m pytest -m browser tests/browser
 
 lint: setup  ## ruff
 	$(PY) -m ruff check .

@@ -200,11 +200,12 @@ def test_continuous_integration_runs_what_the_readme_says():
     script = CLONE / ".ci" / "run"
     assert os.access(script, os.X_OK)
     assert ("make", "test") in commands((CLONE / "README.md").read_text())
-    assert "\nmake test test-full\n" in script.read_text()
-    lines = make("--dry-run", "test", "test-full")
+    assert script.read_text().endswith("\nmake test test-full\nCI=true make browser\n")
+    lines = make("--dry-run", "test", "test-full", "browser")
     assert [line.split("-m ", 1)[1] for line in lines if "pytest" in line or "notebooks" in line] == [
         'pytest -n 2 --dist loadfile -m "not slow"', "tools.notebooks run",
-        "pytest -n 2 --dist loadfile -m slow", "tools.notebooks run --solved"]
+        'pytest -n 2 --dist loadfile -m "slow and not browser"', "tools.notebooks run --solved",
+        "pytest -m browser tests/browser"]
 
 
 def test_the_tests_start_the_lab_as_make_does():

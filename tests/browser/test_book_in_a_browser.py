@@ -1,7 +1,5 @@
 """The book as a reader opens it: from the disk, wide and on a phone. Nothing is fetched or cut off; sliders move."""
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,8 +8,6 @@ from tools import book
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 SHOTS = book.ROOT / "build" / "browser"  # kept, to be looked at
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync", "--no-first-run"]
 WIDE, PHONE = 1440, 390  # CSS pixels
 AT_HOME = ("file:", "data:", "blob:")
 
@@ -46,23 +42,6 @@ def site(tmp_path_factory):
     target = tmp_path_factory.mktemp("site") / "book"
     assert book.build("ci", target=target) == 0
     return target
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """The Chromium of the system, or a reason why there is none; in CI there must be one."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        sync_playwright = None
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not (sync_playwright and program):
-        reason = "playwright and a Chromium of the system are needed (Debian, Ubuntu: sudo apt install chromium)"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
