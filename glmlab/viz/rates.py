@@ -190,6 +190,6 @@ def _decay_view(curve, iterations):
         x_range=(0, iterations), y_range=(LEAST, 1e3), y_axis_type="log", tools="", title="The gap by iteration",
         x_axis_label="iteration", y_axis_label="(F − F*) / its start",
     )  # fmt: skip
-    fig.height = 250
+    fig.height, fig.yaxis.minor_tick_line_color = 250, None
     fig.line("x", "y", source=curve, color=COLOURS[0], line_width=3)
     return fig

@@ -33,8 +33,8 @@ one_thread = threadpool_limits(1)  # as in 02: matrices are small here
 # ## The post's loop (9 min)
 #
 # The problem is notebook 02's, least squares: minimise F(β) = Σᵢ (yᵢ − xᵢᵀβ)². Its minimiser is β*, its minimum F*. Now we use
-# products by X and by Xᵀ alone: they remain possible for losses that no p × p matrix sums up. **Gradient descent** goes downhill
-# with a **step size** t > 0:
+# nothing but products by X and by Xᵀ, which serve other losses, too; 02's two sums serve the square alone. **Gradient descent**
+# goes downhill with a **step size** t > 0:
 #
 # β⁺ = β − t ∇F(β),  ∇F(β) = 2Xᵀ(Xβ − y).
 #
@@ -136,7 +136,7 @@ assert k_post < 30, "κ is near 1"
 
 # %% [markdown] id="c03-015"
 # The post had other rows, so the digits differ; the pattern is the same. *Both* solvers print nearly the same number, since it is the
-# estimator's error (02). What a solver left undone shows in the digits in which its line differs from the other.
+# estimator's error (02). What a solver left undone shows in the digits in which the two lines differ.
 
 # %% [markdown] tags=["workshop"] id="c03-016"
 # ## What one step asks of the scheduler (4 min)
@@ -162,7 +162,7 @@ viz.show(viz.graph(published_step(small_X, small_y, zero, 1e-4)))
 
 # %% [markdown] id="c03-018"
 # In glmlab a **pass** is one task a chunk, `loss_grad`, which computes the chunk's loss *and* gradient while its rows are in the cache;
-# p + 1 numbers leave it, and a tree of sums adds them. The boxes below are the chunks of X and of y, and one that all share: β.
+# p + 1 numbers leave it, and a tree of sums adds them. The lowest boxes are the chunks of X and of y, and one that all share: β.
 
 # %% tags=["figure"] id="c03-019"
 small = glmlab.Objective("gaussian", glmlab.as_chunks(small_X, small_y))
@@ -222,8 +222,8 @@ for whose, kappa in (("here", L / mu), ("the post's, by theory", post_kappa)):
 
 # %% [markdown] id="c03-026"
 # That is why so few iterations do: independent columns of variance 1 have XᵀX ≈ nI, and κ is near 1. Other data are less kind. We make
-# small problems of any κ: Z has 1,000 rows and 8 columns, 2ZᵀZ has eigenvalues from 1 to κ. The targets Zb have no noise; so b is the
-# minimiser, and F* = 0.
+# small problems of any κ: Z has 1,000 rows and 8 columns, the Hessian 2ZᵀZ has eigenvalues from 1 to κ, evenly spread on a logarithmic
+# scale. The targets Zb have no noise; so b is the minimiser, and F* = 0.
 #
 # **Predict.** κ = 9, step 1/L, from β = 0. After how many iterations is ‖β − b‖ down to 10⁻⁸ of its start?
 
@@ -294,8 +294,8 @@ viz.show(viz.step_slider(values, values * (vectors.T @ b) ** 2))
 #
 # e⁺ = (I − DH) e,
 #
-# and its rate is the **radius** of I − DH, the largest |eigenvalue|. With XᵀX ≈ nI all entries of `s` are nearly equal, and no harm is
-# done. So we give half of the columns another unit: we multiply them by 3.
+# and its rate in the long run is the **spectral radius** of I − DH, the largest |eigenvalue|. With XᵀX ≈ nI all entries of `s` are
+# nearly equal, and no harm is done. So we give half of the columns another unit: we multiply them by 3.
 
 
 # %% id="c03-036"
@@ -313,9 +313,9 @@ for name, unit in units.items():
           f" published step, {radius(1 / L, H_unit):.3f} with 1/L")
 
 # %% [markdown] id="c03-037"
-# The same problem with its columns in another order: one converges in a few iterations, the other explodes. `1 / s` starts with its
-# shortest steps. Where the steep columns come first, these suit them. Where they come last, each gets a step made for a flat column,
-# nine times too long.
+# Steep columns first or steep columns last: one converges in a few iterations, the other explodes. `1 / s` starts with its shortest
+# steps. Where the steep columns come first, these suit them. Where they come last, each gets a step made for a flat column, nine times
+# too long.
 #
 # And where no axis is an eigenvector? We turn H at random:
 
@@ -398,7 +398,7 @@ assert np.isclose(growth, foretold, rtol=0.05), "the radius foretells it"
 assert 1 / steepest(4e7) - 1e-8 > 0 > 1 / steepest(6e7) - 1e-8, "the published step changes its sign"
 
 # %% [markdown] tags=["optional"] id="c03-048"
-# ## Without L: backtracking and momentum (5 min)
+# ## Backtracking and momentum (5 min)
 #
 # For other losses nobody knows L beforehand. **Backtracking** tries a long step and halves it until F falls enough. Armijo's rule asks for
 # F(β − tg) ≤ F(β) − a t ‖g‖², where g = ∇F(β) and a is small. **Momentum** (Nesterov) takes the gradient a little ahead, at
@@ -547,7 +547,7 @@ assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fool
 # ## Where did the time go? (2 min)
 #
 # So few iterations. Are they fast? We time seven of the *same* `post_loop` on dask arrays, which the workers hold, and on NumPy arrays,
-# brought here: with 5,000 rows, then with all. NumPy may use one thread, as each worker may.
+# brought here: with few rows, then with as many as fit here comfortably. NumPy may use one thread, as each worker may.
 
 
 # %% id="c03-070"
@@ -562,7 +562,9 @@ def race(X, y):
     return times, betas
 
 
-for A, t in ((few_X, few_y), (X, y)):
+many = scale.pick(ci=20_000, workshop=100_000, full=200_000)
+many_X, many_y, _ = datasets.make_regression(many, p, chunks=many // n_chunks)
+for A, t in ((few_X, few_y), client.persist([many_X, many_y])):
     (there, here), (by_workers, by_numpy) = race(A, t)
     print(f"{len(A):>9,} rows, an iteration: {there:8.1f} ms on {len(client.nthreads())} workers, {here:8.1f} ms in NumPy")
 
@@ -570,9 +572,9 @@ for A, t in ((few_X, few_y), (X, y)):
 assert np.abs(by_workers - by_numpy).max() <= 1e-7, "one function, two kinds of arrays, one answer"
 
 # %% [markdown] id="c03-072"
-# With 5,000 rows the products are next to nothing. What an iteration takes on the workers is then the price of a *round*: build the graph,
-# send its tasks, wait for the last one, fetch the results. With all rows that price comes on top of the products. Workers that share the
-# products could at best divide NumPy's time by their number. Seven iterations, and yet not that: **where did the time go?**
+# With few rows the products are next to nothing. What an iteration takes on the workers is then the price of a *round*: build the graph,
+# send its tasks, wait for the last one, fetch the results. With more rows that price comes on top of the products. Workers that share the
+# products might divide NumPy's time by their number. If they do not even reach it: **where did the time go?**
 
 # %% id="c03-073"
 proof = glmlab.certify(X, y, beta_post, family="gaussian")
