@@ -7,7 +7,7 @@ from urllib.parse import urlparse
 
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 FRAME = 'iframe[src*="glmlab/panes"][src$="{}"]'
-SECONDS = 180  # the longest that anything may take beside other work; nothing waits longer than it must
+SECONDS = 400  # the longest that anything may take beside a lot of other work; nothing waits longer than it must
 
 # What a run of ours may leave in the console: (where it comes from, what it says).
 TOLERATED = [

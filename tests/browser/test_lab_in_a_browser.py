@@ -18,7 +18,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from glmlab.panes import PANES
 from tools.notebooks import with_ids
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1200)]
 SHOTS = CLONE / "build" / "browser"
 
 
