@@ -175,7 +175,7 @@ def _slider(relative, shares, iterations, start):
 
 def _factor_view(dots):
     fig = bokeh_figure(
-        x_range=(0, 1.03), y_range=(0, 1.3), tools="", title="Every direction: what one iteration multiplies it by",
+        x_range=(0, 1.03), y_range=(0, 1.3), tools="", title="The factor of each direction",
         x_axis_label="curvature λ of the direction, in units of L", y_axis_label="|1 − tλ|",
     )  # fmt: skip
     fig.height = 250
