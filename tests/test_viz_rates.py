@@ -88,11 +88,11 @@ def test_the_slider_needs_no_kernel():
     model = viz.step_slider(SPECTRUM, SHARES, iterations=20, start=1.5).interactive
     [slider] = model.select({"type": Slider})
     [move] = slider.js_property_callbacks["change:value"]
-    assert isinstance(move, CustomJS) and slider.value == 1.5 and slider.end > 2
+    assert isinstance(move, CustomJS) and rates.STEPS[slider.value] == 1.5 and rates.STEPS[slider.end] > 2
     assert np.allclose(move.args["relative"], SPECTRUM / 10) and np.isclose(sum(move.args["shares"]), 1)
     assert all(isinstance(move.args[name], ColumnDataSource) for name in ("dots", "curve"))
     assert list(move.args["curve"].data["x"]) == list(range(21))
-    used = set(re.findall(r"\b(slider|relative|shares|dots|curve|words|good|bad|least)\b", move.code))
+    used = set(re.findall(r"\b(slider|steps|relative|shares|dots|curve|words|good|bad|least)\b", move.code))
     assert used == set(move.args), "the script uses what it is given"
 
 

@@ -5,12 +5,12 @@ import math
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 
-from .interactive import bokeh_figure
+from .interactive import bokeh_figure, place_slider
 from .picture import Picture
 from .style import COLOURS, DASHES, MARKERS, new_figure, nth
 from .words import count_text, list_text
 
-LONGEST = 2.2  # the longest step of the slider, in units of 1/L: beyond 2 gradient descent diverges
+STEPS = [k / 20 for k in range(1, 45)]  # of the slider, in units of 1/L: beyond 2 gradient descent diverges
 LEAST = 1e-12  # of the gap at the start: below, pictures of it end
 
 
@@ -119,7 +119,7 @@ def gaps(relative, shares, step, iterations):
 
 def _static(relative, shares, steps, iterations):
     fig, (left, right) = new_figure(1, 2, size=(9.4, 4.4))
-    t = np.linspace(0, LONGEST, 221)
+    t = np.linspace(0, STEPS[-1], 221)
     rate = np.abs(1 - t[:, None] * relative).max(axis=1)
     left.plot(t, rate, color="black", marker="", ls="-")
     left.axhline(1, color="#777777", lw=1.2, ls=":", marker="")
@@ -134,9 +134,9 @@ def _static(relative, shares, steps, iterations):
     return fig
 
 
-# What the slider does when it moves; relative (λ/L), shares, dots, curve, words, good, bad, least come as arguments.
+# What the slider does when it moves; steps, relative (λ/L), shares, dots, curve, words, good, bad, least are given.
 MOVE = """
-const t = slider.value, k = curve.data.x, last = k[k.length - 1];
+const t = steps[slider.value], k = curve.data.x, last = k[k.length - 1];
 const factors = relative.map((x) => Math.abs(1 - t * x)), rate = Math.max(...factors);
 const slow = factors.map((f) => rate - f < 1e-9);
 dots.data = {x: relative, y: factors, color: slow.map((s) => s ? bad : good), size: slow.map((s) => s ? 14 : 8)};
@@ -157,18 +157,17 @@ words.text = '<p role="status" style="font-size:12pt;margin:0">Step <b>' + t.toF
 def _slider(relative, shares, iterations, start):
     """A Bokeh slider (arrow keys move it) and JavaScript only."""
     from bokeh.layouts import column
-    from bokeh.models import ColumnDataSource, CustomJS, Div, Slider
+    from bokeh.models import ColumnDataSource, CustomJS, Div
 
     dots = ColumnDataSource({"x": [], "y": [], "color": [], "size": []})
     curve = ColumnDataSource({"x": list(range(iterations + 1)), "y": [math.nan] * (iterations + 1)})
     factors, decay = _factor_view(dots), _decay_view(curve, iterations)
     words = Div(text="", sizing_mode="stretch_width")
-    slider = Slider(start=0.05, end=LONGEST, step=0.05, value=start, title="Step t, in units of 1/L", format="0.00")
-    slider.sizing_mode = "stretch_width"
-    slider.stylesheets = [":host { font-size: 12pt; }"]
-    data = {"relative": relative.tolist(), "shares": shares.tolist(), "dots": dots, "curve": curve, "words": words}
-    look = {"good": COLOURS[0], "bad": COLOURS[1], "least": LEAST}
-    move = CustomJS(args={**data, **look, "slider": slider}, code=MOVE)
+    place = min(range(len(STEPS)), key=lambda k: abs(STEPS[k] - start))
+    slider = place_slider([f"{step:.2f}" for step in STEPS], place, "Step t, in units of 1/L")
+    numbers = {"steps": STEPS, "relative": relative.tolist(), "shares": shares.tolist(), "least": LEAST}
+    views = {"slider": slider, "dots": dots, "curve": curve, "words": words, "good": COLOURS[0], "bad": COLOURS[1]}
+    move = CustomJS(args={**numbers, **views}, code=MOVE)
     slider.js_on_change("value", move)
     factors.js_on_change("inner_width", move)  # known as soon as the page is laid out: the first drawing
     return column(slider, words, factors, decay, sizing_mode="stretch_width", max_width=780)
@@ -176,7 +175,7 @@ def _slider(relative, shares, iterations, start):
 
 def _factor_view(dots):
     fig = bokeh_figure(
-        x_range=(0, 1.03), y_range=(0, 1.3), tools="", title="Every direction: what one iteration multiplies it by",
+        x_range=(0, 1.03), y_range=(0, 1.3), tools="", title="The factor of each direction",
         x_axis_label="curvature λ of the direction, in units of L", y_axis_label="|1 − tλ|",
     )  # fmt: skip
     fig.height = 250

@@ -277,8 +277,8 @@ for name, rates in predicted.items():
     assert np.allclose(np.log(measured[name]), np.log(rates), rtol=0.05), "and so is the price of a digit"
 
 # %% [markdown] id="c03-033"
-# Move the slider (or select it and press the arrow keys). Above: what one iteration multiplies each of the eight directions by, at κ = 9.
-# Below: what becomes of the gap. Which two directions are equally slow at the best step?
+# Move the slider (or select it and press the arrow keys). Above: the factor by which one iteration multiplies each of the eight
+# directions, at κ = 9. Below: what becomes of the gap. Which two directions are equally slow at the best step?
 
 # %% tags=["figure"] id="c03-034"
 Z, target = problem(9)
