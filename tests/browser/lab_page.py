@@ -14,7 +14,8 @@ TOLERATED = [
     # Dask's own page of a plot, when the scheduler behind it ends, as the last cell of a notebook asks it to: its
     # connection is lost, and its attempts to open another fail. Our frame drops the page within a second.
     (r"/proxy/\d+/individual-", r"Lost websocket connection|Failed to repull session Disconnected|not connected so "
-                                r"cannot send|Still in CONNECTING state|WebSocket connection to .* failed"),
+                                r"cannot send|Still in CONNECTING state|already in CLOSING or CLOSED state|"
+                                r"WebSocket connection to .* failed"),
 ]
 
 # For each view the share that has a colour: axes, letters and grids are grey. Bokeh lays several canvases over each
