@@ -2,8 +2,7 @@
 
 NumPy makes a dozen trips over a block for one loss and gradient, with an exponential that takes one number at a time.
 Here exp and log1p are polynomials without branches, which LLVM turns into instructions on eight rows at once.
-Blocks of rows stay in the innermost cache. Where rows are wide, BLAS is the better at XᵀX: the numpy kernels then walk
-the blocks, and only the losses come from here.
+Blocks of rows stay in the inner caches. Where rows are wide BLAS is the faster at XᵀX, and Hessians are numpy's.
 
 Importing this module compiles it, or loads what an earlier import has left in numba's cache on disk, so that no pass
 waits. Objective imports it when a fit chooses it. What stands in kernels.py alone is taken from there.
@@ -22,9 +21,10 @@ from glmlab.kernels import Evidence, Largest, Losses, LossGrad, LossGradDiag, Lo
 TWINS = {Gaussian: 0, Logistic: 1, Poisson: 2, Gamma: 3}
 GAUSSIAN, LOGISTIC, POISSON, GAMMA = TWINS.values()
 
-HEIGHT = 256  # rows in a block
-WIDE = 32  # with more columns than this BLAS is faster
-READ = 32 * HEIGHT  # rows of a chunk that are converted at a time, where numba cannot read it as it lies
+HEIGHT = 256  # rows in a block, or fewer where they are wide:
+BLOCK = 2**15  # numbers in a block, 256 KiB of float64
+WIDE = 100  # with more columns than this the Hessian is left to BLAS
+READ = 2**17  # numbers that are converted at a time where numba cannot read X as it lies
 
 # Products may be contracted into fused multiply-adds. Sums may also be taken in any order, which vectorises them; no
 # licence is given to overlook NaN or infinity. The same machine code runs in every thread and process: equal bits.
@@ -137,7 +137,7 @@ def gamma(eta, y, loss, slope, curve):
         loss[i], slope[i], curve[i] = ratio + eta[i], 1 - ratio, ratio
 
 
-@entrance(void(int64, column, column, result, result, result))
+@exactly
 def pieces(code, eta, y, loss, slope, curve):
     """ℓ, ℓ′ and ℓ″ of each row."""
     if code == GAUSSIAN:
@@ -202,61 +202,67 @@ def predict_size(X, beta, o, size):
         size[i] = found + abs(o[i]) if o.size else found
 
 
-@exactly
-def spread(X, r, part, out):
-    """out += Xᵀr, by way of `part` (dim,), so that rounding grows with the blocks and not with the rows."""
-    part[:] = 0.0
-    four = X.shape[0] // 4 * 4
-    for i in range(0, four, 4):
-        a, b, c, d = r[i], r[i + 1], r[i + 2], r[i + 3]
-        for j in range(X.shape[1]):
-            part[j] += (X[i, j] * a + X[i + 1, j] * b) + (X[i + 2, j] * c + X[i + 3, j] * d)
-    for i in range(four, X.shape[0]):
-        for j in range(X.shape[1]):
-            part[j] += X[i, j] * r[i]
-    if out.size > X.shape[1]:
-        part[-1] = total(r)
-    for j in range(out.size):
-        out[j] += part[j]
+def spreader(term):
+    """The function that adds Σᵢ term(x_ij, rᵢ) to out_j, four rows at a time, for a compiled term.
+
+    It adds by way of `part` (dim,), so that rounding grows with the blocks and not with the rows.
+    """
+
+    @exactly
+    def spread(X, r, part, out):
+        part[:] = 0.0
+        fours = X.shape[0] // 4 * 4
+        for i in range(0, fours, 4):
+            a, b, c, d = r[i], r[i + 1], r[i + 2], r[i + 3]
+            for j in range(X.shape[1]):
+                part[j] += (term(X[i, j], a) + term(X[i + 1, j], b)) + (term(X[i + 2, j], c) + term(X[i + 3, j], d))
+        for i in range(fours, X.shape[0]):
+            for j in range(X.shape[1]):
+                part[j] += term(X[i, j], r[i])
+        if out.size > X.shape[1]:
+            part[-1] = total(r)
+        for j in range(out.size):
+            out[j] += part[j]
+
+    return spread
 
 
 @exactly
-def spread_sizes(X, r, part, out):
-    """out += |X|ᵀr."""
-    part[:] = 0.0
-    for i in range(X.shape[0]):
-        for j in range(X.shape[1]):
-            part[j] += abs(X[i, j]) * r[i]
-    if out.size > X.shape[1]:
-        part[-1] = total(r)
-    for j in range(out.size):
-        out[j] += part[j]
+def times(x, r):
+    return x * r
 
 
 @exactly
-def spread_squares(X, h, part, out):
-    """out += diagonal of Xᵀ diag(h) X. (h x) x, not h x²: a row of h = 0 stays 0 where its square would overflow."""
-    part[:] = 0.0
-    for i in range(X.shape[0]):
-        for j in range(X.shape[1]):
-            part[j] += (X[i, j] * h[i]) * X[i, j]
-    if out.size > X.shape[1]:
-        part[-1] = total(h)
-    for j in range(out.size):
-        out[j] += part[j]
+def size_times(x, r):
+    return abs(x) * r
 
 
 @exactly
-def tallest(X, w, reach):
-    """reach = max(reach, |x|) over the rows that count."""
-    for i in range(X.shape[0]):
-        if w.size and not w[i] > 0:
-            continue
+def square_times(x, h):
+    """(h x) x, not h x²: a row of h = 0 stays 0 where its square would overflow."""
+    return (x * h) * x
+
+
+spread = spreader(times)  # out += Xᵀr
+spread_sizes = spreader(size_times)  # out += |X|ᵀr
+spread_squares = spreader(square_times)  # out += the diagonal of Xᵀ diag(r) X
+
+
+@exactly
+def tallest(X, counts, reach):
+    """reach = max(reach, |x|) over the rows for which `counts` is 1; where it is 0 the row does not count."""
+    fours = X.shape[0] // 4 * 4
+    for i in range(0, fours, 4):
+        a, b, c, d = counts[i], counts[i + 1], counts[i + 2], counts[i + 3]
         for j in range(X.shape[1]):
-            size = np.float64(abs(X[i, j]))
-            reach[j] = size if size > reach[j] else reach[j]
-        if reach.size > X.shape[1]:
-            reach[-1] = 1.0
+            higher = max(max(abs(X[i, j]) * a, abs(X[i + 1, j]) * b), max(abs(X[i + 2, j]) * c, abs(X[i + 3, j]) * d))
+            reach[j] = max(reach[j], higher)
+    for i in range(fours, X.shape[0]):
+        for j in range(X.shape[1]):
+            reach[j] = max(reach[j], abs(X[i, j]) * counts[i])
+    if reach.size > X.shape[1]:
+        for i in range(X.shape[0]):
+            reach[-1] = max(reach[-1], counts[i])
 
 
 @exactly
@@ -334,7 +340,18 @@ def origin(X, code, y, w, o, work, part, numbers, scale, reach):
     weigh(w, slope)
     numbers[2] += total(loss)
     spread_sizes(X, slope, part, scale)
-    tallest(X, w, reach)
+    for i in range(m):
+        curve[i] = 1.0 if not w.size or w[i] > 0 else 0.0
+    tallest(X, curve, reach)
+
+
+@exactly
+def height_of(X):
+    """Rows in a block: HEIGHT, halved until the block is small enough, but not below 8."""
+    height = HEIGHT
+    while height > 8 and height * X.shape[1] > BLOCK:
+        height //= 2
+    return height
 
 
 def for_both(*rest):
@@ -346,8 +363,9 @@ def for_both(*rest):
 def walk(X, code, y, w, o, beta, numbers, grad, diag, hess, slack, scale, reach):
     """Add up over the rows whatever is not of length 0; `numbers` are f, its allowance and f(0)."""
     work, part, panel = np.empty((6, HEIGHT)), np.empty(beta.size), np.empty((hess.shape[0], HEIGHT + 8))
-    for first in range(0, X.shape[0], HEIGHT):
-        cut = slice(first, min(first + HEIGHT, X.shape[0]))
+    height = height_of(X)
+    for first in range(0, X.shape[0], height):
+        cut = slice(first, min(first + height, X.shape[0]))
         x, y_, w_, o_ = X[cut], y[cut], w[cut], o[cut]
         m = x.shape[0]
         eta, loss, slope, curve = work[0, :m], work[1, :m], work[2, :m], work[3, :m]
@@ -372,8 +390,9 @@ def walk(X, code, y, w, o, beta, numbers, grad, diag, hess, slack, scale, reach)
 def walk_losses(X, code, y, w, o, B, losses):
     """Add up f at each row of B."""
     work = np.empty((4, HEIGHT))
-    for first in range(0, X.shape[0], HEIGHT):
-        cut = slice(first, min(first + HEIGHT, X.shape[0]))
+    height = height_of(X)
+    for first in range(0, X.shape[0], height):
+        cut = slice(first, min(first + height, X.shape[0]))
         x, y_, w_, o_ = X[cut], y[cut], w[cut], o[cut]
         m = x.shape[0]
         for k in range(B.shape[0]):
@@ -386,44 +405,15 @@ def walk_losses(X, code, y, w, o, B, losses):
 # --- the kernels --------------------------------------------------------------------------------------------------
 
 
-class Compiled:
-    """A family whose losses on a block are compiled; all else is asked of the family itself."""
-
-    def __init__(self, family):
-        self.family, self.code, self.eta, self.found = family, TWINS[type(family)], None, None
-
-    def __getattr__(self, name):
-        return getattr(self.family, name)
-
-    def pieces(self, eta, y):
-        """ℓ, ℓ′ and ℓ″, computed together: kernels ask for one after the other."""
-        if eta is not self.eta:
-            self.eta, self.found = eta, np.empty((3, *eta.shape))
-            flat = np.ascontiguousarray(np.broadcast_to(y, eta.shape)).ravel()
-            pieces(self.code, np.ascontiguousarray(eta).ravel(), flat, *self.found.reshape(3, -1))
-        return self.found
-
-    def loss(self, eta, y):
-        return self.pieces(eta, y)[0]
-
-    def dloss(self, eta, y):
-        return self.pieces(eta, y)[1]
-
-    def d2loss(self, eta, y):
-        return self.pieces(eta, y)[2]
-
-
-def by_blas(rows, dim):
-    """Is this chunk one for the numpy kernels? Wide or sparse rows are."""
-    return dim > WIDE or not isinstance(rows.X, np.ndarray)
-
-
 def readable(rows):
-    """The chunk as numba can read it: whole where X lies as it should, else in converted pieces of READ rows."""
+    """The chunk as numba can read it: whole where X lies as it should, else in converted pieces.
+
+    The pieces are whole blocks, so that sums come out the same to the last bit.
+    """
     X = rows.X
     at_once = X.flags.c_contiguous and X.flags.aligned and X.dtype in (np.float64, np.float32) and X.dtype.isnative
-    step = len(X) if at_once else READ
-    for first in range(0, len(X), max(step, 1)):
+    step = max(len(X), 1) if at_once else HEIGHT * max(READ // HEIGHT // max(X.shape[1], 1), 1)
+    for first in range(0, len(X), step):
         cut = slice(first, first + step)
         columns = (np.empty(0) if c is None else kernels.part(c, cut) for c in rows[1:])
         yield (X if at_once else np.require(X[cut], np.float64, ["C", "ALIGNED"]), *columns)
@@ -440,21 +430,23 @@ def walked(rows, family, beta, diag=False, hess=False, slack=False, scale=False)
     return out
 
 
-def unless_by_blas(kernel):
-    """The kernel where it is the faster one; else numpy's of the same name, with compiled losses."""
-    twin = getattr(kernels, kernel.__name__)
+def up_to(widest):
+    """The kernel for dense rows of at most so many columns; for others numpy's of the same name."""
 
-    @functools.wraps(kernel)
-    def run(rows, family, beta):
-        beta = np.ascontiguousarray(beta, dtype=np.float64)
-        if by_blas(rows, beta.shape[-1]):
-            return twin(rows, Compiled(family), beta)
-        return kernel(rows, family, beta)
+    def choose(kernel):
+        twin = getattr(kernels, kernel.__name__)
 
-    return run
+        @functools.wraps(kernel)
+        def run(rows, family, beta):
+            fits = isinstance(rows.X, np.ndarray) and rows.X.shape[1] <= widest
+            return (kernel if fits else twin)(rows, family, np.ascontiguousarray(beta, dtype=np.float64))
+
+        return run
+
+    return choose
 
 
-@unless_by_blas
+@up_to(np.inf)
 def losses(rows, family, B):
     """f at the m rows of B, (m, dim)."""
     out = np.zeros(len(B))
@@ -463,35 +455,35 @@ def losses(rows, family, B):
     return Losses(out)
 
 
-@unless_by_blas
+@up_to(np.inf)
 def loss_grad(rows, family, beta):
     """f and ∇f at β."""
     numbers, grad, *_ = walked(rows, family, beta)
     return LossGrad(numbers[0], grad)
 
 
-@unless_by_blas
+@up_to(WIDE)
 def loss_grad_hess(rows, family, beta):
     """f, ∇f and ∇²f at β."""
     numbers, grad, _, hess, *_ = walked(rows, family, beta, hess=True)
     return LossGradHess(numbers[0], grad, hess)
 
 
-@unless_by_blas
+@up_to(np.inf)
 def loss_grad_diag(rows, family, beta):
     """f, ∇f and the diagonal of ∇²f at β."""
     numbers, grad, diag, *_ = walked(rows, family, beta, diag=True)
     return LossGradDiag(numbers[0], grad, diag)
 
 
-@unless_by_blas
+@up_to(np.inf)
 def survey(rows, family, beta):
     """The first pass: f, ∇f and the diagonal of ∇²f at β, what is known at 0, and what is wrong with y and w."""
     numbers, grad, diag, _, _, scale, reach = walked(rows, family, beta, diag=True, scale=True)
     return Survey(numbers[0], grad, diag, numbers[2], scale, Largest(reach), *kernels.checked(rows, family))
 
 
-@unless_by_blas
+@up_to(WIDE)
 def evidence(rows, family, beta):
     """f, ∇f, ∇²f and their rounding allowances (certificates.py explains them)."""
     numbers, grad, _, hess, slack, *_ = walked(rows, family, beta, hess=True, slack=True)

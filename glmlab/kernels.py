@@ -334,7 +334,13 @@ def take(rows, fraction, seed, k):
     count = kept(n, fraction)
     edges = np.arange(count + 1) * n // max(count, 1)
     index = edges[:-1] + np.random.default_rng([seed, k]).integers(0, np.diff(edges))
-    return Rows(*(None if column is None else column[index] for column in rows))
+    return Rows(*(None if column is None else picked(column, index) for column in rows))
+
+
+def picked(column, index):
+    """column[index]; `take` is three times as fast, but it would copy all of what is not contiguous."""
+    swift = isinstance(column, np.ndarray) and column.flags.c_contiguous
+    return column.take(index, axis=0) if swift else column[index]
 
 
 def labels(rows):
