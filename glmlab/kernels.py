@@ -233,12 +233,18 @@ def survey(rows, family, beta):
         loss_at_zero += weigh(block.w, family.loss(eta, block.y)).sum()
         scale += size_x.T @ weigh(block.w, np.abs(family.dloss(eta, block.y)))
         reach = np.maximum(reach, tallest(size_x if block.w is None else size_x[block.w > 0]))
-    y, w = as_floats(rows.y), np.ones(len(rows.y)) if rows.w is None else as_floats(rows.w)
+    return Survey(loss, grad, diag, loss_at_zero, scale, Largest(reach), *checked(rows, family))
+
+
+def checked(rows, family):
+    """What is wrong with y and w, and what the rows weigh: the last four fields of a Survey."""
+    y, w = as_floats(rows.y), None if rows.w is None else as_floats(rows.w)
     bad = ~np.isfinite(y) if rows.o is None else ~(np.isfinite(y) & np.isfinite(rows.o))
     if hasattr(family, "domain"):
-        bad |= ~family.domain(y) & (w > 0)
-    return Survey(loss, grad, diag, loss_at_zero, scale, Largest(reach), int(bad.sum()), int(np.sum(w < 0)),
-                  float(w.sum()), int(np.sum(w > 0)))  # fmt: skip
+        bad |= ~family.domain(y) if w is None else ~family.domain(y) & (w > 0)
+    if w is None:
+        return int(np.count_nonzero(bad)), 0, float(len(y)), len(y)
+    return int(np.count_nonzero(bad)), int(np.count_nonzero(w < 0)), float(w.sum()), int(np.count_nonzero(w > 0))
 
 
 def tallest(size_x):
@@ -328,7 +334,13 @@ def take(rows, fraction, seed, k):
     count = kept(n, fraction)
     edges = np.arange(count + 1) * n // max(count, 1)
     index = edges[:-1] + np.random.default_rng([seed, k]).integers(0, np.diff(edges))
-    return Rows(*(None if column is None else column[index] for column in rows))
+    return Rows(*(None if column is None else picked(column, index) for column in rows))
+
+
+def picked(column, index):
+    """column[index]; `take` is three times as fast, but it would copy all of what is not contiguous."""
+    swift = isinstance(column, np.ndarray) and column.flags.c_contiguous
+    return column.take(index, axis=0) if swift else column[index]
 
 
 def labels(rows):

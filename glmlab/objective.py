@@ -11,7 +11,7 @@ from glmlab.checks import share
 from glmlab.families import FAMILIES
 from glmlab.names import among, named
 
-KERNELS = {"numpy": numpy_kernels}
+KERNELS = ("numpy", "fused")
 FAMILY_NEEDS = ("loss", "dloss", "d2loss")
 
 
@@ -30,13 +30,15 @@ class Objective:
 
     Vectors have length `dim`: p coefficients, then the intercept where the chunks have one. `passes` counts
     row-touches ÷ n, `rounds` the times that work was sent out. What is asked inside `with f.booked_apart():` counts
-    in `extra_passes` instead: passes made to certify or to plot.
+    in `extra_passes` instead: passes made to certify or to plot. `kernels` is "numpy" or "fused", the name of what each
+    task runs; None chooses "fused" where numba imports, rows are dense and the family has compiled twins.
+    Raises ValueError where "fused" is asked for and cannot be, RuntimeError where a worker cannot load it.
     """
 
     def __init__(self, family, chunks, kernels=None):
         self.family = named("family", family, FAMILIES, FAMILY_NEEDS)
         self.chunks = chunks
-        self.kernels = "numpy" if kernels is None else among("kernels", kernels, KERNELS)
+        self.kernels = chosen(kernels, self.family, chunks)
         self.dim, self.n, self.n_chunks = chunks.dim, chunks.n, len(chunks.lengths)
         self.passes = self.extra_passes = 0.0
         self.rounds = self.extra_rounds = 0
@@ -192,7 +194,12 @@ class Objective:
             self.passes += passes
 
     def _kernel(self, name):
-        return getattr(KERNELS[self.kernels], name, None) or getattr(numpy_kernels, name)
+        """The kernel of that name in the chosen set; numpy's where the set leaves it out."""
+        if self.kernels == "fused":
+            from glmlab import fused
+
+            return getattr(fused, name, None) or getattr(numpy_kernels, name)
+        return getattr(numpy_kernels, name)
 
     def _map(self, name, *args):
         self._book(1)
@@ -201,6 +208,46 @@ class Objective:
     def _sum(self, name, *args):
         self._book(1)
         return self.chunks.sum(self._kernel(name), self.family, *args)
+
+
+def chosen(kernels, family, chunks):
+    """The name of the kernel set, once every process that will run it has been asked."""
+    if kernels is not None and among("kernels", kernels, KERNELS) == "numpy":
+        return "numpy"
+    why = unfused(family, chunks)
+    if why and kernels == "fused":
+        raise ValueError(f"kernels 'fused' cannot be used: {why}. Pass kernels='numpy', or leave it out")
+    if why:
+        return "numpy"
+    for worker, trouble in chunks.elsewhere(loader()).items():
+        if trouble:
+            raise RuntimeError(f"worker {worker} cannot load the fused kernels ({trouble}). Install there the numba "
+                               "that is installed here, or pass kernels='numpy'")  # fmt: skip
+    return "fused"
+
+
+def unfused(family, chunks):
+    """Why the fused kernels cannot serve this problem, '' if they can. They are imported here, and nowhere earlier."""
+    if chunks.sparse:
+        return "the rows of X are sparse"
+    if trouble := loader()():
+        return f"numba, which compiles them, does not work here ({trouble})"
+    from glmlab.fused import TWINS
+
+    return "" if type(family) in TWINS else f"{family!r} has no compiled twin, only {', '.join(sorted(FAMILIES))} have"
+
+
+def loader():
+    """A function that loads the fused kernels and says what kept it from it. It travels by value, as a closure does."""
+
+    def load():
+        try:
+            import glmlab.fused  # noqa: F401
+        except Exception as error:  # numba has many ways to fail: not there, too old for numpy, no place for its cache
+            return f"{type(error).__name__}: {error}"
+        return ""
+
+    return load
 
 
 def refuse(found, f):

@@ -5,7 +5,8 @@ import pytest
 from naive import CURVE, LOSS, SLOPE, draw
 from scipy import sparse
 
-from glmlab import Gamma, Gaussian, Logistic, Poisson, kernels
+import glmlab.kernels
+from glmlab import Gamma, Gaussian, Logistic, Objective, Poisson, as_chunks
 from glmlab.kernels import Rows
 
 N, P = 700, 5
@@ -47,11 +48,25 @@ EXTRAS = {"bare": (False, False, False), "weights": (True, False, False), "offse
           "intercept": (False, False, True), "all three": (True, True, True)}  # fmt: skip
 
 
+@pytest.fixture(params=["numpy", "fused"])
+def kernels(request):
+    """Either set of kernels, as an Objective finds them."""
+    return KernelSet(Objective("gaussian", as_chunks(np.ones((2, 1)), np.ones(2)), request.param))
+
+
+class KernelSet:
+    def __init__(self, f):
+        self.f = f
+
+    def __getattr__(self, name):
+        return self.f._kernel(name)
+
+
 @pytest.fixture(params=["one block", "many blocks"])
 def height(request, monkeypatch):
     """Blocks of all rows, and the smallest there are (256 rows), so that a chunk is cut into three."""
     if request.param == "many blocks":
-        monkeypatch.setattr(kernels, "BLOCK", 1)
+        monkeypatch.setattr(glmlab.kernels, "BLOCK", 1)
     return request.param
 
 
@@ -88,7 +103,7 @@ def same(ours, true, digits=1e-13, size=None):
 
 @every_family
 @pytest.mark.parametrize("form", FORMS)
-def test_sums_agree_with_the_naive_twin_whatever_form_the_rows_have(family, form, height):
+def test_sums_agree_with_the_naive_twin_whatever_form_the_rows_have(family, form, height, kernels):
     rows, beta = rows_of(family, form=form, extras="all three")
     true = naive_sums(family, rows, beta)
     found = kernels.loss_grad_hess(rows, family, beta)
@@ -100,7 +115,7 @@ def test_sums_agree_with_the_naive_twin_whatever_form_the_rows_have(family, form
 
 @every_family
 @pytest.mark.parametrize("extras", EXTRAS)
-def test_sums_agree_with_the_naive_twin_with_whatever_belongs_to_the_rows(family, extras, height):
+def test_sums_agree_with_the_naive_twin_with_whatever_belongs_to_the_rows(family, extras, height, kernels):
     rows, beta = rows_of(family, extras=extras, seed=1)
     true = naive_sums(family, rows, beta)
     whole, short = kernels.loss_grad_hess(rows, family, beta), kernels.loss_grad(rows, family, beta)
@@ -116,7 +131,7 @@ def test_sums_agree_with_the_naive_twin_with_whatever_belongs_to_the_rows(family
 
 @every_family
 @pytest.mark.parametrize("form", ["fortran", "strided", "reversed", "big-endian", "read-only", "unaligned"])
-def test_the_layout_of_the_rows_changes_no_bit(family, form):
+def test_the_layout_of_the_rows_changes_no_bit(family, form, kernels):
     plain, beta = rows_of(family, extras="weights")
     other = Rows(FORMS[form](plain.X), *(None if c is None else unaligned(c) for c in plain[1:]))
     bits = [np.hstack([np.ravel(part) for part in kernels.evidence(rows, family, beta)]) for rows in (plain, other)]
@@ -126,7 +141,7 @@ def test_the_layout_of_the_rows_changes_no_bit(family, form):
 @every_family
 @pytest.mark.parametrize("extras", EXTRAS)
 @pytest.mark.parametrize("form", ["plain", "csr"])
-def test_losses_price_many_points_at_once(family, extras, form, height):
+def test_losses_price_many_points_at_once(family, extras, form, height, kernels):
     rows, beta = rows_of(family, form=form, extras=extras, seed=2)
     B = beta + np.linspace(-1, 1, 7)[:, None] * np.linspace(1, 2, len(beta))
     found = kernels.losses(rows, family, B).losses
@@ -138,7 +153,7 @@ def test_losses_price_many_points_at_once(family, extras, form, height):
 @every_family
 @pytest.mark.parametrize("extras", EXTRAS)
 @pytest.mark.parametrize("form", ["plain", "csr"])
-def test_the_diagonal_alone_is_that_of_the_hessian(family, extras, form, height):
+def test_the_diagonal_alone_is_that_of_the_hessian(family, extras, form, height, kernels):
     rows, beta = rows_of(family, form=form, extras=extras, seed=5)
     true, found = naive_sums(family, rows, beta), kernels.loss_grad_diag(rows, family, beta)
     same(found.loss, true["loss"], 1e-15, true["abs_loss"])
@@ -149,7 +164,7 @@ def test_the_diagonal_alone_is_that_of_the_hessian(family, extras, form, height)
 @every_family
 @pytest.mark.parametrize("extras", EXTRAS)
 @pytest.mark.parametrize("form", ["plain", "csr"])
-def test_survey(family, extras, form, height):
+def test_survey(family, extras, form, height, kernels):
     rows, beta = rows_of(family, form=form, extras=extras, seed=3)
     true = naive_sums(family, rows, 0 * beta)
     found = kernels.survey(rows, family, 0 * beta)
@@ -166,7 +181,7 @@ def test_survey(family, extras, form, height):
     assert found.bad_labels == found.bad_weights == 0
 
 
-def test_survey_counts_what_cannot_be_fitted():
+def test_survey_counts_what_cannot_be_fitted(kernels):
     rows, beta = rows_of(Poisson(), extras="weights")
     rows.y[[3, 50, 699]], rows.w[[0, 699]] = -1, -0.5
     found = kernels.survey(rows, Poisson(), 0 * beta)
@@ -176,7 +191,7 @@ def test_survey_counts_what_cannot_be_fitted():
 @every_family
 @pytest.mark.parametrize("extras", EXTRAS)
 @pytest.mark.parametrize("form", ["plain", "csr"])
-def test_evidence_is_the_sums_and_allowances_for_their_rounding(family, extras, form, height):
+def test_evidence_is_the_sums_and_allowances_for_their_rounding(family, extras, form, height, kernels):
     rows, beta = rows_of(family, form=form, extras=extras, seed=4)
     true = naive_sums(family, rows, beta)
     found = kernels.evidence(rows, family, beta)
@@ -194,7 +209,7 @@ def test_evidence_is_the_sums_and_allowances_for_their_rounding(family, extras, 
 @every_family
 @pytest.mark.parametrize("extras", EXTRAS)
 @pytest.mark.parametrize("form", ["plain", "csr"])
-def test_price_covers_the_whole_interval(family, extras, form, height):
+def test_price_covers_the_whole_interval(family, extras, form, height, kernels):
     """Σ w max over |r| ≤ Σ|Xm| of D(Xd + r), m the columns of moves, and max |t| over the rows that count."""
     rows, beta = rows_of(family, form=form, extras=extras, seed=5)
     true, rng = naive_sums(family, rows, beta), np.random.default_rng(6)
@@ -208,7 +223,7 @@ def test_price_covers_the_whole_interval(family, extras, form, height):
 
 
 @pytest.mark.parametrize("form", ["plain", "csr"])
-def test_unseen_is_zero_only_for_directions_without_effect(form, height):
+def test_unseen_is_zero_only_for_directions_without_effect(form, height, kernels):
     rows, _ = rows_of(Gaussian(), seed=7)
     X = np.column_stack([rows.X, rows.X[:, 0] + rows.X[:, 1]])
     V = np.zeros((P + 1, 2))
@@ -223,7 +238,7 @@ def test_unseen_is_zero_only_for_directions_without_effect(form, height):
 
 
 @pytest.mark.parametrize("form", ["plain", "csr"])
-def test_align_counts_rows_that_hold_a_descent(form, height):
+def test_align_counts_rows_that_hold_a_descent(form, height, kernels):
     rows, _ = rows_of(Logistic(), form=form, extras="weights", seed=8)
     d = np.array([1.0, -2, 0.5, 0, 0])
     X = rows.X.toarray() if form == "csr" else rows.X
@@ -241,14 +256,14 @@ def test_align_counts_rows_that_hold_a_descent(form, height):
 @pytest.mark.parametrize("form", ["plain", "csr", "float32"])
 def test_culprits_name_the_argument_and_one_value(name, form):
     rows, _ = rows_of(Gaussian(), form=form, extras="all three")
-    assert kernels.culprits(rows) is None
+    assert glmlab.kernels.culprits(rows) is None
     of_X = rows.X.data if form == "csr" else rows.X
     {"X": of_X, "y": rows.y, "sample_weight": rows.w, "offset": rows.o}[name].flat[[11, 40]] = -np.inf
-    assert kernels.culprits(rows) == (name, -np.inf, 2)
+    assert glmlab.kernels.culprits(rows) == (name, -np.inf, 2)
 
 
 @every_family
-def test_rows_of_weight_zero_count_for_nothing_even_where_they_overflow(family):
+def test_rows_of_weight_zero_count_for_nothing_even_where_they_overflow(family, kernels):
     rows, beta = rows_of(family, extras="all three", seed=9)
     rows.X[5], rows.w[5] = 1e200, 0.0
     without = Rows(*(np.delete(column, 5, axis=0) for column in rows))
@@ -262,7 +277,7 @@ def test_rows_of_weight_zero_count_for_nothing_even_where_they_overflow(family):
 
 
 @pytest.mark.parametrize("family, sign", [(Poisson(), 1), (Gamma(), -1)], ids=["poisson", "gamma"])
-def test_overflow_is_an_infinite_loss_without_a_warning(family, sign):
+def test_overflow_is_an_infinite_loss_without_a_warning(family, sign, kernels):
     rows, beta = rows_of(family)
     B = np.vstack([beta, sign * 1e4 * np.ones(P)])
     found = kernels.losses(rows, family, B).losses
@@ -271,7 +286,7 @@ def test_overflow_is_an_infinite_loss_without_a_warning(family, sign):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_no_kernel_changes_its_rows(form):
+def test_no_kernel_changes_its_rows(form, kernels):
     rows, beta = rows_of(Logistic(), form=form, extras="all three")
     before = [column.copy() for column in rows]
     args = {"losses": (beta[None],), "loss_grad": (beta,), "loss_grad_hess": (beta,), "loss_grad_diag": (beta,),
@@ -286,7 +301,7 @@ def test_no_kernel_changes_its_rows(form):
 
 def test_blocks_are_contiguous_float64_and_cover_every_row_once(height):
     rows, _ = rows_of(Gaussian(), form="fortran", extras="all three")
-    cut = list(kernels.blocks(rows, P + 1))
+    cut = list(glmlab.kernels.blocks(rows, P + 1))
     assert len(cut) == (3 if height == "many blocks" else 1)
     assert all(block.X.flags.c_contiguous and block.X.dtype == np.float64 for block in cut)
     np.testing.assert_array_equal(np.vstack([b.X for b in cut]), np.column_stack([rows.X, np.ones(N)]))
@@ -295,11 +310,11 @@ def test_blocks_are_contiguous_float64_and_cover_every_row_once(height):
 
 
 def test_add_is_a_sum_field_by_field_in_the_order_given():
-    parts = [kernels.LossGrad(value, np.array([value, 1.0])) for value in (1e16, 1.0, -1e16)]
-    total = kernels.add(parts)
-    assert type(total) is kernels.LossGrad
+    parts = [glmlab.kernels.LossGrad(value, np.array([value, 1.0])) for value in (1e16, 1.0, -1e16)]
+    total = glmlab.kernels.add(parts)
+    assert type(total) is glmlab.kernels.LossGrad
     assert total.loss == 0.0 and total.grad.tolist() == [0.0, 3.0], "(1e16 + 1) − 1e16 is 0 in this order"
-    assert kernels.add([parts[0], parts[2], parts[1]]).loss == 1.0
+    assert glmlab.kernels.add([parts[0], parts[2], parts[1]]).loss == 1.0
     assert parts[0].grad.tolist() == [1e16, 1.0], "the parts are left as they were"
 
 
@@ -307,7 +322,7 @@ def test_add_is_a_sum_field_by_field_in_the_order_given():
 def test_take_spreads_over_the_chunk(fraction):
     rows, _ = rows_of(Gaussian(), extras="weights")
     rows = rows._replace(y=np.arange(N, dtype=float))
-    taken = kernels.take(rows, fraction, 0, 3)
+    taken = glmlab.kernels.take(rows, fraction, 0, 3)
     index = taken.y.astype(int)
     assert len(index) == round(N * fraction) and np.all(np.diff(index) > 0)
     runs = np.arange(len(index) + 1) * N // len(index)
@@ -316,16 +331,16 @@ def test_take_spreads_over_the_chunk(fraction):
     np.testing.assert_array_equal(taken.X, rows.X[index])
     np.testing.assert_array_equal(taken.w, rows.w[index])
     assert taken.o is None
-    again, other = kernels.take(rows, fraction, 0, 3), kernels.take(rows, fraction, 1, 3)
+    again, other = glmlab.kernels.take(rows, fraction, 0, 3), glmlab.kernels.take(rows, fraction, 1, 3)
     assert again.y.tolist() == taken.y.tolist()
     assert fraction == 1.0 or other.y.tolist() != taken.y.tolist()
 
 
 def test_take_always_has_a_row():
     rows, _ = rows_of(Gaussian())
-    assert len(kernels.take(Rows(rows.X[:3], rows.y[:3]), 0.01, 0, 0).y) == 1
+    assert len(glmlab.kernels.take(Rows(rows.X[:3], rows.y[:3]), 0.01, 0, 0).y) == 1
 
 
 def test_labels():
     rows, _ = rows_of(Logistic())
-    assert kernels.labels(rows).tolist() == [0.0, 1.0]
+    assert glmlab.kernels.labels(rows).tolist() == [0.0, 1.0]

@@ -1063,7 +1063,7 @@ BAD_PARAMETERS = {
     "penalty": [None, 42, "ridge", "l1", "rigde", Ridge, L1, {}, 1.0, [Ridge(1)]],
     "family": [None, 42, "logit", "binomial", "", glmlab.Logistic, {}, ["logistic"]],
     "solver": [None, 42, "newtom", "lbfgs", "", [], {}],
-    "kernels": ["fused", "numba", 3, "", ["numpy"], True],
+    "kernels": ["fussed", "numba", 3, "", ["numpy"], True],
 }  # fmt: skip
 CASES = [
     pytest.param(name, value, id=f"{name}={shown(value)}")

@@ -234,7 +234,7 @@ def test_a_result_says_what_was_done(solver, where):
     f = WHERE[where]()
     result = run(solver, f, Ridge(2.0), tol=1e-7)
     best = optimum(PROBLEM)
-    assert result.converged and result.solver == solver and result.kernels == "numpy"
+    assert result.converged and result.solver == solver and result.kernels == "fused"
     assert result.beta.shape == (4,) and isinstance(result.intercept, float)
     assert result.objective == pytest.approx(float(PROBLEM.value(joined(result, True))), rel=1e-13)
     assert result.objective - float(PROBLEM.value(best)) <= result.certificate.bound
