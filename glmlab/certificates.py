@@ -161,7 +161,7 @@ def corrected(f, g, beta, sample=None):
 
 
 def priced_by_rows(f, beta, d, moves, slip):
-    """The price from the rows themselves; `slip` pays for those outside of a sample, whose points only rounding moved."""
+    """The price from the rows; `slip` pays for those outside of a sample, whose points only rounding has moved."""
     found = f.price(beta, d, moves)
     return found._replace(price=found.price + slip)
 
