@@ -43,6 +43,7 @@ class Objective:
         self.passes = self.extra_passes = 0.0
         self.rounds = self.extra_rounds = 0
         self._apart, self._survey, self._last, self._hess, self._pilot = False, None, None, None, None
+        self._factor = None
 
     def __repr__(self):
         return f"Objective({self.family!r}, {self.chunks!r})"
@@ -80,6 +81,12 @@ class Objective:
         self._known(beta, found)
         self._hess = found.hess.copy() if self.quadratic else None
         return found
+
+    def factor(self, beta):
+        """R (at most dim, dim) with RᵀR = ∇²f(β), for where ∇²f has lost the digits; kept as long as it is the same."""
+        if self._factor is None or not (self.quadratic or np.array_equal(self._factor[0], beta)):
+            self._factor = np.array(beta), self._sum("factor", beta).factor.R
+        return self._factor[1]
 
     def _known(self, beta, found):
         """Remember what was found at β, and who paid for it."""

@@ -200,10 +200,49 @@ def test_evidence_is_the_sums_and_allowances_for_their_rounding(family, extras, 
     same(found.hess, true["hess"], 1e-15)
     assert found.weight == true["w"].sum()
     size_eta = np.abs(true["X"]) @ np.abs(beta) + (0 if rows.o is None else np.abs(rows.o))
-    same(found.loss_slack, true["abs_loss"] + (true["w"] * np.abs(true["slope"]) * size_eta).sum(), 1e-15)
+    same(found.loss_slack, true["abs_loss"], 1e-15)
+    same(found.drift, (true["w"] * np.abs(true["slope"]) * size_eta).sum(), 1e-15)
     size = family.size(true["eta"], true["y"]) + true["curve"] * size_eta
-    same(found.slack, np.abs(true["X"]).T @ (true["w"] * size), 1e-15)
-    assert np.all(8 * np.finfo(float).eps * found.slack >= np.abs(found.grad - true["grad"]))
+    # ℓ′ as computed is a dual point of its own: only its product with X is rounded, and the way from θ has its price.
+    same(found.slack, np.abs(true["X"]).T @ (true["w"] * np.abs(true["slope"])), 1e-9, found.slack)
+    slip = 8 * np.finfo(float).eps * size / true["curve"]
+    same(found.slip, (true["w"] * true["curve"] * slip**2).sum(), 1e-9)
+    slope = family.dloss(kernels.predictor(Rows(*rows), beta), rows.y) if form == "plain" and len(beta) == P else None
+    assert slope is None or np.all(np.abs(slope - true["slope"]) <= true["curve"] * slip)
+    off = np.abs(true["X"]).T @ (true["w"] * true["curve"] * slip)
+    assert np.all(8 * np.finfo(float).eps * found.slack + off >= np.abs(found.grad - true["grad"]))
+
+
+@pytest.mark.parametrize("family, eta", [(Logistic(), 32.0), (Poisson(), -32.0), (Gamma(), 32.0)], ids=repr)
+def test_a_row_whose_slope_drowns_in_rounding_stays_an_error_of_the_gradient(family, eta):
+    """ℓ″ = e^(−32): in its unit ℓ′ = μ − y is wrong by 100, no dual point is there."""
+    found = kernels.evidence(Rows(np.array([[eta]]), np.ones(1)), family, np.ones(1))
+    assert found.slip == 0 and found.slack[0] >= eta * (1 - 1e-9)
+
+
+@every_family
+@pytest.mark.parametrize("extras", EXTRAS)
+@pytest.mark.parametrize("form", ["plain", "csr"])
+def test_the_factor_is_that_of_the_hessian_however_rows_are_cut(family, extras, form, height):
+    rows, beta = rows_of(family, form=form, extras=extras, seed=4)
+    true = naive_sums(family, rows, beta)
+    halves = [Rows(*(None if c is None else c[cut] for c in rows)) for cut in (slice(0, 7), slice(7, None))]
+    for R in (kernels.factor(rows, family, beta).factor.R,
+              kernels.add([kernels.factor(half, family, beta) for half in halves]).factor.R):  # fmt: skip
+        assert R.shape == (len(beta), len(beta)) and np.array_equal(R, np.triu(R))
+        same(R.T @ R, true["hess"], 1e-14, np.abs(true["hess"]).max())
+
+
+def test_the_factor_keeps_what_the_sum_has_lost():
+    """Two columns that differ by 1e-11: of that, squares know nothing."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(50, 2))
+    X = np.column_stack([X, X[:, 0] + 1e-11 * rng.normal(size=50)])
+    true = 2 * ((X[:, 2] - X[:, 0]) ** 2).sum()
+    R = kernels.factor(Rows(X, np.zeros(50)), Gaussian(), np.zeros(3)).factor.R
+    v = np.array([-1.0, 0.0, 1.0])
+    assert np.sum((R @ v) ** 2) == pytest.approx(true, rel=1e-3, abs=0)
+    assert v @ (R.T @ R) @ v != pytest.approx(true, rel=0.5, abs=0)
 
 
 @every_family
@@ -290,7 +329,7 @@ def test_no_kernel_changes_its_rows(form, kernels):
     rows, beta = rows_of(Logistic(), form=form, extras="all three")
     before = [column.copy() for column in rows]
     args = {"losses": (beta[None],), "loss_grad": (beta,), "loss_grad_hess": (beta,), "loss_grad_diag": (beta,),
-            "survey": (beta,), "evidence": (beta,), "price": (beta, beta, beta[:, None]),
+            "survey": (beta,), "evidence": (beta,), "factor": (beta,), "price": (beta, beta, beta[:, None]),
             "unseen": (beta[:, None], abs(beta[:, None])), "align": (beta, abs(beta))}  # fmt: skip
     for name, given in args.items():
         getattr(kernels, name)(rows, Logistic(), *given)

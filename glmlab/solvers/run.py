@@ -1,5 +1,6 @@
 """Drive a solver: ask for states, certify, stop, and say in a sentence how it ended."""
 
+import functools
 import inspect
 import itertools
 import sys
@@ -16,13 +17,15 @@ from glmlab.checks import frozen, function, number, whole
 from glmlab.chunks import matrix, one_blas_thread
 from glmlab.names import among, named, nearest
 from glmlab.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, Zero, weights
-from glmlab.quadratic import newton_direction
+from glmlab.quadratic import Curvature
 from glmlab.solvers import SMOOTH_ONLY, SOLVERS, STARTS_OF
 from glmlab.solvers.start import starting_point
 
 MAX_ITER = 10_000
 LARGE = 2**22  # numbers in X beyond which a certificate moves the dual point on a share of the rows only:
 SHARE = 0.2  # the bound is then about 1 ÷ SHARE times the gap, and costs as small a part of a pass
+FLAT, NEAR = 1e-7, 1e-9  # scaled residual and relative gap that second-order methods reach at once when they are near
+ROUNDING = 1e-15  # of F: a promise that drowns in it
 PATIENCE = 100  # iterations without any progress before we stop asking for more
 
 
@@ -237,12 +240,18 @@ class Drive:
 
     def due(self, iteration):
         """Certify when the state seems near enough, and at iterations 16, 32, 64 … lest it never does."""
-        if self.nearness() <= self.trigger:
+        if self.nearness() <= self.trigger and self.flat():
             return True
         if iteration == self.next_look:
             self.next_look *= 2
             return True
         return False
+
+    def flat(self):
+        """Is the slope small too? Where rows are few, one more step of second order costs nothing and makes it so."""
+        if self.part is not None or not hasattr(self.state, "decrement") or self.nearness() <= ROUNDING:
+            return True
+        return self.state.residual <= FLAT and self.nearness() <= NEAR
 
     def nearness(self):
         """A number that falls like the relative gap: the state's own estimate of it, or the residual squared."""
@@ -348,7 +357,8 @@ def no_minimum(f, g, beta, steps=1):
             if not (np.isfinite(grad).all() and np.isfinite(hess).all()):
                 break
             direction = np.zeros_like(beta)
-            direction[free] = newton_direction(grad[free], hess[np.ix_(free, free)])
+            curve = Curvature(hess, np.zeros_like(beta), functools.partial(f.factor, beta))
+            direction[free] = -curve.on(free).solve(grad[free])
             found = f.align(direction)
             if found.moved and not found.held:
                 return (
