@@ -208,7 +208,7 @@ def test_an_answer_that_happens_to_be_good_enough_counts_however_it_stopped():
 
 
 def test_a_tolerance_below_rounding_ends_with_what_was_proved():
-    for solver in ("newton", "proximal_newton", "gradient_descent", "proximal_gradient", "fista"):
+    for solver in ("newton", "proximal_newton", "lbfgs", "gradient_descent", "proximal_gradient", "fista"):
         with pytest.warns(NotConverged, match="Not converged"):
             result = PROBLEM.fit(solver=solver, tol=0.0)
         assert not result.converged and result.certificate.relative < 1e-11 and result.n_iter < 3000
@@ -352,7 +352,7 @@ def test_names_are_refused_with_the_nearest_known_one(options, error, message):
         fit(PROBLEM.X, PROBLEM.y, **{"family": "logistic", "penalty": Ridge(1.0)} | options)
 
 
-@pytest.mark.parametrize("solver", ["newton", "gradient_descent"])
+@pytest.mark.parametrize("solver", ["newton", "lbfgs", "gradient_descent"])
 @pytest.mark.parametrize("penalty", [L1(1.0), ElasticNet(1.0, 0.5)], ids=repr)
 def test_smooth_solvers_refuse_l1_and_say_which_can(solver, penalty):
     f = PROBLEM.objective()

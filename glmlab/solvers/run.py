@@ -17,7 +17,7 @@ from glmlab.chunks import matrix, one_blas_thread
 from glmlab.names import among, named, nearest
 from glmlab.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, Zero, weights
 from glmlab.quadratic import newton_direction
-from glmlab.solvers import SMOOTH_ONLY, SOLVERS, STARTS_OF
+from glmlab.solvers import SMOOTH_ONLY, SOLVERS, start_of
 from glmlab.solvers.start import starting_point
 
 MAX_ITER = 10_000
@@ -159,7 +159,7 @@ def run(
     # The p × p algebra here gets one BLAS thread, as passes do: the same bits whatever the machine's setting. An
     # overflow ends in a status, not in a warning.
     with one_blas_thread, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        start = first_look(STARTS_OF.get(name) if start is None else start, f, free)
+        start = first_look(start_of(name, f) if start is None else start, f, free)
         ended = drive.follow(states_of(solve(f, free, start, **options), name, max_iter), max_iter)
         return drive.result(ended, name, g)
 
