@@ -10,9 +10,10 @@ SOLVERS = {
     for solver in (gradient_descent, proximal_gradient, fista, newton, proximal_newton, pilot_newton, lbfgs)
 }
 SMOOTH_ONLY = {"gradient_descent", "newton", "lbfgs"}
-PILOTED = {"pilot_newton": 0, "lbfgs": 200}  # rows for each coefficient from which a start at the pilot's answer pays
+PILOTED = {"pilot_newton", "lbfgs"}  # they draw a pilot anyway; its answer is a start that pays
+PAYS = 200  # from so many rows on for each coefficient: below, Newton's method on the pilot costs more than it saves
 
 
 def start_of(name, f):
     """Where a solver starts unless told: None stands for zeros."""
-    return "pilot" if f.n >= PILOTED.get(name, float("inf")) * f.dim else None
+    return "pilot" if name in PILOTED and f.n >= PAYS * f.dim else None
