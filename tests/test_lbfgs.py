@@ -72,7 +72,8 @@ def test_what_is_no_curvature_is_not_remembered():
     pairs = []
     for y in ([0.0, 0.0], [-1.0, 0.5], [1.0, -1.0], [1.0, 1e-16 - 1.0]):
         remember(pairs, np.ones(2), np.array(y))
-    assert pairs == []
+    remember(pairs, np.ones(2), np.full(2, 1e-310))
+    assert pairs == [], "1 / sᵀy would overflow"
     remember(pairs, np.ones(2), np.array([1.0, -0.99]))
     assert len(pairs) == 1 and pairs[0].rho == pytest.approx(100)
 

@@ -84,7 +84,7 @@ def at(g, beta, loss, grad):
 
 def remember(pairs, s, y):
     """Add the newest pair, unless sᵀy is no curvature but rounding: then H would not stay positive definite."""
-    if s @ y > NOISE * (np.abs(s) @ np.abs(y)):
+    if s @ y > max(NOISE * (np.abs(s) @ np.abs(y)), np.finfo(float).tiny):
         pairs.append(Pair(s, y, 1 / (s @ y)))
 
 
@@ -140,4 +140,4 @@ def inverse(H):
         return by_diagonal(np.diag(H))
     root = unit_lengths(H)
     L = cholesky(H / root[:, None] / root)
-    return spectrum(H).solve if L is None else lambda b: cho_solve((L, True), b / root) / root
+    return spectrum(H).solve if L is None else lambda b: cho_solve((L, True), b / root, check_finite=False) / root
