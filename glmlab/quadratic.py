@@ -223,11 +223,16 @@ def towards(H, pull, A):
 
 def by_cholesky(H, b):
     """H⁻¹b if H, with unit diagonal, is well within positive definite, else None: much cheaper than a spectrum."""
+    return None if cholesky(H) is None else np.linalg.solve(H, b)
+
+
+def cholesky(H):
+    """L with H = LLᵀ if H, with unit diagonal, is well within positive definite, else None."""
     try:
-        factor = np.linalg.cholesky(H)
+        L = np.linalg.cholesky(H)
     except np.linalg.LinAlgError:
         return None
-    return np.linalg.solve(H, b) if np.diag(factor).min() > 1e-4 else None
+    return L if np.diag(L).min() > 1e-4 else None
 
 
 def best_along(v, move, ray, H, slope, l1):

@@ -30,6 +30,8 @@ CASES = [
     ("poisson", Zero(), "newton", 13, (N,), "float64", True, True),
     ("poisson", L1(5.0), "proximal_newton", 13, MANY, "float32", True, False),
     ("poisson", Ridge(2.0), "fista", 7, UNEVEN, "float64", False, False),
+    ("logistic", Ridge(1.0), "lbfgs", 13, UNEVEN, "float64", True, True),
+    ("poisson", Zero(), "lbfgs", 101, MANY, "float32", True, True),
     ("gamma", Zero(), "newton", 7, MANY, "float32", True, False),
     ("gamma", ElasticNet(5.0, 0.7), "proximal_newton", 13, UNEVEN, "float64", True, True),
 ]
@@ -51,7 +53,8 @@ def data(case):
 def fitted(case, columns, **options):
     family, penalty, solver, _, _, _, _, intercept, kernels = case
     X, y, w, o = columns
-    tol = 1e-9 if "newton" in solver else 1e-3  # the whole trace is compared: a long one proves no more
+    quick = "newton" in solver or solver == "lbfgs"
+    tol = 1e-9 if quick else 1e-3  # the whole trace is compared: a long one proves no more
     result = fit(X, y, sample_weight=w, offset=o, family=family, penalty=penalty, solver=solver, tol=tol,
                  fit_intercept=intercept, kernels=kernels, **options)  # fmt: skip
     assert result.converged and result.kernels == kernels

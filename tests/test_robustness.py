@@ -1062,7 +1062,7 @@ BAD_PARAMETERS = {
     "fit_intercept": ["no", "yes", 2, 0.5, [True], np.ones(3)],
     "penalty": [None, 42, "ridge", "l1", "rigde", Ridge, L1, {}, 1.0, [Ridge(1)]],
     "family": [None, 42, "logit", "binomial", "", glmlab.Logistic, {}, ["logistic"]],
-    "solver": [None, 42, "newtom", "lbfgs", "", [], {}],
+    "solver": [None, 42, "newtom", "lbfg", "", [], {}],
     "kernels": ["fussed", "numba", 3, "", ["numpy"], True],
 }  # fmt: skip
 CASES = [

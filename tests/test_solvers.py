@@ -8,11 +8,20 @@ import pytest
 from naive import optimum, random_problem
 
 from glmlab import L1, ElasticNet, Ridge, Zero, fit, solvers
-from glmlab.solvers import SOLVERS, fista, gradient_descent, newton, pilot_newton, proximal_gradient, proximal_newton
+from glmlab.solvers import (
+    SOLVERS,
+    fista,
+    gradient_descent,
+    lbfgs,
+    newton,
+    pilot_newton,
+    proximal_gradient,
+    proximal_newton,
+)
 from glmlab.solvers.linesearch import armijo, first_step, objective_along
 
 FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
-SMOOTH = [gradient_descent, newton]
+SMOOTH = [gradient_descent, newton, lbfgs]
 ANY = [proximal_gradient, fista, proximal_newton, pilot_newton]
 every_family = pytest.mark.parametrize("family", FAMILIES)
 every_solver = pytest.mark.parametrize("solver", SMOOTH + ANY, ids=lambda solver: solver.__name__)
@@ -92,14 +101,14 @@ def test_a_step_that_is_none_is_refused_before_any_pass(solver, step):
 
 @every_solver
 def test_passes_an_iteration_are_what_the_docstring_says(solver):
-    """Once steps are settled: one pass for (proximal) gradient with a constant step, two for all others."""
+    """Once steps are settled: one pass where the trial pass is the next one or the step constant, else two."""
     _, f, g, start = setting(penalty=suited(solver))
     f.survey  # noqa: B018
     states = solver(f, g, start)
     list(islice(states, 3))
     before = f.passes
     list(islice(states, 4))
-    assert f.passes - before == 4 * (1 if solver in (proximal_gradient, pilot_newton) else 2)
+    assert f.passes - before == 4 * (1 if solver in (proximal_gradient, pilot_newton, lbfgs) else 2)
     for constant, cost in ((gradient_descent, 1), (proximal_gradient, 1), (fista, 2)):
         states = constant(f, Ridge(2.0), start, step=1e-3)
         list(islice(states, 3))

@@ -1,12 +1,19 @@
 """The solvers, by name. Each is a generator of states: it evaluates, yields, then updates."""
 
 from glmlab.solvers.gradient import fista, gradient_descent, proximal_gradient
+from glmlab.solvers.lbfgs import lbfgs
 from glmlab.solvers.newton import newton, proximal_newton
 from glmlab.solvers.pilot import pilot_newton
 
 SOLVERS = {
     solver.__name__: solver
-    for solver in (gradient_descent, proximal_gradient, fista, newton, proximal_newton, pilot_newton)
+    for solver in (gradient_descent, proximal_gradient, fista, newton, proximal_newton, pilot_newton, lbfgs)
 }
-SMOOTH_ONLY = {"gradient_descent", "newton"}
-STARTS_OF = {"pilot_newton": "pilot"}  # where a solver starts unless told
+SMOOTH_ONLY = {"gradient_descent", "newton", "lbfgs"}
+PILOTED = {"pilot_newton", "lbfgs"}  # they draw a pilot anyway; its answer is a start that pays
+PAYS = 200  # from so many rows on for each coefficient: below, Newton's method on the pilot costs more than it saves
+
+
+def start_of(name, f):
+    """Where a solver starts unless told: None stands for zeros."""
+    return "pilot" if name in PILOTED and f.n >= PAYS * f.dim else None
