@@ -18,7 +18,8 @@ from glmlab import L1, ElasticNet, Ridge, Zero, datasets, fit
 CHOICES = {
     "family": ["gaussian", "logistic", "poisson", "gamma"],
     "penalty": [Zero(), L1(5.0), Ridge(2.0), ElasticNet(6.0, 0.5)],
-    "solver": ["auto", "newton", "proximal_newton", "pilot_newton", "fista", "proximal_gradient", "gradient_descent"],
+    "solver": ["auto", "newton", "proximal_newton", "pilot_newton", "consensus_admm", "fista", "proximal_gradient",
+               "gradient_descent"],
     "where": ["memory", "dask 1", "dask 3", "dask uneven"],
     "data": ["random", "flights"],
     "intercept": [False, True],
