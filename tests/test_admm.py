@@ -421,6 +421,29 @@ def test_z_and_rho_are_sent_once_a_round():
     assert [len(keys) for keys in sent] == [4 + 1 + 1]
 
 
+def test_local_solves_start_from_the_last_answers():
+    problem, given, answers = random_problem("logistic", L1(2.0), seed=25), [], []
+    f = problem.objective(20)
+
+    def spy(kernel, *own, **shared):
+        parts = Objective.map(f, kernel, *own, **shared)
+        given.append(own[0] if own else None)
+        answers.append([getattr(part, "beta", None) for part in parts])
+        return parts
+
+    f.map = spy
+    list(islice(consensus_admm(f, problem.g, np.zeros(4)), 5))
+    for before, after in zip(answers[1:], given[2:], strict=False):
+        assert np.array_equal(before, after)
+
+
+@pytest.mark.parametrize("rho, alpha", [("diagonal", 1.6), ("balance", 1.6), (3.0, 1.6), ("matrix", 1.9)])
+def test_relaxation_is_chosen_by_rho(rho, alpha):
+    problem = random_problem("poisson", L1(2.0), seed=26)
+    for chosen, named in zip(states(problem, 4, rho=rho), states(problem, 4, rho=rho, relaxation=alpha), strict=True):
+        assert np.array_equal(chosen.beta, named.beta)
+
+
 @pytest.mark.parametrize("options, error, words", [
     ({"rho": 0}, ValueError, "rho must be a finite number > 0, got 0"),
     ({"rho": -2.5}, ValueError, "got -2.5"),
