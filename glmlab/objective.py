@@ -116,10 +116,19 @@ class Objective:
             self._pilot = seed, Objective(self.family, self.chunks.sample(fraction, seed).scaled(self.n), self.kernels)
         return self._pilot[1]
 
-    def map(self, kernel, *per_chunk):
-        """[kernel(rows_k, own_k, …)] over the chunks, in their order: one pass, one round, nothing added."""
+    def map(self, kernel, *per_chunk, shared=()):
+        """[kernel(rows_k, *shared, own_k, …)] over the chunks, in their order: one pass, one round, nothing added.
+
+        What is shared is sent once for all tasks.
+        """
         self._book(1)
-        return self.chunks.map(kernel, per_chunk=per_chunk)
+        return self.chunks.map(kernel, *shared, per_chunk=per_chunk)
+
+    def gathered(self, beta, parts):
+        """f(β) and ∇f(β) from what a `map` found on every chunk (.loss and .grad), remembered like any pass at β."""
+        found = numpy_kernels.add([numpy_kernels.LossGrad(part.loss, part.grad) for part in parts])
+        self._known(beta, found)
+        return found
 
     def sample(self, fraction, seed=0):
         """The objective of a random share of every chunk's rows, brought here: a sum over those rows, not scaled up."""

@@ -32,6 +32,9 @@ CASES = [
     ("poisson", Ridge(2.0), "fista", 7, UNEVEN, "float64", False, False),
     ("logistic", Ridge(1.0), "lbfgs", 13, UNEVEN, "float64", True, True),
     ("poisson", Zero(), "lbfgs", 101, MANY, "float32", True, True),
+    ("logistic", L1(3.0), "consensus_admm", 7, UNEVEN, "float64", True, True),
+    ("gaussian", ElasticNet(4.0, 0.5), "consensus_admm", 101, MANY, "float32", False, True),
+    ("poisson", Ridge(2.0), "consensus_admm", 13, MANY, "float32", True, False),
     ("gamma", Zero(), "newton", 7, MANY, "float32", True, False),
     ("gamma", ElasticNet(5.0, 0.7), "proximal_newton", 13, UNEVEN, "float64", True, True),
 ]

@@ -19,7 +19,8 @@ CHOICES = {
     "family": ["gaussian", "logistic", "poisson", "gamma"],
     "penalty": [Zero(), L1(5.0), Ridge(2.0), ElasticNet(6.0, 0.5)],
     "solver": [
-        "auto", "newton", "proximal_newton", "pilot_newton", "lbfgs", "fista", "proximal_gradient", "gradient_descent",
+        "auto", "newton", "proximal_newton", "pilot_newton", "lbfgs", "consensus_admm", "fista", "proximal_gradient",
+        "gradient_descent",
     ],
     "where": ["memory", "dask 1", "dask 3", "dask uneven"],
     "data": ["random", "flights"],

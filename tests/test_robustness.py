@@ -597,7 +597,7 @@ def test_few_rows_and_many_columns(place, n, p, intercept):
 def test_uneven_chunks_give_the_answer_of_one(solver, chunks):
     given = problem()
     cut = {name: da.from_array(value, chunks=(chunks, *value.shape[1:])) for name, value in given.items()}
-    same(solve(cut, solver=solver, tol=1e-9), solve(given, solver=solver, tol=1e-9), rtol=1e-4)
+    same(solve(cut, solver=solver, tol=1e-11), solve(given, solver=solver, tol=1e-11), rtol=1e-4)
 
 
 @pytest.mark.parametrize("n", [500, pytest.param(5000, marks=pytest.mark.slow)])

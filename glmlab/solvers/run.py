@@ -18,7 +18,7 @@ from glmlab.chunks import matrix, one_blas_thread
 from glmlab.names import among, named, nearest
 from glmlab.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, Zero, weights
 from glmlab.quadratic import Curvature
-from glmlab.solvers import SMOOTH_ONLY, SOLVERS, start_of
+from glmlab.solvers import HISTORICAL, SMOOTH_ONLY, SOLVERS, start_of
 from glmlab.solvers.start import starting_point
 
 MAX_ITER = 10_000
@@ -403,14 +403,14 @@ def resolve(solver, g, options, caller=None):
 
     caller: the function that took the options, whose own parameters may have been meant.
     """
-    solve = SOLVERS[among("solver", solver, SOLVERS)] if isinstance(solver, str) else solver
+    named_ones = SOLVERS | HISTORICAL
+    solve = named_ones[among("solver", solver, named_ones)] if isinstance(solver, str) else solver
     if not callable(solve):
         raise TypeError(f"solver must be a name or a generator function solver(f, g, start), got {solver!r}")
     name = getattr(solve, "__name__", type(solve).__name__)
     if solve in SOLVERS.values() and name in SMOOTH_ONLY and not g.smooth:
         raise ValueError(
-            f"{name} cannot minimise {g!r}: |β| has no derivative at 0; "
-            "use proximal_newton, fista or proximal_gradient"
+            f"{name} cannot minimise {g!r}: |β| has no derivative at 0; use proximal_newton, fista or consensus_admm"
         )
     parameters = inspect.signature(solve).parameters
     known = [key for key, value in parameters.items() if value.kind is not value.VAR_KEYWORD]

@@ -8,6 +8,7 @@ from .bounds import bounds_by_lam, stops, tangent, three_errors
 from .chunkmap import bytes_by_worker, bytes_per_worker, chunk_slider, chunks
 from .coefficients import coefficients
 from .conditioning import digits_left
+from .consensus import rounds_map, votes, zero_clock
 from .convergence import convergence
 from .course import course_map
 from .estimation import error_by_rows
@@ -42,6 +43,7 @@ __all__ = [
     "new_figure",
     "odds",
     "rate_by_kappa",
+    "rounds_map",
     "show",
     "step_slider",
     "stops",
@@ -49,6 +51,8 @@ __all__ = [
     "task_counts",
     "three_errors",
     "use_style",
+    "votes",
+    "zero_clock",
 ]
 
 use_style()
