@@ -10,6 +10,7 @@ from . import (  # noqa: F401  (they register their exercises)
     exercises02,
     exercises03,
     exercises06,
+    exercises07,
 )
 from .engine import Verdict, check, hint, solution, use
 from .exercise import Check, Exercise, exercise, exercises
