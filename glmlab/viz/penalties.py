@@ -5,7 +5,7 @@ import numpy as np
 from .interactive import bokeh_figure
 from .picture import Picture
 from .style import BOKEH_DASHES, COLOURS, DASHES, MARKERS, new_figure, nth
-from .words import list_text
+from .words import count_text, list_text
 
 NONE = "no penalty"
 GREY = "#AAAAAA"
@@ -62,17 +62,20 @@ def _path_words(name, lams, betas):
 def _panels(paths, plain, names, largest):
     fig, axes = new_figure(1, len(paths), size=(9.4, 4.6), sharey=True, squeeze=False)
     for ax, (name, (lams, betas)) in zip(axes[0], paths.items(), strict=True):
-        ax.plot(lams, np.delete(betas, largest, axis=1), color=GREY, lw=1, marker="", ls="-")
+        rest = np.delete(betas, largest, axis=1)
+        grey = ax.plot(lams, rest, color=GREY, lw=1, marker="", ls="-")[:1]
         for k, j in enumerate(largest):
             look = {"color": nth(COLOURS, k), "ls": nth(DASHES, k), "marker": nth(MARKERS, k)}
             ax.plot(lams, betas[:, j], markevery=max(1, len(lams) // 8), label=names[j], **look)
             ax.axhline(plain[j], color=nth(COLOURS, k), lw=1, ls="--", marker="")
+        ax.plot([], [], color="black", lw=1, ls="--", marker="", label=f"the same with {NONE}")
         ax.axhline(0, color="black", lw=0.8, marker="")
         ax.set(xscale="log", xlabel=f"λ of {name}", title=name)
         ax.invert_xaxis()
     axes[0][0].set_ylabel("coefficient")
     handles, labels = axes[0][0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside lower center", ncols=3)
+    labels += [count_text(rest.shape[1], "other")] * len(grey)
+    fig.legend([*handles, *grey], labels, loc="outside lower center", ncols=3)
     return fig
 
 
