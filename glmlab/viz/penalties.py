@@ -51,12 +51,14 @@ def _falling(name, lams, betas, plain):
 
 
 def _path_words(name, lams, betas):
-    zeros, half = np.sum(betas == 0, axis=1), len(lams) // 2
-    count = f"{zeros[0]}, {zeros[half]} and {zeros[-1]}" if zeros.any() else "0, 0 and 0"
-    return (
-        f"{name}: {count} of {betas.shape[1]} coefficients are zero at λ = {lams[0]:.3g}, {lams[half]:.3g} and "
-        f"{lams[-1]:.3g}, where ‖β‖ = {list_text(f'{np.linalg.norm(betas[k]):.3g}' for k in (0, half, -1))}"
-    )
+    """Zeros and length at both ends of the path and halfway."""
+    zeros, places = np.sum(betas == 0, axis=1), (0, len(lams) // 2, -1)
+    lengths = list_text(f"{np.linalg.norm(betas[k]):.3g}" for k in places)
+    at = f"at λ = {list_text(f'{lams[k]:.3g}' for k in places)}"
+    if not zeros.any():
+        return f"{name}: no coefficient is ever zero, and ‖β‖ = {lengths} {at}"
+    counts = list_text(zeros[k] for k in places)
+    return f"{name}: {counts} of {betas.shape[1]} coefficients are zero {at}, where ‖β‖ = {lengths}"
 
 
 def _panels(paths, plain, names, largest):
