@@ -17,7 +17,8 @@ WHERE = "print(client.scheduler.address, len(client.nthreads()))"
 
 
 def run(name, folder, monkeypatch, *, first="", **extra):
-    """Run a notebook at scale ci, solved; returns what its client says of itself: its scheduler and how many workers."""
+    """Run a notebook, solved, at scale ci; returns its client's scheduler and number of workers, as printed."""
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
     for key, value in {**environment(solved=True), **extra}.items():
         monkeypatch.setenv(key, value)
     notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
