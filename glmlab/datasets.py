@@ -17,8 +17,8 @@ import numpy as np
 from glmlab.dispatch import is_lazy, sigmoid
 
 __all__ = [
-    "BLOCK", "FLIGHTS_FEATURES", "FLIGHTS_LABELS", "course", "flights", "flights_design", "load", "load_frame",
-    "make_logistic", "make_poisson", "make_regression", "save", "save_frame",
+    "BLOCK", "FLIGHTS_FEATURES", "FLIGHTS_LABELS", "course", "course_benchmark", "flights", "flights_design", "load",
+    "load_frame", "make_logistic", "make_poisson", "make_regression", "save", "save_frame",
 ]  # fmt: skip
 
 BLOCK = 1_000  # rows that share one seed
@@ -246,6 +246,26 @@ def course(n, *, p=100, labels=False, chunks=None, seed=0):
     origin = f"reopened from {saved.name}" if saved else f"drawn from seed {seed}"
     print(f"Course data: {n:,} × {p}, {origin}.")
     return (X, _labels(X, beta, seed), beta) if labels else (X, y, beta)
+
+
+def course_benchmark(n, *, columns=15, chunks=None, seed=0):
+    """The course's rows as the post's benchmark has them: uniform X (n, columns), y in {0.0, 1.0}, β (columns,).
+
+    X is Φ of the first columns of `course`, Φ the normal distribution function; β is (β − ½)·3 of its first
+    coefficients, the post's formula; y is Bernoulli with mean sigmoid(Xβ). Other parameters as in `course`.
+    """
+    X, _, beta = course(n, chunks=chunks, seed=seed)
+    columns = _whole(columns, "columns", 1)
+    X, beta = X[:, :columns], (beta[:columns] - 0.5) * 3
+    X = X.map_blocks(_distribution, dtype=X.dtype, meta=np.empty((0, 0), X.dtype)) if is_lazy(X) else _distribution(X)
+    return X, _labels(X, beta, seed), beta
+
+
+def _distribution(X):
+    """Φ of each number, as rows that lie one behind the other in memory."""
+    from scipy.special import ndtr
+
+    return ndtr(np.ascontiguousarray(X))
 
 
 def _saved_course(n, p):

@@ -11,6 +11,7 @@ from . import (  # noqa: F401  (they register their exercises)
     exercises03,
     exercises05,
     exercises06,
+    exercises07,
 )
 from .engine import Verdict, check, hint, solution, use
 from .exercise import Check, Exercise, exercise, exercises

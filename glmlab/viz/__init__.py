@@ -16,6 +16,7 @@ from .graphs import graph, task_counts
 from .interactive import load_bokeh
 from .live import Live
 from .odds import odds
+from .penalties import penalty_paths, prices
 from .picture import Picture, show
 from .rates import gap_curves, rate_by_kappa, step_slider
 from .style import COLOURS, new_figure, use_style
@@ -42,6 +43,8 @@ __all__ = [
     "load_bokeh",
     "new_figure",
     "odds",
+    "penalty_paths",
+    "prices",
     "rate_by_kappa",
     "rounds_map",
     "show",

@@ -13,7 +13,7 @@
 # - choose a stopping rule that a slow solver cannot fool;
 # - tell suboptimality, its certificate and the noise in the data apart.
 #
-# Next: 07 families and penalties (in preparation).
+# Next: [07 families and penalties](07_families_and_penalties.ipynb).
 
 # %% tags=["setup"] id="c06-002"
 import inspect
@@ -704,4 +704,4 @@ assert client.status == "closed"
 # **Check yourself.** Show that for least squares the bound on all rows equals the gap. If every row came twice and λ doubled, what
 # would dist, μ and each bound be? Somebody reports dist(0, ∂F) = 0.001: done?
 #
-# **Next.** 07 families and penalties (in preparation).
+# **Next.** [07 families and penalties](07_families_and_penalties.ipynb): what else can it fit?
