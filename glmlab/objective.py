@@ -9,7 +9,7 @@ import numpy as np
 from glmlab import kernels as numpy_kernels
 from glmlab.checks import share
 from glmlab.families import FAMILIES
-from glmlab.names import among, named
+from glmlab.names import among, named, spelt
 
 KERNELS = {"numpy": numpy_kernels}
 FAMILY_NEEDS = ("loss", "dloss", "d2loss")
@@ -33,6 +33,7 @@ class Objective:
     in `extra_passes` instead: passes made to certify or to plot.
     """
 
+    @spelt
     def __init__(self, family, chunks, kernels=None):
         self.family = named("family", family, FAMILIES, FAMILY_NEEDS)
         self.chunks = chunks
@@ -112,6 +113,7 @@ class Objective:
         self._book(1)
         return self.chunks.map(kernel, per_chunk=per_chunk)
 
+    @spelt
     def sample(self, fraction, seed=0):
         """The objective of a random share of every chunk's rows, brought here: a sum over those rows, not scaled up."""
         self._book(share("fraction", fraction))

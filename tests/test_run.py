@@ -319,7 +319,7 @@ def runaway(case):
     if case == "a rare column":
         y[:6] = 1.0
         return np.c_[X, np.arange(400) < 6], y
-    return np.c_[X, 0.1 * y * np.abs(rng.normal(size=400))], y  # a column that is 0 for one class, positive for the other
+    return np.c_[X, 0.1 * y * np.abs(rng.normal(size=400))], y  # 0 for one class, positive for the other
 
 
 @pytest.mark.parametrize("solver", ["gradient_descent", "proximal_gradient", "fista", "lbfgs"])
