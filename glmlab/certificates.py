@@ -19,7 +19,7 @@ from glmlab.checks import number, vector
 from glmlab.chunks import as_chunks, one_blas_thread
 from glmlab.families import Family
 from glmlab.kernels import ROUNDING, SMALL, Price
-from glmlab.names import named
+from glmlab.names import named, spelt
 from glmlab.objective import Objective
 from glmlab.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, weights
 from glmlab.quadratic import Curvature, minimise_model
@@ -234,6 +234,7 @@ def damped(f, g, beta, here):
     return trials[values.argmin()] if values.min() < here.objective - here.rounding else None
 
 
+@spelt
 def certify(
     X, y, beta, *, family, penalty="zero", intercept=None, sample_weight=None, offset=None, fraction=1.0, seed=0
 ):

@@ -28,6 +28,7 @@ from threadpoolctl import ThreadpoolController
 
 from glmlab.checks import flag, whole
 from glmlab.kernels import Rows, add, kept, take
+from glmlab.names import spelt
 
 FAN = 4  # results added by one task of the tree
 CHUNK = 2**23  # bytes of X in one chunk of in-memory data
@@ -258,6 +259,7 @@ def tree(tasks, name, combine):
 # --- from what a user holds to chunks -------------------------------------------------------------------------
 
 
+@spelt
 def as_chunks(X, y, *, sample_weight=None, offset=None, intercept=False, chunks=None, threads=None):
     """Rows with all that belongs to them, checked and cut into chunks.
 
@@ -313,7 +315,7 @@ def column(name, values):
     if sparse.issparse(values):
         raise TypeError(f"{name} is a sparse matrix; pass {name}.toarray().ravel()")
     if values.ndim == 2 and values.shape[1] == 1:
-        warnings.warn(f"{name} is a column vector of shape {values.shape}; it is used as {name}.ravel()", stacklevel=4)
+        warnings.warn(f"{name} is a column vector of shape {values.shape}; it is used as {name}.ravel()", stacklevel=5)
         values = values[:, 0]
     if values.ndim != 1:
         raise ValueError(f"{name} must have shape (n,), one number a row; got shape {values.shape}")

@@ -9,7 +9,7 @@ import numpy as np
 from glmlab import kernels as numpy_kernels
 from glmlab.checks import share
 from glmlab.families import FAMILIES
-from glmlab.names import among, named
+from glmlab.names import among, named, spelt
 
 KERNELS = ("numpy", "fused")
 FAMILY_NEEDS = ("loss", "dloss", "d2loss")
@@ -35,6 +35,7 @@ class Objective:
     Raises ValueError where "fused" is asked for and cannot be, RuntimeError where a worker cannot load it.
     """
 
+    @spelt
     def __init__(self, family, chunks, kernels=None):
         self.family = named("family", family, FAMILIES, FAMILY_NEEDS)
         self.chunks = chunks
@@ -130,6 +131,7 @@ class Objective:
         self._known(beta, found)
         return found
 
+    @spelt
     def sample(self, fraction, seed=0):
         """The objective of a random share of every chunk's rows, brought here: a sum over those rows, not scaled up."""
         self._book(share("fraction", fraction))
