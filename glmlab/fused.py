@@ -15,7 +15,7 @@ from numba import float64, int64, njit, types, void
 
 from glmlab import kernels
 from glmlab.families import Gamma, Gaussian, Logistic, Poisson
-from glmlab.kernels import Evidence, Largest, Losses, LossGrad, LossGradDiag, LossGradHess, Survey
+from glmlab.kernels import ROUNDING, SMALL, Evidence, Largest, Losses, LossGrad, LossGradDiag, LossGradHess, Survey
 
 #: The families with compiled twins. A subclass is another type: its own loss may differ, so numpy serves it.
 TWINS = {Gaussian: 0, Logistic: 1, Poisson: 2, Gamma: 3}
@@ -305,25 +305,27 @@ def gram(X, h, panel, product, hess):
 
 @exactly
 def allow(X, code, y, w, o, beta, work, part, numbers, slack):
-    """The rounding allowances of `evidence`; η, ℓ, ℓ′ and ℓ″ are the first rows of `work`, the next two are free."""
+    """The rounding allowances of `evidence`; η, ℓ, ℓ′ and ℓ″ are the first rows of `work`, the others are free."""
     m = X.shape[0]
-    eta, loss, slope, curve, size, size_eta = (
-        work[0, :m],
-        work[1, :m],
-        work[2, :m],
-        work[3, :m],
-        work[4, :m],
-        work[5, :m],
-    )
-    predict_size(X, beta, o, size_eta)
+    eta, loss, slope, curve = work[0, :m], work[1, :m], work[2, :m], work[3, :m]
+    size, height, drift, slid = work[4, :m], work[5, :m], work[6, :m], work[7, :m]
+    predict_size(X, beta, o, drift)
     sizes(code, eta, y, slope, curve, size)
+    reach = np.inf if code == GAUSSIAN else 1.0
     for i in range(m):
-        size[i] += curve[i] * size_eta[i]
-        size_eta[i] = abs(loss[i]) + abs(slope[i]) * size_eta[i]
-    weigh(w, size)
-    weigh(w, size_eta)
+        made_of = size[i] + curve[i] * drift[i]
+        wrong = ROUNDING * made_of
+        sure = wrong < SMALL * reach * curve[i]  # a row that is its own dual point (kernels.slipped)
+        slid[i] = wrong * (wrong / curve[i]) if sure else 0.0
+        size[i] = abs(slope[i]) if sure else made_of
+        drift[i] = abs(slope[i]) * drift[i]
+        height[i] = abs(loss[i])
+    for values in (size, height, drift, slid):
+        weigh(w, values)
     spread_sizes(X, size, part, slack)
-    numbers[1] += total(size_eta)
+    numbers[2] += total(height)
+    numbers[3] += total(slid)
+    numbers[4] += total(drift)
 
 
 @exactly
@@ -338,7 +340,7 @@ def origin(X, code, y, w, o, work, part, numbers, scale, reach):
         slope[i] = abs(slope[i])
     weigh(w, loss)
     weigh(w, slope)
-    numbers[2] += total(loss)
+    numbers[1] += total(loss)
     spread_sizes(X, slope, part, scale)
     for i in range(m):
         curve[i] = 1.0 if not w.size or w[i] > 0 else 0.0
@@ -361,8 +363,8 @@ def for_both(*rest):
 
 @entrance(*for_both(column, result, result, result, square, result, result, result))
 def walk(X, code, y, w, o, beta, numbers, grad, diag, hess, slack, scale, reach):
-    """Add up over the rows whatever is not of length 0; `numbers` are f, its allowance and f(0)."""
-    work, part, panel = np.empty((6, HEIGHT)), np.empty(beta.size), np.empty((hess.shape[0], HEIGHT + 8))
+    """Add up over the rows whatever is not of length 0; `numbers` are f, f(0), Σ w|ℓ|, slip and drift."""
+    work, part, panel = np.empty((8, HEIGHT)), np.empty(beta.size), np.empty((hess.shape[0], HEIGHT + 8))
     height = height_of(X)
     for first in range(0, X.shape[0], height):
         cut = slice(first, min(first + height, X.shape[0]))
@@ -422,7 +424,7 @@ def readable(rows):
 def walked(rows, family, beta, diag=False, hess=False, slack=False, scale=False):
     """What `walk` adds up over the chunk: numbers, grad, diag, hess, slack, scale, reach."""
     dim = len(beta)
-    out = [np.zeros(3), np.zeros(dim), *(np.zeros(dim * wanted) for wanted in (diag, slack, scale, scale))]
+    out = [np.zeros(5), np.zeros(dim), *(np.zeros(dim * wanted) for wanted in (diag, slack, scale, scale))]
     out.insert(3, np.zeros((dim * hess, dim * hess)))
     for X, y, w, o in readable(rows):
         walk(X, TWINS[type(family)], y, w, o, beta, *out)
@@ -480,7 +482,7 @@ def loss_grad_diag(rows, family, beta):
 def survey(rows, family, beta):
     """The first pass: f, ∇f and the diagonal of ∇²f at β, what is known at 0, and what is wrong with y and w."""
     numbers, grad, diag, _, _, scale, reach = walked(rows, family, beta, diag=True, scale=True)
-    return Survey(numbers[0], grad, diag, numbers[2], scale, Largest(reach), *kernels.checked(rows, family))
+    return Survey(numbers[0], grad, diag, numbers[1], scale, Largest(reach), *kernels.checked(rows, family))
 
 
 @up_to(WIDE)
@@ -488,4 +490,4 @@ def evidence(rows, family, beta):
     """f, ∇f, ∇²f and their rounding allowances (certificates.py explains them)."""
     numbers, grad, _, hess, slack, *_ = walked(rows, family, beta, hess=True, slack=True)
     weight = float(len(rows.y)) if rows.w is None else kernels.as_floats(rows.w).sum()
-    return Evidence(numbers[0], numbers[1], grad, hess, slack, weight)
+    return Evidence(numbers[0], numbers[2], grad, hess, slack, weight, *numbers[3:])
