@@ -133,8 +133,9 @@ def corrected(f, g, beta, sample=None):
     loss, loss_slack, grad, hess, slack, _, slip, drift = gather(f, beta, sample)
     l1, l2 = weights(g, f.dim)
     objective = loss + float(g.value(beta))
-    allowance = 8 * EPS * (loss_slack + abs(g.value(beta))) + f.n * np.finfo(float).tiny
-    rounding = allowance + 8 * EPS * drift
+    # The rounding of η differs from row to row: it adds up like √n, and at worst like n.
+    likely = 8 * EPS * (loss_slack + drift / np.sqrt(f.n) + abs(g.value(beta))) + f.n * np.finfo(float).tiny
+    rounding = likely + 8 * EPS * drift
     kkt = float(np.abs(g.distance(beta, grad)).max())
     if not (np.isfinite(objective) and np.isfinite(hess).all() and np.isfinite(grad).all()):
         why = "the loss or its curvature overflows"
@@ -153,7 +154,7 @@ def corrected(f, g, beta, sample=None):
     # On the coordinates that the move is for, s is what it should be; the others' slopes are known to ± wobble only.
     wobble = np.where(fixed, 0.0, np.abs(H @ moves).sum(axis=1) + ROUNDING * slack)
     carry = (l1 - carried * np.sign(beta) + wobble) @ np.abs(beta)
-    bound = cost.price + l2 @ (np.abs(d) + np.abs(moves).sum(axis=1)) ** 2 / 2 + carry + allowance
+    bound = cost.price + l2 @ (np.abs(d) + np.abs(moves).sum(axis=1)) ** 2 / 2 + carry + likely
     if not np.isfinite(bound):
         why = "the dual point lies outside its domain"
         return Corrected(np.inf, d, objective, kkt, rank, why, rounding)

@@ -109,7 +109,7 @@ class Model(NamedTuple):
     point: np.ndarray  # (dim,) v
     promise: float  # −(∇fᵀ(v − β) + g(v) − g(β)), what F would fall by if it followed its slope
     decrement: float  # promise − ½(v − β)ᵀH(v − β), what the model falls by: an estimate of F(β) − F*
-    step: np.ndarray  # (dim,) v − β, with the digits that v has no room for
+    step: np.ndarray | None = None  # (dim,) v − β, with the digits that v has no room for
 
 
 def minimise_model(g, beta, grad, hess, factor=None):

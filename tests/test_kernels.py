@@ -207,14 +207,14 @@ def test_evidence_is_the_sums_and_allowances_for_their_rounding(family, extras, 
     same(found.slack, np.abs(true["X"]).T @ (true["w"] * np.abs(true["slope"])), 1e-9, found.slack)
     slip = 8 * np.finfo(float).eps * size / true["curve"]
     same(found.slip, (true["w"] * true["curve"] * slip**2).sum(), 1e-9)
-    slope = family.dloss(kernels.predictor(Rows(*rows), beta), rows.y) if form == "plain" and len(beta) == P else None
+    slope = family.dloss(glmlab.kernels.predictor(Rows(*rows), beta), rows.y) if form == "plain" and len(beta) == P else None
     assert slope is None or np.all(np.abs(slope - true["slope"]) <= true["curve"] * slip)
     off = np.abs(true["X"]).T @ (true["w"] * true["curve"] * slip)
     assert np.all(8 * np.finfo(float).eps * found.slack + off >= np.abs(found.grad - true["grad"]))
 
 
 @pytest.mark.parametrize("family, eta", [(Logistic(), 32.0), (Poisson(), -32.0), (Gamma(), 32.0)], ids=repr)
-def test_a_row_whose_slope_drowns_in_rounding_stays_an_error_of_the_gradient(family, eta):
+def test_a_row_whose_slope_drowns_in_rounding_stays_an_error_of_the_gradient(family, eta, kernels):
     """ℓ″ = e^(−32): in its unit ℓ′ = μ − y is wrong by 100, no dual point is there."""
     found = kernels.evidence(Rows(np.array([[eta]]), np.ones(1)), family, np.ones(1))
     assert found.slip == 0 and found.slack[0] >= eta * (1 - 1e-9)
@@ -227,8 +227,8 @@ def test_the_factor_is_that_of_the_hessian_however_rows_are_cut(family, extras, 
     rows, beta = rows_of(family, form=form, extras=extras, seed=4)
     true = naive_sums(family, rows, beta)
     halves = [Rows(*(None if c is None else c[cut] for c in rows)) for cut in (slice(0, 7), slice(7, None))]
-    for R in (kernels.factor(rows, family, beta).factor.R,
-              kernels.add([kernels.factor(half, family, beta) for half in halves]).factor.R):  # fmt: skip
+    for R in (glmlab.kernels.factor(rows, family, beta).factor.R,
+              glmlab.kernels.add([glmlab.kernels.factor(half, family, beta) for half in halves]).factor.R):  # fmt: skip
         assert R.shape == (len(beta), len(beta)) and np.array_equal(R, np.triu(R))
         same(R.T @ R, true["hess"], 1e-14, np.abs(true["hess"]).max())
 
@@ -239,7 +239,7 @@ def test_the_factor_keeps_what_the_sum_has_lost():
     X = rng.normal(size=(50, 2))
     X = np.column_stack([X, X[:, 0] + 1e-11 * rng.normal(size=50)])
     true = 2 * ((X[:, 2] - X[:, 0]) ** 2).sum()
-    R = kernels.factor(Rows(X, np.zeros(50)), Gaussian(), np.zeros(3)).factor.R
+    R = glmlab.kernels.factor(Rows(X, np.zeros(50)), Gaussian(), np.zeros(3)).factor.R
     v = np.array([-1.0, 0.0, 1.0])
     assert np.sum((R @ v) ** 2) == pytest.approx(true, rel=1e-3, abs=0)
     assert v @ (R.T @ R) @ v != pytest.approx(true, rel=0.5, abs=0)

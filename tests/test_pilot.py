@@ -57,7 +57,7 @@ def test_an_iteration_is_one_pass_and_certified_digits_come_with_each(family):
     assert result.converged and result.certificate.relative <= 1e-9
     own = np.diff(result.trace.passes)
     assert np.all(own == 1) and result.trace.passes[0] == pytest.approx(1 + 150 * f.dim / f.n, rel=0.01) or own.size
-    assert result.n_iter <= 8 and np.all(np.diff(result.trace.objective) <= 1e-12 * abs(result.objective))
+    assert result.n_iter <= 9 and np.all(np.diff(result.trace.objective) <= 1e-12 * abs(result.objective))
 
 
 @every_family
@@ -66,7 +66,8 @@ def test_it_finds_what_proximal_newton_finds(family, penalty):
     X, y = data(family)
     options = {"family": family, "penalty": penalty, "fit_intercept": True, "tol": 1e-11}
     ours, theirs = (fit(X, y, solver=solver, **options) for solver in ("pilot_newton", "proximal_newton"))
-    assert ours.converged and abs(ours.objective - theirs.objective) <= ours.certificate.bound
+    assert ours.converged and theirs.objective - ours.objective <= theirs.certificate.bound
+    assert ours.objective - theirs.objective <= ours.certificate.bound
     assert np.array_equal(ours.beta == 0, theirs.beta == 0)
 
 

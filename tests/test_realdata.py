@@ -230,6 +230,7 @@ class Verdict(NamedTuple):
         return ", ".join(reasons)
 
 
+@np.errstate(over="ignore")
 def judged(problem, result):
     beta, best = joined(result, problem.intercept), minimum(problem)
     value, at_zero = problem.value(beta), problem.value(np.zeros(len(best)))

@@ -24,7 +24,7 @@ from glmlab.solvers.start import starting_point
 MAX_ITER = 10_000
 LARGE = 2**22  # numbers in X beyond which a certificate moves the dual point on a share of the rows only:
 SHARE = 0.2  # the bound is then about 1 ÷ SHARE times the gap, and costs as small a part of a pass
-FLAT, NEAR = 1e-7, 1e-9  # scaled residual and relative gap that second-order methods reach at once when they are near
+FLAT, NEAR = 5e-7, 1e-9  # scaled residual and relative gap that second-order methods reach at once when they are near
 ROUNDING = 1e-15  # of F: a promise that drowns in it
 PATIENCE = 100  # iterations without any progress before we stop asking for more
 
