@@ -207,8 +207,9 @@ def test_evidence_is_the_sums_and_allowances_for_their_rounding(family, extras, 
     same(found.slack, np.abs(true["X"]).T @ (true["w"] * np.abs(true["slope"])), 1e-9, found.slack)
     slip = 8 * np.finfo(float).eps * size / true["curve"]
     same(found.slip, (true["w"] * true["curve"] * slip**2).sum(), 1e-9)
-    slope = family.dloss(glmlab.kernels.predictor(Rows(*rows), beta), rows.y) if form == "plain" and len(beta) == P else None
-    assert slope is None or np.all(np.abs(slope - true["slope"]) <= true["curve"] * slip)
+    if form == "plain" and len(beta) == P:
+        slope = family.dloss(glmlab.kernels.predictor(rows, beta), rows.y)
+        assert np.all(np.abs(slope - true["slope"]) <= true["curve"] * slip)
     off = np.abs(true["X"]).T @ (true["w"] * true["curve"] * slip)
     assert np.all(8 * np.finfo(float).eps * found.slack + off >= np.abs(found.grad - true["grad"]))
 
