@@ -1,8 +1,9 @@
 """The kernels of kernels.py compiled by numba: what one worker computes on one chunk of rows, read once.
 
-NumPy makes a dozen trips over a block for one loss and gradient, with an exponential that takes one number at a time.
-Here exp and log1p are polynomials without branches, which LLVM turns into instructions on eight rows at once.
-Blocks of rows stay in the inner caches. Where rows are wide BLAS is the faster at XᵀX, and Hessians are numpy's.
+NumPy makes a dozen trips over a block for one loss and gradient, each by way of a temporary array. Here ℓ, ℓ′ and ℓ″
+come out of one loop, and exp and log1p are polynomials without branches, which LLVM turns into instructions on several
+rows at once. Blocks of rows stay in the inner caches. BLAS is the faster at XᵀX where rows are wide: those Hessians are
+numpy's.
 
 Importing this module compiles it, or loads what an earlier import has left in numba's cache on disk, so that no pass
 waits. Objective imports it when a fit chooses it. What stands in kernels.py alone is taken from there.

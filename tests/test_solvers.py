@@ -348,7 +348,7 @@ def test_objective_along_prices_all_steps_in_one_pass():
 def test_armijo_takes_the_longest_step_that_qualifies():
     problem, f, g, start = setting("logistic")
     slope = (problem.grad(start) + 2.0 * start).astype(float)
-    height, steps, c = float(problem.value(start)), 2.0 ** np.arange(4, -12, -1), 0.3
+    height, steps, c = f.loss(start) + g.value(start), 2.0 ** np.arange(4, -12, -1), 0.3
     t = armijo(f, g, start, height, -(slope @ slope), -slope, steps, c=c)
     good = [s for s in steps if problem.value(start - s * slope) <= height - c * s * (slope @ slope)]
     assert t == good[0] != steps[0]
