@@ -242,6 +242,6 @@ def _map_slider(rhos, alphas, rounds, cap, best, at):
 def _map_text(rhos, alpha, row, cap, best):
     m = int(row.argmin())
     return _status(
-        f"α = <b>{alpha:.2f}</b>: {_rounds(row[m], cap)} at ρ = <b>{rhos[m]:.2g}</b>; dashed, the √(μL) = {best:.2g} of "
+        f"α = <b>{alpha:.2f}</b>: {_rounds(row[m], cap)} at ρ = <b>{rhos[m]:.2g}</b>; dashed, √(μL) = {best:.2g} of "
         "theory. Thin lines are the other α."
     )
