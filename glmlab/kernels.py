@@ -304,7 +304,7 @@ def slipped(family, block, eta, size_eta):
     """
     curve = family.d2loss(eta, block.y)
     wrong = ROUNDING * (family.size(eta, block.y) + curve * size_eta)
-    sure = wrong <= SMALL * family.reach * curve
+    sure = (wrong <= SMALL * family.reach * curve) & (curve > 0)
     return np.divide(wrong, curve, where=sure, out=np.zeros_like(wrong)), sure
 
 

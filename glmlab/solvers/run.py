@@ -287,7 +287,8 @@ class Drive:
         if self.certificate is not None and np.isinf(self.certificate.bound):
             if not self.certificate.rigorous and residual <= self.tol:
                 return f"nothing can be proved, and the scaled residual has fallen to {residual:.1e}"
-            return no_minimum(self.f, self.g, self.state.beta)
+            if why := no_minimum(self.f, self.g, self.state.beta):
+                return why
         return f"no progress in the last {PATIENCE} iterations" if self.stale >= PATIENCE else ""
 
     def result(self, ended, name, g):
