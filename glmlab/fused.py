@@ -120,7 +120,8 @@ def logistic(eta, y, loss, slope, curve):
         small = exp(-abs(eta[i]))
         share = 1 / (1 + small)
         loss[i] = (0.0 if eta[i] < 0 else eta[i]) - y[i] * eta[i] + log1p(small)
-        slope[i] = (small if eta[i] < 0 else 1.0) * share - y[i]
+        mu, rest = share * (small if eta[i] < 0 else 1.0), share * (1.0 if eta[i] < 0 else small)
+        slope[i] = (1 - y[i]) * mu - y[i] * rest  # μ − y would lose a small difference
         curve[i] = small * share * share
 
 
@@ -158,7 +159,8 @@ def sizes(code, eta, y, slope, curve, size):
         if code == GAUSSIAN:
             size[i] = 2 * (abs(eta[i]) + abs(y[i]))
         elif code == LOGISTIC:
-            size[i] = (slope[i] + y[i]) + abs(y[i])
+            small = exp(-abs(eta[i]))
+            size[i] = slope[i] + 2 * y[i] * (1.0 if eta[i] < 0 else small) / (1 + small)
         else:
             size[i] = curve[i] + (abs(y[i]) if code == POISSON else 1.0)
 

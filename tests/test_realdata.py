@@ -13,7 +13,7 @@ from typing import NamedTuple
 import dask.array as da
 import numpy as np
 import pytest
-from naive import Problem, joined, minimum, recedes
+from naive import SLOPE, Problem, joined, minimum, recedes
 from sklearn import datasets as sklearn_datasets
 
 from glmlab import L1, ElasticNet, NotConverged, RankWarning, Ridge, Zero, datasets, fit
@@ -202,9 +202,8 @@ def cases(count, seed):
 
 def scale(problem):
     """max_j Σ w|x_ij ℓ′(0)|, the unit of slopes."""
-    X, w, _, y = problem.rows(np.zeros(problem.columns.shape[1]))
-    slope = {"gaussian": 2 * y, "logistic": 0.5 - y, "poisson": 1 - y, "gamma": 1 - y}[problem.family]
-    return float((np.abs(X).T @ (w * np.abs(slope))).max()) or 1.0
+    X, w, eta, y = problem.rows(np.zeros(problem.columns.shape[1]))
+    return float((np.abs(X).T @ (w * np.abs(SLOPE[problem.family](eta, y)))).max()) or 1.0
 
 
 class Verdict(NamedTuple):
@@ -215,6 +214,10 @@ class Verdict(NamedTuple):
     blur: float  # what extended precision cannot see
     unit: float  # max(|F*|, |F(0)|)
     kkt: float  # ‖dist(0, ∂F)‖∞ ÷ its unit
+
+    def visible(self, tol):
+        """Can F be told from F* in floats? Columns far from 0 make η a difference of large numbers."""
+        return self.blur / np.finfo(np.longdouble).eps * np.finfo(float).eps <= tol * self.unit
 
     def wrong(self, result, tol):
         """What the answer claims that is not so; empty for an honest one."""
@@ -247,10 +250,10 @@ def check(case):
     assert not verdict.wrong(result, tol), (verdict, result)
     if case.solver in FIRST_ORDER:
         return
-    assert result.converged == verdict.attained, (verdict, result)
+    assert result.converged == verdict.attained or not verdict.visible(tol), (verdict, result)
     if not verdict.attained:
         assert "no minimum exists" in result.status
-    elif result.n_iter < 16:  # from there on `run` looks now and then, and takes what is as good as tol
+    elif result.converged and result.n_iter < 16:  # from there on `run` looks now and then: tol is enough
         assert verdict.gap <= 1e-8 * verdict.unit and verdict.kkt <= 1e-6, (verdict, result)
 
 

@@ -526,3 +526,16 @@ def test_a_state_may_hold_beta_alone():
     X, y = np.random.default_rng(5).normal(size=(60, 3)), np.random.default_rng(6).normal(size=60)
     result = fit(X, y, family="gaussian", solver=halves)
     assert result.converged and result.state.objective == result.objective
+
+
+def test_a_solver_that_stands_still_where_nothing_can_be_proved_is_stopped():
+    """So far from the optimum that no dual point is interior; a minimum exists, so that only patience can end it."""
+    problem = random_problem("logistic", Zero(), seed=3)
+
+    def still(f, g, start):
+        while True:
+            yield SimpleNamespace(beta=start, objective=f.loss(start), residual=1e-9, decrement=0.0)
+
+    with pytest.warns(NotConverged, match="no progress in the last 100 iterations"):
+        result = run(still, problem.objective(), Zero(), start=np.full(4, 30.0), tol=1e3, max_iter=500)
+    assert np.isinf(result.certificate.bound) and result.n_iter < 120

@@ -288,7 +288,9 @@ class Drive:
             if not self.certificate.rigorous and residual <= self.tol:
                 return f"nothing can be proved, and the scaled residual has fallen to {residual:.1e}"
             # A search for the proof that nothing can be proved, never dearer than a share of what was spent so far.
-            return no_minimum(self.f, self.g, self.state.beta, steps=min(max(len(self.trace) // 16, 1), 8))
+            steps = min(max(len(self.trace) // 16, 1), 8)
+            if why := no_minimum(self.f, self.g, self.state.beta, steps):
+                return why
         return f"no progress in the last {PATIENCE} iterations" if self.stale >= PATIENCE else ""
 
     def result(self, ended, name, g):
