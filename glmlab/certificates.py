@@ -9,6 +9,9 @@ rounding, and Fenchel–Young equality at θ = ℓ′(η) leaves
 
 with D the Kullback–Leibler price of each family (families.py). No strong convexity, no ball, no radius is needed. If
 max |t| < 1 the dual point is interior, which proves that a minimiser exists: separable data never get a bound.
+
+Rounding comes in twice. What ℓ′ is wrong by, row by row, is one more t and has its price; no slope is wrong by it. What
+the sums XᵀWθ are wrong by is undone by moves through H⁻¹, from R where H has lost its digits (Curvature).
 """
 
 from typing import NamedTuple

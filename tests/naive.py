@@ -198,7 +198,10 @@ def recedes(problem):
     counts = np.ones(len(problem.y), bool) if problem.w is None else problem.w > 0
     X = problem.columns[counts][:, (l1 == 0) & (l2 == 0)].astype(float)
     U, size, _ = np.linalg.svd(X / np.maximum(np.abs(X).max(axis=0), 1e-300), full_matrices=False)
-    X, y = U[:, size > 1e-12 * size[0]], problem.y[counts]  # nearly dependent columns would drown in its tolerance
+    # Nearly dependent columns would drown in the program's tolerance.
+    X, y = U[:, (size > 1e-12 * size[0]) & (size > 0)], problem.y[counts]
+    if not X.size:
+        return False
     up = (y >= 1) & (problem.family == "logistic")
     still = (y > 0) & ~up
     toward = np.where(up, -1.0, 1.0)[:, None] * X
