@@ -70,16 +70,10 @@ def consensus_admm(f, g, start, *, rho="diagonal", relaxation=None, accuracy=0.1
         if balancing and count <= BALANCED:
             rho, u = balanced(rho, u, voters, z, old)
         before, here = here, ask(z, u, rho, here.betas)
-        for _ in range(SHORTER):
-            if np.isfinite(here.loss):
-                break
-            # F overflows at z: back to where it did not, with duals that hold it there, and a shorter way from it.
-            rho, voters = 16 * rho, np.tile(old, (f.n_chunks, 1))
-            c = old - undo(rho, before.grads)
-            z = z_update(g, c, rho, old)
-            u = c - z
+        if not np.isfinite(here.loss):
+            rho, z, u, here = nearer(g, ask, rho, old, before)
+            voters = np.tile(old, (f.n_chunks, 1))
             primal, dual = residuals(voters, z, old, rho)
-            here = ask(z, u, rho, voters)
 
 
 def z_update(g, c, rho, old):
@@ -189,6 +183,21 @@ def metric(f, beta, rho, first):
     if rho == "matrix":
         return np.array([part.hess + OWN * np.diag(mean) for part in first])
     return mean if rho == "diagonal" else np.full(f.dim, mean.mean())
+
+
+def nearer(g, ask, rho, old, before):
+    """F overflows at z: back to the z before, with duals that hold it there, and a shorter way from it, till it does not.
+
+    Returns ρ, z, u and the round made there.
+    """
+    for _ in range(SHORTER):
+        rho = 16 * rho
+        c = old - undo(rho, before.grads)
+        z = z_update(g, c, rho, old)
+        here = ask(z, c - z, rho, np.tile(old, (len(c), 1)))
+        if np.isfinite(here.loss):
+            break
+    return rho, z, c - z, here
 
 
 def residuals(betas, z, old, rho):
