@@ -186,9 +186,9 @@ def metric(f, beta, rho, first):
 
 
 def nearer(g, ask, rho, old, before):
-    """F overflows at z: back to the z before, with duals that hold it there, and a shorter way from it, till it does not.
+    """F overflowed: back to the last z, with duals that hold it there, and ever shorter ways from it.
 
-    Returns ρ, z, u and the round made there.
+    Returns ρ, z, u and the round made at the first z where F is finite.
     """
     for _ in range(SHORTER):
         rho = 16 * rho

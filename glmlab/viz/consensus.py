@@ -200,7 +200,7 @@ def _rounds(count, cap):
 
 def _map_figure(rhos, alphas, rounds, cap, best):
     fig, ax = new_figure(size=(8.2, 4.6))
-    levels = np.geomspace(rounds.min(), cap, 9)
+    levels = np.geomspace(min(rounds.min(), cap / 2), cap, 9)
     filled = ax.contourf(rhos, alphas, rounds, levels=levels, cmap="viridis_r", extend="max")
     ax.contour(rhos, alphas, rounds, levels=levels, colors="white", linewidths=0.8, linestyles="-")
     ax.axvline(best, color="black", ls="--", lw=2, marker="")
