@@ -378,16 +378,20 @@ for (a, r), _ in np.ndenumerate(rounds):
 viz.show(viz.rounds_map(rhos, alphas, rounds, cap=cap, best=best_rho(mu, L)))
 theory = np.maximum(rhos / (mu + rhos), L / (L + rhos))
 print("rate at α = 1, measured ÷ theory:", np.round(rates / theory, 2))
-assert np.all(abs(rates / theory - 1) < 0.05), "the theorem, for chunks that are nearly alike"
+aside = abs(np.log(rhos / best_rho(mu, L))) > np.log(2)
+assert np.all(abs(rates / theory - 1)[aside] < 0.05), "the theorem, for chunks that are nearly alike"
+assert np.all(rates <= 1.05 * theory) and rhos[rounds[2].argmin()] < 2 * best_rho(mu, L)
 assert rounds[-1].min() < 0.6 * rounds[2].min(), "over-relaxation saves rounds"
 
 # %% [markdown] id="c05-039"
+# (Near the crossing rounds may do better: the disagreement is small from the start, the smaller the more rows.)
+#
 # One number is one spring for all directions. Why not one for each? Let ρ be a **matrix**, each chunk's own Hessian:
 #
 # β_k = argmin_b f_k(b) + ½(b − z + u_k)ᵀH_k(b − z + u_k).
 #
-# In these units μ = L = ρ = 1. A round multiplies the error by |1 − α/2|, and α = 1.9 leaves a twentieth. The price: each chunk sends p² numbers once, and z is the
-# answer to a p × p lasso. Here is the package's solver; its `balance` compares relative residuals (Wohlberg 2017) and moves ρ until they meet.
+# In these units μ = L = ρ = 1. A round multiplies the error by |1 − α/2|, and α = 1.9 leaves a twentieth. The price: each chunk sends p² numbers once, and z solves
+# a p × p lasso. Here is the package's solver; `balance` moves ρ until relative residuals meet (Wohlberg 2017).
 
 # %% tags=["solution"] id="c05-040"
 print(inspect.getsource(solvers.consensus_admm))
