@@ -79,7 +79,7 @@ shrink = use(shrink)
 # %% [markdown] tags=["workshop"] id="c05-009"
 # ## A chunk's own problem (7 min)
 #
-# A round begins with the master's z. Chunk k solves its rows' problem, held near z by a spring of stiffness **ρ**:
+# A round begins with a z that all know. Chunk k solves its own rows' problem, held near z by a spring of stiffness **ρ**:
 #
 # β_k = argmin_b ‖y_k − X_k b‖² + (ρ/2)‖b − z + u_k‖².
 #
@@ -166,7 +166,7 @@ assert one_round == n_chunks, "a task a chunk"
 # ## The zeros are a clock (9 min)
 #
 # The curvature of a chunk is about 2n/K, thousands; ρ = 1 is a spring of silk. Each chunk answers with its own least squares, about β_true, whatever z and
-# u say. Follow one coefficient with z = 0: each round adds the whole vote αβ_j to its u. In round k the vote and u make kαβ_j, which is shrunk by λ/(ρK).
+# u say. Follow one coefficient whose z has been 0 so far. What does a round add to its u? What is shrunk in round k, and by how much?
 #
 # **Exercise 4.** `zeros_at(beta, lam, rho, K, k, alpha)`: how many are still zero after round k?
 
@@ -183,7 +183,8 @@ zeros_at = use(zeros_at)
 # solution("zeros_at")
 
 # %% [markdown] id="c05-022"
-# In the post β was uniform on [0, 1). At its K and k we foretell 100 · 7.2/(0.9 · 10 · 10) = 8 zeros, *without touching the data*.
+# The clock is |β_j| < λ/(αρKk). In the post β was uniform on [0, 1): at its K and k we foretell 100 · 7.2/(0.9 · 10 · 10) = 8 zeros, *without
+# touching the data*.
 #
 # Does the clock go right for other K? To try many we spare the rows, as in 03: the triangle R of a chunk's [X_k y_k] = QR has p + 1 rows,
 # and the chunk's loss for *every* β. We make 40 triangles, and merge neighbours for fewer chunks. `loop` is the post's loop on them, in this
