@@ -134,9 +134,9 @@ def _votes_sliders(runs, optimum, axes, window, start):
     fig.line("x", "y", source=way, color=COLOURS[1], line_width=2, legend_label="its way")
     square = {"marker": "square", "size": 19, "color": COLOURS[1], "fill_alpha": 0, "line_width": 3}
     fig.scatter("x", "y", source=z, legend_label="z", **square)
-    look = {"size": 10, "fill_alpha": 0.75, "color": COLOURS[0], "legend_label": "chunks' answers"}
+    look = {"size": 10, "fill_alpha": 0.75, "color": COLOURS[0], "legend_label": "answers"}
     fig.scatter("x", "y", source=dots, **look)
-    _legend_below(fig, 4)
+    _legend_below(fig, 2)
     words = Div(text=texts[0][k], sizing_mode="stretch_width")
     round_ = place_slider([str(number + 1) for number in range(rounds)], k, "Round")
     which = place_slider(list(runs), list(runs).index(first), "ρ")
@@ -187,8 +187,8 @@ def rounds_map(rhos, alphas, rounds, *, cap, best, start=1.0):
         f"{_rounds(rounds[a, m], cap)}: ρ = {rhos[m]:.2g}, where theory says {best:.2g}."
     )
     alt = (
-        "A map of rounds over ρ (logarithmic) and relaxation α: a valley around one ρ, lower towards α = 2, with steep "
-        f"sides. {finding}"
+        "A map of rounds over ρ (logarithmic) and relaxation α: a valley around one ρ with steep sides, deepest at an α "
+        f"above 1. {finding}"
     )
     static = _map_figure(rhos, alphas, rounds, cap, best)
     return Picture(static, alt, finding, _map_slider(rhos, alphas, rounds, cap, best, at_one))
