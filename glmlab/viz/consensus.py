@@ -187,8 +187,8 @@ def rounds_map(rhos, alphas, rounds, *, cap, best, start=1.0):
         f"{_rounds(rounds[a, m], cap)}: ρ = {rhos[m]:.2g}, where theory says {best:.2g}."
     )
     alt = (
-        "A map of rounds over ρ (logarithmic) and relaxation α: a valley around one ρ with steep sides, deepest at an α "
-        f"above 1. {finding}"
+        "A map of rounds over ρ (logarithmic) and relaxation α: a valley around one ρ, deepest at an α above 1. "
+        f"{finding}"
     )
     static = _map_figure(rhos, alphas, rounds, cap, best)
     return Picture(static, alt, finding, _map_slider(rhos, alphas, rounds, cap, best, at_one))

@@ -275,7 +275,7 @@ assert 3e-6 < at_post < 4.2e-6 and z_proof.bound > 1e-3 * best.objective
 f = glmlab.Objective("gaussian", glmlab.as_chunks(X, y))
 states, watch = [], viz.Live(lambda state: certify(X_r, y_r, state.beta, **lasso).bound, title="The post's loop")
 with watch:
-    for state in islice(solvers.post_admm(f, L1(lam), np.zeros(p)), 11):
+    for state in islice(solvers.post_admm(f, L1(lam), np.zeros(p)), 11):  # the eleventh round looks at the tenth z
         states.append(state)
         watch(state)
 print(
@@ -447,7 +447,7 @@ assert all(abs(newton.objective / run.objective - 1) < 1e-8 for run in logistic.
 # A chunk cannot know what the others want; Newton's sum does. So Spark, H2O and cuML fit GLMs by L-BFGS or Newton (IRLS), one reduction a pass, and not by consensus over chunks.
 # (dask-ml's default *is* ADMM: the post's heritage.) ADMM wins
 #
-# - where neither rows nor their sums may leave: a chunk sends its answer, p numbers;
+# - where not even sums over rows may leave: a chunk need only send its answer, p numbers;
 # - where local problems come with solvers or constraints of their own;
 # - where p² numbers are too many, and rounds very dear;
 # - where the pieces are not rows: other splittings.
