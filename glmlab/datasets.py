@@ -257,6 +257,7 @@ def course(n, *, p=100, labels=False, chunks=None, seed=0):
     return (X, _labels(X, beta, seed), beta) if labels else (X, y, beta)
 
 
+@spelt
 def course_benchmark(n, *, columns=15, chunks=None, seed=0):
     """The course's rows as the post's benchmark has them: uniform X (n, columns), y in {0.0, 1.0}, β (columns,).
 

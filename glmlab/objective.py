@@ -125,6 +125,10 @@ class Objective:
         self._book(1)
         return self.chunks.map(kernel, *shared, per_chunk=per_chunk)
 
+    def kernel(self, name):
+        """The function that this objective's passes of that name run on a chunk, for use inside of a `map`."""
+        return self._kernel(name)
+
     def gathered(self, beta, parts):
         """f(β) and ∇f(β) from what a `map` found on every chunk (.loss and .grad), remembered like any pass at β."""
         found = numpy_kernels.add([numpy_kernels.LossGrad(part.loss, part.grad) for part in parts])

@@ -11,7 +11,7 @@ from naive import joined, optimum, random_problem
 from scipy import sparse
 from scipy.optimize import fmin_l_bfgs_b, minimize
 
-from glmlab import L1, ElasticNet, Objective, Ridge, Zero, as_chunks, fit, penalties, run, solvers
+from glmlab import L1, ElasticNet, Objective, Ridge, Zero, as_chunks, fit, kernels, penalties, run, solvers
 from glmlab.chunks import one_blas_thread
 from glmlab.families import Gaussian, Logistic
 from glmlab.kernels import Rows
@@ -21,6 +21,7 @@ from glmlab.solvers.admm import consensus_admm, local_update, post_admm, shrinka
 from glmlab.solvers.newton import proximal_newton
 
 FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
+KERNELS = kernels.loss_grad, kernels.loss_grad_hess
 RHOS = ["diagonal", "curvature", "balance", "matrix", 7.0]
 PENALTIES = [Zero(), L1(3.0), Ridge(2.0), ElasticNet(4.0, 0.5)]
 UNEVEN = (1, 40, 3, 36)
@@ -57,7 +58,7 @@ def test_a_local_solve_satisfies_its_conditions(family, own, n):
     rho = np.array([0.5, 3.0, 1.0, 20.0])
     M = np.diag(rho) + 0.4 * own
     rows = Rows(problem.X, problem.y, problem.w, problem.o)
-    found = local_update(rows, problem.objective().family, z, None if own else rho, 0.0, beta, u, *[M] * own)
+    found = local_update(rows, problem.objective().family, KERNELS, z, None if own else rho, 0.0, beta, u, *[M] * own)
     slope = problem.grad(found.beta) + M @ (found.beta - z + u)
     size = np.abs(problem.grad(z)) + M @ np.abs(z - u) + 1
     assert np.all(np.abs(slope) <= 1e-9 * size)
@@ -71,10 +72,10 @@ def test_a_local_solve_is_as_exact_as_asked_and_costs_as_much(family):
     problem, touches = random_problem(family, Zero(), seed=3), []
     z, u, rho = np.full(4, 0.3), np.full(4, 0.1), np.full(4, 5.0)
     rows = Rows(*problem.data)
-    exact = local_update(rows, problem.objective().family, z, rho, 0.0, z, u).beta
+    exact = local_update(rows, problem.objective().family, KERNELS, z, rho, 0.0, z, u).beta
     H = problem.hess(exact).astype(float) + np.diag(rho)
     for accuracy in (1.0, 0.1, 1e-3, 1e-9):
-        found = local_update(rows, problem.objective().family, z, rho, accuracy, z, u)
+        found = local_update(rows, problem.objective().family, KERNELS, z, rho, accuracy, z, u)
         error, way = found.beta - exact, found.beta - z
         assert error @ H @ error <= 2 * accuracy**2 * (way @ H @ way) + 1e-18
         touches.append(found.touches)
@@ -84,7 +85,7 @@ def test_a_local_solve_is_as_exact_as_asked_and_costs_as_much(family):
 def test_a_chunk_without_weight_answers_z_minus_u():
     rows = Rows(np.ones((5, 2)), np.ones(5), np.zeros(5))
     z, u = np.array([1.0, 2.0]), np.array([0.25, -3.0])
-    found = local_update(rows, Logistic(), z, np.ones(2), 0.1, z, u)
+    found = local_update(rows, Logistic(), KERNELS, z, np.ones(2), 0.1, z, u)
     np.testing.assert_allclose(found.beta, z - u, rtol=1e-14)
     assert found.loss == 0 and not found.grad.any()
 
@@ -92,7 +93,7 @@ def test_a_chunk_without_weight_answers_z_minus_u():
 def test_a_local_step_that_overflows_is_shortened():
     """A Poisson chunk far from its minimiser: the full Newton step would give e^2000."""
     rows = Rows(np.ones((3, 1)), np.full(3, 2000.0))
-    found = local_update(rows, POISSON, np.zeros(1), np.full(1, 1e-9), 0.0, np.full(1, -0.0), np.zeros(1))
+    found = local_update(rows, POISSON, KERNELS, np.zeros(1), np.full(1, 1e-9), 0.0, np.full(1, -0.0), np.zeros(1))
     np.testing.assert_allclose(found.beta, np.log(2000.0), rtol=1e-9)
 
 
@@ -419,6 +420,26 @@ def test_z_and_rho_are_sent_once_a_round():
     with dask.config.set(scheduler="synchronous"), Callback(start=noted):
         next(made)
     assert [len(keys) for keys in sent] == [4 + 1 + 1]
+
+
+@pytest.mark.parametrize("solver", [consensus_admm, post_admm])
+@pytest.mark.parametrize("family", ["gaussian", "logistic"])
+def test_every_row_is_read_by_the_kernels_of_the_objective(solver, family):
+    problem, read = random_problem(family, L1(2.0), seed=27), []
+    f = problem.objective(20)
+    f.survey  # noqa: B018
+
+    def kernel(name):
+        def spy(rows, family, beta):
+            read.append(len(rows.y))
+            return getattr(kernels, name)(rows, family, beta)
+
+        return spy
+
+    f.kernel = kernel
+    list(islice(solver(f, problem.g, np.zeros(4)), 4))
+    diagonal = 1 if solver is consensus_admm else 0  # of ∇²f at the start, a pass like any other
+    assert sum(read) / f.n == pytest.approx(f.passes - diagonal) and read
 
 
 def test_local_solves_start_from_the_last_answers():

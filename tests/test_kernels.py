@@ -221,7 +221,7 @@ def test_a_row_whose_slope_drowns_in_rounding_stays_an_error_of_the_gradient(fam
     assert found.slip == 0 and found.slack[0] >= eta * (1 - 1e-9)
 
 
-def test_the_slope_of_a_saturated_label_keeps_its_digits():
+def test_the_slope_of_a_saturated_label_keeps_its_digits(kernels):
     """μ − 1 = −e^(−40) is 0 in floats; its slip is small, so that the row stays its own dual point."""
     found = kernels.evidence(Rows(np.array([[40.0], [700.0]]), np.ones(2)), Logistic(), np.ones(1))
     assert found.grad[0] == pytest.approx(-40 * np.exp(-40.0), rel=1e-14, abs=0)

@@ -10,7 +10,7 @@ from glmlab import L1, ElasticNet, Objective, Ridge, Zero, as_chunks, fit, run
 from glmlab.penalties import FreeIntercept
 from glmlab.quadratic import minimise_model
 from glmlab.solvers import pilot, pilot_newton
-from glmlab.solvers.pilot import Kept, descends, first_hessian, pays, repaired
+from glmlab.solvers.pilot import Kept, descends, first_hessian, longer, pays, repaired
 
 FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
 every_family = pytest.mark.parametrize("family", FAMILIES)
@@ -208,9 +208,17 @@ def test_a_step_descends_enough_iff_the_curvature_is_below_1_8_times_the_models(
 
 def test_nothing_that_overflows_descends():
     assert not descends(1.0, 1.0, np.nan, np.inf) and not descends(1.0, 1.0, np.nan, np.nan)
-    kept = Kept(np.eye(1), "pilot")
-    assert kept.stretched(np.nan, np.ones(1)).scale == 16 and kept.stretched(np.inf, np.ones(1)).scale == 16
-    assert kept.stretched(7.0, np.ones(1)).hess == 7 and kept.stretched(0.1, np.ones(1)).scale == 2
+
+
+@pytest.mark.parametrize(("bent", "times"), [(0.1, 2.0), (7.0, 7.0), (64.0, 64.0), (np.inf, 64.0), (np.nan, 64.0)])
+def test_the_hessian_grows_by_the_curvature_seen_or_as_the_longest_descent_asks(bent, times):
+    """F = 32 (1 + b)² from 0, of which Ĥ = 1 knows a 64th: the step −64 of length 1 in Ĥ's unit is 64 times too long."""
+    f = Objective("gaussian", as_chunks(np.full((1, 1), 32.0**0.5), np.full(1, -(32.0**0.5))))
+    model = minimise_model(Zero(), np.zeros(1), np.full(1, 64.0), np.eye(1))
+    d = model.point[0]
+    assert longer(f, Zero(), np.zeros(1), 32.0, model, bent * d * d, np.eye(1)) == times
+    assert f.passes == (0 if bent <= 8 else 1)
+    assert Kept(np.eye(1), "pilot").stretched(times).hess == times
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, "a", None, True])

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import fmin_l_bfgs_b
 
 from glmlab.checks import frozen, number
-from glmlab.kernels import loss_grad, loss_grad_hess, quietly
+from glmlab.kernels import quietly
 from glmlab.names import among
 from glmlab.penalties import shrinkage, weights
 from glmlab.quadratic import by_cholesky, minimise_model, newton_direction, unit_lengths
@@ -53,7 +53,7 @@ def consensus_admm(f, g, start, *, rho="diagonal", relaxation=None, accuracy=0.1
     """
     alpha, accuracy = check(rho, relaxation, g, f.dim), number("accuracy", accuracy, 0.0)
     z, sums = frozen(start), f.quadratic and f.n_chunks * f.dim <= f.n
-    first = f.map(loss_grad_hess if sums or rho == "matrix" else loss_grad, shared=(f.family, z))
+    first = f.map(f.kernel("loss_grad_hess" if sums or rho == "matrix" else "loss_grad"), shared=(f.family, z))
     rho, balancing = metric(f, z, rho, first), rho == "balance"
     ask = Sums(f, [part.hess for part in first]) if sums else Rows(f, accuracy)
     here = Round(*f.gathered(z, first), np.array([part.grad for part in first]), np.tile(z, (f.n_chunks, 1)))
@@ -70,16 +70,10 @@ def consensus_admm(f, g, start, *, rho="diagonal", relaxation=None, accuracy=0.1
         if balancing and count <= BALANCED:
             rho, u = balanced(rho, u, voters, z, old)
         before, here = here, ask(z, u, rho, here.betas)
-        for _ in range(SHORTER):
-            if np.isfinite(here.loss):
-                break
-            # F overflows at z: back to where it did not, with duals that hold it there, and a shorter way from it.
-            rho, voters = 16 * rho, np.tile(old, (f.n_chunks, 1))
-            c = old - undo(rho, before.grads)
-            z = z_update(g, c, rho, old)
-            u = c - z
+        if not np.isfinite(here.loss):
+            rho, z, u, here = nearer(g, ask, rho, old, before)
+            voters = np.tile(old, (f.n_chunks, 1))
             primal, dual = residuals(voters, z, old, rho)
-            here = ask(z, u, rho, voters)
 
 
 def z_update(g, c, rho, old):
@@ -93,12 +87,14 @@ def z_update(g, c, rho, old):
 
 
 @quietly
-def local_update(rows, family, z, rho, accuracy, beta, u, own=None):
+def local_update(rows, family, kernels, z, rho, accuracy, beta, u, own=None):
     """argmin_b f_k(b) + ½‖b − z + u‖²_ρ on one chunk by damped Newton from beta, and f_k and ∇f_k at z on the way.
 
     z, beta, u: (dim,). rho: (dim,), or None where the chunk has its own (dim, dim). The last step is no longer than
-    `accuracy` times the way from β to z, both in the metric of the problem. Returns a Local.
+    `accuracy` times the way from β to z, both in the metric of the problem. kernels: the functions loss_grad and
+    loss_grad_hess. Returns a Local.
     """
+    loss_grad, loss_grad_hess = kernels
     M, touches = np.diag(rho) if own is None else own, 2
     at_z, here = loss_grad(rows, family, z), loss_grad_hess(rows, family, beta)
     for _ in range(NEWTON):
@@ -143,11 +139,12 @@ class Rows:
 
     def __init__(self, f, accuracy):
         self.f, self.accuracy = f, accuracy
+        self.kernels = f.kernel("loss_grad"), f.kernel("loss_grad_hess")
 
     def __call__(self, z, u, rho, betas):
         f, shared = self.f, None if rho.ndim == 3 else rho
         own = [betas, u, rho] if rho.ndim == 3 else [betas, u]
-        parts = f.map(local_update, *own, shared=(f.family, z, shared, self.accuracy))
+        parts = f.map(local_update, *own, shared=(f.family, self.kernels, z, shared, self.accuracy))
         f.touched(sum((part.touches - 1) * n for part, n in zip(parts, f.chunks.lengths, strict=True)) / f.n)
         return Round(*f.gathered(z, parts), np.array([part.grad for part in parts]),
                      np.array([part.beta for part in parts]))  # fmt: skip
@@ -162,7 +159,7 @@ class Sums:
     def __call__(self, z, u, rho, betas):
         if self.rho is None or not np.array_equal(rho, self.rho):
             self.rho, self.inverses = rho, np.array([inverse(H) for H in self.hessians + squares(rho)])
-        parts = self.f.map(loss_grad, shared=(self.f.family, z))
+        parts = self.f.map(self.f.kernel("loss_grad"), shared=(self.f.family, z))
         grads = np.array([part.grad for part in parts])
         steps = np.einsum("kij,kj->ki", self.inverses, grads + times(rho, u))
         return Round(*self.f.gathered(z, parts), grads, z - steps)
@@ -189,6 +186,21 @@ def metric(f, beta, rho, first):
     if rho == "matrix":
         return np.array([part.hess + OWN * np.diag(mean) for part in first])
     return mean if rho == "diagonal" else np.full(f.dim, mean.mean())
+
+
+def nearer(g, ask, rho, old, before):
+    """F overflowed: back to the last z, with duals that hold it there, and ever shorter ways from it.
+
+    Returns ρ, z, u and the round made at the first z where F is finite.
+    """
+    for _ in range(SHORTER):
+        rho = 16 * rho
+        c = old - undo(rho, before.grads)
+        z = z_update(g, c, rho, old)
+        here = ask(z, c - z, rho, np.tile(old, (len(c), 1)))
+        if np.isfinite(here.loss):
+            break
+    return rho, z, c - z, here
 
 
 def residuals(betas, z, old, rho):
@@ -251,7 +263,7 @@ def post_admm(f, g, start, *, rho=1.0):
     betas = u = np.zeros((f.n_chunks, f.dim))
     voters, primal, dual = np.tile(z, (f.n_chunks, 1)), np.inf, np.inf
     while True:
-        parts = f.map(post_update, betas, u, shared=(f.family, z, rho))
+        parts = f.map(post_update, betas, u, shared=(f.family, f.kernel("loss_grad"), z, rho))
         f.touched(sum((part.touches - 1) * n for part, n in zip(parts, f.chunks.lengths, strict=True)) / f.n)
         loss, grad = f.gathered(z, parts)
         yield ADMMState(frozen(z), loss + g.value(z), f.residual(z, grad, g), frozen(voters), frozen(u), primal, dual,
@@ -265,7 +277,7 @@ def post_admm(f, g, start, *, rho=1.0):
 
 
 @quietly
-def post_update(rows, family, z, rho, beta, u):
+def post_update(rows, family, loss_grad, z, rho, beta, u):
     """A chunk's `local_update` as dask-glm had it: SciPy's L-BFGS-B on local_f and local_grad."""
 
     def local_f(beta):

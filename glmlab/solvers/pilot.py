@@ -6,9 +6,11 @@ import numpy as np
 
 from glmlab.checks import frozen, whole
 from glmlab.quadratic import cholesky, minimise_model, spectrum, unit_lengths
-from glmlab.solvers.linesearch import ROUNDING, SETTLED
+from glmlab.solvers.linesearch import ROUNDING, SETTLED, armijo
 
-SHORTER = 40  # times that the kept Hessian is scaled up before we say that no step helps
+TRIES = 40  # times that the kept Hessian is scaled up before we say that no step helps
+SHORTER = 2.0 ** -np.arange(1, 13, 1.0)
+FAR = 8.0  # times the curvature that Ĥ knows: beyond, a step is not scaled by it
 DIGITS = 1e-11  # of F: what may still be wanted when we ask whether a new Hessian pays
 SURELY = 1.5  # times that a sampled second moment of a common column can hardly be wrong by
 HESSIAN = 2  # passes that one with a Hessian costs more than one without, when columns are few
@@ -43,14 +45,16 @@ def pilot_newton(f, g, start, *, seed=0):
     while True:
         objective = loss + g.value(beta)
         yield PilotState(frozen(beta), objective, f.residual(beta, grad, g), model.decrement, kept.origin, kept.scale)
-        for _ in range(SHORTER):
+        for _ in range(TRIES):
             if not model.promise > SETTLED * abs(objective):
                 return
             new = f.loss_grad_hess(model.point) if renew else f.loss_grad(model.point)
             moved, bent = model.point - beta, new.grad - grad
             if descends(objective, model.promise, bent @ moved, new.loss + g.value(model.point)):
                 break
-            kept = kept.stretched(bent @ moved, moved)
+            kept = kept.stretched(longer(f, g, beta, objective, model, bent @ moved, kept.hess))
+            if not np.isfinite(kept.scale):
+                return
             model = minimise_model(g, beta, grad, kept.hess)
         else:
             return
@@ -68,12 +72,24 @@ class Kept(NamedTuple):
     origin: str  # "pilot" or "full"
     scale: float = 1.0
 
-    def stretched(self, bent, moved):
-        """Ĥ scaled up: at least twice, and to the curvature bent = (∇f(β + d) − ∇f(β))ᵀd seen along d = moved."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            seen = bent / (moved @ self.hess @ moved)
-        longer = min(max(2.0, seen), 1e4) if np.isfinite(seen) else 16.0
-        return Kept(longer * self.hess, self.origin, longer * self.scale)
+    def stretched(self, times):
+        """Ĥ scaled up, so that steps are shorter."""
+        return Kept(times * self.hess, self.origin, times * self.scale)
+
+
+def longer(f, g, beta, objective, model, bent, hess):
+    """By how much to scale Ĥ up after a step d that was too long: by the curvature bent = (∇f(β + d) − ∇f(β))ᵀd.
+
+    At least by 2. Where the step went so far that the curvature there says nothing of that here, one pass prices all
+    shorter steps, and Ĥ grows as the longest that descends asks; infinite if none does.
+    """
+    d = model.point - beta
+    with np.errstate(divide="ignore", invalid="ignore"):
+        seen = bent / (d @ hess @ d)
+    if seen <= FAR:
+        return max(2.0, seen)
+    t = armijo(f, g, beta, objective, -model.promise, d, SHORTER)
+    return 1 / t if t else np.inf
 
 
 def first_hessian(f, beta, seed):

@@ -22,13 +22,20 @@ def zero_clock(measured, predicted, *, optimum):
     if measured.keys() != predicted.keys() or any(len(measured[K]) != len(predicted[K]) for K in measured):
         raise ValueError("measured and predicted must have the same chunks and as many rounds")
     fig, ax = new_figure(size=(8.2, 4.6))
+    handles = []
     for k, (K, zeros) in enumerate(measured.items()):
         rounds, look = np.arange(1, len(zeros) + 1), {"color": nth(COLOURS, k)}
-        ax.plot(rounds, predicted[K], marker="", ls=nth(DASHES, k), label=f"K = {K}, foretold", **look)
-        ax.plot(rounds, zeros, marker=nth(MARKERS, k), ls="", ms=9, mfc="none", mew=2, label="counted", **look)
-    ax.axhline(optimum, color="black", lw=1.2, ls=":", marker="", label=f"the optimum: {optimum}")
-    ax.set(xlabel="round", ylabel="zeros of z", title="Zeros tell the time", ylim=(-3, None))
-    fig.legend(loc="outside lower center", ncols=min(4, len(measured)))
+        [line] = ax.plot(rounds, predicted[K], marker="", ls=nth(DASHES, k), **look)
+        [dots] = ax.plot(rounds, zeros, marker=nth(MARKERS, k), ls="", ms=9, mfc="none", mew=2, **look)
+        handles.append((line, dots))
+    best = ax.axhline(optimum, color="black", lw=1.2, ls=":", marker="")
+    ax.set(
+        xlabel="round", ylabel="zeros of z", ylim=(-3, None), title="Zeros tell the time: lines foretold, marks counted"
+    )
+    labels = [f"K = {K}" for K in measured]
+    fig.legend(
+        [*handles, best], [*labels, f"the optimum: {optimum}"], loc="outside lower center", ncols=5, handlelength=3
+    )
     off = max(np.abs(np.subtract(measured[K], predicted[K])).max() for K in measured)
     last = [f"{zeros[-1]} with {K} chunks" for K, zeros in measured.items()]
     rounds = len(next(iter(measured.values())))
@@ -83,10 +90,10 @@ def _window(runs, optimum):
 def _votes_figure(runs, optimum, axes, window, shown):
     fig, panels = new_figure(1, len(runs), size=(9.4, 4.4), sharey=True, squeeze=False)
     for ax, (name, (B, Z)) in zip(panels[0], runs.items(), strict=True):
-        dots = ax.plot(*B[shown - 1].T, color=COLOURS[0], marker="o", ms=8, ls="", alpha=0.75)
-        way = ax.plot(*Z[:shown].T, color=COLOURS[1], marker="", ls="-", lw=1.5)
-        z = ax.plot(*Z[shown - 1], color=COLOURS[1], marker="s", ms=10, ls="")
         best = ax.plot(*optimum, color="black", marker="X", ms=11, ls="")
+        way = ax.plot(*Z[:shown].T, color=COLOURS[1], marker="", ls="-", lw=1.5)
+        z = ax.plot(*Z[shown - 1], color=COLOURS[1], marker="s", ms=15, ls="", mfc="none", mew=2.5)
+        dots = ax.plot(*B[shown - 1].T, color=COLOURS[0], marker="o", ms=7, ls="", alpha=0.75)
         ax.set(xlim=window[0], ylim=window[1], xlabel=axes[0], title=name)
         ax.locator_params(nbins=4)
     panels[0][0].set_ylabel(axes[1])
@@ -122,14 +129,14 @@ def _votes_sliders(runs, optimum, axes, window, start):
     fig = bokeh_figure(
         x_range=tuple(window[0]), y_range=tuple(window[1]), tools="", x_axis_label=axes[0], y_axis_label=axes[1]
     )
+    cross = {"marker": "x", "size": 15, "line_width": 4, "color": "black", "legend_label": "the optimum"}
+    fig.scatter([optimum[0]], [optimum[1]], **cross)
     fig.line("x", "y", source=way, color=COLOURS[1], line_width=2, legend_label="its way")
-    look = {"size": 11, "fill_alpha": 0.75, "color": COLOURS[0], "legend_label": "chunks' answers"}
+    square = {"marker": "square", "size": 19, "color": COLOURS[1], "fill_alpha": 0, "line_width": 3}
+    fig.scatter("x", "y", source=z, legend_label="z", **square)
+    look = {"size": 10, "fill_alpha": 0.75, "color": COLOURS[0], "legend_label": "answers"}
     fig.scatter("x", "y", source=dots, **look)
-    fig.scatter("x", "y", source=z, marker="square", size=14, color=COLOURS[1], legend_label="z")
-    fig.scatter(
-        [optimum[0]], [optimum[1]], marker="x", size=15, line_width=4, color="black", legend_label="the optimum"
-    )
-    _legend_below(fig, 4)
+    _legend_below(fig, 2)
     words = Div(text=texts[0][k], sizing_mode="stretch_width")
     round_ = place_slider([str(number + 1) for number in range(rounds)], k, "Round")
     which = place_slider(list(runs), list(runs).index(first), "ρ")
@@ -180,8 +187,8 @@ def rounds_map(rhos, alphas, rounds, *, cap, best, start=1.0):
         f"{_rounds(rounds[a, m], cap)}: ρ = {rhos[m]:.2g}, where theory says {best:.2g}."
     )
     alt = (
-        "A map of rounds over ρ (logarithmic) and relaxation α: a valley around one ρ, lower towards α = 2, with steep "
-        f"sides. {finding}"
+        "A map of rounds over ρ (logarithmic) and relaxation α: a valley around one ρ, deepest at an α above 1. "
+        f"{finding}"
     )
     static = _map_figure(rhos, alphas, rounds, cap, best)
     return Picture(static, alt, finding, _map_slider(rhos, alphas, rounds, cap, best, at_one))
@@ -193,16 +200,18 @@ def _rounds(count, cap):
 
 def _map_figure(rhos, alphas, rounds, cap, best):
     fig, ax = new_figure(size=(8.2, 4.6))
-    levels = np.geomspace(rounds.min(), cap, 9)
+    levels = np.geomspace(min(rounds.min(), cap / 2), cap, 9)
     filled = ax.contourf(rhos, alphas, rounds, levels=levels, cmap="viridis_r", extend="max")
     ax.contour(rhos, alphas, rounds, levels=levels, colors="white", linewidths=0.8, linestyles="-")
     ax.axvline(best, color="black", ls="--", lw=2, marker="")
-    ax.text(best, alphas[0], " √(μL)", ha="left", va="bottom", fontsize=12)
+    note = {"fontsize": 12, "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}}
+    ax.annotate("√(μL)", (best, alphas[0]), (7, 7), textcoords="offset points", va="bottom", **note)
     a, m = np.unravel_index(rounds.argmin(), rounds.shape)
     ax.plot([rhos[m]], [alphas[a]], marker="*", ms=16, color="black", mfc="white", ls="", clip_on=False)
-    ax.text(rhos[m], alphas[a], f"   {rounds[a, m]:g}", ha="left", va="top", fontsize=12)
+    where = {"textcoords": "offset points", "va": "top" if a else "bottom"}
+    ax.annotate(_rounds(rounds[a, m], cap), (rhos[m], alphas[a]), (14, -6 if a else 6), **where, **note)
     ax.set(xscale="log", xlabel="ρ (a curvature: loss per squared coefficient)", ylabel="relaxation α")
-    ax.set_title("Rounds to the goal, fewest at the star")
+    ax.set_title("Rounds to the goal, fewest at the star", pad=14)
     ax.grid(False)
     bar = fig.colorbar(filled, ax=ax, ticks=levels[::2], format="%.0f")
     bar.set_label("rounds")
@@ -242,6 +251,6 @@ def _map_slider(rhos, alphas, rounds, cap, best, at):
 def _map_text(rhos, alpha, row, cap, best):
     m = int(row.argmin())
     return _status(
-        f"α = <b>{alpha:.2f}</b>: {_rounds(row[m], cap)} at ρ = <b>{rhos[m]:.2g}</b>; dashed, √(μL) = {best:.2g} of "
-        "theory. Thin lines are the other α."
+        f"α = <b>{alpha:.2f}</b>: {_rounds(row[m], cap)} at ρ = <b>{rhos[m]:.2g}</b>; dashed, theory's "
+        f"√(μL) = {best:.2g}. Thin lines are the other α."
     )
