@@ -212,7 +212,7 @@ def test_nothing_that_overflows_descends():
 
 @pytest.mark.parametrize(("bent", "times"), [(0.1, 2.0), (7.0, 7.0), (64.0, 64.0), (np.inf, 64.0), (np.nan, 64.0)])
 def test_the_hessian_grows_by_the_curvature_seen_or_as_the_longest_descent_asks(bent, times):
-    """F = 32 (1 + b)² from 0, of which Ĥ = 1 knows a 64th: the step −64 of length 1 in Ĥ's unit is 64 times too long."""
+    """F = 32 (1 + b)² from 0, of which Ĥ = 1 knows a 64th: the step −64 is 64 times too long."""
     f = Objective("gaussian", as_chunks(np.full((1, 1), 32.0**0.5), np.full(1, -(32.0**0.5))))
     model = minimise_model(Zero(), np.zeros(1), np.full(1, 64.0), np.eye(1))
     d = model.point[0]
