@@ -34,13 +34,13 @@ one_thread = threadpool_limits(1)  # matrices are small here
 # %% [markdown] tags=["workshop"] id="c05-003"
 # ## One model, ten chunks (4 min)
 #
-# The post's second problem is the **lasso**: minimise F(β) = ‖y − Xβ‖² + λ‖β‖₁, λ = 7.2. The rows lie in K chunks, so that ‖y − Xβ‖² = Σ_k f_k(β).
-# Give each chunk a β of its own, and ask them to agree:
+# The post's second problem is the **lasso**: minimise F(β) = f(β) + λ‖β‖₁, f(β) = ‖y − Xβ‖², λ = 7.2. The rows lie in K chunks; chunk k has X_k and y_k,
+# and f = Σ_k f_k with f_k(β) = ‖y_k − X_kβ‖². Give each chunk its own β, and ask all to agree with one z, the **consensus**:
 #
 # minimise Σ_k f_k(β_k) + λ‖z‖₁  subject to β_k = z for all k.
 #
-# Now each f_k is one worker's business. The price is the constraint, and **ADMM** (the alternating direction method of multipliers) pays it in rounds:
-# solve locally, vote, remember who disagreed. Where a round is dear, it hopes, more work between rounds saves some.
+# Each f_k is now one worker's business. The price is the constraint; **ADMM** (alternating direction method of multipliers) pays it in rounds: solve locally,
+# vote, remember who disagreed. It hopes that more work in a round makes fewer rounds.
 
 # %% tags=["parameters"] id="c05-004"
 n = scale.pick(ci=20_000, workshop=400_000, full=1_000_000)
@@ -56,13 +56,14 @@ print(cluster.dashboard_link(client) or "This client has no dashboard.")
 # %% [markdown] tags=["workshop"] id="c05-006"
 # ## Shrink (8 min)
 #
-# The penalty enters by its **prox**: the p that makes λ‖p‖₁ small without going far from v,
+# The penalty enters by its **prox**, the point p that makes t‖p‖₁ small without going far from v:
 #
-# prox_t(v) = argmin_p t‖p‖₁ + ½‖p − v‖².
+# prox_t(v) = argmin_p t‖p‖₁ + ½‖p − v‖²,  t ≥ 0.
 #
-# It splits into coordinates. At the minimum 0 is a slope: v − p = t sign p where p ≠ 0; where p = 0 any slope from −t to t will do, so |v| ≤ t.
+# (Here p is a point; elsewhere it counts the coefficients.) It splits into coordinates. Where p ≠ 0 the derivative vanishes: t sign p + p − v = 0. At p = 0
+# there is a kink, with slope −t − v on its left and t − v on its right. There the minimum lies iff the first is ≤ 0 and the second ≥ 0: iff |v| ≤ t.
 #
-# **Exercise 1.** `shrink(v, t)` does it, entry by entry.
+# **Exercise 1.** `shrink(v, t)` returns this p, entry by entry. It is called **shrinkage**.
 
 
 # %% tags=["exercise"] id="c05-007"
@@ -79,12 +80,16 @@ shrink = use(shrink)
 # %% [markdown] tags=["workshop"] id="c05-009"
 # ## A chunk's own problem (7 min)
 #
-# A round begins with a z that all know. Chunk k solves its own rows' problem, held near z by a spring of stiffness **ρ**:
+# A round begins with a z that all know. Chunk k solves its own rows' problem, held near z by a spring of stiffness **ρ** > 0:
 #
 # β_k = argmin_b ‖y_k − X_k b‖² + (ρ/2)‖b − z + u_k‖².
 #
-# Here u_k is the **scaled dual variable**: the running sum of chunk k's disagreement, u_k⁺ = u_k + β_k − z⁺. A chunk that was above z so far is asked for less
-# next time, until it gives in. At the end ρu_k = −∇f_k(z): what its rows would still want is what the memory holds.
+# Here u_k is the **scaled dual variable**: the running sum of chunk k's disagreement. It starts at 0; when the vote has made a new z⁺, u_k⁺ = u_k + β_k − z⁺.
+# The spring pulls towards z − u_k: a chunk that was above z is asked for less, until it gives in.
+
+# %% [markdown] id="c05-049"
+# Where nothing moves any more, β_k = z and ρu_k = −∇f_k(z): the memory holds what the chunk's rows would still want. (ρu_k is the Lagrange multiplier of the
+# constraint β_k = z. Divided by ρ it is a distance, hence "scaled".)
 #
 # **Exercise 2.** `local_update(X, y, z, u, rho)` for one chunk of NumPy rows.
 
@@ -103,11 +108,12 @@ local_update = use(local_update)
 # %% [markdown] tags=["workshop"] id="c05-012"
 # ## The vote (8 min)
 #
-# The chunks' answers come back as the rows of B (K × p), the u_k are those of U. They are *relaxed* by a factor α in (0, 2), then counted:
+# The chunks' answers come back as the rows of B (K × p), the u_k are those of U. The answers are *relaxed* by a factor α in (0, 2), then counted:
 #
-# A_k = αβ_k + (1 − α)z,  z⁺ = argmin_z λ‖z‖₁ + (ρ/2) Σ_k ‖A_k + u_k − z‖²,  u_k⁺ = u_k + A_k − z⁺.
+# A_k = αβ_k + (1 − α)z,  z⁺ = argmin_w λ‖w‖₁ + (ρ/2) Σ_k ‖A_k + u_k − w‖²,  u_k⁺ = u_k + A_k − z⁺.
 #
-# α = 1 is plain ADMM. α > 1 steps beyond the answers (**over-relaxation**), α < 1 holds back. The post's line is `beta_hat = 0.9*new_betas + 0.1*z`.
+# α = 1 is plain ADMM: A_k = β_k. α > 1 steps beyond the answers (**over-relaxation**), α < 1 short of them (under-relaxation). The post's line is
+# `beta_hat = 0.9*new_betas + 0.1*z`.
 #
 # **Exercise 3.** `z_update(B, U, z, lam, rho, alpha)` returns z⁺ and U⁺. (Your `shrink` helps.)
 
@@ -124,8 +130,9 @@ z_update = use(z_update)
 # solution("z_update")
 
 # %% [markdown] id="c05-015"
-# With these the post's loop is a few lines, as it promised: *"everything else is NumPy code occurring at master"*. (The post solves locally by L-BFGS from
-# zero; your solves are exact.) Below is one round's graph with four chunks: **fan-out** to the chunks, **fan-in** to the vote, and nothing between chunks.
+# With these the post's loop is a few lines, as it promised: *"everything else is NumPy code occurring at master"*. (The post solves locally by L-BFGS, an
+# iteration that needs gradients only, and starts it from zero; your solves are exact.) Below is one round's graph with four chunks: **fan-out** to the chunks,
+# **fan-in** to the vote, and nothing between chunks.
 
 
 # %% tags=["figure"] id="c05-016"
@@ -165,8 +172,9 @@ assert one_round == n_chunks, "a task a chunk"
 # %% [markdown] tags=["workshop"] id="c05-019"
 # ## The zeros are a clock (9 min)
 #
-# The curvature of a chunk is about 2n/K, thousands; ρ = 1 is a spring of silk. Each chunk answers with its own least squares, about β_true, whatever z and
-# u say. Follow one coefficient whose z has been 0 so far. What does a round add to its u? What is shrunk in round k, and by how much?
+# The curvature of a chunk is about 2n/K, since XᵀX ≈ nI (03): thousands at least. Against that ρ = 1 is a spring of silk. Each chunk answers with its own least
+# squares, about β_true, whatever z and u say. z and u start at 0; follow one coefficient whose z has been 0 so far. What does a round add to its u? What
+# is shrunk in round k, and by how much?
 #
 # **Exercise 4.** `zeros_at(beta, lam, rho, K, k, alpha)`: how many are still zero after round k?
 
@@ -183,9 +191,10 @@ zeros_at = use(zeros_at)
 # solution("zeros_at")
 
 # %% [markdown] id="c05-022"
-# The clock is |β_j| < λ/(αρKk). In the post β was uniform on [0, 1): at its K and k we foretell 100 · 7.2/(0.9 · 10 · 10) = 8 zeros, *without
-# touching the data*.
-#
+# While z_j = 0, a round adds αβ_j to every u_j. So round k shrinks kαβ_j, by λ/(ρK), and the clock is |β_j| < λ/(αρKk). In the post β was uniform on [0, 1):
+# at its K = k = 10 we foretell 100 · 7.2/(0.9 · 10 · 10) = 8 zeros, give or take 3, *without touching the data*.
+
+# %% [markdown] id="c05-050"
 # Does the clock go right for other K? To try many we spare the rows, as in 03: the triangle R of a chunk's [X_k y_k] = QR has p + 1 rows,
 # and the chunk's loss for *every* β. We make 40 triangles, and merge neighbours for fewer chunks. `loop` is the post's loop on them, in this
 # process, with H_k = 2X_kᵀX_k formed once.
@@ -240,10 +249,11 @@ viz.show(viz.zero_clock(counted, foretold, optimum=int(np.sum(best.beta == 0))))
 assert all(np.abs(np.subtract(counted[K], foretold[K])).max() <= 2 for K in counted), "the clock, within two"
 
 # %% [markdown] id="c05-026"
-# The zeros tell K, ρ and the time, and nothing of the data. Are they the *optimum's*? Let q = ∇f(β) = 2Xᵀ(Xβ − y). The condition of `shrink`, written for F, is
-# called **KKT**: β is optimal iff q_j = −λ sign β_j where β_j ≠ 0, and |q_j| ≤ λ where β_j = 0. *A zero may stay iff |q_j| ≤ λ.*
+# The zeros tell K, ρ, α and the time; of the data, only which β_j are small. Are they the *optimum's*? Let q = ∇f(β) = 2Xᵀ(Xβ − y). Along coordinate j F
+# has the slope q_j + λ sign β_j, and at β_j = 0 the kink of exercise 1, with slopes q_j ∓ λ. So β is optimal iff q_j = −λ sign β_j where β_j ≠ 0 and
+# |q_j| ≤ λ elsewhere. This is called **KKT** (Karush, Kuhn, Tucker). *A zero may stay iff |q_j| ≤ λ.*
 #
-# All zeros may stay iff λ ≥ **λ_max** = ‖2Xᵀy‖∞, the natural unit of λ. How large is 7.2?
+# At β = 0, q is −2Xᵀy: all p zeros may stay iff λ ≥ **λ_max** = ‖2Xᵀy‖∞, the largest |entry|. It is λ's natural unit. How large is 7.2?
 
 # %% tags=["assert"] id="c05-027"
 lam_max = abs(2 * X_r.T @ y_r).max()
@@ -265,11 +275,17 @@ assert 3e-6 < at_post < 4.2e-6 and z_proof.bound > 1e-3 * best.objective
 # %% [markdown] tags=["workshop"] id="c05-028"
 # ## Disagreement, and stepping beyond (8 min)
 #
-# ADMM watches two **residuals** (Boyd et al., §3.3): the *primal* one, ‖B − z‖, how far the answers are from z; the *dual* one, ρ√K‖z⁺ − z‖, how far z moved,
-# in the unit of a slope. Both vanish at the optimum, and together only there. Their units differ: no tolerance serves both.
+# ADMM watches two **residuals** (Boyd et al., §3.3): the *primal* one, ‖B − z⁺‖, how far the answers β_k are from the new z, summed in squares; the *dual* one,
+# ρ√K‖z⁺ − z‖, how far z moved, in the unit of a slope. Why these? At β_k the slope ∇f_k(β_k) + ρ(β_k − z + u_k) is 0. With α = 1 and u_k⁺ for u_k that is
 #
-# `post_admm` is the package's copy of the published loop, L-BFGS solves from zero and all. It runs on the workers and yields a state a round. (The bound in the display is
-# notebook 06's.)
+# ∇f_k(β_k) + ρu_k⁺ = ρ(z − z⁺).
+#
+# And the vote leaves in ρΣ_k u_k⁺ what KKT wants of −q: λ sign z⁺, at zeros at most λ in size. So where both residuals vanish, z is optimal. Their units differ: one
+# tolerance cannot serve both.
+
+# %% [markdown] id="c05-047"
+# `post_admm` is the package's copy of the published loop, L-BFGS solves from zero and all. It runs on the workers and yields a state a round, with both residuals. (The
+# bound in the display is notebook 06's.)
 
 # %% tags=["assert"] id="c05-029"
 f = glmlab.Objective("gaussian", glmlab.as_chunks(X, y))
@@ -292,7 +308,8 @@ assert states[10].dual < 1e-3 * slope, "a small dual residual, far from optimal"
 # %% [markdown] id="c05-030"
 # The dual residual is small because ρ is. It proves nothing.
 #
-# Now ρ = 2n/K, about the curvature of a chunk, and several α. Boyd et al. recommend 1.5 to 1.8. The post's 0.9 stops short of every answer.
+# Now ρ = tr H/(pK), H = 2XᵀX: the mean curvature of a chunk, about 2n/K. And several α: Boyd et al. recommend 1.5 to 1.8. The post's 0.9 stops short of
+# every answer.
 
 # %% tags=["figure", "assert"] id="c05-031"
 H = 2 * X_r.T @ X_r
@@ -334,12 +351,20 @@ assert toy_best[1] == 0 and ends["ρ, fitting"] < 0.01 * min(ends["ρ/20, weak"]
 # %% [markdown] tags=["workshop"] id="c05-034"
 # ## Choose ρ (9 min)
 #
-# Under a weak spring the chunks do not listen, under a stiff one nobody moves. Between them stands a theorem. If the chunks are alike, with curvatures from μ
-# to L (the extreme eigenvalues of H_k), then with α = 1 a round multiplies the error by at most
+# Under a weak spring the chunks do not listen, under a stiff one nobody moves. Between them stands a theorem. Let the chunks be alike, with H_k of
+# eigenvalues from μ to L, and α = 1. Along an eigenvector of eigenvalue h a local solve is a weighted mean,
+#
+# (h · its own minimum + ρ(z − u_k)) / (h + ρ).
+#
+# So while no z_j changes sign, a round multiplies the error of z by ρ/(h + ρ), and chunk k's part of u, the disagreement, by 1 − ρ/(h + ρ) = h/(h + ρ).
+
+# %% [markdown] id="c05-051"
+# The slowest directions decide. So the **rate**, the factor by which a round multiplies the error, is at most
 #
 # max(ρ/(μ + ρ), L/(L + ρ)).
 #
-# The first is the progress of z, the second that of the disagreement.
+# > *Optimiser's note.* With any convex penalty, and for unlike chunks whose curvatures all lie between μ and L, it still is a bound,
+# for z and u together (Giselsson & Boyd 2017).
 #
 # **Exercise 5.** `best_rho(mu, L)`: the ρ with the smallest rate.
 
@@ -385,14 +410,21 @@ assert np.all(rates <= 1.05 * theory) and rhos[rounds[2].argmin()] < 2 * best_rh
 assert rounds[alphas > 1].min() < 0.7 * rounds[2].min() < 0.7 * rounds[1].min(), "over-relaxation saves rounds"
 
 # %% [markdown] id="c05-039"
-# (Near the crossing rounds may do better: the disagreement is small from the start, the smaller the more rows.)
+# (Near the crossing rounds may do better than the rate. There the disagreement is slow, but small from the start: the smaller, the more rows a chunk has.)
 #
-# One number is one spring for all directions. Why not one for each? Let ρ be a **matrix**, each chunk's own Hessian:
+# One number is one spring for all directions. A *diagonal* has one for each coordinate. Or ρ is a **matrix**, each chunk's own Hessian:
 #
 # β_k = argmin_b f_k(b) + ½(b − z + u_k)ᵀH_k(b − z + u_k).
 #
-# In these units μ = L = ρ = 1. A round multiplies the error by |1 − α/2|, and α = 1.9 leaves a twentieth. The price: each chunk sends p² numbers once, and z solves
-# a p × p lasso. Here is the package's solver; `balance` moves ρ until relative residuals meet (Wohlberg 2017).
+# Spring and curvature are then equal in every direction: β_k lies halfway between the chunk's own minimum and z − u_k. A round multiplies the error by |1 − α/2|, and
+# α = 1.9 leaves a twentieth. The price: each chunk sends p² numbers once, and z⁺ solves a p × p lasso.
+
+# %% [markdown] id="c05-048"
+# Here is the package's solver. Its `rho` is a number or a rule: `"curvature"`, the mean tr H/(pK); `"diagonal"`, diag H/K; `"matrix"`; or `"balance"`, which moves
+# ρ until the *relative* residuals meet, the primal one divided by the size of B, the dual one by that of ρU (Wohlberg 2017). Nothing says
+# that this is where the rate is best.
+#
+# We run each on the tilted problem until F − F* is certified to 1e-9 of F(0).
 
 # %% tags=["solution"] id="c05-040"
 print(inspect.getsource(solvers.consensus_admm))
@@ -420,7 +452,8 @@ assert needed["ρ = H_k, α = 1.9"] <= 6 and needed["ρ = tr H/pK, α = 1.6"] < 
 # For least squares the chunks may as well send H_k and X_kᵀy_k *once*: notebook 02's two sums answer every λ without another round. ADMM is the wrong tool for the
 # post's own example.
 #
-# Logistic loss has no such summary. There the rival is proximal Newton: each chunk sends its loss, gradient and Hessian, and one **sum** a pass is all that workers do.
+# Logistic loss has no such summary (02). There the rival is **proximal Newton**: each chunk sends its loss, gradient and Hessian at β, and one **sum** a pass
+# is all that workers do. The sums make a quadratic model of f; the next β minimises model plus λ‖β‖₁, with p × p numbers (notebook 07).
 # We compare on columns like those of the post's benchmark, λ = 1, both to a certified 1e-9.
 
 # %% tags=["assert"] id="c05-043"
@@ -444,8 +477,8 @@ assert all(newton.passes < run.passes for run in logistic.values()), "local solv
 assert all(abs(newton.objective / run.objective - 1) < 1e-8 for run in logistic.values()), "they agree"
 
 # %% [markdown] id="c05-044"
-# A chunk cannot know what the others want; Newton's sum does. So Spark, H2O and cuML fit GLMs by L-BFGS or Newton (IRLS), one reduction a pass, and not by consensus over chunks.
-# (dask-ml's default *is* ADMM: the post's heritage.) ADMM wins
+# A chunk cannot know what the others want; Newton's sum does. So Spark, H2O and cuML fit GLMs by L-BFGS or Newton's method (IRLS to statisticians), one reduction a
+# pass, and not by consensus over chunks. (dask-ml's default *is* ADMM: the post's heritage.) ADMM wins
 #
 # - where not even sums over rows may leave: a chunk need only send its answer, p numbers;
 # - where local problems come with solvers or constraints of their own;

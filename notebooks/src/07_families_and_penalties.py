@@ -39,7 +39,7 @@ one_thread = threadpool_limits(1)  # as in 02: matrices are small here
 # ## One loss a row (7 min)
 #
 # So far a row's loss was (y − η)², η = xᵀβ. A **family** has another ℓ(η; y): minus the logarithm of the density of y if its mean is μ,
-# terms in y alone left out. How η depends on μ is its **link**.
+# terms in y alone left out (the Gaussian's variance is taken as ½). How η depends on μ is its **link**.
 #
 # |y|family|μ|ℓ(η; y)|
 # |---|---|---|---|
@@ -153,8 +153,8 @@ for name, fit in {"late": fit_late, "count": fit_count, "minutes": fit_minutes}.
     print(f"{name}: {fit.status}\n")
 
 # %% [markdown] id="c07-016"
-# With a log link e^β is a factor: of the rate of late flights, of the minutes. For the logistic it multiplies the *odds* μ/(1 − μ). (NaN:
-# the hours' model has no airlines.)
+# With a log link e^β is a factor, by which a column greater by 1 multiplies the rate of late flights, or the minutes. For the
+# logistic it multiplies the *odds* μ/(1 − μ). (NaN: the hours' model has no airlines.)
 
 # %% id="c07-017"
 label = dict(zip(datasets.FLIGHTS_FEATURES, datasets.FLIGHTS_LABELS, strict=True))
@@ -372,8 +372,8 @@ for step in (with_signs, then_shrink):
 #
 # v = argmin_v qᵀ(v − β) + ½(v − β)ᵀH(v − β) + λ‖v‖₁.
 #
-# That is a lasso with p × p numbers; no row is touched. Where H is a multiple of I it is the soft threshold of 05; in general it is the
-# prox in the metric of H. Coordinate descent solves it.
+# A lasso with p × p numbers; no row is touched. Where H is a multiple of I it is 05's shrinkage; in general it is the prox in the
+# metric of H. **Coordinate descent** solves it: move one v_j to its minimum, the others held; sweep until nothing moves.
 #
 # **Exercise 2.** `prox_newton(q, H, beta, lam)` returns v.
 
@@ -527,8 +527,8 @@ X_w = X_w.loc[:, (X_w != 0).any()]  # one month only, and not each airline may h
 late_w = (week.arr_delay > 15).to_numpy(dtype=float)
 
 # %% [markdown] id="c07-065"
-# Where *all* flights of an airline were late, or none was, the loss falls forever as that coefficient grows: its infimum is not attained, no
-# β* exists. Such data are called **separable**; rare columns make them so. What does a solver say? SkyWest's coefficient:
+# Where *all* flights of an airline were late, the loss falls forever as that coefficient grows; where none was, as it goes to −∞. The infimum is
+# not attained, no β* exists. Such data are called **separable**; rare columns make them so. What does a solver say? SkyWest's coefficient:
 
 # %% tags=["assert"] id="c07-066"
 skywest, grown = list(X_w).index("carrier_OO"), []
@@ -547,8 +547,8 @@ print(f"glmlab: {ours.status}")
 assert np.all(np.diff(grown) > 1) and not ours.converged and "no minimum exists" in ours.status
 
 # %% [markdown] id="c07-067"
-# Its coefficient is whatever the tolerance makes of it. No dual point is interior, so `certify` claims nothing: a certificate is also a
-# proof that there *is* an answer. A ridge, or L1, makes the problem well posed.
+# Its coefficient is whatever the tolerance makes of it. Where no β* exists, no feasible slopes have |t| < 1 on all rows; so `certify` claims
+# nothing: a certificate is also a proof that there *is* an answer. A ridge, or L1, makes the problem well posed.
 
 # %% tags=["assert"] id="c07-068"
 tamed = glmlab.fit(X_w, late_w, family="logistic", penalty=Ridge(1.0), fit_intercept=True, tol=1e-9)
