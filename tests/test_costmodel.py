@@ -153,7 +153,10 @@ def test_much_work_gives_each_core_a_chunk_and_little_work_one_chunk_in_all():
 # ---------------------------------------------------------------- "auto", and the hint
 
 
-@pytest.mark.parametrize(("n", "p"), [(10, 2), (20_000, 15), (400_000, 15), (400_000, 100), (8_000_000, 15), (5_000_000, 1000)])
+SIZES = [(10, 2), (20_000, 15), (400_000, 15), (400_000, 100), (8_000_000, 15), (5_000_000, 1000)]
+
+
+@pytest.mark.parametrize(("n", "p"), SIZES)
 def test_auto_follows_the_model_on_machines_of_many_cores(n, p):
     """√(work/overhead) chunks are the least of overhead·K + work/K on 1 … MANY_CORES cores."""
     k = math.ceil(n / auto_rows(n, p))
