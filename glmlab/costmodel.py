@@ -23,7 +23,7 @@ from glmlab.datasets import make_logistic
 from glmlab.names import spelt
 from glmlab.objective import Objective
 
-__all__ = ["CostModel", "Shape", "advice", "check", "fitted", "measure", "n_tasks", "timed"]
+__all__ = ["CostModel", "Shape", "advice", "check", "fitted", "least", "measure", "n_tasks", "timed"]
 
 ROW = 12  # columns that would cost as much as a row's own work: y, η, ℓ, ℓ′ and what lies between them
 BUDGET, REPEATS = 2.5, (3, 100)  # seconds that `measure` spends on passes once all is warm; least and most repeats
@@ -65,7 +65,12 @@ class CostModel(NamedTuple):
 
     def seconds(self, n, p, chunks, hessian=False):
         """Predicted seconds of one pass over (n, p) rows in so many chunks."""
-        return float(terms(Shape(n, p, chunks, hessian), self.cores) @ self.costs)
+        return sum(self.parts(n, p, chunks, hessian))
+
+    def parts(self, n, p, chunks, hessian=False):
+        """The same in three parts: the round, the tasks, the busiest core's work."""
+        latency, overhead, flops, bytes = terms(Shape(n, p, chunks, hessian), self.cores) * self.costs
+        return float(latency), float(overhead), float(flops + bytes)
 
     def best_chunks(self, n, p, memory=None, hessian=False):
         """Rows per chunk for the fastest pass, no chunk of X above `memory` bytes (if a row fits into that).
@@ -158,6 +163,11 @@ def clocked(run):
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
+
+
+def least(run, repeats=5):
+    """The least seconds of some calls: what else the machine does can only add to them."""
+    return min(clocked(run) for _ in range(repeats))
 
 
 def table(n, p, client):

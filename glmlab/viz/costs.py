@@ -11,8 +11,8 @@ from .words import count_text
 PARTS = ("rounds", "tasks", "work")
 
 
-def chunk_curve(n, p, predicted, measured, *, start=None):
-    """Time of a pass over (n, p) rows against the number of chunks K: a slider that needs no kernel, and its twin.
+def chunk_curve(n, predicted, measured, *, start=None):
+    """Time of a pass over n rows against the number of chunks K: a slider that needs no kernel, and its twin.
 
     predicted  {K: (rounds, tasks, work)}, seconds that a model expects for each of the three
     measured   {K: seconds}, for some or all of these K
@@ -27,11 +27,11 @@ def chunk_curve(n, p, predicted, measured, *, start=None):
     seen = [k for k in ks if k in measured]
     finding = _finding(ks, total, measured, best)
     alt = (
-        "Milliseconds of a pass against the number of chunks, both on logarithmic axes: a predicted line, its parts for "
-        f"tasks and for work, and measured points. {finding}"
+        "Milliseconds of a pass against the number of chunks, both on logarithmic axes: a predicted line, its parts "
+        f"for tasks and for work, and measured points. {finding}"
     )
     figure = _static(ks, parts, seen, [measured[k] for k in seen], best)
-    return Picture(figure, alt, finding, _slider(n, p, ks, parts, measured, best if start is None else start))
+    return Picture(figure, alt, finding, _slider(n, ks, parts, measured, best if start is None else start))
 
 
 def _finding(ks, total, measured, best):
@@ -62,29 +62,31 @@ def _static(ks, parts, seen, times, best):
     return fig
 
 
-# What the slider does when it moves; ks, n, p, parts, measured, here, bars, words are given.
+# What the slider does when it moves; ks, n, parts, measured, here, bars, words are given.
 MOVE = """
 const k = ks[slider.value], [rounds, tasks, work] = parts[slider.value], total = rounds + tasks + work;
 const ms = (s) => Number((1e3 * s).toPrecision(3)) + " ms", seen = measured[slider.value];
 here.data = {x: [k], y: [1e3 * total]};
-bars.data = {left: [0, rounds, rounds + tasks].map((s) => 1e3 * s), right: [rounds, rounds + tasks, total].map((s) => 1e3 * s),
-  row: [0.5, 0.5, 0.5], color: bars.data.color, kind: bars.data.kind};
+const ends = [0, rounds, rounds + tasks, total].map((s) => 1e3 * s);
+bars.data = {...bars.data, left: ends.slice(0, 3), right: ends.slice(1)};
 scale.end = 1e3 * total * 1.02;
-words.text = '<p role="status" style="font-size:12pt;margin:0"><b>' + k.toLocaleString("en") + (k == 1 ? " chunk" : " chunks")
-  + "</b> of about " + Math.ceil(n / k).toLocaleString("en") + " rows: predicted <b>" + ms(total) + "</b> = "
-  + ms(rounds) + " for the round + " + ms(tasks) + " for tasks + " + ms(work) + " of work"
-  + (seen === null ? "." : "; measured <b>" + ms(seen) + "</b>.") + "</p>";
+const count = k.toLocaleString("en") + (k == 1 ? " chunk" : " chunks"), rows = Math.ceil(n / k).toLocaleString("en");
+words.text = '<p role="status" style="font-size:12pt;margin:0"><b>' + count + "</b> of about " + rows
+  + " rows: predicted <b>" + ms(total) + "</b> = " + ms(rounds) + " for the round + " + ms(tasks) + " for tasks + "
+  + ms(work) + " of work" + (seen === null ? "." : "; measured <b>" + ms(seen) + "</b>.") + "</p>";
 """
 
 
-def _slider(n, p, ks, parts, measured, start):
+def _slider(n, ks, parts, measured, start):
     """A Bokeh slider (arrow keys move it) and JavaScript only."""
     from bokeh.layouts import column
     from bokeh.models import ColumnDataSource, CustomJS, Div, Range1d
 
     here = ColumnDataSource({"x": [], "y": []})
     colours = ["#999999", COLOURS[1], COLOURS[0]]
-    bars = ColumnDataSource({"left": [0] * 3, "right": [0] * 3, "row": [0.5] * 3, "color": colours, "kind": list(PARTS)})
+    bars = ColumnDataSource(
+        {"left": [0] * 3, "right": [0] * 3, "row": [0.5] * 3, "color": colours, "kind": list(PARTS)}
+    )
     scale, words = Range1d(0, 1), Div(text="", sizing_mode="stretch_width")
     slider = place_slider([f"{k:,}" for k in ks], ks.index(start), "Chunks")
     curve, split = _curve_view(ks, parts, measured, here), _split_view(bars, scale)

@@ -99,7 +99,8 @@ def _static(streams, white, look):
             colour, hatch = look[bar.kind]
             left, width = 1e3 * bar.start, 1e3 * (bar.stop - bar.start)
             ax.barh(lanes[bar.lane], width, left=left, height=0.8, color=colour, hatch=hatch, ec="black", lw=0.3)
-        ax.set(ylim=(len(lanes) - 0.4, -0.6), yticks=range(len(lanes)), yticklabels=[f"thread {k}" for k in range(len(lanes))])
+        ax.set(ylim=(len(lanes) - 0.4, -0.6))
+        ax.set_yticks(range(len(lanes)), [f"thread {k}" for k in range(len(lanes))])
         ax.set_title(f"{name}: {white[name]:.0%} white")
         ax.grid(False)
     axes[-1, 0].set_xlabel("milliseconds")
