@@ -61,7 +61,9 @@ def test_the_picture_has_a_rectangle_for_each_bar_and_says_how_white_it_is():
     assert {round(bar.get_y() + bar.get_height() / 2) for bar in first.patches} == {0, 1}, "a row for each thread"
     assert picture.finding == "mine: 3 tasks in 10 s, 65% white; yours: 1 task in 4 s, 0% white."
     labels = [text.get_text() for text in picture.figure.legends[0].get_texts()]
-    assert labels == ["kernel × 3", "transfer × 1", "sum × 1"]
+    assert labels == ["kernel × 3", "sum × 1", "transfer × 1"]
+    greys = [bar for bar in first.patches if bar.get_facecolor()[0] == bar.get_facecolor()[2]]
+    assert [bar.get_x() for bar in greys] == [5000], "the transfer, which is no work, is grey"
 
 
 def test_the_moving_stream_holds_the_same_bars_on_one_scale_of_time():

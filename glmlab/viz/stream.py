@@ -10,6 +10,7 @@ from .style import COLOURS, HATCHES, new_figure, nth
 from .words import count_text, list_text
 
 TRANSFER = "transfer"  # the name of what a worker fetches from another before it computes
+GREY = "#BBBBBB"  # for transfers, which are no work
 SHOWN = 3000  # rectangles in a moving view: more would make a page heavy
 
 
@@ -65,13 +66,18 @@ def task_stream(streams, threads=None):
     white = {name: white_space(records, threads) for name, records in streams.items()}
     streams = {name: bars(records) for name, records in streams.items()}
     kinds = list(dict.fromkeys(bar.kind for found in streams.values() for bar in found))
-    look = {kind: (nth(COLOURS, k), nth(HATCHES, k // len(COLOURS))) for k, kind in enumerate(kinds)}
+    look = {kind: (nth(COLOURS, k), nth(HATCHES, k // len(COLOURS))) for k, kind in enumerate(_work(kinds))}
+    look |= {kind: (GREY, "") for kind in kinds if kind == TRANSFER}
     finding = f"{'; '.join(_said(name, found, white[name]) for name, found in streams.items())}."
     alt = (
         f"Task streams of {list_text(streams)}: a row for each thread, time to the right, a rectangle for each task, "
         f"white where nothing is computed. {finding}"
     )
     return Picture(_static(streams, white, look), alt, finding, _moving(streams, look))
+
+
+def _work(kinds):
+    return [kind for kind in kinds if kind != TRANSFER]
 
 
 def _said(name, found, white):

@@ -69,7 +69,8 @@ print(f"array style, 10 chunks: {written} tasks as written, {optimised} after da
 
 # %% [markdown] id="c04-007"
 # Before a graph runs dask *optimises* it. **Fusion** is one part of that: if only one task reads what another makes, both become one task, and
-# nothing is handed over. Here is what is left for three chunks, from left to right. Each X_k is read twice, by X.dot and by X.T.dot; so fusion has to stop there.
+# nothing is handed over. Here is what is left for three chunks, from bottom to top. Each X_k has several readers (the recipe of y_k, X.dot and
+# X.T.dot), and so has β; there fusion has to stop.
 
 # %% tags=["figure"] id="c04-008"
 viz.show(viz.graph(array_gradient(*recipes(3), zero), optimize_graph=True))
@@ -85,7 +86,7 @@ viz.show(viz.graph(array_gradient(*recipes(3), zero), optimize_graph=True))
 # %% id="c04-010"
 def kernel(X_k, y_k, beta):
     r = X_k @ beta - y_k
-    return np.append(2 * X_k.T @ r, r @ r)
+    return np.append(2 * (X_k.T @ r), r @ r)
 
 
 def pieces(X, y):
@@ -125,10 +126,11 @@ viz.show(viz.graph(one_pass(kernel, *pieces(*recipes(3)), zero)))
 
 # %% [markdown] id="c04-017"
 # > *Systems note.* β is an argument of all K calls. Written into each of them it travels K times; `dask.delayed(beta)` is one box that all read.
+# > And `to_delayed` optimises X and y apart: here the recipe of y_k makes X_k once more. Rows that are kept cost no recipe:
 
 # %% [markdown] id="c04-018"
-# Do both styles compute the same? The chunks of our X and y are on the workers already, so no recipe is left: a pass by hand is one task a
-# chunk, and a sum.
+# Do both styles compute the same? The chunks of our X and y are on the workers already (01's `persist`): a pass by hand is then one task a chunk,
+# and a sum.
 
 # %% tags=["assert"] id="c04-019"
 beta = np.linspace(0, 1, p)
@@ -165,31 +167,35 @@ def seconds_for(K, **where):
 
 prices = {}
 for place, where in {"threads of this process": {"scheduler": "threads"}, "worker processes": {}}.items():
-    few, many = seconds_for(10, **where), seconds_for(410, **where)
-    prices[place] = (many - few) / 400
+    few, many = seconds_for(10, **where), seconds_for(310, **where)
+    prices[place] = (many - few) / 300
     print(f"{place:<24} {1e6 * prices[place]:6.0f} µs a task, {1e3 * (few - 10 * prices[place]):5.1f} ms a round")
+
+# %% tags=["predict"] id="c04-057"
 price.measured(1e6 * prices["worker processes"])
+print("the post: 200 µs")
 
 # %% [markdown] id="c04-023"
 # Threads share memory: a task is a function call with some book-keeping. For a worker process it is written down as bytes, sent, read, run, and
 # its end is reported back.
 #
-# Fusion saves that price wherever tasks form a chain. A chain of four sums on 40 tiny chunks, with fusion and without:
+# Fusion saves that price wherever tasks form a chain. Four operations in a row on 20 tiny chunks, with fusion and without:
 
 # %% tags=["assert"] id="c04-024"
-Z, _ = recipes(40)
+Z, _ = recipes(20)
 chain = (((Z + 1) * 2 - 3) / 4).sum()
 counts = {fused: viz.task_counts(chain, optimize_graph=fused)["tasks"] for fused in (False, True)}
 for fused, count in counts.items():
     took = costmodel.least(lambda fused=fused: chain.compute(optimize_graph=fused), repeats=3)
     print(f"{'fused' if fused else 'as written':<10} {count:>4} tasks, {1e3 * took:6.0f} ms")
-assert counts[True] <= counts[False] - 4 * 40, "the chain of each chunk became one task"
+assert counts[True] <= counts[False] - 4 * 20, "the chain of each chunk became one task"
 
 # %% [markdown] tags=["workshop"] id="c04-025"
 # ## A task stream, and its white space (6 min)
 #
 # The workers note when each task starts and ends. `get_task_stream` records that: it is what the dashboard's **task stream** shows, and the post's
-# "profile plots". We record five passes in each style, with the chunks that the workers hold.
+# "profile plots". We record five passes in each style, with the chunks that the workers hold;
+# then five by hand with one chunk a core.
 #
 # **Predict** how much of the workers' time in array style is *white*, spent on no task of ours, in per cent.
 
@@ -206,19 +212,24 @@ def recorded(run, passes=5):
     return stream.data
 
 
+rows = math.ceil(n / cores)
+large_X, large_y = client.persist([X.rechunk((rows, -1)), y.rechunk(rows)])
+large = pieces(large_X, large_y)
 streams = {
     "array style": recorded(lambda: array_gradient(X, y, beta).compute()),
     "one task a chunk": recorded(lambda: one_pass(kernel, *chunks, beta).compute()),
+    "one task a core": recorded(lambda: one_pass(kernel, *large, beta).compute()),
 }
-white.measured(100 * viz.white_space(streams["array style"], cores))
 
-# %% tags=["figure"] id="c04-028"
+# %% tags=["figure", "predict"] id="c04-028"
+white.measured(100 * viz.white_space(streams["array style"], cores))
 viz.show(viz.task_stream(streams, cores))
 
 # %% [markdown] id="c04-029"
-# Both rows of a picture are the two workers; time runs to the right. Point at a rectangle to read its task, zoom with the wheel or the buttons.
-# *White space = 1 − busy / (threads × span).* Look for two kinds of it: the gaps **between passes**, in which we build and send a graph and wait (the price of a round), and the gaps
-# **between tasks** (the price of a task). Grey are neither: a `transfer` fetches from another worker what a task must read.
+# A row is a worker's thread; time runs to the right. Point at a rectangle to read its task, zoom with the wheel or the buttons.
+#
+# **White space** is 1 − busy / (threads × span). There are two kinds: the gaps *between passes*, in which we build a graph, send it and wait (the price of
+# a round), and those *between tasks* (the price of a task). Grey is no work either: a `transfer` fetches what a task must read. Fewer tasks shorten a pass; only more work in each fills it.
 #
 # > *Systems note.* `distributed.performance_report("report.html", mode="inline")` keeps a stream together with the profile of the workers, as a page
 # > that opens without a network.
@@ -239,12 +250,13 @@ assert all(0 <= value < 1 for value in share.values())
 # T(K) = latency + a · tasks + ⌈K/cores⌉/K · work,
 #
 # and work = flops / rate + bytes / bandwidth. The fraction is the **share** of the busiest core: with 3 chunks on 2 cores one has 2/3 of the rows.
-# `costmodel.measure` times small passes of a dozen shapes and finds the four numbers by nonnegative least squares.
+# `costmodel.measure` times small passes of a dozen shapes and finds the four numbers by nonnegative least squares. (If it says `inf`, the times are explained
+# without that term.) We let glmlab run its NumPy kernels, which are like yours.
 
 # %% id="c04-032"
 start = time.perf_counter()
-model = costmodel.measure(client, family="gaussian")
-print(f"{model}\nmeasured in {time.perf_counter() - start:.1f} s, the loading of kernels included")
+model = costmodel.measure(client, kernels="numpy", family="gaussian")
+print(f"{model}\nmeasured in {time.perf_counter() - start:.1f} s")
 
 # %% [markdown] id="c04-033"
 # **Exercise 2.** `best_K(n, p, a, b, cores, mem, Ks)` chooses among the numbers in Ks. A task costs a seconds; b seconds are the work for one
@@ -278,7 +290,7 @@ def pass_seconds(K):
     rows = math.ceil(n / K)
     A, t = client.persist([X.rechunk((rows, -1)), y.rechunk(rows)])
     distributed.wait([A, t])
-    f = glmlab.Objective("gaussian", glmlab.as_chunks(A, t))
+    f = glmlab.Objective("gaussian", glmlab.as_chunks(A, t), kernels="numpy")
     betas = iter(np.eye(p))  # another β each time: f remembers the last one
     return costmodel.least(lambda: f.loss_grad(next(betas)), repeats=6)
 
@@ -286,7 +298,11 @@ def pass_seconds(K):
 Ks = [1, 2, 3, 4, 8, 16, 32, 64, 128]
 predicted = {K: model.parts(n, p, K) for K in Ks}
 measured = {K: pass_seconds(K) for K in Ks}
+
+# %% tags=["predict"] id="c04-058"
 fastest.measured(min(measured, key=measured.get))
+errors = [sum(predicted[K]) / measured[K] - 1 for K in Ks]
+print("  ".join(f"K = {K}: {error:+.0%}" for K, error in zip(Ks, errors, strict=True)), "(predicted against measured)")
 
 # %% [markdown] id="c04-039"
 # Move the slider (or select it and press the arrow keys) to cut the rows into other chunks.
@@ -298,8 +314,9 @@ viz.show(viz.chunk_curve(n, predicted, measured))
 b = model.parts(n, p, 1)[2] / (n * p)
 K_best = best_K(n, p, model.overhead, b, cores, 1e9, Ks)
 rows = model.best_chunks(n, p)
-print(f"best_K: {K_best}; the model, which counts the tree of sums too: {math.ceil(n / rows)} chunks of {rows:,} rows")
-assert all(model.seconds(n, p, math.ceil(n / rows)) <= model.seconds(n, p, K) for K in Ks), "none of Ks is faster"
+K_model = math.ceil(n / rows)
+print(f"best_K: {K_best}; the model, which counts the tasks that add, too: {viz.count_text(K_model, 'chunk')}")
+assert all(model.seconds(n, p, K_model) <= model.seconds(n, p, K) for K in Ks), "none of Ks is faster"
 assert model.overhead * K_best + b * n * p * math.ceil(K_best / cores) / K_best == min(
     model.overhead * K + b * n * p * math.ceil(K / cores) / K for K in Ks
 ), "yours is the least T"
@@ -307,16 +324,20 @@ assert model.overhead * K_best + b * n * p * math.ceil(K_best / cores) / K_best 
 # %% [markdown] id="c04-042"
 # "I suspect that for the dask-glm in particular we'll just develop auto-chunksize heuristics that will mostly solve this problem", says the post.
 # Here they are. `chunks="auto"` takes √(work/a) chunks, up to 16, as suits most machines; it goes by n and p alone, so that the bits
-# do not depend on *your* machine. And `fit` gives advice where chunks are far off:
+# do not depend on *your* machine. And where chunks are far off, the `advice` of a fit's result says so. (Last: what would many cores make of 10⁸ rows?
+# Tasks are still handed out one by one.)
 
 # %% id="c04-043"
 for rows, columns in ((20_000, 100), (400_000, 100), (8_000_000, 15), (800_000_000, 15)):
     auto = datasets.make_logistic(rows, columns, chunks="auto")[0]
     print(f"{rows:>11,} × {columns:<3} auto: {auto.numblocks[0]:>5,} chunks of {auto.chunks[0][0]:>9,} rows")
 
-tiny_X, tiny_y = client.persist([X[:10_000].rechunk((50, -1)), y[:10_000].rechunk(50)])
-print(glmlab.fit(tiny_X, tiny_y, family="gaussian").advice)
-print(f"64 cores, 64 chunks, by the model: {1e3 * model._replace(cores=64).seconds(n, p, 64):.0f} ms a pass")
+tiny = glmlab.as_chunks(X[:10_000].rechunk((50, -1)), y[:10_000])
+print(tiny.advice())
+for many in (cores, 64, 1024):
+    other = model._replace(cores=many)
+    K = math.ceil(10**8 / other.best_chunks(10**8, p, memory=1e8))
+    print(f"10⁸ rows, {many:>4} cores, by the model: {other.seconds(10**8, p, K):5.2f} s a pass in {K:,} chunks")
 
 # %% [markdown] tags=["workshop"] id="c04-044"
 # ## The same bits, always (5 min)
@@ -332,12 +353,11 @@ sums = [sum(parts[k] for k in rng.permutation(n_chunks)) for _ in range(20)]
 different = len({total.tobytes() for total in sums})
 print(f"the same {n_chunks} parts in 20 orders: {different} different gradients, {len({s[-1] for s in sums})} losses")
 
-A, t = (part.compute() for part in (chunks[0][0], chunks[1][0]))
-by_threads = {}
+r, by_threads = rng.normal(size=1_000_000), set()
 for threads in (1, 2, 4):
     with threadpool_limits(threads):
-        by_threads[threads] = kernel(A, t, beta).tobytes()
-print(f"one chunk, 1, 2 and 4 BLAS threads: {len(set(by_threads.values()))} different results")
+        by_threads.add(r @ r)
+print(f"r @ r with 1, 2 and 4 BLAS threads: {len(by_threads)} different results")
 
 # %% [markdown] id="c04-046"
 # Two clocks choose the order: which *task* is ready first, and (inside a product) how many *BLAS threads* share the rows. Too many of these also fight for the cores,
@@ -375,8 +395,8 @@ bits = {name: steady_pass(*few, beta).compute(scheduler=name).tobytes() for name
 assert different > 1, "the order decides about the last digits"
 assert len(set(bits.values())) == 1, "a fixed tree: the same bits wherever it runs"
 
-f = glmlab.Objective("gaussian", glmlab.as_chunks(X, y))
-g = glmlab.Objective("gaussian", glmlab.as_chunks(*dask.compute(X, y), chunks=X.chunks[0]))
+f = glmlab.Objective("gaussian", glmlab.as_chunks(X, y), kernels="numpy")
+g = glmlab.Objective("gaussian", glmlab.as_chunks(*dask.compute(X, y), chunks=X.chunks[0]), kernels="numpy")
 assert (f.loss_grad(beta).grad == g.loss_grad(beta).grad).all(), "glmlab: the same bits in memory and on workers"
 print(f"{len(bits)} schedulers, {len(set(bits.values()))} result")
 
@@ -397,10 +417,17 @@ seconds = time.perf_counter() - start
 
 latency, overhead, work = model.parts(n, p, n_chunks)
 total = latency + overhead + work
-print(f"{1e3 * seconds / rounds:.1f} ms a step; by the model {work / total:.0%} of a pass is work on rows,")
-print(f"{overhead / total:.0%} is for tasks, {latency / total:.0%} for the round: with {n:,} rows")
+betas = iter(np.eye(p))
+print(
+    f"{1e3 * seconds / rounds:.1f} ms a step; {1e3 * costmodel.least(lambda: f.loss_grad(next(betas))):.1f} ms for glmlab's pass"
+)
+print(
+    f"by the model {work / total:.0%} of a pass is work, {overhead / total:.0%} tasks, {latency / total:.0%} the round"
+)
 
 # %% [markdown] id="c04-053"
+# (Joining the graphs of 2K delayed chunks is work, too, for Python, here; glmlab's pass does it once, beforehand.)
+#
 # Fewer tasks help, and larger chunks. What remains is the round itself. **If a round is dear, do more between rounds**: let each worker not only evaluate its chunk
 # but *solve* it, and then talk. That is ADMM, notebook 05.
 
@@ -429,11 +456,11 @@ assert client.status == "closed"
 # ## What we measured · Check yourself · Next
 #
 # - One gradient at ten chunks: 95 tasks in array style, 44 optimised, 31 by hand.
-# - A task has a price, a round another; a task stream shows both as white space.
-# - Four numbers predict a pass: few chunks leave cores idle, many pay for tasks.
-# - A sum has as many results as orders; a fixed tree and one BLAS thread a task have one.
+# - Tasks and rounds have prices; a task stream shows both as white.
+# - Four numbers predict a pass. Few chunks leave cores idle, many cost tasks.
+# - A sum has as many results as orders; a fixed tree and one BLAS thread have one.
 #
 # **Check yourself.** 100 chunks, 4 cores, 1 ms a task, 200 ms of work on one core: how long is a pass, and which K is fastest? A
-# stream is 90 % white: name two remedies. Two runs differ in the last digit: what do you ask?
+# stream is 90 % white: name two remedies. Two runs differ in the last digit: why?
 #
-# **Next.** 05 ADMM (in preparation): do more between rounds.
+# **Next.** 05 ADMM (in preparation).
