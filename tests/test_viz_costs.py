@@ -68,7 +68,7 @@ def test_the_picture_has_a_rectangle_for_each_bar_and_says_how_white_it_is():
 
 def test_the_moving_stream_holds_the_same_bars_on_one_scale_of_time():
     model = viz.task_stream({"mine": RECORDS, "yours": RECORDS[1:2]}).interactive
-    views = [r for r in model.select({"type": GlyphRenderer}) if isinstance(r.glyph, HBar)]
+    views = [r for fig in model.children for r in fig.select({"type": GlyphRenderer}) if isinstance(r.glyph, HBar)]
     assert [len(view.data_source.data["left"]) for view in views] == [4, 1]
     assert max(views[0].data_source.data["right"]) == 10_000
     assert len({fig.x_range.id for fig in model.children}) == 1
