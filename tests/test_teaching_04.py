@@ -195,6 +195,11 @@ def with_time(T):
     return best_K
 
 
+def in_seconds(n, p, a, b, cores, mem, Ks):
+    """Believes that a millisecond is little and a second much, whatever the unit."""
+    return by_loop(n, p, a, b, cores, mem, Ks) if a < 0.01 else min(allowed(n, p, cores, mem, Ks))
+
+
 FASTEST, FITS, MEMBER = "no allowed K is faster", "the chunks in work fit into mem", "one of Ks"
 
 
@@ -209,7 +214,8 @@ FASTEST, FITS, MEMBER = "no allowed K is faster", "the chunks in work fit into m
     (with_time(lambda K, n, p, a, b, cores: 1e-3 * K + b * n * p * -(-K // cores) / K), FASTEST),
     (lambda n, p, a, b, cores, mem, Ks: Ks.index(by_loop(n, p, a, b, cores, mem, Ks)) + 1000, MEMBER),
     (lambda n, p, a, b, cores, mem, Ks: (b * n * p / a) ** 0.5, MEMBER),
+    (in_seconds, "the unit of time does not matter"),
 ], ids=["smallest", "largest", "no memory", "one chunk's memory", "a core a chunk", "no waves", "its own a", "place",
-        "square root"])
+        "square root", "seconds"])
 def test_best_K_wrong(wrong, condition):
     rejected("best_K", wrong, condition)

@@ -103,7 +103,8 @@ def _curve_view(ks, parts, measured, here):
         x_axis_type="log", y_axis_type="log", tools="", title="A pass", x_axis_label="chunks K",
         y_axis_label="milliseconds",
     )  # fmt: skip
-    fig.height = 280
+    fig.height, fig.xaxis.ticker = 280, ks
+    fig.yaxis.minor_tick_line_color = None
     fig.line(ks, 1e3 * parts.sum(axis=1), color="black", line_width=2)
     seen = [k for k in ks if k in measured]
     fig.scatter(seen, [1e3 * measured[k] for k in seen], size=10, fill_color=None, line_color=COLOURS[2], line_width=2)
@@ -115,7 +116,7 @@ def _split_view(bars, scale):
     fig = bokeh_figure(
         x_range=scale, y_range=(0, 1), tools="", title="Where the predicted time goes", x_axis_label="milliseconds"
     )
-    fig.height, fig.yaxis.visible, fig.grid.visible = 170, False, False
+    fig.height, fig.yaxis.visible, fig.grid.visible = 200, False, False
     fig.hbar(y="row", left="left", right="right", height=0.7, color="color", line_color="black", source=bars,
              legend_group="kind")  # fmt: skip
     fig.legend.orientation, fig.legend.location = "horizontal", "top_right"

@@ -135,9 +135,9 @@ def _moving(streams, look):
         lanes = _lanes(found)
         fig = bokeh_figure(
             x_range=time, y_range=(len(lanes) - 0.4, -0.6), tools="xpan,xwheel_zoom,xzoom_in,xzoom_out,reset",
-            title=name, x_axis_label="milliseconds",
+            title=name, x_axis_label="milliseconds", toolbar_location="above",
         )  # fmt: skip
-        fig.height, fig.grid.visible = 110 + 30 * len(lanes), False
+        fig.height, fig.grid.visible = 130 + 30 * len(lanes), False
         fig.yaxis.ticker = list(range(len(lanes)))
         fig.yaxis.major_label_overrides = {k: f"thread {k}" for k in range(len(lanes))}
         fig.hbar(
