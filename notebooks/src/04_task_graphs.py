@@ -169,7 +169,7 @@ prices = {}
 for place, where in {"threads of this process": {"scheduler": "threads"}, "worker processes": {}}.items():
     few, many = seconds_for(10, **where), seconds_for(310, **where)
     prices[place] = (many - few) / 300
-    print(f"{place:<24} {1e6 * prices[place]:6.0f} µs a task, {1e3 * (few - 10 * prices[place]):5.1f} ms a round")
+    print(f"{place:<24} {1e6 * prices[place]:6.0f} µs a task; ten take {1e3 * few:.1f} ms, round and all")
 
 # %% tags=["predict"] id="c04-057"
 price.measured(1e6 * prices["worker processes"])
@@ -360,7 +360,7 @@ for threads in (1, 2, 4):
 print(f"r @ r with 1, 2 and 4 BLAS threads: {len(by_threads)} different results")
 
 # %% [markdown] id="c04-046"
-# Two clocks choose the order: which *task* is ready first, and (inside a product) how many *BLAS threads* share the rows. Too many of these also fight for the cores,
+# Clocks choose the order: which *task* is ready first, and (inside a product) how many *BLAS threads* share the rows. Too many of these also fight for the cores,
 # hence the "worse performance". One BLAS thread a task stops the second clock. The first is yours:
 #
 # **Exercise 3.** `tree_sum(parts, fan=4)` adds delayed parts in a tree, at most `fan` in a task. What is added to what follows from places
@@ -381,17 +381,34 @@ tree_sum = use(tree_sum)
 # %% [markdown] id="c04-049"
 # (The flat sum of exercise 1 has a fixed order, too. But one worker must fetch all K parts for it; a tree lets the workers share the additions.)
 #
-# The same rows, made by three schedulers: in one thread, in several, on the workers.
+# A third clock decides which worker makes a chunk and which one reads it. An array that came over the network may begin at an odd address in memory.
+# NumPy then copies it, in another layout, before it calls BLAS, which adds in another order. So a steady kernel starts with
+# arrays that are *C-contiguous and aligned*.
 
 
-# %% tags=["assert"] id="c04-050"
+# %% id="c04-059"
+def steady(X_k, y_k, beta):
+    return kernel(*(np.require(part, requirements="CA") for part in (X_k, y_k, beta)))
+
+
 def steady_pass(Xs, ys, beta):
     shared = dask.delayed(beta)
-    return tree_sum([dask.delayed(kernel)(X_k, y_k, shared) for X_k, y_k in zip(Xs, ys, strict=True)])
+    return tree_sum([dask.delayed(steady)(X_k, y_k, shared) for X_k, y_k in zip(Xs, ys, strict=True)])
 
 
+A, t = dask.compute(chunks[0][0], chunks[1][0])
+odd = np.frombuffer(b"?" + A.tobytes(), offset=1).reshape(A.shape)  # the same numbers, one byte further on
+for name, function in {"kernel": kernel, "steady": steady}.items():
+    same = function(A, t, beta).tobytes() == function(odd, t, beta).tobytes()
+    print(f"{name}: {'the same bits' if same else 'other bits'} at an odd address")
+
+# %% [markdown] id="c04-060"
+# Now the same rows are made and summed by three schedulers: in one thread, in several, and on the workers.
+
+# %% tags=["assert"] id="c04-050"
 few = pieces(*recipes(7))
-bits = {name: steady_pass(*few, beta).compute(scheduler=name).tobytes() for name in ("sync", "threads", client)}
+schedulers = {"one thread": "sync", "threads": "threads", "workers": None}  # None: the client's
+bits = {name: steady_pass(*few, beta).compute(scheduler=which).tobytes() for name, which in schedulers.items()}
 assert different > 1, "the order decides about the last digits"
 assert len(set(bits.values())) == 1, "a fixed tree: the same bits wherever it runs"
 
