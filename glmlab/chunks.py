@@ -6,6 +6,7 @@ whose shape depends on the number of chunks alone. That, and one BLAS thread per
 
 import contextlib
 import functools
+import math
 import threading
 import uuid
 import warnings
@@ -32,6 +33,10 @@ from glmlab.names import spelt
 
 FAN = 4  # results added by one task of the tree
 CHUNK = 2**23  # bytes of X in one chunk of in-memory data
+# What `chunks="auto"` and the hint of `fit` suppose of a cluster; glmlab.costmodel measures yours.
+OVERHEAD, STREAM = 5e-4, 2e9  # seconds a task, and bytes of X a second that one core works through
+LARGEST, MANY_CORES = 2**25, 16  # bytes of X in one chunk (a task of 17 ms), and cores that should all have work
+MANY = 100  # tasks whose overhead is worth a hint
 
 
 class OneBlasThread(contextlib.ContextDecorator):
@@ -95,6 +100,10 @@ class Chunks:
     def elsewhere(self, function):
         """{worker: function()} for the processes, other than this one, in which passes run."""
         return {}
+
+    def advice(self):
+        """A sentence where the chunks make every pass slow, "" where they do not, or where we chose them."""
+        return ""
 
     def sample(self, fraction, seed):
         """About `fraction` of the rows of every chunk, brought to this process, in as many chunks."""
@@ -210,8 +219,12 @@ class OnDask(Chunks):
 
     def elsewhere(self, function):
         """Asks the workers of the cluster that dask would use now; one that is lost meanwhile is not heard."""
-        client = getattr(get_scheduler(), "__self__", None)
-        return client.run(function, on_error="ignore") if hasattr(client, "run") else {}
+        client = current_client()
+        return client.run(function, on_error="ignore") if client else {}
+
+    def advice(self):
+        client = current_client()
+        return hint_of_chunks(self, sum(client.nthreads().values()) if client else cpu_count() or 1)
 
     def _pass(self, kernel, shared, per_chunk, combine):
         (result,) = dask.compute(self.lazy(kernel, shared, per_chunk, combine), optimize_graph=False)
@@ -231,6 +244,12 @@ class OnDask(Chunks):
             for k, columns in enumerate(self.keys)
         ]
         return {task.key: task for task in [first, *tasks, *tree(tasks, name, combine)]}
+
+
+def current_client():
+    """The client on whose cluster dask would compute now, None where that is this process."""
+    client = getattr(get_scheduler(), "__self__", None)
+    return client if hasattr(client, "run") else None
 
 
 def refuse_closed(columns):
@@ -382,6 +401,31 @@ def default_lengths(X):
     """Equal chunks of about CHUNK bytes: the same whatever machine and however many threads."""
     n, p = X.shape
     return cut(n, -(-n // max(1, -(-n * p * X.dtype.itemsize // CHUNK))))
+
+
+def auto_rows(n, p, itemsize=8):
+    """Rows of a chunk on dask for `chunks="auto"`, from (n, p, itemsize) alone: the same bits on every machine.
+
+    K chunks on as many cores take OVERHEAD·K + work/K seconds, least at K = √(work/OVERHEAD). More cores than
+    MANY_CORES, and chunks above LARGEST bytes, are not supposed.
+    """
+    size = n * p * itemsize
+    wanted = min(MANY_CORES, int(math.sqrt(size / STREAM / OVERHEAD)))
+    return math.ceil(n / max(1, wanted, math.ceil(size / LARGEST)))
+
+
+def hint_of_chunks(chunks, cores, overhead=OVERHEAD, stream=STREAM):
+    """A sentence on chunks that are far too few or too many for so many cores, "" where they are not."""
+    k, work = len(chunks.lengths), 8 * chunks.n * chunks.p / stream  # seconds on one core
+    idle = work / k - work / cores
+    if idle > max(MANY * overhead, work / k / 3):
+        why = f"only {k} of {cores} cores can work at once"
+    elif k > MANY and k * overhead > 3 * work / min(k, cores):
+        why = "handing out their tasks takes longer than the work in them"
+    else:
+        return ""
+    rows = auto_rows(chunks.n, chunks.p)
+    return f"X comes in {k:,} chunks of about {chunks.n // k:,} rows: {why}. Try X.rechunk(({rows}, -1))"
 
 
 def cut(n, chunks):

@@ -37,8 +37,9 @@ def make_regression(n, p, *, chunks=None, seed=0, beta=None, noise=1.0, scales=N
     n, p : int
         Rows and columns.
     chunks : None, int or dask chunks
-        None: numpy arrays. Otherwise lazy dask arrays: rows per chunk, "auto", or dask's own ``(rows, p)``
-        where rows is a number or a tuple of lengths.
+        None: numpy arrays. Otherwise lazy dask arrays: rows per chunk, "auto" (chosen from n and p alone, so that
+        the bits do not depend on the machine), or dask's own ``(rows, p)`` where rows is a number or a tuple
+        of lengths.
     seed : int
     beta : (p,) array, optional
         The coefficients; drawn from the seed when not given.
@@ -516,6 +517,14 @@ def _choice(value, name, choices):
     return choices[value]
 
 
+def _auto(n, p):
+    """Rows of a chunk that suits most machines; whole blocks, so that no block is drawn twice."""
+    from glmlab.chunks import auto_rows
+
+    rows = auto_rows(n, p)
+    return rows if rows < BLOCK else -(-rows // BLOCK) * BLOCK
+
+
 def _row_chunks(chunks, n, p):
     """The lengths of the row chunks. Columns are never cut: a row belongs to one chunk."""
     from dask.array.core import normalize_chunks
@@ -523,6 +532,8 @@ def _row_chunks(chunks, n, p):
     rows, columns = chunks if isinstance(chunks, tuple) and len(chunks) == 2 else (chunks, -1)
     if isinstance(rows, tuple) and len(rows) == 1:
         rows = rows[0]
+    if isinstance(rows, str) and rows == "auto":
+        rows = _auto(n, p)
     try:
         lengths, widths = normalize_chunks((rows, columns), shape=(n, p), dtype="float64")
     except (TypeError, ValueError, ZeroDivisionError):  # dask's own words name its internals

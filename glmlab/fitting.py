@@ -27,8 +27,8 @@ def fit(
     what it chose and why. The intercept is never penalised. start: (p,) or (p + 1,) with the intercept last, an earlier
     Result, "pilot", "average" or "one-step". tol bounds the certified relative gap. threads: for in-memory data, all
     cores by default. Further options go to `run` and the solver.
-    Returns a Result; `converged` says whether tol was proved. Raises ValueError or TypeError, before any pass where
-    shapes or types tell, else within the first pass.
+    Returns a Result; `converged` says whether tol was proved, `advice` whether X is cut badly. Raises ValueError or
+    TypeError, before any pass where shapes or types tell, else within the first pass.
     """
     family = named("family", family, FAMILIES, FAMILY_NEEDS)
     g = named("penalty", penalty, PENALTIES, PENALTY_NEEDS)
@@ -46,7 +46,8 @@ def fit(
         solver, f, g, start=start, tol=tol, max_iter=max_iter, callback=callback, progress=progress,
         **options,
     )  # fmt: skip
-    return replace(result, status=f"{result.status} {solver} was chosen because {why}.") if why else result
+    status = f"{result.status} {solver} was chosen because {why}." if why else result.status
+    return replace(result, status=status, advice=chunks.advice())
 
 
 def stand_in(solver):

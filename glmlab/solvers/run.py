@@ -84,6 +84,7 @@ class Result:
     family: object
     penalty: object
     state: object = field(repr=False)  # the last state that the solver yielded
+    advice: str = ""  # a sentence on what makes passes slow here, if anything: it may differ from machine to machine
 
     def predict(self, X, offset=None):
         """The mean of y at each row of X (n, p), plus an optional offset on the scale of η."""
@@ -115,7 +116,7 @@ class Result:
             "solver": f"{self.solver}, {self.family!r}, {self.penalty!r}, {self.kernels} kernels",
             "work": f"{iterations}, {self.passes:g} passes in {self.rounds} rounds, {self.seconds:.3g} s",
             "coefficients": f"{len(self.beta)} ({zeros} zero), intercept {self.intercept:.6g}",
-        }
+        } | ({"advice": self.advice} if self.advice else {})
 
     def __repr__(self):
         return plain_card("Result", self.summary())

@@ -9,6 +9,7 @@ from . import (  # noqa: F401  (they register their exercises)
     exercises01,
     exercises02,
     exercises03,
+    exercises04,
     exercises05,
     exercises06,
     exercises07,

@@ -10,6 +10,7 @@ from .coefficients import coefficients
 from .conditioning import digits_left
 from .consensus import rounds_map, votes, zero_clock
 from .convergence import convergence
+from .costs import chunk_curve
 from .course import course_map
 from .estimation import error_by_rows
 from .graphs import graph, task_counts
@@ -19,6 +20,7 @@ from .odds import odds
 from .penalties import penalty_paths, prices
 from .picture import Picture, show
 from .rates import gap_curves, rate_by_kappa, step_slider
+from .stream import task_stream, white_space
 from .style import COLOURS, new_figure, use_style
 from .words import bytes_text, count_text
 
@@ -30,6 +32,7 @@ __all__ = [
     "bytes_by_worker",
     "bytes_per_worker",
     "bytes_text",
+    "chunk_curve",
     "chunk_slider",
     "chunks",
     "coefficients",
@@ -52,9 +55,11 @@ __all__ = [
     "stops",
     "tangent",
     "task_counts",
+    "task_stream",
     "three_errors",
     "use_style",
     "votes",
+    "white_space",
     "zero_clock",
 ]
 

@@ -12,7 +12,7 @@
 # - debug the step size that the post published;
 # - bound F(β) − F* by ‖∇F(β)‖²/2μ, and stop by it.
 #
-# Next: 04 task graphs (in preparation).
+# Next: [04 task graphs](04_task_graphs.ipynb).
 
 # %% tags=["setup"] id="c03-002"
 import inspect
@@ -617,4 +617,4 @@ assert client.status == "closed"
 # **Check yourself.** κ grows fourfold: how many times as many iterations with step 1/L, and with momentum? Which half of the
 # columns may be stretched under the published step? Where is ‖∇F‖²/2μ κ times too large?
 #
-# **Next.** 04 task graphs (in preparation): what does a round cost?
+# **Next.** [04 task graphs](04_task_graphs.ipynb): what does a round cost?

@@ -1,0 +1,229 @@
+"""What a pass over the rows costs, from four numbers that are measured on the machine at hand.
+
+    seconds = rounds · latency + tasks · overhead + share · (flops / rate + bytes / bandwidth)
+
+`share` is the part of the work that the busiest core has: ⌈K / cores⌉ / K for K chunks. The first two terms are paid
+by whoever hands out tasks, one after the other; the last is divided among the cores. It is the model of Valiant's BSP
+(1990), with a roofline's two rates (Williams, Waterman and Patterson, 2009).
+
+    python -m glmlab.costmodel       measure this machine, then hold the predictions against fresh passes
+"""
+
+import itertools
+import math
+import os
+import time
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import nnls
+
+from glmlab.chunks import FAN, as_chunks, hint_of_chunks
+from glmlab.datasets import make_logistic
+from glmlab.names import spelt
+from glmlab.objective import Objective
+
+__all__ = ["CostModel", "Shape", "advice", "check", "fitted", "least", "measure", "n_tasks", "timed"]
+
+ROW = 12  # columns that would cost as much as a row's own work: y, η, ℓ, ℓ′ and what lies between them
+BUDGET, REPEATS = 2.5, (3, 100)  # seconds that `measure` spends on passes once all is warm; least and most repeats
+SIZE, SIZE_AFAR = 2**20, 2**22  # numbers in X of the larger shapes, here and on workers, where a round is dear
+COLUMNS = (10, 30, 100)  # of the shapes that it times
+
+
+class Shape(NamedTuple):
+    """A pass: over how many rows and columns, in how many chunks, and whether it sums a Hessian."""
+
+    n: int
+    p: int
+    chunks: int
+    hessian: bool = False
+
+    @property
+    def flops(self):
+        """Multiplications and additions of Xβ and Xᵀr, and of XᵀDX where it is summed."""
+        return self.n * self.p * (4 + 2 * self.p * self.hessian)
+
+    @property
+    def bytes(self):
+        """What is read and written: X, for XᵀDX also DX, and a row's own work, which counts as `ROW` columns."""
+        return 8 * self.n * (self.p * (1 + 2 * self.hessian) + ROW)
+
+    def share(self, cores):
+        """The part of the rows that the busiest core has."""
+        return math.ceil(self.chunks / cores) / self.chunks
+
+
+class CostModel(NamedTuple):
+    """Four costs of a machine, and its cores."""
+
+    latency: float  # seconds a round: build the graph, send it, wait for the last result
+    overhead: float  # seconds a task: paid one after the other
+    rate: float  # flops a second of one core, while all work
+    bandwidth: float  # bytes a second of one core, while all work
+    cores: int
+
+    def seconds(self, n, p, chunks, hessian=False):
+        """Predicted seconds of one pass over (n, p) rows in so many chunks."""
+        return sum(self.parts(n, p, chunks, hessian))
+
+    def parts(self, n, p, chunks, hessian=False):
+        """The same in three parts: the round, the tasks, the busiest core's work."""
+        latency, overhead, flops, bytes = terms(Shape(n, p, chunks, hessian), self.cores) * self.costs
+        return float(latency), float(overhead), float(flops + bytes)
+
+    def best_chunks(self, n, p, memory=None, hessian=False):
+        """Rows per chunk for the fastest pass, no chunk of X above `memory` bytes (if a row fits into that).
+
+        From a multiple of the cores to the next, more chunks cost tasks and win nothing in the end: the least K that
+        memory allows, and those up to the next multiple of the cores, are all that can be best.
+        """
+        least = 1 if memory is None else math.ceil(n / max(1, memory // (8 * p)))
+        most = min(n, self.cores * math.ceil(least / self.cores))
+        best = min(range(least, most + 1), key=lambda k: self.seconds(n, p, k, hessian))
+        return math.ceil(n / best)
+
+    @property
+    def costs(self):
+        """What the terms are multiplied by: (latency, overhead, 1/rate, 1/bandwidth)."""
+        return np.array([self.latency, self.overhead, 1 / self.rate, 1 / self.bandwidth])
+
+    def __repr__(self):
+        return (
+            f"CostModel: {1e3 * self.latency:.3g} ms a round, {1e6 * self.overhead:.3g} µs a task, "
+            f"{self.rate / 1e9:.3g} Gflop/s and {self.bandwidth / 1e9:.3g} GB/s on each of {self.cores} cores"
+        )
+
+
+def n_tasks(chunks):
+    """Tasks of one pass: one a chunk, the tree that adds FAN results at a time, one for what all share."""
+    tree, level = 1, chunks
+    while level > FAN:
+        level = math.ceil(level / FAN)
+        tree += level
+    return chunks + tree + 1
+
+
+def terms(shape, cores):
+    """(4,) what a pass asks for: rounds, tasks, the busiest core's flops and its bytes."""
+    share = shape.share(cores)
+    return np.array([1.0, n_tasks(shape.chunks), share * shape.flops, share * shape.bytes])
+
+
+def fitted(shapes, seconds, cores):
+    """The CostModel that explains measured seconds best: nonnegative least squares on relative errors."""
+    A = np.array([terms(shape, cores) for shape in shapes]) / np.asarray(seconds)[:, None]
+    unit = A.max(axis=0)  # of one size, so that nnls knows what is small
+    costs, _ = nnls(A / unit, np.ones(len(A)))
+    latency, overhead, flop, byte = costs / unit
+    rate, bandwidth = (1 / cost if cost > 0 else math.inf for cost in (flop, byte))
+    return CostModel(float(latency), float(overhead), float(rate), float(bandwidth), cores)
+
+
+@spelt
+def measure(client=None, kernels=None, family="logistic", threads=None):
+    """The CostModel of this machine's threads, or of a client's cluster, in under 5 seconds.
+
+    kernels  "numpy", "fused" or None for what `fit` would take; loading and compiling them is not timed
+    threads  of this process, where there is no client; all cores by default
+    """
+    cores = n_cores(client, threads)
+    shapes = probes(cores, SIZE if client is None else SIZE_AFAR)
+    return fitted(shapes, timed(shapes, client, kernels, family, cores), cores)
+
+
+def n_cores(client, threads=None):
+    """How many tasks run at a time."""
+    return sum(client.nthreads().values()) if client is not None else threads or os.cpu_count() or 1
+
+
+def probes(cores, size):
+    """Shapes that tell the four costs apart: hardly any rows or many, few chunks or more, with a Hessian or without."""
+    few = [Shape(8 * k, COLUMNS[0], k) for k in (cores, 8 * cores, 24 * cores)]
+    many = [Shape(size // p, p, k) for p in COLUMNS for k in (cores, 4 * cores)]
+    return [*few, *many, *(Shape(size // p, p, cores, hessian=True) for p in COLUMNS)]
+
+
+def timed(shapes, client=None, kernels=None, family="logistic", threads=None, budget=BUDGET):
+    """(m,) the least seconds of a pass of each shape; all are repeated in turn until `budget` seconds are gone."""
+    tables = {(s.n, s.p): table(s.n, s.p, client) for s in shapes}
+    passes = [one_pass(shape, *tables[shape[:2]], kernels, family, threads) for shape in shapes]
+    for run in passes:
+        run()  # loads what is loaded once
+    best, until = np.full(len(passes), np.inf), time.perf_counter() + budget
+    for repeat in range(REPEATS[1]):
+        if repeat >= REPEATS[0] and time.perf_counter() > until:
+            break
+        best = np.minimum(best, [clocked(run) for run in passes])
+    return best
+
+
+def clocked(run):
+    """Seconds that run() takes."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def least(run, repeats=5):
+    """The least seconds of some calls: what else the machine does can only add to them."""
+    return min(clocked(run) for _ in range(repeats))
+
+
+def table(n, p, client):
+    """X, y and β, here or on the workers, in at least as many chunks as they have cores."""
+    X, y, beta = make_logistic(n, p, chunks=None if client is None else math.ceil(n / n_cores(client)))
+    return (X, y, beta) if client is None else (*client.persist([X, y]), beta)
+
+
+def one_pass(shape, X, y, beta, kernels, family, threads):
+    """A function that makes one pass of this shape, over rows that are there already."""
+    rows = math.ceil(shape.n / shape.chunks)
+    if hasattr(X, "persist"):
+        X, y = X.rechunk((rows, -1)).persist(), y.rechunk(rows).persist()
+    f = Objective(family, as_chunks(X, y, chunks=rows, threads=threads), kernels)
+    ask, steps = f.loss_grad_hess if shape.hessian else f.loss_grad, itertools.count(1)
+    return lambda: ask(beta / next(steps))  # another β each time: a pass that is remembered costs nothing
+
+
+def advice(chunks, model):
+    """A sentence on chunks (of `as_chunks`) that make passes slow on this machine, "" where they do not."""
+    return hint_of_chunks(chunks, model.cores, model.overhead, model.bandwidth)
+
+
+def check(model, client=None, kernels=None, family="logistic"):
+    """Print fresh passes of other shapes beside what the model predicts; returns the worst relative error."""
+    times = 1 if client is None else 8  # more rows, where a round is dear
+    tables = [(50_000 * times, 15), (20_000 * times, 50), (5_000 * times, 100)]
+    shapes = [Shape(n, p, k * model.cores) for n, p in tables for k in (1, 4, 16)]
+    shapes += [Shape(n, p, 2 * model.cores, hessian=True) for n, p in tables]
+    found = timed(shapes, client, kernels, family, model.cores)
+    predicted = np.array([model.seconds(*shape) for shape in shapes])
+    print("     rows  columns  chunks  Hessian  predicted ms  measured ms   error")
+    for (n, p, k, hessian), ours, theirs in zip(shapes, predicted, found, strict=True):
+        what = f"{n:>9,} {p:>8} {k:>7} {'yes' if hessian else 'no':>8}"
+        print(f"{what} {1e3 * ours:>13.2f} {1e3 * theirs:>12.2f} {ours / theirs - 1:>+7.0%}")
+    return float(np.abs(predicted / found - 1).max())
+
+
+def main():
+    """Threads of this process with both kernel sets, then two worker processes."""
+    from glmlab.cluster import client as open_client
+
+    report("threads of this process, numpy kernels", kernels="numpy")
+    report("threads of this process, fused kernels", kernels="fused")
+    with open_client() as workers:
+        report("worker processes", client=workers)
+
+
+def report(where, **options):
+    """Measure, print the model and the check of it."""
+    timed(probes(2, 1000)[:1], budget=0, **options)  # loads the kernels
+    start = time.perf_counter()
+    model = measure(**options)
+    print(f"\n{where}, measured in {time.perf_counter() - start:.1f} s\n{model}")
+    print(f"worst error {check(model, **options):.0%}")
+
+
+if __name__ == "__main__":
+    main()

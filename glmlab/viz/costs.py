@@ -1,0 +1,124 @@
+"""What a pass costs against the number of chunks: the U-curve, predicted and measured."""
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter
+
+from .interactive import bokeh_figure, place_slider
+from .picture import Picture
+from .style import COLOURS, new_figure
+from .words import count_text
+
+PARTS = ("rounds", "tasks", "work")
+
+
+def chunk_curve(n, predicted, measured, *, start=None):
+    """Time of a pass over n rows against the number of chunks K: a slider that needs no kernel, and its twin.
+
+    predicted  {K: (rounds, tasks, work)}, seconds that a model expects for each of the three
+    measured   {K: seconds}, for some or all of these K
+    start      where the slider stands at first; by default the fastest predicted K
+    """
+    if not predicted or not set(measured) <= set(predicted):
+        raise ValueError("predicted={K: (rounds, tasks, work)} and measured={K: seconds}, every measured K predicted")
+    ks = sorted(predicted)
+    parts = np.array([predicted[k] for k in ks], dtype=float)  # (m, 3)
+    total = parts.sum(axis=1)
+    best = ks[int(total.argmin())]
+    seen = [k for k in ks if k in measured]
+    finding = _finding(ks, total, measured, best)
+    alt = (
+        "Milliseconds of a pass against the number of chunks, both on logarithmic axes: a predicted line, its parts "
+        f"for tasks and for work, and measured points. {finding}"
+    )
+    figure = _static(ks, parts, seen, [measured[k] for k in seen], best)
+    return Picture(figure, alt, finding, _slider(n, ks, parts, measured, best if start is None else start))
+
+
+def _finding(ks, total, measured, best):
+    found = dict(zip(ks, total, strict=True))
+    words = f"Predicted to be fastest: {count_text(best, 'chunk')}, {1e3 * found[best]:.3g} ms a pass"
+    if not measured:
+        return f"{words}; {ks[-1]:,} take {1e3 * total[-1]:.3g} ms."
+    fastest = min(measured, key=measured.get)
+    off = np.median([abs(found[k] / measured[k] - 1) for k in measured])
+    return (
+        f"{words}; measured: {count_text(fastest, 'chunk')}, {1e3 * measured[fastest]:.3g} ms. Half of the predictions "
+        f"are within {off:.0%}."
+    )
+
+
+def _static(ks, parts, seen, times, best):
+    fig, ax = new_figure(size=(7.6, 4.4))
+    ax.plot(ks, 1e3 * parts.sum(axis=1), color="black", marker="", ls="-", label="predicted")
+    ax.plot(ks, 1e3 * parts[:, 1], color=COLOURS[1], marker="", ls="--", label="of it tasks")
+    ax.plot(ks, 1e3 * parts[:, 2], color=COLOURS[0], marker="", ls="-.", label="of it work")
+    ax.plot(seen, 1e3 * np.array(times), color=COLOURS[2], marker="o", ls="", ms=9, mfc="none", mew=2, label="measured")
+    ax.axvline(best, color="#777777", lw=1.2, ls=":", marker="")
+    ax.set(xscale="log", yscale="log", xlabel="chunks K", ylabel="milliseconds a pass")
+    ax.set_title("Few chunks leave cores idle, many cost a task each")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    fig.legend(loc="outside lower center", ncols=4)
+    return fig
+
+
+# What the slider does when it moves; ks, n, parts, measured, here, bars, words are given.
+MOVE = """
+const k = ks[slider.value], [rounds, tasks, work] = parts[slider.value], total = rounds + tasks + work;
+const ms = (s) => Number((1e3 * s).toPrecision(3)) + " ms", seen = measured[slider.value];
+here.data = {x: [k], y: [1e3 * total]};
+const ends = [0, rounds, rounds + tasks, total].map((s) => 1e3 * s);
+bars.data = {...bars.data, left: ends.slice(0, 3), right: ends.slice(1)};
+scale.end = 1e3 * total * 1.02;
+const count = k.toLocaleString("en") + (k == 1 ? " chunk" : " chunks"), rows = Math.ceil(n / k).toLocaleString("en");
+words.text = '<p role="status" style="font-size:12pt;margin:0"><b>' + count + "</b> of about " + rows
+  + " rows: predicted <b>" + ms(total) + "</b> = " + ms(rounds) + " for the round + " + ms(tasks) + " for tasks + "
+  + ms(work) + " of work" + (seen === null ? "." : "; measured <b>" + ms(seen) + "</b>.") + "</p>";
+"""
+
+
+def _slider(n, ks, parts, measured, start):
+    """A Bokeh slider (arrow keys move it) and JavaScript only."""
+    from bokeh.layouts import column
+    from bokeh.models import ColumnDataSource, CustomJS, Div, Range1d
+
+    here = ColumnDataSource({"x": [], "y": []})
+    colours = ["#999999", COLOURS[1], COLOURS[0]]
+    bars = ColumnDataSource(
+        {"left": [0] * 3, "right": [0] * 3, "row": [0.5] * 3, "color": colours, "kind": list(PARTS)}
+    )
+    scale, words = Range1d(0, 1), Div(text="", sizing_mode="stretch_width")
+    slider = place_slider([f"{k:,}" for k in ks], ks.index(start), "Chunks")
+    curve, split = _curve_view(ks, parts, measured, here), _split_view(bars, scale)
+    data = {"ks": ks, "n": n, "parts": parts.tolist(), "measured": [measured.get(k) for k in ks]}
+    views = {"slider": slider, "here": here, "bars": bars, "scale": scale, "words": words}
+    move = CustomJS(args={**data, **views}, code=MOVE)
+    slider.js_on_change("value", move)
+    curve.js_on_change("inner_width", move)  # known as soon as the page is laid out: the first drawing
+    return column(slider, words, curve, split, sizing_mode="stretch_width", max_width=780)
+
+
+def _curve_view(ks, parts, measured, here):
+    fig = bokeh_figure(
+        x_axis_type="log", y_axis_type="log", tools="", title="A pass", x_axis_label="chunks K",
+        y_axis_label="milliseconds",
+    )  # fmt: skip
+    fig.height, fig.xaxis.ticker = 280, ks
+    fig.yaxis.minor_tick_line_color = None
+    fig.line(ks, 1e3 * parts.sum(axis=1), color="black", line_width=2)
+    seen = [k for k in ks if k in measured]
+    fig.scatter(seen, [1e3 * measured[k] for k in seen], size=10, fill_color=None, line_color=COLOURS[2], line_width=2)
+    fig.scatter("x", "y", source=here, size=16, marker="diamond", fill_color=COLOURS[1], line_color="black")
+    return fig
+
+
+def _split_view(bars, scale):
+    fig = bokeh_figure(
+        x_range=scale, y_range=(0, 1), tools="", title="Where the predicted time goes", x_axis_label="milliseconds"
+    )
+    fig.height, fig.yaxis.visible, fig.grid.visible = 200, False, False
+    fig.hbar(y="row", left="left", right="right", height=0.7, color="color", line_color="black", source=bars,
+             legend_group="kind")  # fmt: skip
+    fig.legend.orientation, fig.legend.location = "horizontal", "top_right"
+    fig.add_layout(fig.legend[0], "above")
+    return fig

@@ -1,0 +1,160 @@
+"""Task streams: what every worker's thread did over time, and how much of that time is white."""
+
+from typing import NamedTuple
+
+from dask.utils import key_split
+
+from .interactive import bokeh_figure
+from .picture import Picture
+from .style import COLOURS, HATCHES, new_figure, nth
+from .words import count_text, list_text
+
+TRANSFER = "transfer"  # the name of what a worker fetches from another before it computes
+GREY = "#BBBBBB"  # for transfers, which are no work
+SHOWN = 3000  # rectangles in a moving view: more would make a page heavy
+
+
+class Bar(NamedTuple):
+    """One rectangle of a task stream."""
+
+    lane: tuple  # (worker, thread)
+    start: float  # seconds
+    stop: float
+    kind: str  # the function's name, or TRANSFER
+
+
+def bars(records):
+    """The rectangles of a recorded stream, in the order of their start, time 0 at the first.
+
+    records  what distributed's `get_task_stream` collects in `.data`
+    """
+    found = [
+        Bar((record["worker"], record["thread"]), part["start"], part["stop"], _kind(record["key"], part["action"]))
+        for record in records
+        for part in record["startstops"]
+        if part["action"] in ("compute", TRANSFER)
+    ]
+    if not found:
+        raise ValueError("the stream is empty: compute something inside `with get_task_stream(client) as stream:`")
+    zero = min(bar.start for bar in found)
+    return sorted((bar._replace(start=bar.start - zero, stop=bar.stop - zero) for bar in found), key=lambda b: b.start)
+
+
+def _kind(key, action):
+    return key_split(key) if action == "compute" else TRANSFER
+
+
+def white_space(records, threads=None):
+    """The share of the threads' time in which they compute nothing: 1 − busy/(threads × span).
+
+    The span lasts from the first start to the last stop; threads is their number, by default those that are seen.
+    """
+    found = bars(records)
+    lanes = threads or len({bar.lane for bar in found})
+    busy = sum(bar.stop - bar.start for bar in found if bar.kind != TRANSFER)
+    return 1 - busy / (lanes * max(bar.stop for bar in found))
+
+
+def task_stream(streams, threads=None):
+    """Task streams below each other on one scale of time, a row for every thread; and a view to zoom into.
+
+    streams  {name: records}, records as `get_task_stream` collects them
+    threads  how many threads the workers have; by default those that are seen
+    """
+    if not isinstance(streams, dict) or not streams:
+        raise ValueError("streams={name: stream.data}: one record or more, each with its name")
+    white = {name: white_space(records, threads) for name, records in streams.items()}
+    streams = {name: bars(records) for name, records in streams.items()}
+    kinds = list(dict.fromkeys(bar.kind for found in streams.values() for bar in found))
+    look = {kind: (nth(COLOURS, k), nth(HATCHES, k // len(COLOURS))) for k, kind in enumerate(_work(kinds))}
+    look |= {kind: (GREY, "") for kind in kinds if kind == TRANSFER}
+    finding = f"{'; '.join(_said(name, found, white[name]) for name, found in streams.items())}."
+    alt = (
+        f"Task streams of {list_text(streams)}: a row for each thread, time to the right, a rectangle for each task, "
+        f"white where nothing is computed. {finding}"
+    )
+    return Picture(_static(streams, white, look), alt, finding, _moving(streams, look))
+
+
+def _work(kinds):
+    return [kind for kind in kinds if kind != TRANSFER]
+
+
+def _said(name, found, white):
+    tasks = sum(bar.kind != TRANSFER for bar in found)
+    return f"{name}: {count_text(tasks, 'task')} in {_ms(max(bar.stop for bar in found))}, {white:.0%} white"
+
+
+def _ms(seconds):
+    return f"{1e3 * seconds:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"
+
+
+def _lanes(found):
+    """{(worker, thread): its row}, in the order of workers."""
+    return {lane: row for row, lane in enumerate(sorted({bar.lane for bar in found}))}
+
+
+def _static(streams, white, look):
+    rows = sum(len(_lanes(found)) for found in streams.values())
+    size = (8.6, 1.1 + 0.75 * len(streams) + 0.32 * rows + 0.24 * -(-len(look) // 3))
+    ratios = [len(_lanes(found)) for found in streams.values()]
+    fig, axes = new_figure(len(streams), 1, size=size, sharex=True, squeeze=False, height_ratios=ratios)
+    for ax, (name, found) in zip(axes[:, 0], streams.items(), strict=True):
+        lanes = _lanes(found)
+        for bar in found:
+            colour, hatch = look[bar.kind]
+            left, width = 1e3 * bar.start, 1e3 * (bar.stop - bar.start)
+            ax.barh(lanes[bar.lane], width, left=left, height=0.8, color=colour, hatch=hatch, ec="black", lw=0.3)
+        ax.set(ylim=(len(lanes) - 0.4, -0.6))
+        ax.set_yticks(range(len(lanes)), [f"thread {k}" for k in range(len(lanes))])
+        ax.set_title(f"{name}: {white[name]:.0%} white")
+        ax.grid(False)
+    axes[-1, 0].set_xlabel("milliseconds")
+    fig.legend(handles=_legend(streams, look), loc="outside lower center", ncols=3)
+    return fig
+
+
+def _legend(streams, look):
+    from matplotlib.patches import Patch
+
+    counts = {kind: sum(bar.kind == kind for found in streams.values() for bar in found) for kind in look}
+    return [
+        Patch(facecolor=colour, hatch=hatch, edgecolor="black", label=f"{kind} × {counts[kind]}")
+        for kind, (colour, hatch) in look.items()
+    ]
+
+
+def _moving(streams, look):
+    """The same with a pointer that names each task and its time, and tools to zoom and to go back."""
+    from bokeh.layouts import column
+    from bokeh.models import HoverTool, Range1d
+
+    span, views = max(bar.stop for found in streams.values() for bar in found), []
+    time = Range1d(0, 1e3 * span, bounds=(0, 1e3 * span))
+    for name, found in streams.items():
+        lanes = _lanes(found)
+        fig = bokeh_figure(
+            x_range=time, y_range=(len(lanes) - 0.4, -0.6), tools="xpan,xwheel_zoom,xzoom_in,xzoom_out,reset",
+            title=name, x_axis_label="milliseconds", toolbar_location="above",
+        )  # fmt: skip
+        fig.height, fig.grid.visible = 130 + 30 * len(lanes), False
+        fig.yaxis.ticker = list(range(len(lanes)))
+        fig.yaxis.major_label_overrides = {k: f"thread {k}" for k in range(len(lanes))}
+        fig.hbar(
+            y="row", left="left", right="right", height=0.8, color="colour", line_color="black", line_width=0.3,
+            source=_columns(found[:SHOWN], lanes, look),
+        )  # fmt: skip
+        fig.add_tools(HoverTool(tooltips=[("", "@kind"), ("start", "@left{0.00} ms"), ("takes", "@takes{0.000} ms")]))
+        views.append(fig)
+    return column(*views, sizing_mode="stretch_width", max_width=780)
+
+
+def _columns(found, lanes, look):
+    return {
+        "row": [lanes[bar.lane] for bar in found],
+        "left": [1e3 * bar.start for bar in found],
+        "right": [1e3 * bar.stop for bar in found],
+        "takes": [1e3 * (bar.stop - bar.start) for bar in found],
+        "kind": [bar.kind for bar in found],
+        "colour": [look[bar.kind][0] for bar in found],
+    }

@@ -1,0 +1,224 @@
+"""The cost model: what a pass asks for, the fit of four costs, the best chunks, and the chunks that "auto" takes."""
+
+import itertools
+import math
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from glmlab import costmodel, datasets, fit
+from glmlab.chunks import LARGEST, MANY_CORES, OVERHEAD, STREAM, as_chunks, auto_rows, hint_of_chunks
+from glmlab.costmodel import CostModel, Shape, advice, fitted, measure, n_tasks
+from glmlab.families import Logistic
+from glmlab.kernels import loss_grad
+from glmlab.viz import task_counts
+
+MACHINE = CostModel(latency=8e-3, overhead=4e-4, rate=2e10, bandwidth=3e9, cores=4)
+SHAPES = [
+    Shape(n, p, k, hessian)
+    for n, p, k, hessian in itertools.product((40, 20_000, 300_000), (5, 60), (1, 4, 7, 40), (False, True))
+]
+
+
+def seconds(model, shapes):
+    return np.array([model.seconds(*shape) for shape in shapes])
+
+
+# ---------------------------------------------------------------- what a pass asks for
+
+
+@pytest.mark.parametrize("k", [1, 2, 4, 5, 16, 17, 40, 65])
+def test_tasks_are_those_of_the_graph(k):
+    X, y = da.ones((2 * k, 3), chunks=(2, 3)).persist(), da.ones(2 * k, chunks=2).persist()
+    lazy = as_chunks(X, y).lazy(loss_grad, (Logistic(), np.zeros(3)))
+    assert n_tasks(k) == task_counts(lazy)["tasks"] + 1, "the graph's tasks, and one for what all share"
+
+
+@pytest.mark.parametrize(("k", "cores", "share"), [(1, 4, 1), (4, 4, 1 / 4), (5, 4, 0.4), (8, 4, 1 / 4), (3, 8, 1 / 3)])
+def test_the_share_is_that_of_the_busiest_core(k, cores, share):
+    loads = np.bincount(np.arange(k) % cores, minlength=cores)  # chunks dealt like cards
+    assert Shape(100, 1, k).share(cores) == share == loads.max() / k
+
+
+def test_units():
+    assert CostModel(2.0, 0, math.inf, math.inf, 4).seconds(10, 10, 9) == 2, "seconds a round"
+    assert np.isclose(CostModel(0, 1.0, math.inf, math.inf, 4).seconds(10, 10, 9), n_tasks(9)), "seconds a task"
+    flops = CostModel(0, 0, 1.0, math.inf, 1)
+    n, p = 1000, 30
+    assert flops.seconds(n, p, 1) == 4 * n * p, "Xβ and Xᵀr: a multiplication and an addition a number, each"
+    assert flops.seconds(n, p, 1, hessian=True) - flops.seconds(n, p, 1) == 2 * n * p * p
+    many = CostModel(0, 0, math.inf, 1.0, 1)
+    assert many.seconds(n, 10**6, 1) == pytest.approx(8 * n * 10**6, rel=1e-4), "X is read once"
+
+
+@pytest.mark.parametrize("hessian", [False, True])
+def test_more_work_never_takes_less_time(hessian):
+    base = MACHINE.seconds(10_000, 20, 8, hessian)
+    assert MACHINE.seconds(20_000, 20, 8, hessian) > base and MACHINE.seconds(10_000, 40, 8, hessian) > base
+    assert MACHINE.seconds(10_000, 20, 16, hessian) > base, "with all cores busy more chunks only cost tasks"
+    assert MACHINE.seconds(10_000, 20, 8, True) >= base
+    assert MACHINE._replace(cores=8).seconds(10_000, 20, 8, hessian) < base
+    floor = MACHINE.latency + MACHINE.overhead * n_tasks(8)
+    assert MACHINE._replace(cores=10**6).seconds(10_000, 20, 8, hessian) > floor, "tasks are handed out one by one"
+
+
+# ---------------------------------------------------------------- the fit
+
+
+def test_exact_times_give_the_constants_back():
+    found = fitted(SHAPES, seconds(MACHINE, SHAPES), 4)
+    assert np.allclose(found, MACHINE, rtol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_noisy_times_give_predictions_within_the_noise(seed):
+    noise = 1 + 0.2 * np.random.default_rng(seed).random(len(SHAPES))
+    found = fitted(SHAPES, noise * seconds(MACHINE, SHAPES), 4)
+    ratio = seconds(found, SHAPES) / seconds(MACHINE, SHAPES)
+    assert ratio.min() > 0.98 and ratio.max() < 1.22, "every time is between 1 and 1.2 times the machine's"
+
+
+def test_a_cost_that_is_not_seen_is_nothing_and_never_negative():
+    times = seconds(MACHINE, SHAPES) - 7e-3 - 2e-3 * (np.arange(len(SHAPES)) % 2)
+    found = fitted(SHAPES, np.abs(times), 4)
+    assert min(found) >= 0
+    free = fitted(SHAPES, seconds(MACHINE._replace(bandwidth=math.inf), SHAPES), 4)
+    assert free.bandwidth > 1e15 and np.isclose(free.rate, MACHINE.rate)
+
+
+def test_measuring_counts_seconds_of_passes(monkeypatch):
+    """A clock that shows what MACHINE would: the whole of `measure` but for the true clock."""
+    now, asked = [0.0], []
+
+    def one_pass(shape, X, y, beta, kernels, family, threads):
+        assert X.shape == (shape.n, shape.p) == (len(y), len(beta)) and threads == 4
+
+        def run():
+            asked.append(shape)
+            now[0] += MACHINE.seconds(*shape) * (1 + len(asked) % 7)  # the machine is free once in seven
+
+        return run
+
+    monkeypatch.setattr(costmodel, "one_pass", one_pass)
+    monkeypatch.setattr(costmodel.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(costmodel, "BUDGET", 0.0)
+    monkeypatch.setattr(costmodel, "REPEATS", (7, 7))
+    found = measure(threads=4)
+    assert np.allclose(found, MACHINE, rtol=1e-6)
+
+
+def test_a_measured_machine_is_one(monkeypatch):
+    monkeypatch.setattr(costmodel, "SIZE", 2**16)
+    monkeypatch.setattr(costmodel.timed, "__defaults__", (None, None, "logistic", None, 0.0))
+    model = measure(kernels="numpy", threads=2)
+    assert model.cores == 2 and all(cost >= 0 for cost in model) and model.seconds(10**6, 10, 8) > 0
+    assert "a round" in repr(model) and "2 cores" in repr(model)
+
+
+def test_every_timed_pass_is_made(monkeypatch):
+    """The n-th call asks at another β: none is answered from memory."""
+    X, y, beta = datasets.make_logistic(60, 3)
+    made = []
+    monkeypatch.setattr(costmodel, "Objective", lambda *a: made.append(costmodel_objective(*a)) or made[0])
+    run = costmodel.one_pass(Shape(60, 3, 4), X, y, beta, "numpy", "logistic", 1)
+    for _ in range(5):
+        run()
+    assert made[0].passes == 5 and made[0].n_chunks == 4
+
+
+costmodel_objective = costmodel.Objective
+
+
+# ---------------------------------------------------------------- the best chunks
+
+
+@pytest.mark.parametrize("cores", [1, 2, 5, 16])
+@pytest.mark.parametrize(("n", "p"), [(3, 2), (50, 4), (1_000, 10), (4_321, 100)])
+@pytest.mark.parametrize("memory", [None, 10_000, 200_000])
+def test_the_best_chunks_are_those_that_enumeration_finds(cores, n, p, memory):
+    model = CostModel(1e-3, 2e-5, 1e9, 1e9, cores)
+    rows = model.best_chunks(n, p, memory)
+    allowed = [k for k in range(1, n + 1) if memory is None or 8 * p * math.ceil(n / k) <= memory]
+    times = [model.seconds(n, p, k) for k in allowed]
+    assert rows == math.ceil(n / allowed[int(np.argmin(times))])
+    assert memory is None or 8 * p * rows <= memory
+
+
+def test_much_work_gives_each_core_a_chunk_and_little_work_one_chunk_in_all():
+    assert MACHINE.best_chunks(10**6, 100) == 10**6 / MACHINE.cores
+    assert MACHINE.best_chunks(10, 10) == 10
+
+
+# ---------------------------------------------------------------- "auto", and the hint
+
+
+SIZES = [(10, 2), (20_000, 15), (400_000, 15), (400_000, 100), (8_000_000, 15), (5_000_000, 1000)]
+
+
+@pytest.mark.parametrize(("n", "p"), SIZES)
+def test_auto_follows_the_model_on_machines_of_many_cores(n, p):
+    """√(work/overhead) chunks are the least of overhead·K + work/K on 1 … MANY_CORES cores."""
+    k = math.ceil(n / auto_rows(n, p))
+    size, memory = 8 * n * p, math.ceil(8 * n * p / LARGEST)
+    times = {m: OVERHEAD * m + size / STREAM / m for m in range(1, MANY_CORES + 1)}
+    best = min(times, key=times.get)
+    if memory <= best:
+        assert times[min(k, MANY_CORES)] <= 1.2 * times[best] and k <= MANY_CORES
+    else:
+        assert memory <= k <= memory + 1
+    assert 8 * p * auto_rows(n, p) <= LARGEST + 8 * p
+
+
+def test_auto_chunks_do_not_depend_on_the_machine_or_on_dask(monkeypatch):
+    import dask
+
+    with dask.config.set({"array.chunk-size": "1kiB"}):
+        X, y, _ = datasets.make_logistic(50_000, 15, chunks="auto")
+    monkeypatch.setattr("os.cpu_count", lambda: 96)
+    again, _, _ = datasets.make_logistic(50_000, 15, chunks="auto")
+    assert X.chunks == again.chunks and y.chunks == X.chunks[:1]
+    assert set(X.chunks[0][:-1]) <= {math.ceil(auto_rows(50_000, 15) / 1000) * 1000}, "whole blocks of the generator"
+
+
+def cut(n, p, rows):
+    return as_chunks(da.zeros((n, p), chunks=(rows, p)), da.zeros(n, chunks=rows))
+
+
+@pytest.mark.parametrize(("n", "p", "rows", "cores", "word"), [
+    (1_000_000, 10, 200, 8, "handing out"),
+    (10_000_000, 100, 10_000_000, 8, "only 1 of 8 cores"),
+    (10_000_000, 100, 5_000_000, 64, "only 2 of 64 cores"),
+], ids=["tiny chunks", "one chunk", "two chunks"])
+def test_chunks_that_are_far_off_get_a_hint_that_helps(n, p, rows, cores, word):
+    bad = cut(n, p, rows)
+    hint = hint_of_chunks(bad, cores)
+    assert word in hint and f"{len(bad.lengths):,} chunks" in hint
+    model = CostModel(0, OVERHEAD, math.inf, STREAM, cores)
+    advised = int(hint.partition("rechunk((")[2].partition(",")[0])
+    assert model.seconds(n, p, math.ceil(n / advised)) < 0.7 * model.seconds(n, p, len(bad.lengths))
+    assert hint_of_chunks(cut(n, p, advised), cores) == ""
+
+
+@pytest.mark.parametrize(("n", "p", "rows", "cores"), [
+    (50, 3, 10, 64), (50, 3, 1, 64), (1_000, 100, 1_000, 64), (1_000_000, 100, 125_000, 8), (1_000_000, 100, 10_000, 2)
+])
+def test_no_hint_for_small_data_or_good_chunks(n, p, rows, cores):
+    assert hint_of_chunks(cut(n, p, rows), cores) == ""
+
+
+def test_advice_goes_by_the_machine_that_was_measured():
+    chunks = cut(1_000_000, 10, 5_000)
+    assert advice(chunks, MACHINE._replace(overhead=1e-6)) == ""
+    assert "handing out" in advice(chunks, MACHINE._replace(overhead=1e-2))
+
+
+def test_fit_hands_the_hint_over_and_leaves_the_status_alone(monkeypatch):
+    X, y, _ = datasets.make_logistic(600, 2, chunks=100)
+    plain = fit(X, y, family="logistic")
+    assert plain.advice == "" and "advice" not in plain.summary()
+    monkeypatch.setattr("glmlab.chunks.MANY", 5)
+    told = fit(X, y, family="logistic")
+    assert "6 chunks of about 100 rows" in told.advice and told.summary()["advice"] == told.advice
+    assert told.status == plain.status and (told.beta == plain.beta).all()
+    assert fit(*map(np.asarray, (X, y)), family="logistic").advice == "", "we chose the chunks"
