@@ -9,6 +9,9 @@ rounding, and Fenchel–Young equality at θ = ℓ′(η) leaves
 
 with D the Kullback–Leibler price of each family (families.py). No strong convexity, no ball, no radius is needed. If
 max |t| < 1 the dual point is interior, which proves that a minimiser exists: separable data never get a bound.
+
+Rounding comes in twice. What ℓ′ is wrong by, row by row, is one more t and has its price; no slope is wrong by it. What
+the sums XᵀWθ are wrong by is undone by moves through H⁻¹, from R where H has lost its digits (Curvature).
 """
 
 from typing import NamedTuple
@@ -18,11 +21,11 @@ import numpy as np
 from glmlab.checks import number, vector
 from glmlab.chunks import as_chunks, one_blas_thread
 from glmlab.families import Family
-from glmlab.kernels import Price
-from glmlab.names import named
+from glmlab.kernels import ROUNDING, SMALL, Price
+from glmlab.names import named, spelt
 from glmlab.objective import Objective
 from glmlab.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, weights
-from glmlab.quadratic import minimise_model, spectrum
+from glmlab.quadratic import Curvature, minimise_model
 
 EPS = np.finfo(float).eps
 INTERIOR = 0.9  # max |t| below this share of the family's reach proves that the dual point is interior
@@ -101,7 +104,8 @@ def gather(f, beta, sample):
     loss, grad = f.loss_grad(beta)
     part = sample.evidence(beta)
     share = f.survey.weight / part.weight if part.weight > 0 else 1.0
-    return part._replace(loss=loss, grad=grad, loss_slack=share * part.loss_slack, slack=share * part.slack)
+    grown = {name: share * getattr(part, name) for name in ("loss_slack", "slack", "slip", "drift")}
+    return part._replace(loss=loss, grad=grad, **grown)
 
 
 def priced(family):
@@ -129,49 +133,57 @@ def reference(f, objective):
 @np.errstate(over="ignore", invalid="ignore")  # where sums overflow there is no bound, and no warning either
 def corrected(f, g, beta, sample=None):
     """The bound at β with the dual point moved along the model's step: one pass, and one more far from the optimum."""
-    loss, loss_slack, grad, hess, slack, _ = gather(f, beta, sample)
+    loss, loss_slack, grad, hess, slack, _, slip, drift = gather(f, beta, sample)
     l1, l2 = weights(g, f.dim)
     objective = loss + float(g.value(beta))
-    rounding = 8 * EPS * (loss_slack + abs(g.value(beta))) + f.n * np.finfo(float).tiny
+    # The rounding of η differs from row to row: it adds up like √n, and at worst like n.
+    likely = 8 * EPS * (loss_slack + drift / np.sqrt(f.n) + abs(g.value(beta))) + f.n * np.finfo(float).tiny
+    rounding = likely + 8 * EPS * drift
     kkt = float(np.abs(g.distance(beta, grad)).max())
     if not (np.isfinite(objective) and np.isfinite(hess).all() and np.isfinite(grad).all()):
         why = "the loss or its curvature overflows"
         return Corrected(np.inf, np.zeros(f.dim), objective, kkt, f.dim, why, rounding)
-    G, H = grad + l2 * beta, hess + np.diag(l2)
-    d = minimise_model(g, beta, grad, hess).point - beta
-    moves, fixed, rank, why = feasible(f, G, H, d, l1, 8 * EPS * slack)
+    seen = sample or f
+    G, H = grad + l2 * beta, Curvature(hess, l2, lambda: seen.factor(beta))
+    d = minimise_model(g, beta, grad, hess, H.factor).step
+    moves, fixed, rank, why = feasible(f, G, H, d, l1, ROUNDING * slack)
     if why:
         return Corrected(np.inf, d, objective, kkt, rank, why, rounding)
-    cost = price_above(f, hess, d, moves) or (sample or f).price(beta, d, moves)
+    cost = price_above(f, H, d, moves, np.sqrt(slip)) or priced_by_rows(seen, beta, d, moves, slip)
     if np.any((l1 == 0) & (l2 == 0)) and not cost.furthest < INTERIOR * f.family.reach:
         why = "the dual point is not interior: no minimum may exist"
         return Corrected(np.inf, d, objective, kkt, rank, why, rounding)
     carried = np.clip(-(G + H @ d), -l1, l1)
     # On the coordinates that the move is for, s is what it should be; the others' slopes are known to ± wobble only.
-    wobble = np.where(fixed, 0.0, np.abs(H @ moves).sum(axis=1) + 8 * EPS * slack)
+    wobble = np.where(fixed, 0.0, np.abs(H @ moves).sum(axis=1) + ROUNDING * slack)
     carry = (l1 - carried * np.sign(beta) + wobble) @ np.abs(beta)
-    bound = cost.price + l2 @ (np.abs(d) + np.abs(moves).sum(axis=1)) ** 2 / 2 + carry + rounding
+    bound = cost.price + l2 @ (np.abs(d) + np.abs(moves).sum(axis=1)) ** 2 / 2 + carry + likely
     if not np.isfinite(bound):
         why = "the dual point lies outside its domain"
         return Corrected(np.inf, d, objective, kkt, rank, why, rounding)
     return Corrected(float(bound), d, objective, kkt, rank, "", rounding, cost.furthest)
 
 
-def price_above(f, hess, d, moves):
+def priced_by_rows(f, beta, d, moves, slip):
+    """The price from the rows; `slip` pays for those outside of a sample, whose points only rounding has moved."""
+    found = f.price(beta, d, moves)
+    return found._replace(price=found.price + slip)
+
+
+def price_above(f, H, d, moves, slip=0.0):
     """A price that is surely high enough, from sums already known; None where it might be much too high.
 
     Hölder's inequality says how large t can be on any row, u = Σ_j max|x_ij| |d_j|. Up to there D ≤ c ℓ″t² with a c
-    that only the family knows, and Σ w ℓ″ t² = dᵀ∇²f d is at hand. Moves add to t by the triangle inequality.
+    that only the family knows, and Σ w ℓ″ t² = dᵀ∇²f d is at hand. Moves add to t by the triangle inequality, and so
+    does what rounding did to the rows, √(Σ w ℓ″ t²) = slip.
     """
     furthest = f.survey.reach.values @ (np.abs(d) + np.abs(moves).sum(axis=1))
+    furthest += SMALL * f.family.reach if np.isfinite(f.family.reach) else 0.0
     dearest = f.family.dearest(furthest) if furthest < f.family.reach else np.inf
     if not dearest <= NEARLY:
         return None
-    D = np.column_stack([d, moves])
-    # What rounding can have taken from a square of length: |H_ij| ≤ root_i root_j.
-    lost = 32 * EPS * (np.sqrt(np.diag(hess)) @ np.abs(D)) ** 2
-    lengths = np.sqrt(np.einsum("ij,ij->j", D, hess @ D).clip(0) + lost)
-    return Price(dearest * lengths.sum() ** 2, furthest)
+    lengths = sum(H.lengths(np.column_stack([d, moves])))
+    return Price(dearest * (lengths.sum() + slip) ** 2, furthest)
 
 
 def feasible(f, G, H, d, l1, dq):
@@ -181,9 +193,12 @@ def feasible(f, G, H, d, l1, dq):
     the set A; an error e there is undone by moving d by H_AA⁻¹e. Returns those moves (dim, |A|), one for the largest
     error of each coordinate of A, A as a mask, the rank, and why no bound is possible (empty if one is).
     """
-    root = np.sqrt(np.diag(H).clip(0))
+    root = np.sqrt(np.diag(H.H).clip(0))
     s = -(G + H @ d)
-    noise = dq + 16 * EPS * (np.abs(G) + root * (root @ np.abs(d)))
+    # With R the dual point may move along Q(Rd), which is Xd but for rounding: then its size counts, not that of d.
+    near = H.R is not None and np.isinf(f.family.reach)
+    lost = np.linalg.norm(H.R @ d) if near else root @ np.abs(d)
+    noise = dq + 16 * EPS * (np.abs(G) + root * lost)
     error = noise + np.maximum(np.abs(s) - l1, 0.0)
     moves, A, rank = np.zeros((len(d), 0)), np.zeros(len(d), dtype=bool), len(d)
     while True:
@@ -191,7 +206,7 @@ def feasible(f, G, H, d, l1, dq):
         if np.array_equal(grown, A):
             return moves, A, rank, ""
         A = grown
-        part = spectrum(H[np.ix_(A, A)])
+        part = H.on(A)
         moves = np.zeros((len(d), part.root.size))
         moves[A] = part.solve(np.diag(error[A]))
         rank = len(d) - part.root.size + part.rank
@@ -223,6 +238,7 @@ def damped(f, g, beta, here):
     return trials[values.argmin()] if values.min() < here.objective - here.rounding else None
 
 
+@spelt
 def certify(
     X, y, beta, *, family, penalty="zero", intercept=None, sample_weight=None, offset=None, fraction=1.0, seed=0
 ):

@@ -18,6 +18,7 @@ import dask.array as da
 import numpy as np
 import pandas as pd
 from dask._task_spec import DataNode, List, Task, TaskRef
+from dask.base import get_scheduler
 from dask.core import flatten
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
@@ -27,6 +28,7 @@ from threadpoolctl import ThreadpoolController
 
 from glmlab.checks import flag, whole
 from glmlab.kernels import Rows, add, kept, take
+from glmlab.names import spelt
 
 FAN = 4  # results added by one task of the tree
 CHUNK = 2**23  # bytes of X in one chunk of in-memory data
@@ -74,7 +76,7 @@ def on_chunk(kernel, shared, X, y, w, o, *own):
 
 
 class Chunks:
-    """Rows cut into chunks; `lengths` are their numbers of rows, `dim` counts the intercept."""
+    """Rows cut into chunks: `lengths` are their numbers of rows, `dim` counts the intercept, `sparse` is about X."""
 
     def __init__(self, lengths, p, intercept):
         self.lengths, self.p, self.intercept = tuple(lengths), p, bool(intercept)
@@ -89,6 +91,10 @@ class Chunks:
     def sum(self, kernel, *shared):
         """The sum of kernel(rows_k, *shared) over the chunks, added in a tree of fixed shape."""
         return self._pass(kernel, shared, (), combine=add)
+
+    def elsewhere(self, function):
+        """{worker: function()} for the processes, other than this one, in which passes run."""
+        return {}
 
     def sample(self, fraction, seed):
         """About `fraction` of the rows of every chunk, brought to this process, in as many chunks."""
@@ -119,7 +125,7 @@ class InMemory(Chunks):
 
     def __init__(self, rows, lengths, *, intercept=False, threads=None):
         super().__init__(lengths, rows.X.shape[1], intercept)
-        self.rows, self.threads = rows, threads or cpu_count() or 1
+        self.rows, self.threads, self.sparse = rows, threads or cpu_count() or 1, sparse.issparse(rows.X)
         self.ends = np.cumsum(self.lengths)
 
     def bare(self):
@@ -162,7 +168,7 @@ class Thinned(Chunks):
 
     def __init__(self, chunks, fraction, seed):
         super().__init__([kept(length, fraction) for length in chunks.lengths], chunks.p, chunks.intercept)
-        self.chunks, self.fraction, self.seed = chunks, fraction, seed
+        self.chunks, self.fraction, self.seed, self.sparse = chunks, fraction, seed, chunks.sparse
 
     def _pass(self, kernel, shared, per_chunk, combine):
         which = range(len(self.lengths))
@@ -189,6 +195,7 @@ class OnDask(Chunks):
 
     def __init__(self, X, y, w=None, o=None, *, intercept=False):
         super().__init__(X.chunks[0], X.shape[1], intercept)
+        self.sparse = sparse.issparse(X._meta)
         self.given = [column for column in (X, y, w, o) if column is not None]  # so a cluster keeps the rows
         refuse_closed(self.given)
         self.columns = dask.optimize(*self.given)  # once, not in every pass; this forgets the futures
@@ -200,6 +207,11 @@ class OnDask(Chunks):
     def bare(self):
         """The same rows without their columns, as in memory; nobody reads or makes X for it."""
         return OnDask(da.empty((self.n, 0), chunks=(self.lengths, (0,))), *self.beside, intercept=True)
+
+    def elsewhere(self, function):
+        """Asks the workers of the cluster that dask would use now; one that is lost meanwhile is not heard."""
+        client = getattr(get_scheduler(), "__self__", None)
+        return client.run(function, on_error="ignore") if hasattr(client, "run") else {}
 
     def _pass(self, kernel, shared, per_chunk, combine):
         (result,) = dask.compute(self.lazy(kernel, shared, per_chunk, combine), optimize_graph=False)
@@ -247,6 +259,7 @@ def tree(tasks, name, combine):
 # --- from what a user holds to chunks -------------------------------------------------------------------------
 
 
+@spelt
 def as_chunks(X, y, *, sample_weight=None, offset=None, intercept=False, chunks=None, threads=None):
     """Rows with all that belongs to them, checked and cut into chunks.
 
@@ -302,7 +315,7 @@ def column(name, values):
     if sparse.issparse(values):
         raise TypeError(f"{name} is a sparse matrix; pass {name}.toarray().ravel()")
     if values.ndim == 2 and values.shape[1] == 1:
-        warnings.warn(f"{name} is a column vector of shape {values.shape}; it is used as {name}.ravel()", stacklevel=4)
+        warnings.warn(f"{name} is a column vector of shape {values.shape}; it is used as {name}.ravel()", stacklevel=5)
         values = values[:, 0]
     if values.ndim != 1:
         raise ValueError(f"{name} must have shape (n,), one number a row; got shape {values.shape}")

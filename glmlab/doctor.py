@@ -54,6 +54,14 @@ def packages(names=PACKAGES) -> str:
     return ", ".join(f"{name} {import_module(name).__version__}" for name in names)
 
 
+def kernels() -> str:
+    """What compiles them the first time takes some seconds; no fit waits for it then."""
+    from glmlab.objective import loader
+
+    trouble = loader()()
+    return f"kernels: numpy's only, the fused ones do not load ({trouble})" if trouble else "kernels: fused, compiled"
+
+
 def panes() -> str:
     try:
         return f"dashboard panes: dask-labextension {version('dask-labextension')}"
@@ -122,4 +130,4 @@ def cluster() -> str:
     return "a cluster starts and answers"
 
 
-CHECKS = (python, packages, panes, cores, memory, disk, ports, scale, cluster)
+CHECKS = (python, packages, kernels, panes, cores, memory, disk, ports, scale, cluster)

@@ -117,7 +117,8 @@ class Logistic(Family):
         return np.maximum(eta, 0) - y * eta + np.log1p(np.exp(-np.abs(eta)))
 
     def dloss(self, eta, y):
-        return sigmoid(eta) - y
+        # μ − y would lose a small difference: at η = 40, y = 1 all of it.
+        return (1 - y) * sigmoid(eta) - y * sigmoid(-eta)
 
     def d2loss(self, eta, y):
         small = np.exp(-np.abs(eta))
@@ -134,7 +135,7 @@ class Logistic(Family):
         return sigmoid(eta)
 
     def size(self, eta, y):
-        return sigmoid(eta) + np.abs(y)
+        return (1 - y) * sigmoid(eta) + y * sigmoid(-eta)
 
     def price(self, t, eta, y):
         """D(t) = μ φ((1−μ)t) + (1−μ) φ(−μt), μ = σ(η)."""

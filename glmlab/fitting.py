@@ -4,13 +4,15 @@ from dataclasses import replace
 
 from glmlab.checks import flag
 from glmlab.chunks import as_chunks
-from glmlab.families import FAMILIES, Gaussian
+from glmlab.families import FAMILIES
 from glmlab.names import named
 from glmlab.objective import FAMILY_NEEDS, Objective
 from glmlab.penalties import PENALTIES, PENALTY_NEEDS, weights
+from glmlab.solvers.lbfgs import ENOUGH
 from glmlab.solvers.run import refuse_settings, resolve, run
 
 MANY = 1000  # rows for each coefficient: then passes with a kept Hessian are cheaper than any Hessian pass
+FEW = 100  # coefficients: so many at most, and a pass with the Hessian costs little more than one without
 
 
 def fit(
@@ -58,8 +60,14 @@ def choose(solver, f, g):
         return solver, ""
     if weights(g, f.dim) is None:
         return "fista", f"of {g!r} only the prox is known"
-    if f.n >= MANY * f.dim and not isinstance(f.family, Gaussian):
+    full, kind = ("newton", "smooth") if g.smooth else ("proximal_newton", "not smooth")
+    if f.quadratic:
+        return full, f"{g!r} is {kind} and the Hessian of least squares is summed once"
+    if f.n >= MANY * f.dim:
         return "pilot_newton", f"{f.n:,} rows are {MANY:,} and more for each of {f.dim} coefficients"
-    if g.smooth:
-        return "newton", f"{g!r} is smooth and {f.dim} x {f.dim} systems are small"
-    return "proximal_newton", f"{g!r} is not smooth and {f.dim} x {f.dim} systems are small"
+    if f.dim <= FEW:
+        return full, f"{g!r} is {kind} and {f.dim} x {f.dim} systems are small"
+    if f.n < ENOUGH * f.dim:
+        return full, f"{g!r} is {kind} and of {f.n:,} rows for {f.dim} coefficients none can be spared"
+    passes = f"{f.dim} coefficients make Hessians dear, and {f.n:,} rows are enough for a pilot"
+    return ("lbfgs", f"{g!r} is smooth, {passes}") if g.smooth else ("pilot_newton", f"{g!r} is not smooth, {passes}")

@@ -13,6 +13,8 @@ import numpy as np
 from scipy import sparse
 
 BLOCK = 2**17  # numbers in a block of X: 1 MiB
+ROUNDING = 8 * np.finfo(float).eps  # of the numbers that ℓ′ is made of: how wrong its value may be
+SMALL = 1e-4  # of the family's reach: a row whose ℓ′ is known that well is its own dual point, rounding and all
 
 
 class Rows(NamedTuple):
@@ -55,6 +57,20 @@ class Largest:
         return Largest(np.maximum(self.values, other.values))
 
 
+class Triangle:
+    """A triangular factor; the sum of two is that of the rows of both, so that one tree serves sums and QR."""
+
+    def __init__(self, R):
+        self.R = R
+
+    def __add__(self, other):
+        return Triangle(np.linalg.qr(np.vstack([self.R, other.R]), mode="r"))
+
+
+class Factor(NamedTuple):
+    factor: Triangle  # R (at most dim, dim) with RᵀR = ∇²f
+
+
 class Survey(NamedTuple):
     """What the first pass learns: f where a solver starts, and what is known at β = 0."""
 
@@ -74,11 +90,13 @@ class Evidence(NamedTuple):
     """What a certificate needs to know about f at β, rounding included."""
 
     loss: float
-    loss_slack: float  # Σ w (|ℓ| + |ℓ′| · size of the numbers that η is made of)
+    loss_slack: float  # Σ w |ℓ|
     grad: np.ndarray  # (dim,)
     hess: np.ndarray  # (dim, dim)
-    slack: np.ndarray  # (dim,) Σ w |x_ij| (sizes of the numbers that ℓ′ and η are made of)
+    slack: np.ndarray  # (dim,) Σ w |x_ij| (|ℓ′|, or where a row is unsure the sizes of the numbers it is made of)
     weight: float  # Σ w
+    slip: float  # Σ w ℓ″ slip², what rounding has moved the dual points of the other rows by
+    drift: float  # Σ w |ℓ′| · size of the numbers that η is made of
 
 
 class Price(NamedTuple):
@@ -233,12 +251,18 @@ def survey(rows, family, beta):
         loss_at_zero += weigh(block.w, family.loss(eta, block.y)).sum()
         scale += size_x.T @ weigh(block.w, np.abs(family.dloss(eta, block.y)))
         reach = np.maximum(reach, tallest(size_x if block.w is None else size_x[block.w > 0]))
-    y, w = as_floats(rows.y), np.ones(len(rows.y)) if rows.w is None else as_floats(rows.w)
+    return Survey(loss, grad, diag, loss_at_zero, scale, Largest(reach), *checked(rows, family))
+
+
+def checked(rows, family):
+    """What is wrong with y and w, and what the rows weigh: the last four fields of a Survey."""
+    y, w = as_floats(rows.y), None if rows.w is None else as_floats(rows.w)
     bad = ~np.isfinite(y) if rows.o is None else ~(np.isfinite(y) & np.isfinite(rows.o))
     if hasattr(family, "domain"):
-        bad |= ~family.domain(y) & (w > 0)
-    return Survey(loss, grad, diag, loss_at_zero, scale, Largest(reach), int(bad.sum()), int(np.sum(w < 0)),
-                  float(w.sum()), int(np.sum(w > 0)))  # fmt: skip
+        bad |= ~family.domain(y) if w is None else ~family.domain(y) & (w > 0)
+    if w is None:
+        return int(np.count_nonzero(bad)), 0, float(len(y)), len(y)
+    return int(np.count_nonzero(bad)), int(np.count_nonzero(w < 0)), float(w.sum()), int(np.count_nonzero(w > 0))
 
 
 def tallest(size_x):
@@ -256,28 +280,65 @@ def as_floats(values):
 def evidence(rows, family, beta):
     """f, ∇f, ∇²f and their rounding allowances (certificates.py explains them)."""
     dim = len(beta)
-    total = Evidence(0.0, 0.0, np.zeros(dim), np.zeros((dim, dim)), np.zeros(dim), 0.0)
+    total = Evidence(0.0, 0.0, np.zeros(dim), np.zeros((dim, dim)), np.zeros(dim), 0.0, 0.0, 0.0)
     for block in blocks(rows, dim):
         eta, size_x = predictor(block, beta), abs(block.X)
         each = weigh(block.w, family.loss(eta, block.y))
         curve = family.d2loss(eta, block.y)
-        size_eta = size_x @ np.abs(beta) + (0.0 if block.o is None else np.abs(block.o))
-        size = weigh(block.w, family.size(eta, block.y) + curve * size_eta)
-        grad = block.X.T @ weigh(block.w, family.dloss(eta, block.y))
-        moved = weigh(block.w, np.abs(family.dloss(eta, block.y)) * size_eta)
-        slack = np.abs(each).sum() + moved.sum()
+        size_eta = sizes(block, beta)
+        slope, slip, sure = family.dloss(eta, block.y), *slipped(family, block, eta, size_eta)
+        size = weigh(block.w, np.where(sure, np.abs(slope), family.size(eta, block.y) + curve * size_eta))
+        grad = block.X.T @ weigh(block.w, slope)
+        drift = weigh(block.w, np.abs(slope) * size_eta).sum()
         weight = float(len(eta)) if block.w is None else block.w.sum()
-        new = Evidence(each.sum(), slack, grad, gram(block.X, weigh(block.w, curve)), size_x.T @ size, weight)
+        hess, slid = gram(block.X, weigh(block.w, curve)), weigh(block.w, curve * slip**2).sum()
+        new = Evidence(each.sum(), np.abs(each).sum(), grad, hess, size_x.T @ size, weight, slid, drift)
         total = add([total, new])
     return total
 
 
+def sizes(block, beta):
+    """The size of the numbers that η is made of, |X||β| + |o|."""
+    size = abs(block.X) @ np.abs(beta)
+    return size if block.o is None else size + np.abs(block.o)
+
+
+def slipped(family, block, eta, size_eta):
+    """How far t may be from 0 where ℓ′ as computed is taken for θ = ℓ′ + ℓ″t, and the rows where that is little.
+
+    Those are their own dual points: their rounding costs its price and no slope is wrong by it. The others get 0 here.
+    """
+    curve = family.d2loss(eta, block.y)
+    wrong = ROUNDING * (family.size(eta, block.y) + curve * size_eta)
+    sure = wrong < SMALL * family.reach * curve
+    return np.divide(wrong, curve, where=sure, out=np.zeros_like(wrong)), sure
+
+
+@quietly
+def factor(rows, family, beta):
+    """R with RᵀR = ∇²f at β, from QR of √(w ℓ″) X block by block: it keeps twice the digits that the sum has.
+
+    Blocks are stacked on the R so far, chunks in the tree that adds (TSQR: Demmel, Grigori, Hoemmen & Langou 2012).
+    """
+    total = Triangle(np.zeros((0, len(beta))))
+    for block in blocks(rows, len(beta)):
+        A = rooted(block.X, weigh(block.w, family.d2loss(predictor(block, beta), block.y)))
+        for first in range(0, A.shape[0], 8192):
+            part = A[first : first + 8192]
+            total += Triangle(part.toarray() if sparse.issparse(part) else part)
+    return Factor(total)
+
+
 @quietly
 def price(rows, family, beta, d, moves):
-    """What moving the dual point of β along t = Xd costs, t known to ± the sum of |X m| over the columns m of moves."""
+    """What moving the dual point of β along t = Xd costs, t known to ± the sum of |X m| over the columns m of moves.
+
+    And to ± what rounding has moved it by already.
+    """
     total, furthest = 0.0, 0.0
     for block in blocks(rows, len(beta)):
-        eta, t, r = predictor(block, beta), block.X @ d, np.abs(block.X @ moves).sum(axis=1)
+        eta, t = predictor(block, beta), block.X @ d
+        r = np.abs(block.X @ moves).sum(axis=1) + slipped(family, block, eta, sizes(block, beta))[0]
         # D is convex and least at 0, so its largest value on [t − r, t + r] is at an end.
         each = np.maximum(family.price(t - r, eta, block.y), family.price(t + r, eta, block.y))
         total += weigh(block.w, each).sum()
@@ -328,7 +389,13 @@ def take(rows, fraction, seed, k):
     count = kept(n, fraction)
     edges = np.arange(count + 1) * n // max(count, 1)
     index = edges[:-1] + np.random.default_rng([seed, k]).integers(0, np.diff(edges))
-    return Rows(*(None if column is None else column[index] for column in rows))
+    return Rows(*(None if column is None else picked(column, index) for column in rows))
+
+
+def picked(column, index):
+    """column[index]; `take` is three times as fast, but it would copy all of what is not contiguous."""
+    swift = isinstance(column, np.ndarray) and column.flags.c_contiguous
+    return column.take(index, axis=0) if swift else column[index]
 
 
 def labels(rows):

@@ -1,6 +1,7 @@
 """Names that a user types, resolved with the nearest known one in the error."""
 
 import difflib
+import functools
 import inspect
 
 
@@ -8,6 +9,21 @@ def nearest(word, known):
     """' Did you mean …?' for a misspelt word, else the list of what is known."""
     close = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
+
+
+def spelt(function):
+    """Decorates a function so that its TypeError for an unknown keyword names the nearest parameter."""
+    known = [name for name in inspect.signature(function).parameters if name != "self"]
+
+    @functools.wraps(function)
+    def called(*args, **keywords):
+        for word in keywords:
+            if word not in known:
+                name = function.__qualname__.removesuffix(".__init__")
+                raise TypeError(f"{name}() has no parameter {word!r}; {nearest(word, known)}")
+        return function(*args, **keywords)
+
+    return called
 
 
 def named(what, given, known, needs):

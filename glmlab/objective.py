@@ -9,9 +9,9 @@ import numpy as np
 from glmlab import kernels as numpy_kernels
 from glmlab.checks import share
 from glmlab.families import FAMILIES
-from glmlab.names import among, named
+from glmlab.names import among, named, spelt
 
-KERNELS = {"numpy": numpy_kernels}
+KERNELS = ("numpy", "fused")
 FAMILY_NEEDS = ("loss", "dloss", "d2loss")
 
 
@@ -30,17 +30,21 @@ class Objective:
 
     Vectors have length `dim`: p coefficients, then the intercept where the chunks have one. `passes` counts
     row-touches ÷ n, `rounds` the times that work was sent out. What is asked inside `with f.booked_apart():` counts
-    in `extra_passes` instead: passes made to certify or to plot.
+    in `extra_passes` instead: passes made to certify or to plot. `kernels` is "numpy" or "fused", the name of what each
+    task runs; None chooses "fused" where numba imports, rows are dense and the family has compiled twins.
+    Raises ValueError where "fused" is asked for and cannot be, RuntimeError where a worker cannot load it.
     """
 
+    @spelt
     def __init__(self, family, chunks, kernels=None):
         self.family = named("family", family, FAMILIES, FAMILY_NEEDS)
         self.chunks = chunks
-        self.kernels = "numpy" if kernels is None else among("kernels", kernels, KERNELS)
+        self.kernels = chosen(kernels, self.family, chunks)
         self.dim, self.n, self.n_chunks = chunks.dim, chunks.n, len(chunks.lengths)
         self.passes = self.extra_passes = 0.0
         self.rounds = self.extra_rounds = 0
         self._apart, self._survey, self._last, self._hess, self._pilot = False, None, None, None, None
+        self._factor = None
 
     def __repr__(self):
         return f"Objective({self.family!r}, {self.chunks!r})"
@@ -79,6 +83,12 @@ class Objective:
         self._hess = found.hess.copy() if self.quadratic else None
         return found
 
+    def factor(self, beta):
+        """R (at most dim, dim) with RᵀR = ∇²f(β), for where ∇²f has lost the digits; kept as long as it is the same."""
+        if self._factor is None or not (self.quadratic or np.array_equal(self._factor[0], beta)):
+            self._factor = np.array(beta), self._sum("factor", beta).factor.R
+        return self._factor[1]
+
     def _known(self, beta, found):
         """Remember what was found at β, and who paid for it."""
         diag = getattr(found, "diag", None)
@@ -107,11 +117,25 @@ class Objective:
             self._pilot = seed, Objective(self.family, self.chunks.sample(fraction, seed).scaled(self.n), self.kernels)
         return self._pilot[1]
 
-    def map(self, kernel, *per_chunk):
-        """[kernel(rows_k, own_k, …)] over the chunks, in their order: one pass, one round, nothing added."""
-        self._book(1)
-        return self.chunks.map(kernel, per_chunk=per_chunk)
+    def map(self, kernel, *per_chunk, shared=()):
+        """[kernel(rows_k, *shared, own_k, …)] over the chunks, in their order: one pass, one round, nothing added.
 
+        What is shared is sent once for all tasks.
+        """
+        self._book(1)
+        return self.chunks.map(kernel, *shared, per_chunk=per_chunk)
+
+    def kernel(self, name):
+        """The function that this objective's passes of that name run on a chunk, for use inside of a `map`."""
+        return self._kernel(name)
+
+    def gathered(self, beta, parts):
+        """f(β) and ∇f(β) from what a `map` found on every chunk (.loss and .grad), remembered like any pass at β."""
+        found = numpy_kernels.add([numpy_kernels.LossGrad(part.loss, part.grad) for part in parts])
+        self._known(beta, found)
+        return found
+
+    @spelt
     def sample(self, fraction, seed=0):
         """The objective of a random share of every chunk's rows, brought here: a sum over those rows, not scaled up."""
         self._book(share("fraction", fraction))
@@ -138,9 +162,12 @@ class Objective:
         """How large Xv is against the sizes of X and v, at worst over rows and columns of V: rounding iff unseen."""
         return max(self._map("unseen", V, np.stack([self.size(v) for v in V.T], axis=1)))
 
-    def align(self, d):
-        """How the rows lie to d: (rows whose loss grows somewhere along d, rows that d moves at all)."""
-        return self._sum("align", d, 1e-9 * self.size(d))
+    def align(self, d, dust=1e-9):
+        """How the rows lie to d: (rows whose loss grows somewhere along d, rows that d moves at all).
+
+        dust: the share of |x|·(size of d) up to which a row counts as not moved; what solving for d may leave of a 0.
+        """
+        return self._sum("align", d, dust * self.size(d))
 
     def size(self, d):
         """‖d‖∞ in units in which every column of X is of one size, given back in the columns' own units (dim,)."""
@@ -192,7 +219,12 @@ class Objective:
             self.passes += passes
 
     def _kernel(self, name):
-        return getattr(KERNELS[self.kernels], name, None) or getattr(numpy_kernels, name)
+        """The kernel of that name in the chosen set; numpy's where the set leaves it out."""
+        if self.kernels == "fused":
+            from glmlab import fused
+
+            return getattr(fused, name, None) or getattr(numpy_kernels, name)
+        return getattr(numpy_kernels, name)
 
     def _map(self, name, *args):
         self._book(1)
@@ -201,6 +233,46 @@ class Objective:
     def _sum(self, name, *args):
         self._book(1)
         return self.chunks.sum(self._kernel(name), self.family, *args)
+
+
+def chosen(kernels, family, chunks):
+    """The name of the kernel set, once every process that will run it has been asked."""
+    if kernels is not None and among("kernels", kernels, KERNELS) == "numpy":
+        return "numpy"
+    why = unfused(family, chunks)
+    if why and kernels == "fused":
+        raise ValueError(f"kernels 'fused' cannot be used: {why}. Pass kernels='numpy', or leave it out")
+    if why:
+        return "numpy"
+    for worker, trouble in chunks.elsewhere(loader()).items():
+        if trouble:
+            raise RuntimeError(f"worker {worker} cannot load the fused kernels ({trouble}). Install there the numba "
+                               "that is installed here, or pass kernels='numpy'")  # fmt: skip
+    return "fused"
+
+
+def unfused(family, chunks):
+    """Why the fused kernels cannot serve this problem, '' if they can. They are imported here, and nowhere earlier."""
+    if chunks.sparse:
+        return "the rows of X are sparse"
+    if trouble := loader()():
+        return f"numba, which compiles them, does not work here ({trouble})"
+    from glmlab.fused import TWINS
+
+    return "" if type(family) in TWINS else f"{family!r} has no compiled twin, only {', '.join(sorted(FAMILIES))} have"
+
+
+def loader():
+    """A function that loads the fused kernels and says what kept it from it. It travels by value, as a closure does."""
+
+    def load():
+        try:
+            import glmlab.fused  # noqa: F401
+        except Exception as error:  # numba has many ways to fail: not there, too old for numpy, no place for its cache
+            return f"{type(error).__name__}: {error}"
+        return ""
+
+    return load
 
 
 def refuse(found, f):

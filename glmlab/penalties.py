@@ -8,6 +8,7 @@ rows, so is compared with a sum.
 import numpy as np
 
 from glmlab.checks import number
+from glmlab.names import spelt
 
 
 def shrinkage(v, t):
@@ -76,6 +77,7 @@ class L1(Penalty):
 
     name = "l1"
 
+    @spelt
     def __init__(self, lam):
         self.lam = self.l1 = number("lam", lam)
 
@@ -85,6 +87,7 @@ class Ridge(Penalty):
 
     name = "ridge"
 
+    @spelt
     def __init__(self, lam):
         self.lam = self.l2 = number("lam", lam)
 
@@ -94,6 +97,7 @@ class ElasticNet(Penalty):
 
     name = "elastic_net"
 
+    @spelt
     def __init__(self, lam, l1_ratio):
         self.lam = number("lam", lam)
         self.l1_ratio = number("l1_ratio", l1_ratio)

@@ -7,6 +7,7 @@ import numpy as np
 from glmlab.penalties import weights
 
 WARM = 2  # active-set steps that a good start needs at most
+BLURRED = 1e-10  # smallest ÷ largest eigenvalue below which rounding has taken too much of a sum
 
 
 class Spectrum(NamedTuple):
@@ -31,6 +32,11 @@ class Spectrum(NamedTuple):
         V = self.vectors[:, self.kept]
         return over(V @ over(V.T @ over(b, self.root), self.values[self.kept]), self.root)
 
+    @property
+    def blurred(self):
+        """Does an eigenvalue have few digits, or is it dropped?"""
+        return bool(self.values[0] <= BLURRED * self.values[-1])
+
     def null(self):
         """Directions (dim, dim − rank) that H does not see."""
         return self.vectors[:, ~self.kept] / self.root[:, None]
@@ -49,27 +55,93 @@ def spectrum(H):
     return Spectrum(root, values, vectors, values > 8 * len(H) * np.finfo(float).eps * max(values[-1], 0.0))
 
 
+def spectrum_of(R):
+    """RᵀR as a Spectrum, from the singular values of R: a direction is dropped only where R itself is 0 to rounding."""
+    root = np.linalg.norm(R, axis=0)
+    root = np.where(root > 0, root, 1.0)
+    _, values, vectors = np.linalg.svd(R / root, full_matrices=True)
+    values = np.append(np.zeros(len(root) - len(values)), values[::-1])
+    kept = values > 8 * len(root) * np.finfo(float).eps * values[-1]
+    return Spectrum(root, values**2, vectors[::-1].T, kept)
+
+
+class Curvature:
+    """∇²f + diag(l2), as a sum over rows and, where that has lost digits, as the factor R with RᵀR = ∇²f.
+
+    An eigenvalue of the sum is the square of a singular value of R: where that is 1e-8 of the largest, the sum knows
+    nothing of it, and R eight digits. `factor()` makes R, once, when `on` first meets such a block.
+    """
+
+    def __init__(self, hess, l2, factor=None):
+        self.hess, self.l2, self.factor, self.R = hess, l2, factor, None
+        self.H = hess + np.diag(l2)
+
+    def on(self, A):
+        """The block of the coordinates A, a mask, as a Spectrum."""
+        if self.R is None:
+            part = spectrum(self.H[np.ix_(A, A)])
+            if self.factor is None or not part.blurred:
+                return part
+            R = self.factor()
+            if not np.isfinite(R).all():
+                self.factor = None
+                return part
+            self.R = R
+        return spectrum_of(np.vstack([self.R[:, A], np.diag(np.sqrt(self.l2))[self.l2 > 0][:, A]]))
+
+    def __matmul__(self, D):
+        """(∇²f + diag(l2)) D for D (dim,) or (dim, m)."""
+        return self.H @ D if self.R is None else self.R.T @ (self.R @ D) + (self.l2 * D.T).T
+
+    def lengths(self, D):
+        """√(Dᵀ∇²f D), column by column, and by how much rounding may have shortened them."""
+        root, eps = np.sqrt(np.diag(self.hess).clip(0)), np.finfo(float).eps
+        lost = root @ np.abs(D)
+        if self.R is None:
+            squares = np.einsum("i...,i...->...", D, self.hess @ D).clip(0)
+            return np.sqrt(squares), np.sqrt(squares + 32 * eps * lost**2) - np.sqrt(squares)
+        return np.linalg.norm(self.R @ D, axis=0), 32 * eps * lost
+
+
 class Model(NamedTuple):
     """What the quadratic model of f at β, plus g = λ₁‖β‖₁ + (λ₂/2)‖β‖², says of its minimiser."""
 
     point: np.ndarray  # (dim,) v
     promise: float  # −(∇fᵀ(v − β) + g(v) − g(β)), what F would fall by if it followed its slope
     decrement: float  # promise − ½(v − β)ᵀH(v − β), what the model falls by: an estimate of F(β) − F*
+    step: np.ndarray | None = None  # (dim,) v − β, with the digits that v has no room for
 
 
-def minimise_model(g, beta, grad, hess):
+def minimise_model(g, beta, grad, hess, factor=None):
     """argmin_v ∇fᵀ(v − β) + ½(v − β)ᵀH(v − β) + g(v), exactly; grad (dim,) and hess (dim, dim) are those of f at β.
 
-    Where they overflow there is no model: its point is β, the rest nan.
+    Where they overflow there is no model: its point is β, the rest nan. `factor()` gives R with RᵀR = H; it is asked
+    where H has lost digits.
     """
     if not (np.isfinite(grad).all() and np.isfinite(hess).all()):
-        return Model(beta, np.nan, np.nan)
+        return Model(beta, np.nan, np.nan, np.zeros_like(beta))
     l1, l2 = weights(g, len(beta))
-    G, H = grad + l2 * beta, hess + np.diag(l2)
-    v = lasso_point(G, H, beta, l1) if np.any(l1 > 0) else beta + newton_direction(G, H)
-    d = v - beta
+    G, curve = grad + l2 * beta, Curvature(hess, l2, factor)
+    v = lasso_point(G, curve.H, beta, l1) if np.any(l1 > 0) else beta
+    d = settled(v, G, curve, beta, l1)
+    v = np.where((v == 0) & (l1 > 0), 0.0, beta + d)
     promise = -(grad @ d + l1 @ (np.abs(v) - np.abs(beta)) + l2 @ (d * (v + beta)) / 2)
-    return Model(v, promise, promise - d @ hess @ d / 2)
+    return Model(v, promise, promise - curve.lengths(d)[0] ** 2 / 2, d)
+
+
+def settled(v, G, curve, beta, l1):
+    """The step to v, its slope made right where that is fixed, through R if need be, unless that turns a sign."""
+    d, A = v - beta, (v != 0) | (l1 == 0)
+    exact = np.any(l1 > 0)  # what `lasso_point` found is right, unless H has lost digits
+    if not A.any() or (exact and curve.factor is None):
+        return d
+    part = curve.on(A)
+    if exact and curve.R is None:
+        return d
+    new = d.copy()
+    for _ in range(3):  # the later ones refine
+        new[A] -= part.solve((G + curve @ new + l1 * np.sign(v))[A])
+    return new if np.all((np.sign(beta + new) == np.sign(v)) | (l1 == 0)) else d
 
 
 def newton_direction(G, H):
@@ -151,11 +223,16 @@ def towards(H, pull, A):
 
 def by_cholesky(H, b):
     """H⁻¹b if H, with unit diagonal, is well within positive definite, else None: much cheaper than a spectrum."""
+    return None if cholesky(H) is None else np.linalg.solve(H, b)
+
+
+def cholesky(H):
+    """L with H = LLᵀ if H, with unit diagonal, is well within positive definite, else None."""
     try:
-        factor = np.linalg.cholesky(H)
+        L = np.linalg.cholesky(H)
     except np.linalg.LinAlgError:
         return None
-    return np.linalg.solve(H, b) if np.diag(factor).min() > 1e-4 else None
+    return L if np.diag(L).min() > 1e-4 else None
 
 
 def best_along(v, move, ray, H, slope, l1):

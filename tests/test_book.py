@@ -191,7 +191,7 @@ def test_every_exercise_of_the_shipped_notebooks_gets_its_help():
     shipped = [nbformat.read(FOLDER / name, as_version=4) for name in names()]
     used = [name for book_ in shipped for cell in book_.cells for name in book.used(cell)]
     written = [name for book_ in shipped for cell in book_.cells if "exercise" in cell.metadata.get("tags", [])
-               for name in re.findall(r"^def (\w+)", cell.source, re.M) if name in exercises()]
+               for name in re.findall(r"^(?:def|class) (\w+)", cell.source, re.M) if name in exercises()]
     assert sorted(used) == sorted(written) and used
 
 

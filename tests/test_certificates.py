@@ -3,6 +3,10 @@
 True gaps come from optima in extended precision (naive.py), so that they are known better than any bound.
 """
 
+import operator
+import warnings
+from fractions import Fraction
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -10,10 +14,26 @@ import statsmodels.api as sm
 from naive import Problem, PseudoHuber, optimum, random_problem
 from sklearn import linear_model
 
-from glmlab import L1, ElasticNet, Gamma, Gaussian, Logistic, Objective, Poisson, Ridge, Zero, as_chunks, certify
+from glmlab import (
+    L1,
+    ElasticNet,
+    Gamma,
+    Gaussian,
+    Logistic,
+    NotConverged,
+    Objective,
+    Poisson,
+    Ridge,
+    Zero,
+    as_chunks,
+    certify,
+    fit,
+)
 from glmlab.certificates import certificate_at, price_above
 from glmlab.families import Family
+from glmlab.quadratic import Curvature
 
+EPS = np.finfo(float).eps
 FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
 PENALTIES = [Zero(), L1(6.0), Ridge(3.0), ElasticNet(8.0, 0.6)]
 # Weights, offset, intercept: every pair of choices, and all three together.
@@ -228,6 +248,88 @@ def test_statsmodels_answers_are_certified(family):
     assert problem.value(beta) - problem.value(optimum(problem)) <= found.bound and found.relative <= 1e-9
 
 
+# --- columns that are nearly dependent --------------------------------------------------------------------------
+
+
+def exact_least_squares(X, y):
+    """The minimiser and the minimum of ‖y − Xβ‖² as fractions: Gauss–Jordan on the normal equations, no rounding."""
+    X, y = [[Fraction(float(v)) for v in row] for row in X], [Fraction(float(v)) for v in y]
+    columns = [*zip(*X, strict=True), y]
+    rows = [[sum(map(operator.mul, one, other)) for other in columns] for one in columns[:-1]]
+    for c, row in enumerate(rows):
+        rows[c] = row = [v / row[c] for v in row]
+        for other in rows[:c] + rows[c + 1 :]:
+            other[:] = [v - other[c] * u for v, u in zip(other, row, strict=True)]
+    return [row[-1] for row in rows], exact_squares(X, y, [row[-1] for row in rows])
+
+
+def exact_squares(X, y, beta):
+    """‖y − Xβ‖² as a fraction."""
+    X, y, beta = ([[Fraction(float(v)) for v in row] for row in X], [Fraction(float(v)) for v in y],
+                  [Fraction(v) if isinstance(v, Fraction) else Fraction(float(v)) for v in beta])  # fmt: skip
+    return sum((v - sum(map(operator.mul, row, beta))) ** 2 for row, v in zip(X, y, strict=True))
+
+
+def of_condition(kappa, seed, n=40, p=4):
+    """X with singular values from 1 down to 1/κ."""
+    rng = np.random.default_rng(seed)
+    U, V = (np.linalg.qr(rng.normal(size=shape))[0] for shape in ((n, p), (p, p)))
+    return U * np.geomspace(1, 1 / kappa, p) @ V
+
+
+def hard_least_squares():
+    """Name: (X, y, the relative bound to be reached): designs on which the normal equations lose their digits."""
+    rng, longley = np.random.default_rng(0), sm.datasets.longley.load_pandas()
+    table, ones = longley.exog.to_numpy(float), np.ones((16, 1))
+    x, z = np.arange(21.0), np.linspace(-9, -3, 40)
+    powers, wave = np.vander(x, 6), 2048.0 * (-1) ** x
+    cases = {
+        "longley": (table, longley.endog.to_numpy(), 1e-14),
+        "longley, constant": (np.column_stack([table, ones]), longley.endog.to_numpy(), 1e-12),
+        "wampler 1": (powers, powers.sum(axis=1), 1e-20),
+        "wampler 2": (powers, powers @ 0.1 ** np.arange(5, -1, -1), 1e-20),
+        **{f"wampler {k}": (powers, powers.sum(axis=1) + 100.0 ** (k - 3) * wave, 1e-12) for k in (3, 4, 5)},
+        "filip, degree 7": (np.vander(z, 8), 0.8 + np.sin(z) / 9 + rng.normal(size=40) / 99, 1e-9),
+        "filip, degree 10": (np.vander(z, 11), 0.8 + np.sin(z) / 9 + rng.normal(size=40) / 99, np.inf),
+        "columns of mean 1e6": (rng.normal(size=(40, 3)) + 1e6, rng.normal(size=40), 1e-9),
+        "columns of mean 1e6, constant": (
+            np.column_stack([rng.normal(size=(40, 3)) + 1e6, np.ones(40)]), rng.normal(size=40), 1e-9),
+    }  # fmt: skip
+    reach = {5: 1e-10, 6: 1e-9, 7: 1e-8, 8: 1e-6, 10: np.inf, 12: np.inf}
+    for digits, within in reach.items():
+        X = of_condition(10.0**digits, digits)
+        cases[f"condition 1e{digits}"] = X, X.sum(axis=1) + rng.normal(size=40) / 10, within
+    return cases
+
+
+@pytest.mark.parametrize("case", hard_least_squares())
+def test_least_squares_whose_normal_equations_lose_digits(case):
+    """Never below the truth, which is known as a fraction; and where X itself has digits left, near it."""
+    X, y, within = hard_least_squares()[case]
+    best, lowest = exact_least_squares(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotConverged)
+        result = fit(X, y, family="gaussian", tol=1e-9)
+    size = max(float(y @ y), 1e-300)
+    gap = exact_squares(X, y, result.beta) - lowest
+    assert float(gap) <= min(result.certificate.bound, max(1e-8, 1e3 * EPS) * size)
+    assert result.certificate.relative <= within
+    assert result.converged == (result.certificate.relative <= 1e-9)
+    near, rng = np.array([float(b) for b in best]), np.random.default_rng(1)
+    for distance in (0.0, 1e-12, 1e-8, 1e-4):
+        beta = near * (1 + distance * rng.normal(size=len(near)))
+        assert certify(X, y, beta, family="gaussian").bound >= float(exact_squares(X, y, beta) - lowest)
+
+
+@pytest.mark.parametrize("digits", [4, 6, 7])
+@pytest.mark.parametrize("family", ["logistic", "poisson", "gamma"])
+def test_nearly_dependent_columns_are_certified_in_every_family(family, digits):
+    plain = random_problem(family, Zero(), seed=digits, n=60)
+    problem = plain._replace(X=8 * of_condition(10.0**digits, digits, n=60))
+    result, lowest = problem.fit(solver="newton", tol=1e-9), problem.value(optimum(problem))
+    assert problem.value(result.beta) - lowest <= result.certificate.bound and result.converged
+
+
 # --- no optimum, no bound ---------------------------------------------------------------------------------------
 
 
@@ -306,14 +408,14 @@ def test_the_price_from_sums_is_above_the_price_from_rows_and_near_it(family, pe
     for seed, problem in enumerate(problems(family, penalty)):
         f, rng = problem.objective(chunks=30), np.random.default_rng(seed)
         beta, used = optimum(problem).astype(float), 0
-        hess = f.evidence(beta).hess
+        hess, slip = Curvature(f.evidence(beta).hess, np.zeros(f.dim)), f.evidence(beta).slip
         for length in (1e-12, 1e-6, 1e-3, 1e-2, 0.05, 0.5):
             d, moves = (rng.normal(size=shape) * length for shape in (f.dim, (f.dim, 2)))
-            cheap, exact = price_above(f, hess, d, moves), f.price(beta, d, moves)
+            cheap, exact = price_above(f, hess, d, moves, np.sqrt(slip)), f.price(beta, d, moves)
             if cheap is not None:
                 used += 1
                 assert cheap.price >= exact.price and cheap.furthest >= exact.furthest
-                alone = price_above(f, hess, d, 0 * moves), f.price(beta, d, 0 * moves)
+                alone = price_above(f, hess, d, 0 * moves, np.sqrt(slip)), f.price(beta, d, 0 * moves)
                 assert alone[1].price * (1 - 1e-14) <= alone[0].price <= 1.11 * alone[1].price
         assert used >= 3
 

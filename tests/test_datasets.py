@@ -273,6 +273,21 @@ def test_course_labels_belong_to_its_rows(workspace, saved, chunks):
     assert equal(datasets.course(1_500, labels=True, chunks=chunks), expected)
 
 
+@pytest.mark.parametrize("saved", [False, True])
+def test_the_courses_rows_as_the_benchmark_has_them(workspace, saved):
+    if saved:
+        datasets.save(workspace / "course.zarr", *datasets.make_regression(8_000, 100))
+    X, y, beta = datasets.course_benchmark(8_000)
+    normal, _, coefficients = datasets.make_regression(8_000, 100)
+    assert equal([X, beta], [stats.norm.cdf(normal[:, :15]), (coefficients[:15] - 0.5) * 3])
+    assert 44 < np.linalg.cond(X.T @ X) < 50 and set(np.unique(y)) == {0.0, 1.0}
+    p = stats.norm.cdf(normal[:, :15]) @ beta
+    assert abs(np.sum(y - 1 / (1 + np.exp(-p)))) < 4 * np.sqrt(np.sum(1 / (2 + 2 * np.cosh(p))))
+    for chunks in (700, (3_000, 5_000)):
+        lazy = datasets.course_benchmark(8_000, chunks=(chunks,) if isinstance(chunks, tuple) else chunks)
+        assert isinstance(lazy[0], da.Array) and equal(lazy, (X, y, beta))
+
+
 # ---- the flights
 
 

@@ -5,7 +5,8 @@ import pytest
 from naive import CURVE, LOSS, SLOPE, draw
 from scipy import sparse
 
-from glmlab import Gamma, Gaussian, Logistic, Poisson, kernels
+import glmlab.kernels
+from glmlab import Gamma, Gaussian, Logistic, Objective, Poisson, as_chunks
 from glmlab.kernels import Rows
 
 N, P = 700, 5
@@ -47,11 +48,25 @@ EXTRAS = {"bare": (False, False, False), "weights": (True, False, False), "offse
           "intercept": (False, False, True), "all three": (True, True, True)}  # fmt: skip
 
 
+@pytest.fixture(params=["numpy", "fused"])
+def kernels(request):
+    """Either set of kernels, as an Objective finds them."""
+    return KernelSet(Objective("gaussian", as_chunks(np.ones((2, 1)), np.ones(2)), request.param))
+
+
+class KernelSet:
+    def __init__(self, f):
+        self.f = f
+
+    def __getattr__(self, name):
+        return self.f._kernel(name)
+
+
 @pytest.fixture(params=["one block", "many blocks"])
 def height(request, monkeypatch):
     """Blocks of all rows, and the smallest there are (256 rows), so that a chunk is cut into three."""
     if request.param == "many blocks":
-        monkeypatch.setattr(kernels, "BLOCK", 1)
+        monkeypatch.setattr(glmlab.kernels, "BLOCK", 1)
     return request.param
 
 
@@ -88,7 +103,7 @@ def same(ours, true, digits=1e-13, size=None):
 
 @every_family
 @pytest.mark.parametrize("form", FORMS)
-def test_sums_agree_with_the_naive_twin_whatever_form_the_rows_have(family, form, height):
+def test_sums_agree_with_the_naive_twin_whatever_form_the_rows_have(family, form, height, kernels):
     rows, beta = rows_of(family, form=form, extras="all three")
     true = naive_sums(family, rows, beta)
     found = kernels.loss_grad_hess(rows, family, beta)
@@ -100,7 +115,7 @@ def test_sums_agree_with_the_naive_twin_whatever_form_the_rows_have(family, form
 
 @every_family
 @pytest.mark.parametrize("extras", EXTRAS)
-def test_sums_agree_with_the_naive_twin_with_whatever_belongs_to_the_rows(family, extras, height):
+def test_sums_agree_with_the_naive_twin_with_whatever_belongs_to_the_rows(family, extras, height, kernels):
     rows, beta = rows_of(family, extras=extras, seed=1)
     true = naive_sums(family, rows, beta)
     whole, short = kernels.loss_grad_hess(rows, family, beta), kernels.loss_grad(rows, family, beta)
@@ -116,7 +131,7 @@ def test_sums_agree_with_the_naive_twin_with_whatever_belongs_to_the_rows(family
 
 @every_family
 @pytest.mark.parametrize("form", ["fortran", "strided", "reversed", "big-endian", "read-only", "unaligned"])
-def test_the_layout_of_the_rows_changes_no_bit(family, form):
+def test_the_layout_of_the_rows_changes_no_bit(family, form, kernels):
     plain, beta = rows_of(family, extras="weights")
     other = Rows(FORMS[form](plain.X), *(None if c is None else unaligned(c) for c in plain[1:]))
     bits = [np.hstack([np.ravel(part) for part in kernels.evidence(rows, family, beta)]) for rows in (plain, other)]
@@ -126,7 +141,7 @@ def test_the_layout_of_the_rows_changes_no_bit(family, form):
 @every_family
 @pytest.mark.parametrize("extras", EXTRAS)
 @pytest.mark.parametrize("form", ["plain", "csr"])
-def test_losses_price_many_points_at_once(family, extras, form, height):
+def test_losses_price_many_points_at_once(family, extras, form, height, kernels):
     rows, beta = rows_of(family, form=form, extras=extras, seed=2)
     B = beta + np.linspace(-1, 1, 7)[:, None] * np.linspace(1, 2, len(beta))
     found = kernels.losses(rows, family, B).losses
@@ -138,7 +153,7 @@ def test_losses_price_many_points_at_once(family, extras, form, height):
 @every_family
 @pytest.mark.parametrize("extras", EXTRAS)
 @pytest.mark.parametrize("form", ["plain", "csr"])
-def test_the_diagonal_alone_is_that_of_the_hessian(family, extras, form, height):
+def test_the_diagonal_alone_is_that_of_the_hessian(family, extras, form, height, kernels):
     rows, beta = rows_of(family, form=form, extras=extras, seed=5)
     true, found = naive_sums(family, rows, beta), kernels.loss_grad_diag(rows, family, beta)
     same(found.loss, true["loss"], 1e-15, true["abs_loss"])
@@ -149,7 +164,7 @@ def test_the_diagonal_alone_is_that_of_the_hessian(family, extras, form, height)
 @every_family
 @pytest.mark.parametrize("extras", EXTRAS)
 @pytest.mark.parametrize("form", ["plain", "csr"])
-def test_survey(family, extras, form, height):
+def test_survey(family, extras, form, height, kernels):
     rows, beta = rows_of(family, form=form, extras=extras, seed=3)
     true = naive_sums(family, rows, 0 * beta)
     found = kernels.survey(rows, family, 0 * beta)
@@ -166,7 +181,7 @@ def test_survey(family, extras, form, height):
     assert found.bad_labels == found.bad_weights == 0
 
 
-def test_survey_counts_what_cannot_be_fitted():
+def test_survey_counts_what_cannot_be_fitted(kernels):
     rows, beta = rows_of(Poisson(), extras="weights")
     rows.y[[3, 50, 699]], rows.w[[0, 699]] = -1, -0.5
     found = kernels.survey(rows, Poisson(), 0 * beta)
@@ -176,7 +191,7 @@ def test_survey_counts_what_cannot_be_fitted():
 @every_family
 @pytest.mark.parametrize("extras", EXTRAS)
 @pytest.mark.parametrize("form", ["plain", "csr"])
-def test_evidence_is_the_sums_and_allowances_for_their_rounding(family, extras, form, height):
+def test_evidence_is_the_sums_and_allowances_for_their_rounding(family, extras, form, height, kernels):
     rows, beta = rows_of(family, form=form, extras=extras, seed=4)
     true = naive_sums(family, rows, beta)
     found = kernels.evidence(rows, family, beta)
@@ -185,16 +200,63 @@ def test_evidence_is_the_sums_and_allowances_for_their_rounding(family, extras, 
     same(found.hess, true["hess"], 1e-15)
     assert found.weight == true["w"].sum()
     size_eta = np.abs(true["X"]) @ np.abs(beta) + (0 if rows.o is None else np.abs(rows.o))
-    same(found.loss_slack, true["abs_loss"] + (true["w"] * np.abs(true["slope"]) * size_eta).sum(), 1e-15)
+    same(found.loss_slack, true["abs_loss"], 1e-15)
+    same(found.drift, (true["w"] * np.abs(true["slope"]) * size_eta).sum(), 1e-15)
     size = family.size(true["eta"], true["y"]) + true["curve"] * size_eta
-    same(found.slack, np.abs(true["X"]).T @ (true["w"] * size), 1e-15)
-    assert np.all(8 * np.finfo(float).eps * found.slack >= np.abs(found.grad - true["grad"]))
+    # ℓ′ as computed is a dual point of its own: only its product with X is rounded, and the way from θ has its price.
+    same(found.slack, np.abs(true["X"]).T @ (true["w"] * np.abs(true["slope"])), 1e-9, found.slack)
+    slip = 8 * np.finfo(float).eps * size / true["curve"]
+    same(found.slip, (true["w"] * true["curve"] * slip**2).sum(), 1e-9)
+    if form == "plain" and len(beta) == P:
+        slope = family.dloss(glmlab.kernels.predictor(rows, beta), rows.y)
+        assert np.all(np.abs(slope - true["slope"]) <= true["curve"] * slip)
+    off = np.abs(true["X"]).T @ (true["w"] * true["curve"] * slip)
+    assert np.all(8 * np.finfo(float).eps * found.slack + off >= np.abs(found.grad - true["grad"]))
+
+
+@pytest.mark.parametrize("family, eta", [(Poisson(), -32.0), (Gamma(), 32.0)], ids=repr)
+def test_a_row_whose_slope_drowns_in_rounding_stays_an_error_of_the_gradient(family, eta, kernels):
+    """ℓ″ = e^(−32): in its unit ℓ′ = μ − y is wrong by 100, no dual point is there."""
+    found = kernels.evidence(Rows(np.array([[eta]]), np.ones(1)), family, np.ones(1))
+    assert found.slip == 0 and found.slack[0] >= eta * (1 - 1e-9)
+
+
+def test_the_slope_of_a_saturated_label_keeps_its_digits(kernels):
+    """μ − 1 = −e^(−40) is 0 in floats; its slip is small, so that the row stays its own dual point."""
+    found = kernels.evidence(Rows(np.array([[40.0], [700.0]]), np.ones(2)), Logistic(), np.ones(1))
+    assert found.grad[0] == pytest.approx(-40 * np.exp(-40.0), rel=1e-14, abs=0)
+    assert found.slack[0] == pytest.approx(40 * np.exp(-40.0), rel=1e-14, abs=0) and 0 < found.slip < 1e-40
 
 
 @every_family
 @pytest.mark.parametrize("extras", EXTRAS)
 @pytest.mark.parametrize("form", ["plain", "csr"])
-def test_price_covers_the_whole_interval(family, extras, form, height):
+def test_the_factor_is_that_of_the_hessian_however_rows_are_cut(family, extras, form, height):
+    rows, beta = rows_of(family, form=form, extras=extras, seed=4)
+    true = naive_sums(family, rows, beta)
+    halves = [Rows(*(None if c is None else c[cut] for c in rows)) for cut in (slice(0, 7), slice(7, None))]
+    for R in (glmlab.kernels.factor(rows, family, beta).factor.R,
+              glmlab.kernels.add([glmlab.kernels.factor(half, family, beta) for half in halves]).factor.R):  # fmt: skip
+        assert R.shape == (len(beta), len(beta)) and np.array_equal(R, np.triu(R))
+        same(R.T @ R, true["hess"], 1e-14, np.abs(true["hess"]).max())
+
+
+def test_the_factor_keeps_what_the_sum_has_lost():
+    """Two columns that differ by 1e-11: of that, squares know nothing."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(50, 2))
+    X = np.column_stack([X, X[:, 0] + 1e-11 * rng.normal(size=50)])
+    true = 2 * ((X[:, 2] - X[:, 0]) ** 2).sum()
+    R = glmlab.kernels.factor(Rows(X, np.zeros(50)), Gaussian(), np.zeros(3)).factor.R
+    v = np.array([-1.0, 0.0, 1.0])
+    assert np.sum((R @ v) ** 2) == pytest.approx(true, rel=1e-3, abs=0)
+    assert v @ (R.T @ R) @ v != pytest.approx(true, rel=0.5, abs=0)
+
+
+@every_family
+@pytest.mark.parametrize("extras", EXTRAS)
+@pytest.mark.parametrize("form", ["plain", "csr"])
+def test_price_covers_the_whole_interval(family, extras, form, height, kernels):
     """Σ w max over |r| ≤ Σ|Xm| of D(Xd + r), m the columns of moves, and max |t| over the rows that count."""
     rows, beta = rows_of(family, form=form, extras=extras, seed=5)
     true, rng = naive_sums(family, rows, beta), np.random.default_rng(6)
@@ -208,7 +270,7 @@ def test_price_covers_the_whole_interval(family, extras, form, height):
 
 
 @pytest.mark.parametrize("form", ["plain", "csr"])
-def test_unseen_is_zero_only_for_directions_without_effect(form, height):
+def test_unseen_is_zero_only_for_directions_without_effect(form, height, kernels):
     rows, _ = rows_of(Gaussian(), seed=7)
     X = np.column_stack([rows.X, rows.X[:, 0] + rows.X[:, 1]])
     V = np.zeros((P + 1, 2))
@@ -223,7 +285,7 @@ def test_unseen_is_zero_only_for_directions_without_effect(form, height):
 
 
 @pytest.mark.parametrize("form", ["plain", "csr"])
-def test_align_counts_rows_that_hold_a_descent(form, height):
+def test_align_counts_rows_that_hold_a_descent(form, height, kernels):
     rows, _ = rows_of(Logistic(), form=form, extras="weights", seed=8)
     d = np.array([1.0, -2, 0.5, 0, 0])
     X = rows.X.toarray() if form == "csr" else rows.X
@@ -241,14 +303,14 @@ def test_align_counts_rows_that_hold_a_descent(form, height):
 @pytest.mark.parametrize("form", ["plain", "csr", "float32"])
 def test_culprits_name_the_argument_and_one_value(name, form):
     rows, _ = rows_of(Gaussian(), form=form, extras="all three")
-    assert kernels.culprits(rows) is None
+    assert glmlab.kernels.culprits(rows) is None
     of_X = rows.X.data if form == "csr" else rows.X
     {"X": of_X, "y": rows.y, "sample_weight": rows.w, "offset": rows.o}[name].flat[[11, 40]] = -np.inf
-    assert kernels.culprits(rows) == (name, -np.inf, 2)
+    assert glmlab.kernels.culprits(rows) == (name, -np.inf, 2)
 
 
 @every_family
-def test_rows_of_weight_zero_count_for_nothing_even_where_they_overflow(family):
+def test_rows_of_weight_zero_count_for_nothing_even_where_they_overflow(family, kernels):
     rows, beta = rows_of(family, extras="all three", seed=9)
     rows.X[5], rows.w[5] = 1e200, 0.0
     without = Rows(*(np.delete(column, 5, axis=0) for column in rows))
@@ -262,7 +324,7 @@ def test_rows_of_weight_zero_count_for_nothing_even_where_they_overflow(family):
 
 
 @pytest.mark.parametrize("family, sign", [(Poisson(), 1), (Gamma(), -1)], ids=["poisson", "gamma"])
-def test_overflow_is_an_infinite_loss_without_a_warning(family, sign):
+def test_overflow_is_an_infinite_loss_without_a_warning(family, sign, kernels):
     rows, beta = rows_of(family)
     B = np.vstack([beta, sign * 1e4 * np.ones(P)])
     found = kernels.losses(rows, family, B).losses
@@ -271,11 +333,11 @@ def test_overflow_is_an_infinite_loss_without_a_warning(family, sign):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_no_kernel_changes_its_rows(form):
+def test_no_kernel_changes_its_rows(form, kernels):
     rows, beta = rows_of(Logistic(), form=form, extras="all three")
     before = [column.copy() for column in rows]
     args = {"losses": (beta[None],), "loss_grad": (beta,), "loss_grad_hess": (beta,), "loss_grad_diag": (beta,),
-            "survey": (beta,), "evidence": (beta,), "price": (beta, beta, beta[:, None]),
+            "survey": (beta,), "evidence": (beta,), "factor": (beta,), "price": (beta, beta, beta[:, None]),
             "unseen": (beta[:, None], abs(beta[:, None])), "align": (beta, abs(beta))}  # fmt: skip
     for name, given in args.items():
         getattr(kernels, name)(rows, Logistic(), *given)
@@ -286,7 +348,7 @@ def test_no_kernel_changes_its_rows(form):
 
 def test_blocks_are_contiguous_float64_and_cover_every_row_once(height):
     rows, _ = rows_of(Gaussian(), form="fortran", extras="all three")
-    cut = list(kernels.blocks(rows, P + 1))
+    cut = list(glmlab.kernels.blocks(rows, P + 1))
     assert len(cut) == (3 if height == "many blocks" else 1)
     assert all(block.X.flags.c_contiguous and block.X.dtype == np.float64 for block in cut)
     np.testing.assert_array_equal(np.vstack([b.X for b in cut]), np.column_stack([rows.X, np.ones(N)]))
@@ -295,11 +357,11 @@ def test_blocks_are_contiguous_float64_and_cover_every_row_once(height):
 
 
 def test_add_is_a_sum_field_by_field_in_the_order_given():
-    parts = [kernels.LossGrad(value, np.array([value, 1.0])) for value in (1e16, 1.0, -1e16)]
-    total = kernels.add(parts)
-    assert type(total) is kernels.LossGrad
+    parts = [glmlab.kernels.LossGrad(value, np.array([value, 1.0])) for value in (1e16, 1.0, -1e16)]
+    total = glmlab.kernels.add(parts)
+    assert type(total) is glmlab.kernels.LossGrad
     assert total.loss == 0.0 and total.grad.tolist() == [0.0, 3.0], "(1e16 + 1) − 1e16 is 0 in this order"
-    assert kernels.add([parts[0], parts[2], parts[1]]).loss == 1.0
+    assert glmlab.kernels.add([parts[0], parts[2], parts[1]]).loss == 1.0
     assert parts[0].grad.tolist() == [1e16, 1.0], "the parts are left as they were"
 
 
@@ -307,7 +369,7 @@ def test_add_is_a_sum_field_by_field_in_the_order_given():
 def test_take_spreads_over_the_chunk(fraction):
     rows, _ = rows_of(Gaussian(), extras="weights")
     rows = rows._replace(y=np.arange(N, dtype=float))
-    taken = kernels.take(rows, fraction, 0, 3)
+    taken = glmlab.kernels.take(rows, fraction, 0, 3)
     index = taken.y.astype(int)
     assert len(index) == round(N * fraction) and np.all(np.diff(index) > 0)
     runs = np.arange(len(index) + 1) * N // len(index)
@@ -316,16 +378,16 @@ def test_take_spreads_over_the_chunk(fraction):
     np.testing.assert_array_equal(taken.X, rows.X[index])
     np.testing.assert_array_equal(taken.w, rows.w[index])
     assert taken.o is None
-    again, other = kernels.take(rows, fraction, 0, 3), kernels.take(rows, fraction, 1, 3)
+    again, other = glmlab.kernels.take(rows, fraction, 0, 3), glmlab.kernels.take(rows, fraction, 1, 3)
     assert again.y.tolist() == taken.y.tolist()
     assert fraction == 1.0 or other.y.tolist() != taken.y.tolist()
 
 
 def test_take_always_has_a_row():
     rows, _ = rows_of(Gaussian())
-    assert len(kernels.take(Rows(rows.X[:3], rows.y[:3]), 0.01, 0, 0).y) == 1
+    assert len(glmlab.kernels.take(Rows(rows.X[:3], rows.y[:3]), 0.01, 0, 0).y) == 1
 
 
 def test_labels():
     rows, _ = rows_of(Logistic())
-    assert kernels.labels(rows).tolist() == [0.0, 1.0]
+    assert glmlab.kernels.labels(rows).tolist() == [0.0, 1.0]

@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import sys
 
 import dask
 import psutil
@@ -127,6 +128,12 @@ def test_doctor_sees_settings_that_cannot_work(monkeypatch, capsys, variable, va
 def test_doctor_sees_a_missing_package():
     with pytest.raises(doc.Trouble, match="not installed: no_such_package"):
         doc.packages(["numpy", "no_such_package"])
+
+
+def test_doctor_says_which_kernels_serve(monkeypatch):
+    assert doc.kernels() == "kernels: fused, compiled"
+    monkeypatch.setitem(sys.modules, "glmlab.fused", None)
+    assert "numpy's only" in doc.kernels()
 
 
 def test_reset_says_which_notebooks_there_are(capsys):

@@ -8,9 +8,9 @@ from naive import draw, random_problem
 
 from glmlab import L1, ElasticNet, Objective, Ridge, Zero, as_chunks, fit, run
 from glmlab.penalties import FreeIntercept
-from glmlab.quadratic import Model, minimise_model
+from glmlab.quadratic import minimise_model
 from glmlab.solvers import pilot, pilot_newton
-from glmlab.solvers.pilot import Kept, descends, first_hessian, pays
+from glmlab.solvers.pilot import Kept, descends, first_hessian, longer, pays, repaired
 
 FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
 every_family = pytest.mark.parametrize("family", FAMILIES)
@@ -57,7 +57,7 @@ def test_an_iteration_is_one_pass_and_certified_digits_come_with_each(family):
     assert result.converged and result.certificate.relative <= 1e-9
     own = np.diff(result.trace.passes)
     assert np.all(own == 1) and result.trace.passes[0] == pytest.approx(1 + 150 * f.dim / f.n, rel=0.01) or own.size
-    assert result.n_iter <= 8 and np.all(np.diff(result.trace.objective) <= 1e-12 * abs(result.objective))
+    assert result.n_iter <= 11 and np.all(np.diff(result.trace.objective) <= 1e-12 * abs(result.objective))
 
 
 @every_family
@@ -66,7 +66,8 @@ def test_it_finds_what_proximal_newton_finds(family, penalty):
     X, y = data(family)
     options = {"family": family, "penalty": penalty, "fit_intercept": True, "tol": 1e-11}
     ours, theirs = (fit(X, y, solver=solver, **options) for solver in ("pilot_newton", "proximal_newton"))
-    assert ours.converged and abs(ours.objective - theirs.objective) <= ours.certificate.bound
+    assert ours.converged and theirs.objective - ours.objective <= theirs.certificate.bound
+    assert ours.objective - theirs.objective <= ours.certificate.bound
     assert np.array_equal(ours.beta == 0, theirs.beta == 0)
 
 
@@ -124,17 +125,36 @@ def test_it_is_right_on_data_made_to_fool_it(trick, penalty):
     X, y = trick(*data(n=40_000), np.random.default_rng(1))
     options = {"family": "logistic", "penalty": penalty, "fit_intercept": True, "tol": 1e-9}
     ours, theirs = (fit(X, y, solver=solver, **options) for solver in ("pilot_newton", "proximal_newton"))
-    assert ours.converged and ours.passes <= 7, "rows from the heads of the chunks need 11 when sorted by a feature"
-    assert ours.objective - theirs.objective <= 1e-9 * abs(theirs.objective)
+    assert ours.converged and ours.passes <= 9, "rows from the heads of the chunks need 11 when sorted by a feature"
+    assert ours.objective - theirs.objective <= ours.certificate.bound
 
 
-def test_the_diagonal_comes_from_all_rows():
+def test_rare_columns_get_their_diagonal_from_all_rows_and_common_ones_keep_the_pilots():
     X, y = rare_columns(*data(), np.random.default_rng(2))
     f = Objective("logistic", as_chunks(X, y, chunks=3000))
     kept, loss, grad = first_hessian(f, np.zeros(f.dim), 0)
-    H = f.loss_grad_hess(np.zeros(f.dim))
-    assert kept.origin == "pilot" and np.allclose(np.diag(kept.hess), np.diag(H.hess), rtol=1e-12)
+    H, few = f.loss_grad_hess(np.zeros(f.dim)), f.pilot(0).loss_grad_hess(np.zeros(f.dim)).hess
+    sampled, found = np.diag(few), np.diag(kept.hess)
+    off = (np.diag(H.hess) > 1.5 * sampled) | (1.5 * np.diag(H.hess) < sampled)
+    assert kept.origin == "pilot" and off[6:].any() and not off[:6].any()
+    np.testing.assert_allclose(found, np.where(off, np.diag(H.hess), sampled), rtol=1e-12)
     assert loss == H.loss and grad.tolist() == H.grad.tolist()
+
+
+def test_repair_replaces_what_is_surely_wrong():
+    sampled, diagonal = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 2.0]), np.array([1.4, 0.7, 1.6, 3.0, 0.0, 1.0])
+    assert repaired(sampled, diagonal).tolist() == [1.0, 1.0, 1.6, 3.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize("kappa", [1.0, 1e6])
+def test_the_condition_number_costs_no_passes(kappa):
+    """With a diagonal of its own beside the pilot's correlations the kept Hessian lasts only while κ is small."""
+    rng = np.random.default_rng(8)
+    turn, _ = np.linalg.qr(rng.normal(size=(15, 15)))
+    X = rng.normal(size=(40_000, 15)) * np.geomspace(1, kappa**-0.5, 15) @ turn.T
+    eta = X @ turn.sum(axis=1)
+    result = fit(X, draw("logistic", eta / eta.std(), rng), family="logistic", solver="pilot_newton", tol=1e-9)
+    assert result.converged and result.state.hessian == "pilot" and result.passes <= 9
 
 
 # --- refusing and renewing --------------------------------------------------------------------------------------
@@ -182,17 +202,23 @@ def test_a_step_descends_enough_iff_the_curvature_is_below_1_8_times_the_models(
 
     With F = 1 the second size drowns in rounding, and only the slope at the end of the step can tell.
     """
-    model = Model(np.ones(1), size, size / 2)
     value = 1.0 - size + curvature * size / 2
-    assert descends(1.0, model, curvature * size, value) == right
+    assert descends(1.0, size, curvature * size, value) == right
 
 
 def test_nothing_that_overflows_descends():
-    model = Model(np.ones(1), 1.0, 0.5)
-    assert not descends(1.0, model, np.nan, np.inf) and not descends(1.0, model, np.nan, np.nan)
-    kept = Kept(np.eye(1), "pilot")
-    assert kept.stretched(np.nan, np.ones(1)).scale == 16 and kept.stretched(np.inf, np.ones(1)).scale == 16
-    assert kept.stretched(7.0, np.ones(1)).hess == 7 and kept.stretched(0.1, np.ones(1)).scale == 2
+    assert not descends(1.0, 1.0, np.nan, np.inf) and not descends(1.0, 1.0, np.nan, np.nan)
+
+
+@pytest.mark.parametrize(("bent", "times"), [(0.1, 2.0), (7.0, 7.0), (64.0, 64.0), (np.inf, 64.0), (np.nan, 64.0)])
+def test_the_hessian_grows_by_the_curvature_seen_or_as_the_longest_descent_asks(bent, times):
+    """F = 32 (1 + b)² from 0, of which Ĥ = 1 knows a 64th: the step −64 is 64 times too long."""
+    f = Objective("gaussian", as_chunks(np.full((1, 1), 32.0**0.5), np.full(1, -(32.0**0.5))))
+    model = minimise_model(Zero(), np.zeros(1), np.full(1, 64.0), np.eye(1))
+    d = model.point[0]
+    assert longer(f, Zero(), np.zeros(1), 32.0, model, bent * d * d, np.eye(1)) == times
+    assert f.passes == (0 if bent <= 8 else 1)
+    assert Kept(np.eye(1), "pilot").stretched(times).hess == times
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, "a", None, True])

@@ -29,6 +29,7 @@ from glmlab import (
 )  # fmt: skip
 from glmlab.datasets import make_logistic
 from glmlab.solvers import SOLVERS
+from glmlab.solvers.run import no_minimum
 
 PROBLEM = random_problem("logistic", Ridge(2.0), seed=0, n=120, weighted=True, shifted=True, intercept=True)
 
@@ -208,7 +209,7 @@ def test_an_answer_that_happens_to_be_good_enough_counts_however_it_stopped():
 
 
 def test_a_tolerance_below_rounding_ends_with_what_was_proved():
-    for solver in ("newton", "proximal_newton", "gradient_descent", "proximal_gradient", "fista"):
+    for solver in ("newton", "proximal_newton", "lbfgs", "gradient_descent", "proximal_gradient", "fista"):
         with pytest.warns(NotConverged, match="Not converged"):
             result = PROBLEM.fit(solver=solver, tol=0.0)
         assert not result.converged and result.certificate.relative < 1e-11 and result.n_iter < 3000
@@ -234,11 +235,11 @@ def test_a_result_says_what_was_done(solver, where):
     f = WHERE[where]()
     result = run(solver, f, Ridge(2.0), tol=1e-7)
     best = optimum(PROBLEM)
-    assert result.converged and result.solver == solver and result.kernels == "numpy"
+    assert result.converged and result.solver == solver and result.kernels == "fused"
     assert result.beta.shape == (4,) and isinstance(result.intercept, float)
     assert result.objective == pytest.approx(float(PROBLEM.value(joined(result, True))), rel=1e-13)
     assert result.objective - float(PROBLEM.value(best)) <= result.certificate.bound
-    assert (result.passes, result.rounds) == (f.passes, f.rounds) and f.extra_passes >= 2
+    assert (result.passes, result.rounds) == (f.passes, f.rounds) and f.extra_passes >= 1
     assert result.n_iter == len(result.trace) - 1 == result.trace.iteration[-1]
     for column in ("passes", "rounds", "seconds", "iteration"):
         assert np.all(np.diff(getattr(result.trace, column)) >= 0)
@@ -307,6 +308,49 @@ def test_where_there_is_no_optimum_it_says_so(case, solver):
     assert np.isfinite(result.beta).all() and np.isfinite(result.intercept)
 
 
+def runaway(case):
+    """Data without an optimum on which first-order methods creep, because few rows or small columns say so."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(400, 12))
+    eta = X @ rng.normal(size=12)
+    y = (eta + rng.normal(size=400) > 0) * 1.0
+    if case == "a small margin":
+        return X, (eta > 0) * 1.0
+    if case == "a rare column":
+        y[:6] = 1.0
+        return np.c_[X, np.arange(400) < 6], y
+    return np.c_[X, 0.1 * y * np.abs(rng.normal(size=400))], y  # 0 for one class, positive for the other
+
+
+@pytest.mark.parametrize("solver", ["gradient_descent", "proximal_gradient", "fista", "lbfgs"])
+@pytest.mark.parametrize("case", ["a small margin", "a rare column", "half a column"])
+def test_first_order_methods_say_soon_that_no_minimum_exists(case, solver):
+    X, y = runaway(case)
+    with pytest.warns(NotConverged, match="no minimum exists"):
+        result = fit(X, y, family="logistic", solver=solver, fit_intercept=True)
+    assert result.n_iter <= 130 and result.certificate.bound == np.inf
+
+
+def test_a_large_iterate_on_nearly_equal_columns_proves_nothing():
+    """β cancels to a millionth of its size: rows that it moves the wrong way are small beside it, but they count."""
+    rng = np.random.default_rng(4)
+    z, w, y = rng.normal(size=60), rng.normal(size=60), (np.arange(60) % 2) * 1.0
+    w[1] = 1e4
+    f = Objective("logistic", as_chunks(np.c_[z, z + 1e-10 * w], y))
+    beta = np.array([-1e10, 1e10])
+    assert no_minimum(f, Zero(), beta, steps=0) == ""
+    assert f.align(beta, 1e-9).held == 0 < f.align(beta, 1e-15).held
+    assert "no minimum" in no_minimum(Objective("logistic", as_chunks(w[:, None], w > 0)), Zero(), np.ones(1), steps=0)
+
+
+def test_the_search_for_a_proof_costs_a_share_of_the_passes():
+    """A family whose bound stays infinite for long, with an optimum: Poisson from afar, by small steps."""
+    f = random_problem("poisson", Zero(), seed=1, intercept=True).objective()
+    with pytest.warns(NotConverged):
+        result = run("proximal_gradient", f, Zero(), step=1e-6, max_iter=600, tol=1e-12)
+    assert "no minimum exists" not in result.status and f.extra_passes <= 0.2 * result.passes
+
+
 # --- what is refused ----------------------------------------------------------------------------------------------
 
 
@@ -352,7 +396,7 @@ def test_names_are_refused_with_the_nearest_known_one(options, error, message):
         fit(PROBLEM.X, PROBLEM.y, **{"family": "logistic", "penalty": Ridge(1.0)} | options)
 
 
-@pytest.mark.parametrize("solver", ["newton", "gradient_descent"])
+@pytest.mark.parametrize("solver", ["newton", "lbfgs", "gradient_descent"])
 @pytest.mark.parametrize("penalty", [L1(1.0), ElasticNet(1.0, 0.5)], ids=repr)
 def test_smooth_solvers_refuse_l1_and_say_which_can(solver, penalty):
     f = PROBLEM.objective()
@@ -482,3 +526,16 @@ def test_a_state_may_hold_beta_alone():
     X, y = np.random.default_rng(5).normal(size=(60, 3)), np.random.default_rng(6).normal(size=60)
     result = fit(X, y, family="gaussian", solver=halves)
     assert result.converged and result.state.objective == result.objective
+
+
+def test_a_solver_that_stands_still_where_nothing_can_be_proved_is_stopped():
+    """So far from the optimum that no dual point is interior; a minimum exists, so that only patience can end it."""
+    problem = random_problem("logistic", Zero(), seed=3)
+
+    def still(f, g, start):
+        while True:
+            yield SimpleNamespace(beta=start, objective=f.loss(start), residual=1e-9, decrement=0.0)
+
+    with pytest.warns(NotConverged, match="no progress in the last 100 iterations"):
+        result = run(still, problem.objective(), Zero(), start=np.full(4, 30.0), tol=1e3, max_iter=500)
+    assert np.isinf(result.certificate.bound) and result.n_iter < 120

@@ -8,12 +8,22 @@ import pytest
 from naive import optimum, random_problem
 
 from glmlab import L1, ElasticNet, Ridge, Zero, fit, solvers
-from glmlab.solvers import SOLVERS, fista, gradient_descent, newton, pilot_newton, proximal_gradient, proximal_newton
+from glmlab.solvers import (
+    SOLVERS,
+    consensus_admm,
+    fista,
+    gradient_descent,
+    lbfgs,
+    newton,
+    pilot_newton,
+    proximal_gradient,
+    proximal_newton,
+)
 from glmlab.solvers.linesearch import armijo, first_step, objective_along
 
 FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
-SMOOTH = [gradient_descent, newton]
-ANY = [proximal_gradient, fista, proximal_newton, pilot_newton]
+SMOOTH = [gradient_descent, newton, lbfgs]
+ANY = [proximal_gradient, fista, proximal_newton, pilot_newton, consensus_admm]
 every_family = pytest.mark.parametrize("family", FAMILIES)
 every_solver = pytest.mark.parametrize("solver", SMOOTH + ANY, ids=lambda solver: solver.__name__)
 
@@ -53,16 +63,20 @@ def test_every_field_belongs_to_the_beta_that_is_yielded(solver, family):
         assert state.residual == pytest.approx(f.residual(state.beta, grad, g), rel=1e-9, abs=1e-13)
 
 
+def plain(state):
+    """A copy of a state that == can compare."""
+    return [value.tolist() if isinstance(value, np.ndarray) else value for value in state]
+
+
 @every_solver
 def test_a_list_of_states_is_safe(solver):
     """What was yielded first is the same after five more iterations, and what the reader does to start changes none."""
     _, f, g, start = setting(penalty=suited(solver))
-    one_by_one = [(state.beta.copy(), *state[1:]) for state in islice(solver(f, g, start), 6)]
+    one_by_one = [plain(state) for state in islice(solver(f, g, start), 6)]
     mine = start.copy()
     together = list(islice(solver(f, g, mine), 6))
     mine += 1
-    assert [tuple(beta) for beta, *_ in one_by_one] == [tuple(state.beta) for state in together]
-    assert [tuple(rest) for _, *rest in one_by_one] == [state[1:] for state in together]
+    assert one_by_one == [plain(state) for state in together]
     assert len({tuple(state.beta) for state in together}) == 6
 
 
@@ -70,8 +84,10 @@ def test_a_list_of_states_is_safe(solver):
 def test_states_cannot_be_written(solver):
     _, f, g, start = setting(penalty=suited(solver))
     for state in islice(solver(f, g, start), 3):
-        with pytest.raises(ValueError, match="read-only"):
-            state.beta[0] = 1.0
+        for values in state:
+            if isinstance(values, np.ndarray):
+                with pytest.raises(ValueError, match="read-only"):
+                    values[0] = 1.0
 
 
 @every_solver
@@ -90,16 +106,19 @@ def test_a_step_that_is_none_is_refused_before_any_pass(solver, step):
     assert f.passes == f.extra_passes == 0
 
 
-@every_solver
+@pytest.mark.parametrize("solver", SMOOTH + ANY[:-1], ids=lambda solver: solver.__name__)
 def test_passes_an_iteration_are_what_the_docstring_says(solver):
-    """Once steps are settled: one pass for (proximal) gradient with a constant step, two for all others."""
+    """Once steps are settled: one pass where the trial pass is the next one or the step constant, else two.
+
+    What ADMM's chunks do by themselves is counted in test_admm.py.
+    """
     _, f, g, start = setting(penalty=suited(solver))
     f.survey  # noqa: B018
     states = solver(f, g, start)
     list(islice(states, 3))
     before = f.passes
     list(islice(states, 4))
-    assert f.passes - before == 4 * (1 if solver in (proximal_gradient, pilot_newton) else 2)
+    assert f.passes - before == 4 * (1 if solver in (proximal_gradient, pilot_newton, lbfgs) else 2)
     for constant, cost in ((gradient_descent, 1), (proximal_gradient, 1), (fista, 2)):
         states = constant(f, Ridge(2.0), start, step=1e-3)
         list(islice(states, 3))
@@ -118,7 +137,7 @@ def test_the_objective_falls_to_the_optimum(solver, family):
     lowest = float(problem.value(optimum(problem)))
     states = list(islice(solver(f, g, start), 400))
     heights = np.array([state.objective for state in states])
-    if solver is not fista:
+    if solver not in (fista, consensus_admm):
         assert np.all(np.diff(heights) <= 1e-13 * np.abs(heights).max())
     assert heights[-1] - lowest <= 1e-9 * max(abs(lowest), abs(heights[0]))
 
@@ -217,15 +236,15 @@ def test_least_squares_take_one_hessian_and_no_line_search(solver, penalty):
 
 @pytest.mark.parametrize("solver", [newton, proximal_newton])
 def test_refinement_gains_the_digits_that_the_hessian_lost(solver):
-    """κ(X) = 3e5 squares to 1e11: the first solution has five digits or so, and each further pass gains as many."""
+    """κ(X) = 5e4 squares to 2e9: the first solution has seven digits or so, and each further pass gains as many."""
     plain, wave = random_problem("gaussian", Zero(), seed=9), np.sin(np.arange(80))
     best = optimum(plain._replace(X=np.column_stack([plain.X, wave]))).astype(float)
-    best[4] /= 3e-6
+    best[4] /= 2e-5
     best[0] -= best[4]
-    problem = plain._replace(X=np.column_stack([plain.X, plain.X[:, 0] + 3e-6 * wave]))
+    problem = plain._replace(X=np.column_stack([plain.X, plain.X[:, 0] + 2e-5 * wave]))
     states = islice(solver(problem.objective(), problem.g, np.zeros(5)), 1, 5)
     errors = [np.abs(state.beta - best).max() / np.abs(best).max() for state in states]
-    assert errors[3] < 1e-9 < errors[0] / 100
+    assert max(errors[1:]) < 2e-11 and min(errors[1:]) < errors[0] / 10, errors
 
 
 def test_newton_from_afar_needs_its_line_search():
@@ -329,7 +348,7 @@ def test_objective_along_prices_all_steps_in_one_pass():
 def test_armijo_takes_the_longest_step_that_qualifies():
     problem, f, g, start = setting("logistic")
     slope = (problem.grad(start) + 2.0 * start).astype(float)
-    height, steps, c = float(problem.value(start)), 2.0 ** np.arange(4, -12, -1), 0.3
+    height, steps, c = f.loss(start) + g.value(start), 2.0 ** np.arange(4, -12, -1), 0.3
     t = armijo(f, g, start, height, -(slope @ slope), -slope, steps, c=c)
     good = [s for s in steps if problem.value(start - s * slope) <= height - c * s * (slope @ slope)]
     assert t == good[0] != steps[0]

@@ -62,12 +62,14 @@ def test_an_average_of_chunks_alike_is_the_answer_itself():
 def test_chunks_without_an_answer_are_not_heard():
     """Sorted by label all chunks but one hold one class, and with a free intercept have no minimiser."""
     f, g = problem(sort=True)
-    only = [own.beta for own in f.map(own_minimiser, [(f.family, g, f.n, True)] * f.n_chunks) if own.beta is not None]
+    alike = [(f.family, g, f.n, True, f.kernels)] * f.n_chunks
+    only = [own.beta for own in f.map(own_minimiser, alike) if own.beta is not None]
     assert len(only) == 1 and average(f, g).tolist() == only[0].tolist()
     result = run("newton", f, Ridge(2.0), start="one-step", tol=1e-9)
     assert result.converged
     rows = np.ones((6, 2))
-    weightless = own_minimiser(as_chunks(rows, np.ones(6), sample_weight=np.zeros(6)).chunk(0), (f.family, g, 6, False))
+    chunk = as_chunks(rows, np.ones(6), sample_weight=np.zeros(6)).chunk(0)
+    weightless = own_minimiser(chunk, (f.family, g, 6, False, "numpy"))
     assert weightless == (None, 0.0, 0.0)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from glmlab import teaching
 from glmlab.teaching import Ledger, check, exercise, exercises, guard, hint, predict, scale, solution, use
+from glmlab.teaching.engine import typed
 from glmlab.teaching.exercise import Exercise, Wrong, require
 
 
@@ -59,7 +60,8 @@ def test_every_condition_has_words_and_a_hint(found):
 def test_solution_shows_source_that_runs(found, capsys):
     solution(found.name)
     shown = capsys.readouterr().out
-    assert shown == found.source and shown.startswith(f"def {found.name}(")
+    kind = "class" if inspect.isclass(found.reference) else "def"
+    assert shown == found.source and shown.startswith(f"{kind} {found.name}(")
 
 
 @every_exercise
@@ -86,6 +88,15 @@ def test_solved_mode_sees_only_the_notebooks_imports(monkeypatch):
     monkeypatch.setenv("GLMLAB_EXERCISES", "solved")
     with pytest.raises(AssertionError, match="NameError: name 'dask' is not defined|name 'da' is not defined|np"):
         use(stub_of(exercise("rows")))  # the stub's own namespace imports nothing
+
+
+class Mine:
+    """An exercise may ask for a class."""
+
+
+def test_a_class_typed_in_sees_what_its_module_sees():
+    source = "class Mine:\n    size = np.int64(3)\n"
+    assert typed(source, Mine).size == 3
 
 
 def test_solved_mode_fails_where_our_answer_is_wrong(monkeypatch):

@@ -79,6 +79,8 @@ PICTURES = {
     "by seconds": lambda: three_results(x="seconds", y="residual"),
     "coefficients": lambda: falling(12),
     "few coefficients": lambda: falling(2, names=["a longer name", "b"]),
+    "penalties": lambda: viz.penalty_paths({"L1": ([1, 9], np.eye(2)), "ridge": ([1, 9], np.ones((2, 2)))}, [1, 2]),
+    "prices": lambda: viz.prices([-0.1, 0.1], {"a family": [1.1, 0.9], "another": [1, 1]}),
     "course": viz.course_map,
 }
 

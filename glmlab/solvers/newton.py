@@ -1,12 +1,13 @@
 """Second-order methods: the Hessian is summed over the rows, the rest is p × p."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
 
 from glmlab.checks import frozen
 from glmlab.penalties import weights
-from glmlab.quadratic import minimise_model, newton_direction, spectrum
+from glmlab.quadratic import Curvature, minimise_model, spectrum
 from glmlab.solvers.linesearch import armijo
 
 STEPS = 2.0 ** -np.arange(0, 24, 1.0)
@@ -24,7 +25,8 @@ def newton(f, g, start):
     """Damped Newton on F = f + g, g smooth.
 
     Update: β⁺ = β + t d with ∇²F(β) d = −∇F(β), of minimum norm where the Hessian is singular; t is the longest of
-    1, ½, ¼ … that satisfies Armijo's rule, all of them priced in one pass.
+    1, ½, ¼ … that satisfies Armijo's rule, all of them priced in one pass. Where columns are so nearly dependent that
+    the Hessian has lost digits, one pass more brings its triangular factor, which has not.
     Oracle: one loss+gradient+Hessian pass and one pass for the step lengths an iteration. On a quadratic f the Hessian
     is summed in the first pass only and t = 1: what follows are loss+gradient passes, each a step of iterative
     refinement (Higham 2002, Algorithm 12.1).
@@ -35,7 +37,7 @@ def newton(f, g, start):
         loss, grad, hess = f.loss_grad_hess(beta)
         objective, slope = loss + g.value(beta), grad + g.grad(beta)
         known = np.isfinite(hess).all()
-        d = newton_direction(slope, hess + np.diag(weights(g, f.dim)[1])) if known else np.full(f.dim, np.nan)
+        d = direction(f, g, beta, slope, hess) if known else np.full(f.dim, np.nan)
         yield NewtonState(frozen(beta), objective, f.residual(beta, grad, g), -(slope @ d) / 2, t)
         if not known:
             return
@@ -43,6 +45,12 @@ def newton(f, g, start):
         if t == 0.0:
             return
         beta = beta + t * d
+
+
+def direction(f, g, beta, slope, hess):
+    """The solution of ∇²F(β) d = −slope, of minimum norm."""
+    curve = Curvature(hess, weights(g, f.dim)[1], functools.partial(f.factor, beta))
+    return -curve.on(np.ones(f.dim, dtype=bool)).solve(slope)
 
 
 def proximal_newton(f, g, start):
@@ -57,7 +65,7 @@ def proximal_newton(f, g, start):
     beta, t = frozen(start), 1.0
     while True:
         loss, grad, hess = f.loss_grad_hess(beta)
-        objective, model = loss + g.value(beta), minimise_model(g, beta, grad, hess)
+        objective, model = loss + g.value(beta), minimise_model(g, beta, grad, hess, functools.partial(f.factor, beta))
         yield NewtonState(frozen(beta), objective, f.residual(beta, grad, g), model.decrement, t)
         if np.isnan(model.promise):
             return

@@ -5,11 +5,14 @@ from typing import NamedTuple
 import numpy as np
 
 from glmlab.checks import frozen, whole
-from glmlab.quadratic import minimise_model, spectrum, unit_lengths
-from glmlab.solvers.linesearch import ROUNDING, SETTLED
+from glmlab.quadratic import cholesky, minimise_model, spectrum, unit_lengths
+from glmlab.solvers.linesearch import ROUNDING, SETTLED, armijo
 
-SHORTER = 40  # times that the kept Hessian is scaled up before we say that no step helps
+TRIES = 40  # times that the kept Hessian is scaled up before we say that no step helps
+SHORTER = 2.0 ** -np.arange(1, 13, 1.0)
+FAR = 8.0  # times the curvature that Ĥ knows: beyond, a step is not scaled by it
 DIGITS = 1e-11  # of F: what may still be wanted when we ask whether a new Hessian pays
+SURELY = 1.5  # times that a sampled second moment of a common column can hardly be wrong by
 HESSIAN = 2  # passes that one with a Hessian costs more than one without, when columns are few
 
 
@@ -26,8 +29,8 @@ def pilot_newton(f, g, start, *, seed=0):
     """Proximal Newton on F = f + g, g = λ₁‖β‖₁ + (λ₂/2)‖β‖², with a Hessian that is kept from pass to pass.
 
     Update: β⁺ = argmin_v ∇f(β)ᵀ(v − β) + ½(v − β)ᵀĤ(v − β) + g(v), exactly. Ĥ has the correlations of a pilot's
-    Hessian, the pilot being rows drawn at random from every chunk (`seed` says which), and the diagonal of the Hessian
-    over all rows. A step that brings less than a tenth of what its slope promised is refused and Ĥ scaled up. Where
+    Hessian, the pilot being rows drawn at random from every chunk (`seed` says which), and a diagonal that all rows
+    have checked. A step that brings less than a tenth of what its slope promised is refused and Ĥ scaled up. Where
     progress is so slow that a new Hessian pays for itself, the next pass brings the full one, which is then kept.
     Oracle: one loss+gradient pass an iteration: the pass that tests a trial point is the next iteration's.
     Rate: with ε = sup ‖I − Ĥ^(−½) ∇²f Ĥ^(−½)‖ on the way, ‖β⁺ − β*‖_Ĥ ≤ ε ‖β − β*‖_Ĥ for every convex g, because the
@@ -42,14 +45,16 @@ def pilot_newton(f, g, start, *, seed=0):
     while True:
         objective = loss + g.value(beta)
         yield PilotState(frozen(beta), objective, f.residual(beta, grad, g), model.decrement, kept.origin, kept.scale)
-        for _ in range(SHORTER):
+        for _ in range(TRIES):
             if not model.promise > SETTLED * abs(objective):
                 return
             new = f.loss_grad_hess(model.point) if renew else f.loss_grad(model.point)
             moved, bent = model.point - beta, new.grad - grad
-            if descends(objective, model, bent @ moved, new.loss + g.value(model.point)):
+            if descends(objective, model.promise, bent @ moved, new.loss + g.value(model.point)):
                 break
-            kept = kept.stretched(bent @ moved, moved)
+            kept = kept.stretched(longer(f, g, beta, objective, model, bent @ moved, kept.hess))
+            if not np.isfinite(kept.scale):
+                return
             model = minimise_model(g, beta, grad, kept.hess)
         else:
             return
@@ -67,39 +72,61 @@ class Kept(NamedTuple):
     origin: str  # "pilot" or "full"
     scale: float = 1.0
 
-    def stretched(self, bent, moved):
-        """Ĥ scaled up: at least twice, and to the curvature bent = (∇f(β + d) − ∇f(β))ᵀd seen along d = moved."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            seen = bent / (moved @ self.hess @ moved)
-        longer = min(max(2.0, seen), 1e4) if np.isfinite(seen) else 16.0
-        return Kept(longer * self.hess, self.origin, longer * self.scale)
+    def stretched(self, times):
+        """Ĥ scaled up, so that steps are shorter."""
+        return Kept(times * self.hess, self.origin, times * self.scale)
+
+
+def longer(f, g, beta, objective, model, bent, hess):
+    """By how much to scale Ĥ up after a step d that was too long: by the curvature bent = (∇f(β + d) − ∇f(β))ᵀd.
+
+    At least by 2. Where the step went so far that the curvature there says nothing of that here, one pass prices all
+    shorter steps, and Ĥ grows as the longest that descends asks; infinite if none does.
+    """
+    d = model.point - beta
+    with np.errstate(divide="ignore", invalid="ignore"):
+        seen = bent / (d @ hess @ d)
+    if seen <= FAR:
+        return max(2.0, seen)
+    t = armijo(f, g, beta, objective, -model.promise, d, SHORTER)
+    return 1 / t if t else np.inf
 
 
 def first_hessian(f, beta, seed):
     """The Hessian to begin with, f and ∇f at β: one pass, if the pilot sees every direction, else two.
 
-    The pilot gives the correlations. The diagonal comes from all rows: columns that are rarely not 0 need it.
+    The pilot gives the correlations, and all rows the diagonal where the pilot's is wrong by more than SURELY: columns
+    that are rarely not 0 need it. Elsewhere the pilot's own stays: a diagonal a few per cent off from its correlations
+    is wrong by as much of the largest eigenvalue in the directions of the smallest, that is κ times.
     """
     C = f.pilot(seed).loss_grad_hess(beta).hess
     loss, grad, diagonal = f.loss_grad_diag(beta)
     if np.isfinite(C).all() and np.isfinite(diagonal).all():
-        unit, root = unit_lengths(C), np.sqrt(diagonal)
+        root = np.sqrt(repaired(np.diag(C), diagonal))
+        unit = unit_lengths(C)
         C = C / unit[:, None] / unit
         np.fill_diagonal(C, 1.0)
-        if spectrum(C).rank == f.dim:
+        if cholesky(C) is not None or spectrum(C).rank == f.dim:
             return Kept(C * root[:, None] * root, "pilot"), loss, grad
     return Kept(f.loss_grad_hess(beta).hess, "full"), loss, grad
 
 
-def descends(objective, model, bent, value):
-    """Does F fall to `value` by a tenth of the promise at the model's point?
+def repaired(sampled, diagonal):
+    """The diagonal of a pilot's Hessian, with that of all rows where the two differ by more than sampling explains."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = diagonal / sampled
+    return np.where((ratio < SURELY) & (ratio > 1 / SURELY), sampled, diagonal)
+
+
+def descends(objective, promise, bent, value):
+    """Does F fall to `value`, by a tenth of what its slope promised for a unit step?
 
     Where that drowns in rounding the slope there must say so: −promise + bent is the slope at the far end of the step.
     """
     rounding = ROUNDING * abs(objective)
-    if 0.1 * model.promise > rounding:
-        return value <= objective - 0.1 * model.promise
-    return value <= objective + rounding and bent - model.promise <= 0.8 * model.promise
+    if 0.1 * promise > rounding:
+        return value <= objective - 0.1 * promise
+    return value <= objective + rounding and bent - promise <= 0.8 * promise
 
 
 def pays(decrement, before, objective, dim):

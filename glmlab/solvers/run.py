@@ -1,5 +1,6 @@
 """Drive a solver: ask for states, certify, stop, and say in a sentence how it ended."""
 
+import functools
 import inspect
 import itertools
 import sys
@@ -16,13 +17,15 @@ from glmlab.checks import frozen, function, number, whole
 from glmlab.chunks import matrix, one_blas_thread
 from glmlab.names import among, named, nearest
 from glmlab.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, Zero, weights
-from glmlab.quadratic import newton_direction
-from glmlab.solvers import SMOOTH_ONLY, SOLVERS, STARTS_OF
+from glmlab.quadratic import Curvature
+from glmlab.solvers import HISTORICAL, SMOOTH_ONLY, SOLVERS, start_of
 from glmlab.solvers.start import starting_point
 
 MAX_ITER = 10_000
 LARGE = 2**22  # numbers in X beyond which a certificate moves the dual point on a share of the rows only:
 SHARE = 0.2  # the bound is then about 1 ÷ SHARE times the gap, and costs as small a part of a pass
+FLAT, NEAR = 5e-7, 1e-9  # scaled residual and relative gap that second-order methods reach at once when they are near
+ROUNDING = 1e-15  # of F: a promise that drowns in it
 PATIENCE = 100  # iterations without any progress before we stop asking for more
 
 
@@ -159,7 +162,7 @@ def run(
     # The p × p algebra here gets one BLAS thread, as passes do: the same bits whatever the machine's setting. An
     # overflow ends in a status, not in a warning.
     with one_blas_thread, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        start = first_look(STARTS_OF.get(name) if start is None else start, f, free)
+        start = first_look(start_of(name, f) if start is None else start, f, free)
         ended = drive.follow(states_of(solve(f, free, start, **options), name, max_iter), max_iter)
         return drive.result(ended, name, g)
 
@@ -237,12 +240,18 @@ class Drive:
 
     def due(self, iteration):
         """Certify when the state seems near enough, and at iterations 16, 32, 64 … lest it never does."""
-        if self.nearness() <= self.trigger:
+        if self.nearness() <= self.trigger and self.flat():
             return True
         if iteration == self.next_look:
             self.next_look *= 2
             return True
         return False
+
+    def flat(self):
+        """Is the slope small too? Where rows are few, one more step of second order costs nothing and makes it so."""
+        if self.part is not None or not hasattr(self.state, "decrement") or self.nearness() <= ROUNDING:
+            return True
+        return self.state.residual <= FLAT and self.nearness() <= NEAR
 
     def nearness(self):
         """A number that falls like the relative gap: the state's own estimate of it, or the residual squared."""
@@ -278,7 +287,10 @@ class Drive:
         if self.certificate is not None and np.isinf(self.certificate.bound):
             if not self.certificate.rigorous and residual <= self.tol:
                 return f"nothing can be proved, and the scaled residual has fallen to {residual:.1e}"
-            return no_minimum(self.f, self.g, self.state.beta)
+            # A search for the proof that nothing can be proved, never dearer than a share of what was spent so far.
+            steps = min(max(len(self.trace) // 16, 1), 8)
+            if why := no_minimum(self.f, self.g, self.state.beta, steps):
+                return why
         return f"no progress in the last {PATIENCE} iterations" if self.stale >= PATIENCE else ""
 
     def result(self, ended, name, g):
@@ -336,27 +348,40 @@ def complete(state, f, g):
 def no_minimum(f, g, beta, steps=1):
     """A sentence when F provably has no minimiser: some direction, unpenalised, along which no row's loss ever grows.
 
-    On such data the Newton direction turns into one; `steps` of Newton's method are taken to find it.
+    On such data iterates run away along one, and the Newton direction turns into one: asked are β and `steps`
+    steps of Newton's method. Whatever is asked, the rows prove it or it does not count.
     """
     if weights(g, f.dim) is None or not hasattr(f.family, "recedes"):
         return ""
     l1, l2 = weights(g, f.dim)
     free = (l1 == 0) & (l2 == 0)
     with f.booked_apart():
-        for _ in range(steps if free.any() else 0):
-            _, grad, hess = f.loss_grad_hess(beta)
-            if not (np.isfinite(grad).all() and np.isfinite(hess).all()):
-                break
-            direction = np.zeros_like(beta)
-            direction[free] = newton_direction(grad[free], hess[np.ix_(free, free)])
-            found = f.align(direction)
+        for direction, dust in escapes(f, beta, free, steps) if free.any() else ():
+            found = f.align(direction, dust)
             if found.moved and not found.held:
                 return (
                     f"no minimum exists: along one direction no row ever gets worse and {found.moved:,} keep improving "
                     "(separable data, one class only, or all-zero counts); a ridge or L1 penalty makes it well posed"
                 )
-            beta = beta + direction
     return ""
+
+
+def escapes(f, beta, free, steps):
+    """Directions (dim,) within the free coordinates along which F may fall for ever, and how exact each is.
+
+    An iterate is no solution of a system: in its direction a row that moves by more than rounding moves.
+    """
+    if np.any(beta[free]) and np.isfinite(beta).all():
+        yield np.where(free, beta, 0.0), 8 * f.dim * np.finfo(float).eps
+    for _ in range(steps):
+        _, grad, hess = f.loss_grad_hess(beta)
+        if not (np.isfinite(grad).all() and np.isfinite(hess).all()):
+            return
+        direction = np.zeros_like(beta)
+        curve = Curvature(hess, np.zeros_like(beta), functools.partial(f.factor, beta))
+        direction[free] = -curve.on(free).solve(grad[free])
+        yield direction, 1e-9
+        beta = beta + direction
 
 
 def not_certified(drive):
@@ -380,14 +405,14 @@ def resolve(solver, g, options, caller=None):
 
     caller: the function that took the options, whose own parameters may have been meant.
     """
-    solve = SOLVERS[among("solver", solver, SOLVERS)] if isinstance(solver, str) else solver
+    named_ones = SOLVERS | HISTORICAL
+    solve = named_ones[among("solver", solver, named_ones)] if isinstance(solver, str) else solver
     if not callable(solve):
         raise TypeError(f"solver must be a name or a generator function solver(f, g, start), got {solver!r}")
     name = getattr(solve, "__name__", type(solve).__name__)
     if solve in SOLVERS.values() and name in SMOOTH_ONLY and not g.smooth:
         raise ValueError(
-            f"{name} cannot minimise {g!r}: |β| has no derivative at 0; "
-            "use proximal_newton, fista or proximal_gradient"
+            f"{name} cannot minimise {g!r}: |β| has no derivative at 0; use proximal_newton, fista or consensus_admm"
         )
     parameters = inspect.signature(solve).parameters
     known = [key for key, value in parameters.items() if value.kind is not value.VAR_KEYWORD]

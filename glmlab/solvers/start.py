@@ -45,7 +45,7 @@ def average(f, g):
     Chunks that have no minimiser of their own are not heard. One round.
     """
     f.survey  # noqa: B018  refuses what cannot be fitted before a chunk stumbles over it
-    alike = [(f.family, g, f.n, f.chunks.intercept)] * f.n_chunks
+    alike = [(f.family, g, f.n, f.chunks.intercept, f.kernels)] * f.n_chunks
     answers = f.map(own_minimiser, alike)
     f.touched(sum(own.passes * n for own, n in zip(answers, f.chunks.lengths, strict=True)) / f.n - 1)
     heard = [own for own in answers if own.beta is not None]
@@ -74,11 +74,11 @@ class Own(NamedTuple):
 
 def own_minimiser(rows, problem):
     """The minimiser of the problem that has this chunk's rows only, as many times as there are rows in all."""
-    family, g, n, intercept = problem
+    family, g, n, intercept, kernels = problem
     weight = float(len(rows.y) if rows.w is None else np.sum(rows.w))
     if not weight > 0:
         return Own(None, 0.0, 0.0)
-    f = Objective(family, InMemory(rows, [len(rows.y)], intercept=intercept, threads=1).scaled(n), "numpy")
+    f = Objective(family, InMemory(rows, [len(rows.y)], intercept=intercept, threads=1).scaled(n), kernels)
     for state in islice(proximal_newton(f, g, np.zeros(f.dim)), 30):
         if state.decrement <= 1e-12 * abs(state.objective):
             return Own(state.beta, weight, f.passes)

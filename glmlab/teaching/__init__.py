@@ -9,7 +9,9 @@ from . import (  # noqa: F401  (they register their exercises)
     exercises01,
     exercises02,
     exercises03,
+    exercises05,
     exercises06,
+    exercises07,
 )
 from .engine import Verdict, check, hint, solution, use
 from .exercise import Check, Exercise, exercise, exercises

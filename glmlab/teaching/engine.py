@@ -7,6 +7,7 @@ GLMLAB_EXERCISES = solved: our source is typed into the reader's place and must 
 import itertools
 import linecache
 import os
+import sys
 from dataclasses import dataclass
 
 from .exercise import Wrong, exercise
@@ -109,6 +110,9 @@ def typed(source, function):
     """``source`` compiled where ``function`` was written: it sees that notebook's imports, no others."""
     filename = f"<solution {next(_typed)} of {function.__name__}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)  # for getsource
-    namespace = dict(getattr(function, "__globals__", {}))
+    written_in = getattr(function, "__globals__", None)
+    if written_in is None:  # a class knows its module only
+        written_in = vars(sys.modules[function.__module__])
+    namespace = dict(written_in)
     exec(compile(source, filename, "exec"), namespace)  # our own source, from this package
     return namespace[function.__name__]

@@ -8,6 +8,7 @@ from .bounds import bounds_by_lam, stops, tangent, three_errors
 from .chunkmap import bytes_by_worker, bytes_per_worker, chunk_slider, chunks
 from .coefficients import coefficients
 from .conditioning import digits_left
+from .consensus import rounds_map, votes, zero_clock
 from .convergence import convergence
 from .course import course_map
 from .estimation import error_by_rows
@@ -15,6 +16,7 @@ from .graphs import graph, task_counts
 from .interactive import load_bokeh
 from .live import Live
 from .odds import odds
+from .penalties import penalty_paths, prices
 from .picture import Picture, show
 from .rates import gap_curves, rate_by_kappa, step_slider
 from .style import COLOURS, new_figure, use_style
@@ -41,7 +43,10 @@ __all__ = [
     "load_bokeh",
     "new_figure",
     "odds",
+    "penalty_paths",
+    "prices",
     "rate_by_kappa",
+    "rounds_map",
     "show",
     "step_slider",
     "stops",
@@ -49,6 +54,8 @@ __all__ = [
     "task_counts",
     "three_errors",
     "use_style",
+    "votes",
+    "zero_clock",
 ]
 
 use_style()

@@ -3,7 +3,7 @@
 #
 # *We prove how far an answer is from optimal, not knowing the optimum, catch a wrong solver, and fill every "?" of the ledger.*
 #
-# **60 minutes.** Prerequisites: [03 gradient descent](03_gradient_descent.ipynb).
+# **60 minutes.** Prerequisites: [03 gradient descent](03_gradient_descent.ipynb) and [05 ADMM](05_admm.ipynb).
 #
 # Afterwards you can
 #
@@ -13,7 +13,7 @@
 # - choose a stopping rule that a slow solver cannot fool;
 # - tell suboptimality, its certificate and the noise in the data apart.
 #
-# Next: 07 families and penalties (in preparation).
+# Next: [07 families and penalties](07_families_and_penalties.ipynb).
 
 # %% tags=["setup"] id="c06-002"
 import inspect
@@ -43,7 +43,7 @@ one_thread = threadpool_limits(1)  # matrices are small here: BLAS threads would
 # over the n rows xᵢ of X. β* is its minimiser and F* = F(β*). We write η = Xβ and q = ∇f(β) = 2Xᵀ(Xβ − y). Losses are summed; whoever takes means, as
 # scikit-learn's `Lasso` does, minimises F/2n, with a weight α for the penalty: **λ = 2nα**.
 #
-# Ten rounds of ADMM left an answer z with some zeros (notebook 05). Is F(z) close to F*? Has β* those zeros? Nothing in z tells.
+# Ten rounds of ADMM left an answer z with some zeros ([notebook 05](05_admm.ipynb)). Is F(z) close to F*? Has β* those zeros? Nothing in z tells.
 
 # %% tags=["parameters"] id="c06-004"
 n = scale.pick(ci=20_000, workshop=400_000, full=1_000_000)
@@ -704,4 +704,4 @@ assert client.status == "closed"
 # **Check yourself.** Show that for least squares the bound on all rows equals the gap. If every row came twice and λ doubled, what
 # would dist, μ and each bound be? Somebody reports dist(0, ∂F) = 0.001: done?
 #
-# **Next.** 07 families and penalties (in preparation).
+# **Next.** [07 families and penalties](07_families_and_penalties.ipynb): what else can it fit?

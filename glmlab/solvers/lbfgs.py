@@ -1,0 +1,143 @@
+"""L-BFGS, whitened: what the last steps taught about the curvature, on top of a Hessian that a few rows taught."""
+
+from collections import deque
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import cho_solve
+
+from glmlab.checks import frozen, whole
+from glmlab.penalties import weights
+from glmlab.quadratic import cholesky, spectrum, unit_lengths
+from glmlab.solvers.linesearch import SETTLED, armijo
+from glmlab.solvers.pilot import descends, first_hessian
+
+SHORTER = 2.0 ** -np.arange(1, 25, 1.0)  # tried, all in one pass, where the unit step does not descend
+ENOUGH = 30  # rows for each coefficient: with fewer, so few are in a pilot that it mistakes noise for flat directions
+NOISE = 1e-10  # of Σ|s_j y_j|: below that sᵀy is what rounding left of the curvature along s
+
+
+class LbfgsState(NamedTuple):
+    beta: np.ndarray  # (dim,)
+    objective: float  # F(β)
+    residual: float  # ‖dist(−∇f, ∂g)‖∞ in the scale of Objective.residual
+    decrement: float  # ½ ∇FᵀH∇F, what the quadratic model promises: an estimate of F(β) − F*
+    step: float  # the step length that led here, 1 unless the line search had to shorten it
+    pairs: int  # how many (s, y) H has been corrected by
+    metric: str  # what H began as, the inverse of: the "pilot" Hessian, the "full" one, or its "diagonal"
+
+
+class Pair(NamedTuple):
+    """One step and what the gradient did along it."""
+
+    s: np.ndarray  # (dim,) β⁺ − β
+    y: np.ndarray  # (dim,) ∇F(β⁺) − ∇F(β)
+    rho: float  # 1 / sᵀy
+
+
+def lbfgs(f, g, start, *, memory=10, seed=0):
+    """L-BFGS on F = f + g, g smooth.
+
+    Update: β⁺ = β − t H ∇F(β), where H is γH₀ corrected by the last `memory` pairs s = β⁺ − β, y = ∇F(β⁺) − ∇F(β) so
+    that H y = s for the newest; γ = min(1, sᵀy ÷ yᵀH₀y). H₀ is the inverse of a Hessian at the start, in whose metric
+    the problem is nearly round whatever the units and correlations of the columns are: the pilot's (`seed` says which
+    rows), its diagonal checked by all rows; the full one where rows are too few for a pilot; its diagonal alone
+    where they do not outnumber the coefficients.
+    Oracle: one loss+gradient pass an iteration: the pass that tests t = 1 is the next iteration's. Where F falls by
+    less than a tenth of what its slope promised, one pass prices ½, ¼, ⅛ … by Armijo's rule and one more goes there.
+    Wolfe's other condition needs no search: F is convex, so sᵀy ≥ 0 for every step, and a short one teaches its own
+    curvature.
+    Rate: linear; superlinear with unlimited memory. Reference: Nocedal & Wright (2006), Algorithms 7.4 and 7.5, which
+    leave H₀ open, and (7.20) for γ; Liu & Nocedal (1989), Theorem 7.1.
+    """
+    pairs, t = deque(maxlen=whole("memory", memory, 1)), 1.0
+    first, here = first_metric(f, g, frozen(start), whole("seed", seed))
+    while True:
+        d = -two_loop(here.slope, pairs, first.solve)
+        promise, residual = -(here.slope @ d), f.residual(here.beta, here.grad, g)
+        yield LbfgsState(frozen(here.beta), here.objective, residual, promise / 2, t, len(pairs), first.name)
+        if not promise > SETTLED * abs(here.objective):
+            return
+        t, new = 1.0, at(g, here.beta + d, *f.loss_grad(here.beta + d))
+        if not descends(here.objective, promise, (new.slope - here.slope) @ d, new.objective):
+            t = armijo(f, g, here.beta, here.objective, -promise, d, SHORTER)
+            if t == 0.0:
+                return
+            new = at(g, here.beta + t * d, *f.loss_grad(here.beta + t * d))
+        remember(pairs, new.beta - here.beta, new.slope - here.slope)
+        here = new
+
+
+class Point(NamedTuple):
+    """What a pass found at β."""
+
+    beta: np.ndarray  # (dim,)
+    grad: np.ndarray  # (dim,) ∇f(β)
+    objective: float  # F(β)
+    slope: np.ndarray  # (dim,) ∇F(β)
+
+
+def at(g, beta, loss, grad):
+    """The Point β, where f has this loss and gradient."""
+    return Point(beta, grad, loss + g.value(beta), grad + g.grad(beta))
+
+
+def remember(pairs, s, y):
+    """Add the newest pair, unless sᵀy is no curvature but rounding: then H would not stay positive definite."""
+    if s @ y > max(NOISE * (np.abs(s) @ np.abs(y)), np.finfo(float).tiny):
+        pairs.append(Pair(s, y, 1 / (s @ y)))
+
+
+def two_loop(slope, pairs, solve):
+    """H∇F (dim,), pairs oldest first, H₀ b = solve(b): Nocedal & Wright (2006), Algorithm 7.4."""
+    q, alphas = slope, []
+    for s, y, rho in reversed(pairs):
+        alphas.append(rho * (s @ q))
+        q = q - alphas[-1] * y
+    r = shortening(pairs, solve) * solve(q)
+    for (s, y, rho), alpha in zip(pairs, reversed(alphas), strict=True):
+        r = r + (alpha - rho * (y @ r)) * s
+    return r
+
+
+def shortening(pairs, solve):
+    """γ = min(1, sᵀy ÷ yᵀH₀y) of the newest pair: below 1 where H₀ takes F for flatter than it is."""
+    if not pairs:
+        return 1.0
+    newest = pairs[-1]
+    return min(1.0, 1 / (newest.rho * (newest.y @ solve(newest.y))))
+
+
+class Metric(NamedTuple):
+    """H₀."""
+
+    name: str  # of the Hessian that it is the inverse of: "pilot", "full" or "diagonal"
+    solve: object  # b (dim,) ↦ H₀ b
+
+
+def first_metric(f, g, beta, seed):
+    """H₀ and the Point β: one pass, and one more where a pilot that had rows enough did not see every direction."""
+    l2 = weights(g, f.dim)[1]
+    if f.n <= f.dim:
+        loss, grad, diagonal = f.loss_grad_diag(beta)
+        return Metric("diagonal", by_diagonal(diagonal + l2)), at(g, beta, loss, grad)
+    if f.n < ENOUGH * f.dim:
+        loss, grad, hess = f.loss_grad_hess(beta)
+        return Metric("full", inverse(hess + np.diag(l2))), at(g, beta, loss, grad)
+    kept, loss, grad = first_hessian(f, beta, seed)
+    return Metric(kept.origin, inverse(kept.hess + np.diag(l2))), at(g, beta, loss, grad)
+
+
+def by_diagonal(diagonal):
+    """b ↦ b ÷ diagonal, by 1 where that is no curvature."""
+    size = np.where(np.isfinite(diagonal) & (diagonal > 0), diagonal, 1.0)
+    return lambda b: b / size
+
+
+def inverse(H):
+    """b ↦ H⁻¹b by Cholesky; the solution of minimum norm where H is singular; by its diagonal where it overflowed."""
+    if not np.isfinite(H).all():
+        return by_diagonal(np.diag(H))
+    root = unit_lengths(H)
+    L = cholesky(H / root[:, None] / root)
+    return spectrum(H).solve if L is None else lambda b: cho_solve((L, True), b / root, check_finite=False) / root

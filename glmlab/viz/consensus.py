@@ -1,0 +1,256 @@
+"""Chunks that vote: the zeros of an early stop, votes moving towards consensus, rounds over ρ and relaxation."""
+
+import numpy as np
+
+from .interactive import bokeh_figure, place_slider
+from .picture import Picture
+from .style import BOKEH_MARKERS, COLOURS, DASHES, MARKERS, new_figure, nth
+from .words import list_text
+
+GREY = "#777777"
+
+# ---------------------------------------------------------------- zeros, and the clock that foretells them
+
+
+def zero_clock(measured, predicted, *, optimum):
+    """Zeros of z by round, as they were and as foretold, for several numbers of chunks.
+
+    measured   {number of chunks: zeros after rounds 1, 2 …}
+    predicted  the same, as foretold
+    optimum    the number of zeros that the minimiser has
+    """
+    if measured.keys() != predicted.keys() or any(len(measured[K]) != len(predicted[K]) for K in measured):
+        raise ValueError("measured and predicted must have the same chunks and as many rounds")
+    fig, ax = new_figure(size=(8.2, 4.6))
+    handles = []
+    for k, (K, zeros) in enumerate(measured.items()):
+        rounds, look = np.arange(1, len(zeros) + 1), {"color": nth(COLOURS, k)}
+        [line] = ax.plot(rounds, predicted[K], marker="", ls=nth(DASHES, k), **look)
+        [dots] = ax.plot(rounds, zeros, marker=nth(MARKERS, k), ls="", ms=9, mfc="none", mew=2, **look)
+        handles.append((line, dots))
+    best = ax.axhline(optimum, color="black", lw=1.2, ls=":", marker="")
+    ax.set(
+        xlabel="round", ylabel="zeros of z", ylim=(-3, None), title="Zeros tell the time: lines foretold, marks counted"
+    )
+    labels = [f"K = {K}" for K in measured]
+    fig.legend(
+        [*handles, best], [*labels, f"the optimum: {optimum}"], loc="outside lower center", ncols=5, handlelength=3
+    )
+    off = max(np.abs(np.subtract(measured[K], predicted[K])).max() for K in measured)
+    last = [f"{zeros[-1]} with {K} chunks" for K, zeros in measured.items()]
+    rounds = len(next(iter(measured.values())))
+    finding = (
+        f"After round {rounds} z has {list_text(last)}; the clock is never off by more than {off}, and the optimum has "
+        f"{optimum} zeros."
+    )
+    return Picture(fig, f"Numbers of zeros fall as rounds pass, marks on their foretold lines. {finding}", finding)
+
+
+# ---------------------------------------------------------------- votes moving towards consensus
+
+
+def votes(runs, optimum, *, axes, start=2):
+    """The chunks' own answers and their consensus z in a plane of two coefficients, round by round; two sliders.
+
+    runs     {name of a ρ: (B, Z)}, B (rounds, K, 2) the chunks' answers, Z (rounds, 2) the z that they voted for
+    optimum  (2,)
+    axes     the names of the two coefficients
+    start    the round at which the slider stands at first, and of which the static pictures are
+    """
+    runs = {name: (np.asarray(B, dtype=float), np.asarray(Z, dtype=float)) for name, (B, Z) in runs.items()}
+    optimum = np.asarray(optimum, dtype=float)
+    for name, (B, Z) in runs.items():
+        if B.ndim != 3 or B.shape[2] != 2 or Z.shape != (len(B), 2) or len(B) != len(next(iter(runs.values()))[0]):
+            raise ValueError(f"run {name!r}: B {B.shape} and Z {Z.shape} must be (rounds, K, 2) and (rounds, 2)")
+    if not 1 <= start <= len(next(iter(runs.values()))[0]):
+        raise ValueError(f"start={start}: the runs have rounds 1 to {len(next(iter(runs.values()))[0])}")
+    window = _window(runs, optimum)
+    ends = [f"with {name} {_apart(B[-1], Z[-1]):.0e}" for name, (B, Z) in runs.items()]
+    finding = f"After round {len(Z)} the largest distance of a chunk's answer from z is {list_text(ends)}."
+    alt = (
+        f"For each ρ a plane of two coefficients in round {start}: the chunks' answers as dots, their consensus z as a "
+        f"square, the optimum as a cross, z's way so far as a line. {finding}"
+    )
+    static = _votes_figure(runs, optimum, axes, window, start)
+    return Picture(static, alt, finding, _votes_sliders(runs, optimum, axes, window, start))
+
+
+def _apart(B, z):
+    return np.linalg.norm(B - z, axis=1).max()
+
+
+def _window(runs, optimum):
+    """Limits that hold all answers and the optimum, and z from the second round on."""
+    points = np.vstack([optimum[None], *(np.vstack([B.reshape(-1, 2), Z[1:]]) for B, Z in runs.values())])
+    low, high = points.min(axis=0), points.max(axis=0)
+    edge = 0.08 * (high - low) + 1e-12
+    return list(zip(low - edge, high + edge, strict=True))
+
+
+def _votes_figure(runs, optimum, axes, window, shown):
+    fig, panels = new_figure(1, len(runs), size=(9.4, 4.4), sharey=True, squeeze=False)
+    for ax, (name, (B, Z)) in zip(panels[0], runs.items(), strict=True):
+        best = ax.plot(*optimum, color="black", marker="X", ms=11, ls="")
+        way = ax.plot(*Z[:shown].T, color=COLOURS[1], marker="", ls="-", lw=1.5)
+        z = ax.plot(*Z[shown - 1], color=COLOURS[1], marker="s", ms=15, ls="", mfc="none", mew=2.5)
+        dots = ax.plot(*B[shown - 1].T, color=COLOURS[0], marker="o", ms=7, ls="", alpha=0.75)
+        ax.set(xlim=window[0], ylim=window[1], xlabel=axes[0], title=name)
+        ax.locator_params(nbins=4)
+    panels[0][0].set_ylabel(axes[1])
+    fig.suptitle(f"Round {shown}", x=0.01, ha="left")
+    handles, labels = [*dots, *z, *way, *best], ["chunks' answers", "z", "its way", "the optimum"]
+    fig.legend(handles, labels, loc="outside lower center", ncols=4)
+    return fig
+
+
+# What the sliders do when they move; answers (runs × rounds × K × 2), centres (runs × rounds × 2), texts and names are
+# given, the rest are parts of the view.
+MOVE_VOTES = """
+const r = which.value, k = round.value;
+dots.data = {x: answers[r][k].map((b) => b[0]), y: answers[r][k].map((b) => b[1])};
+z.data = {x: [centres[r][k][0]], y: [centres[r][k][1]]};
+way.data = {x: centres[r].slice(0, k + 1).map((c) => c[0]), y: centres[r].slice(0, k + 1).map((c) => c[1])};
+words.text = texts[r][k];
+"""
+
+
+def _votes_sliders(runs, optimum, axes, window, start):
+    from bokeh.layouts import column
+    from bokeh.models import ColumnDataSource, CustomJS, Div
+
+    rounds, first = len(next(iter(runs.values()))[0]), list(runs)[0]
+    answers = [B.tolist() for B, _ in runs.values()]
+    centres = [Z.tolist() for _, Z in runs.values()]
+    texts = [[_vote_text(name, k, B, Z, optimum) for k in range(rounds)] for name, (B, Z) in runs.items()]
+    k = start - 1
+    dots = ColumnDataSource({"x": [b[0] for b in answers[0][k]], "y": [b[1] for b in answers[0][k]]})
+    z = ColumnDataSource({"x": [centres[0][k][0]], "y": [centres[0][k][1]]})
+    way = ColumnDataSource({"x": [c[0] for c in centres[0][:start]], "y": [c[1] for c in centres[0][:start]]})
+    fig = bokeh_figure(
+        x_range=tuple(window[0]), y_range=tuple(window[1]), tools="", x_axis_label=axes[0], y_axis_label=axes[1]
+    )
+    cross = {"marker": "x", "size": 15, "line_width": 4, "color": "black", "legend_label": "the optimum"}
+    fig.scatter([optimum[0]], [optimum[1]], **cross)
+    fig.line("x", "y", source=way, color=COLOURS[1], line_width=2, legend_label="its way")
+    square = {"marker": "square", "size": 19, "color": COLOURS[1], "fill_alpha": 0, "line_width": 3}
+    fig.scatter("x", "y", source=z, legend_label="z", **square)
+    look = {"size": 10, "fill_alpha": 0.75, "color": COLOURS[0], "legend_label": "answers"}
+    fig.scatter("x", "y", source=dots, **look)
+    _legend_below(fig, 2)
+    words = Div(text=texts[0][k], sizing_mode="stretch_width")
+    round_ = place_slider([str(number + 1) for number in range(rounds)], k, "Round")
+    which = place_slider(list(runs), list(runs).index(first), "ρ")
+    given = {"answers": answers, "centres": centres, "texts": texts}
+    views = {"dots": dots, "z": z, "way": way, "words": words, "round": round_, "which": which}
+    move = CustomJS(args={**given, **views}, code=MOVE_VOTES)
+    for slider in (round_, which):
+        slider.js_on_change("value", move)
+    return column(round_, which, words, fig, sizing_mode="stretch_width", max_width=780)
+
+
+def _vote_text(name, k, B, Z, optimum):
+    return _status(
+        f"Round <b>{k + 1}</b>, {name}: the farthest answer is <b>{_apart(B[k], Z[k]):.1e}</b> from z, and z is "
+        f"<b>{np.linalg.norm(Z[k] - optimum):.1e}</b> from the optimum."
+    )
+
+
+def _status(text):
+    return f'<p role="status" style="font-size:12pt;margin:0">{text}</p>'
+
+
+def _legend_below(fig, ncols):
+    fig.add_layout(fig.legend[0], "below")
+    fig.legend.ncols, fig.legend.label_text_font_size, fig.legend.location = ncols, "11pt", "left"
+
+
+# ---------------------------------------------------------------- rounds over ρ and relaxation
+
+
+def rounds_map(rhos, alphas, rounds, *, cap, best, start=1.0):
+    """How many rounds every pair of ρ and relaxation takes: a map, and a slider through its rows.
+
+    rhos    (m,) increasing
+    alphas  (a,) relaxations α, increasing
+    rounds  (a, m) rounds to the goal; `cap` where it was not reached
+    cap     rounds after which a run was ended
+    best    the ρ that theory calls best
+    start   the α at which the slider stands at first
+    """
+    rhos, alphas, rounds = (np.asarray(a, dtype=float) for a in (rhos, alphas, rounds))
+    if rounds.shape != (len(alphas), len(rhos)):
+        raise ValueError(f"rounds has shape {rounds.shape}; a row for each α and a column for each ρ is needed")
+    a, m = np.unravel_index(rounds.argmin(), rounds.shape)
+    at_one = int(np.abs(alphas - start).argmin())
+    finding = (
+        f"At α = {alphas[at_one]:g} the best ρ takes {_rounds(rounds[at_one].min(), cap)}, at α = {alphas[a]:g} "
+        f"{_rounds(rounds[a, m], cap)}: ρ = {rhos[m]:.2g}, where theory says {best:.2g}."
+    )
+    alt = (
+        "A map of rounds over ρ (logarithmic) and relaxation α: a valley around one ρ, deepest at an α above 1. "
+        f"{finding}"
+    )
+    static = _map_figure(rhos, alphas, rounds, cap, best)
+    return Picture(static, alt, finding, _map_slider(rhos, alphas, rounds, cap, best, at_one))
+
+
+def _rounds(count, cap):
+    return f"more than {cap:g} rounds" if count >= cap else f"{count:g} rounds"
+
+
+def _map_figure(rhos, alphas, rounds, cap, best):
+    fig, ax = new_figure(size=(8.2, 4.6))
+    levels = np.geomspace(min(rounds.min(), cap / 2), cap, 9)
+    filled = ax.contourf(rhos, alphas, rounds, levels=levels, cmap="viridis_r", extend="max")
+    ax.contour(rhos, alphas, rounds, levels=levels, colors="white", linewidths=0.8, linestyles="-")
+    ax.axvline(best, color="black", ls="--", lw=2, marker="")
+    note = {"fontsize": 12, "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}}
+    ax.annotate("√(μL)", (best, alphas[0]), (7, 7), textcoords="offset points", va="bottom", **note)
+    a, m = np.unravel_index(rounds.argmin(), rounds.shape)
+    ax.plot([rhos[m]], [alphas[a]], marker="*", ms=16, color="black", mfc="white", ls="", clip_on=False)
+    where = {"textcoords": "offset points", "va": "top" if a else "bottom"}
+    ax.annotate(_rounds(rounds[a, m], cap), (rhos[m], alphas[a]), (14, -6 if a else 6), **where, **note)
+    ax.set(xscale="log", xlabel="ρ (a curvature: loss per squared coefficient)", ylabel="relaxation α")
+    ax.set_title("Rounds to the goal, fewest at the star", pad=14)
+    ax.grid(False)
+    bar = fig.colorbar(filled, ax=ax, ticks=levels[::2], format="%.0f")
+    bar.set_label("rounds")
+    return fig
+
+
+# What the slider does when it moves; rounds (one list an α) and texts are given, the rest are parts of the view.
+MOVE_MAP = """
+const k = slider.value;
+curve.data = {x: curve.data.x, y: rounds[k]};
+words.text = texts[k];
+"""
+
+
+def _map_slider(rhos, alphas, rounds, cap, best, at):
+    from bokeh.layouts import column
+    from bokeh.models import ColumnDataSource, CustomJS, Div, Span
+
+    fig = bokeh_figure(
+        x_axis_type="log", y_axis_type="log", tools="", y_range=(0.8 * rounds.min(), 1.3 * cap), x_axis_label="ρ",
+        y_axis_label="rounds to the goal",
+    )  # fmt: skip
+    for k in range(len(alphas)):
+        fig.line(rhos, rounds[k], color=GREY, alpha=0.35, line_width=1)
+    curve = ColumnDataSource({"x": rhos, "y": rounds[at]})
+    fig.line("x", "y", source=curve, color=COLOURS[0], line_width=3)
+    fig.scatter("x", "y", source=curve, marker=BOKEH_MARKERS[0], size=8, color=COLOURS[0])
+    fig.add_layout(Span(location=best, dimension="height", line_dash="dashed", line_color="black"))
+    texts = [_map_text(rhos, alpha, row, cap, best) for alpha, row in zip(alphas, rounds, strict=True)]
+    words = Div(text=texts[at], sizing_mode="stretch_width")
+    slider = place_slider([f"{alpha:.2f}" for alpha in alphas], at, "Relaxation α")
+    parts = {"rounds": rounds.tolist(), "texts": texts, "curve": curve, "words": words, "slider": slider}
+    slider.js_on_change("value", CustomJS(args=parts, code=MOVE_MAP))
+    return column(slider, words, fig, sizing_mode="stretch_width", max_width=780)
+
+
+def _map_text(rhos, alpha, row, cap, best):
+    m = int(row.argmin())
+    return _status(
+        f"α = <b>{alpha:.2f}</b>: {_rounds(row[m], cap)} at ρ = <b>{rhos[m]:.2g}</b>; dashed, theory's "
+        f"√(μL) = {best:.2g}. Thin lines are the other α."
+    )

@@ -1,0 +1,175 @@
+"""What penalties do to coefficients, and what a slope costs in each family."""
+
+import numpy as np
+
+from .interactive import bokeh_figure
+from .picture import Picture
+from .style import BOKEH_DASHES, COLOURS, DASHES, MARKERS, new_figure, nth
+from .words import count_text, list_text
+
+NONE = "no penalty"
+GREY = "#AAAAAA"
+
+
+# ---------------------------------------------------------------- paths, and a switch between them
+
+
+def penalty_paths(paths, plain, *, names=None, most=5):
+    """Coefficients against λ, a panel a penalty, beside those without any; its twin has a switch that needs no kernel.
+
+    paths  {penalty: (lams (m,), betas (m, p))}, λ in any order, in units of that penalty
+    plain  (p,) the coefficients without a penalty
+    names  one for each coefficient; x1, x2, … by default
+    most   how many coefficients get a colour and a name: those of `plain` that are largest in absolute value
+    """
+    plain = np.asarray(plain, dtype=float)
+    paths = {name: _falling(name, lams, betas, plain) for name, (lams, betas) in paths.items()}
+    names = [f"x{j + 1}" for j in range(len(plain))] if names is None else list(names)
+    if len(names) != len(plain):
+        raise ValueError(f"{len(names)} names for {len(plain)} coefficients; give one each")
+    largest = np.argsort(-np.abs(plain), kind="stable")[:most]
+    words = {name: _path_words(name, *path) for name, path in paths.items()}
+    words[NONE] = f"Without a penalty nothing is zero and ‖β‖ = {np.linalg.norm(plain):.3g}, whatever λ"
+    finding = f"{'; '.join(words.values())}."
+    alt = (
+        f"{len(paths)} panels, one for each penalty, with a curve for each coefficient against λ, which falls to the "
+        f"right; thin dashed lines mark the coefficients without a penalty. {finding}"
+    )
+    moving = _switch(paths, plain, names, largest, words)
+    return Picture(_panels(paths, plain, names, largest), alt, finding, moving)
+
+
+def _falling(name, lams, betas, plain):
+    lams, betas = np.asarray(lams, dtype=float), np.asarray(betas, dtype=float)
+    if betas.shape != (*lams.shape, len(plain)) or len(lams) < 2 or not np.all(lams > 0):
+        raise ValueError(
+            f"{name}: lams {lams.shape} must be two or more positive numbers, one for each row of betas {betas.shape}, "
+            f"which have {len(plain)} columns as plain"
+        )
+    order = np.argsort(-lams)
+    return lams[order], betas[order]
+
+
+def _path_words(name, lams, betas):
+    """Zeros and length at both ends of the path and halfway."""
+    zeros, places = np.sum(betas == 0, axis=1), (0, len(lams) // 2, -1)
+    lengths = list_text(f"{np.linalg.norm(betas[k]):.3g}" for k in places)
+    at = f"at λ = {list_text(f'{lams[k]:.3g}' for k in places)}"
+    if not zeros.any():
+        return f"{name}: no coefficient is ever zero, and ‖β‖ = {lengths} {at}"
+    counts = list_text(zeros[k] for k in places)
+    return f"{name}: {counts} of {betas.shape[1]} coefficients are zero {at}, where ‖β‖ = {lengths}"
+
+
+def _panels(paths, plain, names, largest):
+    fig, axes = new_figure(1, len(paths), size=(9.4, 4.6), sharey=True, squeeze=False)
+    for ax, (name, (lams, betas)) in zip(axes[0], paths.items(), strict=True):
+        rest = np.delete(betas, largest, axis=1)
+        grey = ax.plot(lams, rest, color=GREY, lw=1, marker="", ls="-")[:1]
+        for k, j in enumerate(largest):
+            look = {"color": nth(COLOURS, k), "ls": nth(DASHES, k), "marker": nth(MARKERS, k)}
+            ax.plot(lams, betas[:, j], markevery=max(1, len(lams) // 8), label=names[j], **look)
+            ax.axhline(plain[j], color=nth(COLOURS, k), lw=1, ls="--", marker="")
+        ax.plot([], [], color="black", lw=1, ls="--", marker="", label=f"the same with {NONE}")
+        ax.axhline(0, color="black", lw=0.8, marker="")
+        ax.set(xscale="log", xlabel=f"λ of {name}", title=name)
+        ax.invert_xaxis()
+    axes[0][0].set_ylabel("coefficient")
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    labels += [count_text(rest.shape[1], "other")] * len(grey)
+    fig.legend([*handles, *grey], labels, loc="outside lower center", ncols=3)
+    return fig
+
+
+# What the switch does: `views` are lists of x, one a penalty, `heights` of lists of y; all parts are arguments.
+SWITCH = """
+const k = radio.active;
+curves.forEach((curve, j) => { curve.data = {x: views[k], y: heights[k][j]}; });
+x_range.start = starts[k];
+x_range.end = ends[k];
+axis.axis_label = labels[k];
+words.text = texts[k];
+"""
+
+
+def _switch(paths, plain, names, largest, words):
+    """A group of radio buttons (Tab reaches it, arrow keys move it) and JavaScript only."""
+    from bokeh.layouts import column
+    from bokeh.models import ColumnDataSource, CustomJS, Div, RadioGroup, Range1d
+
+    views = {**paths, NONE: (next(iter(paths.values()))[0], None)}
+    heights = [
+        (np.tile(plain, (len(lams), 1)) if betas is None else betas).T.tolist() for lams, betas in views.values()
+    ]
+    xs = [lams.tolist() for lams, _ in views.values()]
+    labels = [f"λ of {name}" for name in paths] + ["λ, which changes nothing"]
+    every = np.concatenate([np.concatenate(list(height)) for height in heights])
+    margin = 0.05 * np.ptp(every)
+    fig = bokeh_figure(
+        x_axis_type="log", x_range=Range1d(xs[0][0], xs[0][-1]), y_range=(every.min() - margin, every.max() + margin),
+        tools="", x_axis_label=labels[0], y_axis_label="coefficient",
+    )  # fmt: skip
+    curves = [ColumnDataSource({"x": xs[0], "y": heights[0][j]}) for j in range(len(plain))]
+    for j in sorted(range(len(plain)), key=lambda j: j in largest):  # named ones on top
+        if j not in largest:
+            fig.line("x", "y", source=curves[j], color=GREY, line_width=1)
+    for k, j in enumerate(largest):
+        look = {"color": nth(COLOURS, k), "line_dash": nth(BOKEH_DASHES, k), "legend_label": names[j]}
+        fig.line("x", "y", source=curves[j], line_width=3, **look)
+    fig.add_layout(fig.legend[0], "below")
+    fig.legend.ncols, fig.legend.label_text_font_size, fig.legend.location = 3, "11pt", "left"
+    texts = [f'<p role="status" style="font-size:12pt;margin:0">{text}.</p>' for text in words.values()]
+    say = Div(text=texts[0], sizing_mode="stretch_width")
+    radio = RadioGroup(labels=list(views), active=0, inline=True, stylesheets=[":host { font-size: 12pt; }"])
+    parts = {
+        "curves": curves, "x_range": fig.x_range, "axis": fig.xaxis[0], "words": say, "radio": radio, "views": xs,
+        "heights": heights, "labels": labels, "texts": texts, "starts": [x[0] for x in xs], "ends": [x[-1] for x in xs],
+    }  # fmt: skip
+    radio.js_on_change("active", CustomJS(args=parts, code=SWITCH))
+    return column(radio, say, fig, sizing_mode="stretch_width", max_width=780)
+
+
+# ---------------------------------------------------------------- the price of a slope
+
+
+def prices(ts, curves):
+    """What a moved slope costs, as a multiple of the quadratic price ½ℓ″t².
+
+    ts      (m,) how far slopes are moved, in units of ℓ″
+    curves  {name: (m,) D(t) ÷ ½ℓ″t²}, inf where the slope has left the domain of ℓ*
+    """
+    ts = np.asarray(ts, dtype=float)
+    curves = {name: np.asarray(values, dtype=float) for name, values in curves.items()}
+    for name, values in curves.items():
+        if values.shape != ts.shape or ts.ndim != 1:
+            raise ValueError(f"{name} has shape {values.shape}; one number for each of ts {ts.shape} is needed")
+    fig, ax = new_figure(size=(8.2, 4.2))
+    for k, (name, values) in enumerate(curves.items()):
+        shown = np.where(np.isfinite(values), values, np.nan)
+        look = {"color": nth(COLOURS, k), "ls": nth(DASHES, k), "marker": nth(MARKERS, k)}
+        ax.plot(ts, shown, markevery=max(1, len(ts) // 10), label=name, **look)
+    ax.set(xlabel="t, in units of ℓ″", ylabel="D(t) ÷ ½ℓ″t²", title="The price of a slope, and the quadratic one")
+    fig.legend(loc="outside lower center", ncols=2)
+    near = np.abs(ts) <= 0.1
+    worst = max(np.abs(values[near] - 1).max() for values in curves.values())
+    ends = [_price_end(name, ts, values) for name, values in curves.items()]
+    finding = f"For |t| ≤ 0.1 all prices are within {worst:.1%} of ½ℓ″t²; {'; '.join(ends)}."
+    return Picture(fig, f"Curves that meet at height 1 where t = 0. {finding}", finding)
+
+
+def _price_end(name, ts, values):
+    fine = np.isfinite(values)
+    dearest = int(np.argmax(np.where(fine, values, -np.inf)))
+    if np.ptp(values[fine]) < 1e-9:
+        return f"{name}: {values[fine][0]:.3g} everywhere"
+    beyond = "" if fine.all() else f", infinite {'below' if not fine[0] else 'above'} {_two(_edge(ts, fine))}"
+    return f"{name}: up to {values[dearest]:.3g}, at t = {_two(ts[dearest])}{beyond}"
+
+
+def _edge(ts, fine):
+    """Where a price becomes infinite; named is the side that comes first."""
+    return ts[fine][0] if not fine[0] else ts[fine][-1]
+
+
+def _two(value):
+    return f"{value:.2f}".replace("-", "−")

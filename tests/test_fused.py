@@ -1,0 +1,248 @@
+"""The compiled kernels: elementary functions beside extended precision, sums beside the naive twin and beside numpy's,
+and who gets which set. tests/test_kernels.py puts every form of rows through both sets."""
+
+import os
+import subprocess
+import sys
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+from naive import draw
+from scipy import sparse
+from test_kernels import EXTRAS, FAMILIES, every_family, naive_sums
+
+from glmlab import L1, Logistic, Objective, as_chunks, cluster, fit, fused, kernels
+from glmlab.kernels import Rows
+
+KERNELS = ["loss_grad", "loss_grad_hess", "loss_grad_diag", "survey", "evidence", "losses"]
+
+
+def ulps(found, true):
+    """Errors in units in the last place of the true values."""
+    return np.abs(found - true) / np.spacing(np.abs(true).astype(float))
+
+
+def each(function, x):
+    return np.array([function(number) for number in x])
+
+
+# --- elementary functions ------------------------------------------------------------------------------------------
+
+
+def test_exp_is_right_to_an_ulp_where_it_is_a_normal_number():
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.uniform(-708, 709.7, 4000), rng.uniform(-1, 1, 4000), rng.normal(size=99) / 1e9])
+    assert ulps(each(fused.exp, x), np.exp(x.astype(np.longdouble))).max() <= 1
+
+
+def test_exp_at_its_ends():
+    x = np.array([-np.inf, -1e300, -746, -745, -0.0, 0.0, 709.7, 709.79, 1e300, np.inf, np.nan])
+    with np.errstate(over="ignore", under="ignore"):
+        np.testing.assert_array_equal(each(fused.exp, x), np.exp(x))
+
+
+def test_log1p_is_right_to_two_ulps_between_0_and_1():
+    rng = np.random.default_rng(1)
+    s = np.concatenate([rng.random(4000), 10 ** rng.uniform(-300, 0, 4000), [0.0, 1.0, 0.41421356, 0.41421357]])
+    assert ulps(each(fused.log1p, s), np.log1p(s.astype(np.longdouble))).max() <= 2
+    assert fused.log1p(0.0) == 0 and np.isnan(fused.log1p(np.nan))
+
+
+# --- sums ------------------------------------------------------------------------------------------------------------
+
+
+def rows_of(family, n, p, extras="bare", dtype=float):
+    rng = np.random.default_rng([n, p])
+    weighted, shifted, intercept = EXTRAS[extras]
+    X = (rng.normal(size=(n, p)) / p**0.5).astype(dtype)
+    y = draw(family.name, rng.normal(size=n) / 2, rng)
+    w, o = rng.integers(0, 3, n) * 0.5 if weighted else None, rng.normal(size=n) / 3 if shifted else None
+    return Rows(X, y, w, o), rng.normal(size=p + intercept) / 2
+
+
+def fields(found):
+    """All numbers that a kernel returned, by name."""
+    return {name: np.asarray(getattr(value, "values", value), float) for name, value in found._asdict().items()}
+
+
+@every_family
+@pytest.mark.parametrize("extras", EXTRAS)
+@pytest.mark.parametrize("p", [1, 2, 15, 40, 130])
+def test_every_kernel_finds_what_numpy_finds(family, p, extras):
+    """Chunks of no row, one row, a block, and blocks with a rest; both dtypes."""
+    for n, dtype in [(0, float), (1, np.float32), (256, float), (259, np.float32), (521, float)]:
+        rows, beta = rows_of(family, n, p, extras, dtype)
+        for name in KERNELS:
+            point = np.stack([beta, beta / 2, 0 * beta]) if name == "losses" else beta
+            ours, theirs = (fields(getattr(module, name)(rows, family, point)) for module in (fused, kernels))
+            for field, value in theirs.items():
+                np.testing.assert_allclose(ours[field], value, rtol=1e-13, atol=1e-14 * (n + 1), err_msg=f"{name} {n}")
+
+
+@every_family
+@pytest.mark.parametrize("p", [15, 40, 130])
+def test_sums_over_many_blocks_agree_with_the_naive_twin(family, p):
+    rows, beta = rows_of(family, 3001, p, "all three")
+    true, found = naive_sums(family, rows, beta), fused.evidence(rows, family, beta)
+    assert abs(found.loss - true["loss"]) <= 4e-16 * true["abs_loss"] * 8
+    assert np.all(np.abs(found.grad - true["grad"]) <= 8 * np.finfo(float).eps * found.slack)
+    size = np.abs(true["X"]).T @ ((true["w"] * true["curve"])[:, None] * np.abs(true["X"]))
+    assert np.all(np.abs(found.hess - true["hess"]) <= 1e-14 * size) and np.array_equal(found.hess, found.hess.T)
+
+
+def bits(found):
+    return [value.tobytes() for value in fields(found).values()]
+
+
+@pytest.mark.parametrize("p", [1, 40, 130, 1100])
+def test_rows_converted_piece_by_piece_give_the_same_bits(p, monkeypatch):
+    monkeypatch.setattr(fused, "READ", 256)
+    rows, beta = rows_of(Logistic(), 1300, p, "all three", np.float32)
+    wide = np.repeat(rows.X, 2, axis=1)[:, ::2]
+    for X in (rows.X.astype(float), np.asfortranarray(rows.X), wide, rows.X.astype(">f4")):
+        for name in ("loss_grad", "loss_grad_diag", "survey"):
+            assert bits(getattr(fused, name)(rows._replace(X=X), Logistic(), beta)) == bits(
+                getattr(fused, name)(rows, Logistic(), beta)
+            )
+
+
+@every_family
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_not_overlooked(family, value):
+    """In X, y or the offset: f or its gradient comes out non-finite, as with numpy, whatever place in a block."""
+    for name in ("X", "y", "o"):
+        for row in (0, 5, 255, 258):
+            rows, beta = rows_of(family, 259, 3, "all three")
+            rows.w[:] = 1.0
+            getattr(rows, name)[row] = value
+            ours = [fields(module.loss_grad(rows, family, beta)) for module in (fused, kernels)]
+            finite = [np.isfinite(found["loss"]) and np.isfinite(found["grad"]).all() for found in ours]
+            assert finite == [False, False]
+
+
+@every_family
+def test_an_overflow_is_infinite_and_a_row_of_weight_zero_hides_it(family):
+    rows, beta = rows_of(family, 300, 2, "weights")
+    rows.X[7] = 1e200 * np.sign(beta) * (-1 if family.name == "gamma" else 1)
+    rows.w[7] = 1.0
+    if family.name != "logistic":
+        assert not np.isfinite(fused.loss_grad(rows, family, beta).loss)
+    rows.w[7] = 0.0
+    without = Rows(*(None if column is None else np.delete(column, 7, axis=0) for column in rows))
+    for name in KERNELS[:-1]:
+        ours, theirs = (fields(getattr(fused, name)(given, family, beta)) for given in (rows, without))
+        for field, value in theirs.items():
+            np.testing.assert_allclose(ours[field], value, rtol=1e-12, atol=1e-12, err_msg=f"{name} {field}")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("family", FAMILIES[1:3], ids=lambda f: f.name)
+def test_memory_threads_and_dask_give_the_same_bits(family, dtype):
+    rows, beta = rows_of(family, 2000, 13, "all three", dtype)
+    chunks = (1, 700, 13, 900, 386)
+    lazy = [da.from_array(c, chunks=(chunks, *c.shape[1:])) for c in rows]
+    found = []
+    for threads in (1, 2):
+        f = Objective(family, as_chunks(*rows[:2], sample_weight=rows.w, offset=rows.o, intercept=True, chunks=chunks,
+                                        threads=threads), "fused")  # fmt: skip
+        found.append(bits(f.evidence(beta)))
+    with dask.config.set(scheduler="threads", num_workers=2):
+        f = Objective(family, as_chunks(*lazy[:2], sample_weight=lazy[2], offset=lazy[3], intercept=True), "fused")
+        found.append(bits(f.evidence(beta)))
+    assert found[0] == found[1] == found[2]
+
+
+# --- who gets which ----------------------------------------------------------------------------------------------
+
+
+class Doubled(Logistic):
+    """A reader's own: twice the loss."""
+
+    def loss(self, eta, y):
+        return 2 * super().loss(eta, y)
+
+    def dloss(self, eta, y):
+        return 2 * super().dloss(eta, y)
+
+    def d2loss(self, eta, y):
+        return 2 * super().d2loss(eta, y)
+
+
+def small():
+    rows, _ = rows_of(Logistic(), 60, 3)
+    return rows.X, rows.y
+
+
+def test_dense_rows_of_a_known_family_are_fused_and_the_rest_is_not():
+    X, y = small()
+    assert fit(X, y, family="logistic", penalty=L1(1)).kernels == "fused"
+    assert fit(X, y, family="logistic", penalty=L1(1), kernels="numpy").kernels == "numpy"
+    assert fit(sparse.csr_array(X), y, family="logistic", penalty=L1(1)).kernels == "numpy"
+    f = Objective("logistic", as_chunks(X, y))
+    assert {g.kernels for g in (f, f.pilot(), f.sample(0.5), f.thin(0.5))} == {"fused"}
+    assert "fused kernels" in repr(fit(X, y, family="logistic", penalty=L1(1)))
+
+
+def test_a_subclass_is_not_taken_for_its_parent():
+    X, y = small()
+    plain, doubled = (Objective(family, as_chunks(X, y)) for family in (Logistic(), Doubled()))
+    assert doubled.kernels == "numpy"
+    assert doubled.loss(np.ones(3)) == pytest.approx(2 * plain.loss(np.ones(3)), rel=1e-14)
+
+
+@pytest.mark.parametrize("family, form, why", [
+    (Doubled(), np.asarray, "no compiled twin"), (Logistic(), sparse.csr_array, "sparse"),
+])  # fmt: skip
+def test_fused_where_it_cannot_be_is_refused_with_reason_and_cure(family, form, why):
+    X, y = small()
+    with pytest.raises(ValueError, match=rf"kernels 'fused'.*{why}.*kernels='numpy'"):
+        Objective(family, as_chunks(form(X), y), "fused")
+
+
+WITHOUT_NUMBA = """
+import sys
+sys.modules["numba"] = None
+import numpy as np, glmlab
+X = np.random.default_rng(0).normal(size=(80, 3))
+result = glmlab.fit(X, X[:, 0] > 0.3 * X[:, 1] ** 2, family="logistic", penalty=glmlab.L1(1.0))
+assert result.converged and result.kernels == "numpy"
+try:
+    glmlab.fit(X, X[:, 0], family="gaussian", kernels="fused")
+except ValueError as error:
+    print(error)
+"""
+
+
+def python(code):
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env).stdout
+
+
+def test_without_numba_the_package_works_and_says_so():
+    said = python(WITHOUT_NUMBA)
+    assert "numba, which compiles them, does not work here" in said and "kernels='numpy'" in said
+
+
+def test_numba_is_imported_by_a_fit_and_not_before():
+    assert python("import sys, glmlab.solvers.run; print('numba' in sys.modules)").strip() == "False"
+
+
+def test_a_worker_without_numba_says_so_before_the_first_pass():
+    X, y = (da.from_array(column, chunks=(20, *column.shape[1:])) for column in small())
+    with cluster.client(1, memory_limit="512MiB") as client:
+        assert Objective("logistic", as_chunks(X, y)).kernels == "fused"
+        client.run(hide_numba)
+        for asked in (None, "fused"):
+            with pytest.raises(RuntimeError, match=r"worker tcp://.* cannot load .*kernels='numpy'"):
+                Objective("logistic", as_chunks(X, y), asked)
+        assert fit(X, y, family="logistic", penalty=L1(1), kernels="numpy").converged
+
+
+def hide_numba():
+    sys.modules["numba"] = None
+    import glmlab
+
+    sys.modules.pop("glmlab.fused")
+    del glmlab.fused

@@ -1,0 +1,66 @@
+"""Misspelt keywords: every public function names the near miss, and is still the function that it was."""
+
+import inspect
+import pickle
+
+import pytest
+
+import glmlab
+from glmlab import cluster, conventions, datasets
+from glmlab.names import spelt
+
+SPELT = [
+    glmlab.as_chunks, glmlab.certify, glmlab.L1, glmlab.Ridge, glmlab.ElasticNet, glmlab.Objective,
+    glmlab.Objective.sample, cluster.client, conventions.to_lam, conventions.from_lam, conventions.table,
+    *(getattr(datasets, name) for name in datasets.__all__ if callable(getattr(datasets, name))),
+]  # fmt: skip
+ANY_OPTION = [glmlab.fit, glmlab.path, glmlab.run]  # these pass options on, and resolve says who knows them
+every = pytest.mark.parametrize("function", SPELT, ids=lambda function: function.__qualname__)
+
+
+def parameters(function):
+    return [name for name in inspect.signature(function).parameters if name != "self"]
+
+
+@every
+def test_a_misspelt_keyword_names_the_near_miss_before_anything_is_done(function):
+    for name in parameters(function):
+        word = name + "x" if len(name) < 4 else name[:-2] + name[-1] + name[-2] + "s"
+        if word not in parameters(function):
+            said = rf"{function.__qualname__}\(\) has no parameter '{word}'; did you mean"
+            with pytest.raises(TypeError, match=said):
+                function(**{word: 1})
+
+
+@every
+def test_signature_docstring_and_pickle_are_those_of_the_function(function):
+    assert parameters(function) and "keywords" not in parameters(function)
+    assert function.__doc__ and pickle.loads(pickle.dumps(function)) is function
+
+
+@pytest.mark.parametrize("function", ANY_OPTION, ids=lambda function: function.__name__)
+def test_functions_that_pass_options_on_name_the_near_miss_too(function):
+    f = glmlab.Objective("gaussian", glmlab.as_chunks([[1.0], [2.0]], [1.0, 2.0]))
+    given = ("newton", f) if function is glmlab.run else ([[1.0], [2.0]], [1.0, 2.0])
+    family = {} if function is glmlab.run else {"family": "gaussian"}
+    with pytest.raises(TypeError, match="'max_itr'; did you mean 'max_iter'"):
+        function(*given, **family, max_itr=3)
+    assert f.passes == 0
+
+
+def test_no_public_function_is_left_out():
+    public = [getattr(glmlab, name) for name in glmlab.__all__]
+    functions = {value for value in public if inspect.isfunction(value)}
+    assert functions <= {*SPELT, *ANY_OPTION}
+
+
+def test_what_is_spelt_right_goes_through():
+    @spelt
+    def twice(value, *, plus=0):
+        return 2 * value + plus
+
+    assert twice(3) == 6 and twice(value=3, plus=1) == 7
+    with pytest.raises(TypeError, match=r"no parameter 'zzz'; known are plus, value"):
+        twice(3, zzz=1)
+    with pytest.raises(TypeError, match="missing 1 required"):
+        twice()

@@ -1,0 +1,110 @@
+"""Chunks that vote: the clock of zeros, the plane of votes, the map of rounds; sliders that need no kernel."""
+
+import re
+
+import numpy as np
+import pytest
+from bokeh.models import ColumnDataSource, CustomJS, Slider
+
+from glmlab import viz
+
+# Two runs of three rounds, two chunks: the first agrees with the optimum in the end.
+NEAR = np.array([[[0.0, 1.0], [2.0, 1.0]], [[0.5, 0.0], [1.5, 0.0]], [[1.0, 0.0], [1.0, 0.0]]])
+FAR = NEAR + 3.0
+RUNS = {"ρ": (NEAR, NEAR.mean(axis=1)), "9ρ": (FAR, FAR.mean(axis=1) + [0.0, 0.5])}
+
+
+def script(model, slider):
+    [move] = slider.js_property_callbacks["change:value"]
+    assert isinstance(move, CustomJS)
+    free = set(re.findall(r"(?<![.\w])([a-z]\w*)(?=[.\[])", move.code)) - {"b", "c"}
+    assert free <= set(move.args), "the script uses what it is given"
+    return move
+
+
+# ---------------------------------------------------------------- zeros
+
+
+def test_the_clock_draws_what_it_is_given_and_says_how_far_off_it_was():
+    picture = viz.zero_clock({5: [9, 4, 3], 10: [4, 2, 1]}, {5: [9, 5, 3], 10: [4, 2, 2]}, optimum=0)
+    line, dots, *_ = picture.figure.axes[0].lines
+    assert list(line.get_ydata()) == [9, 5, 3] and list(dots.get_ydata()) == [9, 4, 3]
+    assert list(dots.get_xdata()) == [1, 2, 3]
+    assert "After round 3 z has 3 with 5 chunks and 1 with 10 chunks" in picture.finding
+    assert "never off by more than 1" in picture.finding and "optimum has 0 zeros" in picture.finding
+
+
+@pytest.mark.parametrize("foretold", [{5: [1, 2]}, {4: [1, 2, 3]}])
+def test_the_clock_says_what_it_needs(foretold):
+    with pytest.raises(ValueError, match="the same chunks and as many rounds"):
+        viz.zero_clock({5: [3, 2, 1]}, foretold, optimum=0)
+
+
+# ---------------------------------------------------------------- votes
+
+
+def test_every_run_has_its_panel_with_answers_consensus_and_optimum():
+    picture = viz.votes(RUNS, [1.0, 0.0], axes=("β₁", "β₂"), start=2)
+    assert [ax.get_title(loc="left") for ax in picture.figure.axes] == ["ρ", "9ρ"]
+    best, way, z, dots = picture.figure.axes[0].lines
+    assert np.array_equal(np.array(dots.get_data()).T, NEAR[1]) and np.array_equal(
+        np.array(best.get_data()).T, [[1, 0]]
+    )
+    assert np.array_equal(way.get_xydata(), [[1, 1], [1, 0]]) and np.array_equal(z.get_xydata(), [[1, 0]])
+    assert "After round 3" in picture.finding and "with ρ 0e+00 and with 9ρ 5e-01" in picture.finding
+    inside = [low <= value <= high for ax in picture.figure.axes for line in ax.lines[:1] for (low, high), value in
+              zip((ax.get_xlim(), ax.get_ylim()), line.get_xydata()[0], strict=True)]  # fmt: skip
+    assert all(inside)
+
+
+def test_votes_move_by_two_sliders_and_no_kernel():
+    model = viz.votes(RUNS, [1.0, 0.0], axes=("β₁", "β₂"), start=2).interactive
+    sliders = {slider.title: slider for slider in model.select({"type": Slider})}
+    round_, which = sliders["Round"], sliders["ρ"]
+    move = script(model, round_)
+    assert script(model, which) is move and (round_.value, round_.end, which.end) == (1, 2, 1)
+    assert np.array_equal(move.args["answers"], [NEAR, FAR]) and np.shape(move.args["texts"]) == (2, 3)
+    assert all(isinstance(move.args[name], ColumnDataSource) for name in ("dots", "z", "way"))
+    assert "farthest answer is <b>5.0e-01</b> from z, and z is <b>0.0e+00</b>" in move.args["texts"][0][1]
+
+
+@pytest.mark.parametrize("runs, start, words", [
+    ({"a": (NEAR, NEAR)}, 1, "must be"),
+    ({"a": (NEAR, NEAR.mean(axis=1)), "b": (NEAR[:2], NEAR[:2].mean(axis=1))}, 1, "must be"),
+    ({"a": (NEAR, NEAR.mean(axis=1))}, 4, "rounds 1 to 3"),
+])  # fmt: skip
+def test_votes_say_what_they_need(runs, start, words):
+    with pytest.raises(ValueError, match=words):
+        viz.votes(runs, [1.0, 0.0], axes=("a", "b"), start=start)
+
+
+# ---------------------------------------------------------------- rounds
+
+RHOS, ALPHAS = [1.0, 10.0, 100.0], [1.0, 1.6]
+ROUNDS = np.array([[50, 20, 99], [40, 12, 99]])
+
+
+def test_the_map_names_its_lowest_point_and_theorys():
+    picture = viz.rounds_map(RHOS, ALPHAS, ROUNDS, cap=99, best=9.0)
+    star = picture.figure.axes[0].lines[-1]
+    assert np.array_equal(star.get_xydata(), [[10, 1.6]])
+    assert "At α = 1 the best ρ takes 20 rounds, at α = 1.6 12 rounds: ρ = 10, where theory says 9" in picture.finding
+
+
+def test_the_map_has_a_slider_through_its_rows():
+    model = viz.rounds_map(RHOS, ALPHAS, ROUNDS, cap=99, best=9.0, start=1.6).interactive
+    [slider] = model.select({"type": Slider})
+    move = script(model, slider)
+    assert slider.value == 1 and move.args["rounds"] == ROUNDS.tolist()
+    assert list(move.args["curve"].data["y"]) == [40, 12, 99]
+    assert "20 rounds at ρ = <b>10</b>" in move.args["texts"][0] and 'role="status"' in move.args["texts"][0]
+
+
+def test_a_row_that_never_got_there_says_so():
+    finding = viz.rounds_map(RHOS, ALPHAS, np.full((2, 3), 99), cap=99, best=9.0)
+    assert "more than 99 rounds" in finding.finding
+
+
+def test_the_map_says_what_it_needs():
+    with pytest.raises(ValueError, match="a row for each α"):
+        viz.rounds_map(RHOS, ALPHAS, ROUNDS.T, cap=99, best=9.0)
