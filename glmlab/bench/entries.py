@@ -184,8 +184,11 @@ def statsmodels(X, y, posed, tol):
 DASK_GLM = {"logistic": "Logistic", "poisson": "Poisson", "gaussian": "Normal"}
 
 
-def dask_glm(solver, ladder_name):
-    """dask-glm's solver on chunks of 100,000 rows on threads; normalize=False, or it would solve another problem."""
+def dask_glm(solver, options):
+    """dask-glm's solver on chunks of 100,000 rows on threads; normalize=False, or it would solve another problem.
+
+    options: setting → its keywords.
+    """
 
     def solve(X, y, posed, setting):
         import dask.array as da
@@ -194,8 +197,7 @@ def dask_glm(solver, ladder_name):
         lazy = da.from_array(X, chunks=(CHUNK, X.shape[1])), da.from_array(y, chunks=CHUNK)
         regular = {} if kind(posed.problem) == "none" else {"regularizer": kind(posed.problem), "lamduh": posed.lam}
         family = getattr(families, DASK_GLM[posed.problem.family])
-        beta = getattr(algorithms, solver)(*lazy, family=family, normalize=False, **regular, **{ladder_name: setting},
-                                           **({"max_iter": 1000} if solver != "proximal_grad" else {}))  # fmt: skip
+        beta = getattr(algorithms, solver)(*lazy, family=family, normalize=False, **regular, **options(setting))
         return Answer(np.asarray(beta))
 
     return solve
@@ -230,8 +232,8 @@ LIST = [
     Entry("glmlab, numpy kernels", ours(kernels="numpy"), TOLS, always),
     Entry("glmlab, 2 processes", on_processes, TOLS, always),
     *(Entry(f"glmlab {name}", ours(name), TOLS, can) for name, can in {
-        "pilot_newton": always, "proximal_newton": always, "newton": smooth, "fista": always,
-        "proximal_gradient": always, "gradient_descent": smooth,
+        "pilot_newton": always, "proximal_newton": always, "newton": smooth, "lbfgs": smooth,
+        "consensus_admm": always, "fista": always, "proximal_gradient": always, "gradient_descent": smooth,
     }.items()),
     Entry("glum", estimator(glum), (1e-3, 1e-6, 1e-9), always, "glum"),
     Entry("liblinear", sklearn_logistic("liblinear"), (1e-2, 1e-4, 1e-8), LOGISTIC_PEERS),
@@ -248,9 +250,12 @@ LIST = [
     Entry("skglm", estimator(skglm), (1e-4, 1e-8), lambda p: kind(p) == "l1" and p.family != "poisson", "skglm"),
     Entry("snapml", estimator(snapml), (1e-3, 1e-6), LOGISTIC_PEERS, "snapml"),
     Entry("statsmodels IRLS", statsmodels, (1e-8,), lambda p: kind(p) == "none", "statsmodels"),
-    Entry("dask-glm admm", dask_glm("admm", "abstol"), (1e-4, 1e-8), LOGISTIC_PEERS, "dask_glm"),
-    Entry("dask-glm proximal_grad", dask_glm("proximal_grad", "tol"), (1e-8,), LOGISTIC_PEERS, "dask_glm"),
-    Entry("dask-glm lbfgs", dask_glm("lbfgs", "tol"), (1e-4, 1e-8), of("logistic", "none", "l2"), "dask_glm"),
+    Entry("dask-glm admm", dask_glm("admm", lambda tol: {"abstol": tol, "reltol": 100 * tol, "max_iter": 1000}),
+          (1e-4, 1e-6, 1e-8), LOGISTIC_PEERS, "dask_glm"),
+    Entry("dask-glm proximal_grad", dask_glm("proximal_grad", lambda tol: {"tol": tol}), (1e-8,), LOGISTIC_PEERS,
+          "dask_glm"),
+    Entry("dask-glm lbfgs", dask_glm("lbfgs", lambda tol: {"tol": tol, "max_iter": 1000}), (1e-4, 1e-8),
+          of("logistic", "none", "l2"), "dask_glm"),
     Entry("dask-ml admm", dask_ml, (1e-4,), LOGISTIC_PEERS, "dask_ml"),
 ]  # fmt: skip
 ENTRIES = {entry.name: entry for entry in LIST}

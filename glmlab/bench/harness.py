@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from glmlab.bench.entries import ENTRIES
+from glmlab.bench.experiments import EXPERIMENTS
 from glmlab.bench.problems import PROBLEMS, posed
 from glmlab.teaching.machines import machine
 
@@ -60,7 +61,7 @@ def alone(wish, scale, data, cap, say):
     if wish.entry in ENTRIES and not ENTRIES[wish.entry].installed:
         return {"failed": f"{ENTRIES[wish.entry].package} is not installed"}
     order = {"problem": wish.problem, "entry": wish.entry, "setting": wish.setting, "scale": scale, "folder": str(data)}
-    if wish.problem in PROBLEMS:
+    if (wish.problem, wish.entry) not in EXPERIMENTS:
         known = posed(PROBLEMS[wish.problem], data, scale, say)
         numbers = {name: getattr(known, name) for name in ("lam", "optimum", "proved", "size", "support")}
         order |= {"folder": str(known.folder), "posed": numbers}
