@@ -8,11 +8,12 @@ from scipy.optimize import fmin_l_bfgs_b
 from glmlab.checks import frozen, number
 from glmlab.kernels import quietly
 from glmlab.names import among
-from glmlab.penalties import shrinkage, weights
+from glmlab.penalties import shrinkage as shrinkage  # the paper's name for the prox of L1
+from glmlab.penalties import weights
 from glmlab.quadratic import by_cholesky, minimise_model, newton_direction, unit_lengths
 from glmlab.solvers.linesearch import ROUNDING
 
-__all__ = ["ADMMState", "consensus_admm", "local_update", "post_admm", "shrinkage", "z_update"]
+__all__ = ["ADMMState", "consensus_admm", "local_update", "post_admm", "z_update"]
 
 RHOS = ("diagonal", "curvature", "balance", "matrix")
 BALANCED = 50  # rounds in which "balance" may change rho: from then on it is constant, as convergence needs
