@@ -192,9 +192,13 @@ def solved(problem, folder):
             "support": np.flatnonzero(result.beta).tolist()}  # fmt: skip
 
 
-def zeroing(problem, X, y, rows=500_000):
-    """The λ on a path that zeroes a share nearest to the wanted one, from the first rows, scaled up to all."""
+def zeroing(problem, X, y, rows=500_000, step=0.8):
+    """The largest λ on a falling path that zeroes no more than the wanted share; from the first rows, scaled to all."""
     few = min(rows, len(y))
-    results = path(np.ascontiguousarray(X[:few]), y[:few], family=problem.family, n_lams=40, tol=1e-5)
-    misses = [abs(np.mean(result.beta == 0) - problem.zeros) for result in results]
-    return float(results[int(np.argmin(misses))].penalty.lam * len(y) / few)
+    X, y, n = np.ascontiguousarray(X[:few]), y[:few], len(y)
+    [first] = path(X, y, family=problem.family, n_lams=1)
+    lam, result = first.penalty.lam, first
+    while np.mean(result.beta == 0) > problem.zeros:
+        lam *= step
+        result = fit(X, y, family=problem.family, penalty=L1(lam), start=result, tol=1e-5)
+    return float(lam * n / few)
