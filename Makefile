@@ -1,6 +1,6 @@
 # `make` alone prints the verbs. Everything that decides something is in tools/ and in `python -m glmlab`.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-full browser lint notebooks book lock reset doctor clean
+.PHONY: help setup lab test test-full browser bench bench-grid peers lint notebooks book lock reset doctor clean
 SHELL := /bin/sh
 
 # The first Python on the PATH that is new enough, under any of its usual names.
@@ -14,6 +14,8 @@ PYTEST := $(PY) -m pytest -n 2 --dist loadfile
 export BOKEH_RESOURCES := inline
 ARGS ?=
 SCALE ?= workshop
+# A benchmark is at full size, or small enough for a test.
+RACE := $(if $(filter ci,$(SCALE)),ci --repetitions 1,full)
 
 help:  ## print the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +47,15 @@ notebooks: setup  ## (authors) write notebooks/*.ipynb from notebooks/src/*.py
 
 book: setup  ## the executed course as a static site in build/book (SCALE=ci for a quick one)
 	@$(PY) -m tools.book $(SCALE)
+
+peers: setup  ## install the solvers that `make bench` compares with (those that this machine can have)
+	@$(PY) -m tools.peers
+
+bench: peers  ## every claim about speed, as ratios of interleaved runs; under an hour (SCALE=ci: a minute)
+	@$(PY) -m glmlab.bench headline --scale $(RACE) $(ARGS)
+
+bench-grid: peers  ## every solver and peer on every problem; hours, goes on where it stopped (SCALE=ci too)
+	@$(PY) -m glmlab.bench grid --scale $(RACE) $(ARGS)
 
 lock: setup  ## (authors) write requirements.lock from what is installed
 	@$(PY) -m tools.lock > requirements.lock.new && mv requirements.lock.new requirements.lock

@@ -32,9 +32,8 @@ def pins(text: str) -> dict[str, str]:
 
 
 def wanted() -> list[Requirement]:
-    """All that pyproject asks for, extras included."""
-    extras = PROJECT["optional-dependencies"].values()
-    return [Requirement(text) for text in [*PROJECT["dependencies"], *(line for extra in extras for line in extra)]]
+    """All that pyproject asks for, with what tests need; the benchmark's peers are pinned in their own extra."""
+    return [Requirement(text) for text in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]]
 
 
 def outside(requirements, pinned) -> list[str]:
@@ -43,6 +42,10 @@ def outside(requirements, pinned) -> list[str]:
 
 
 # --- the lock
+
+def test_peers_are_pinned():
+    assert all(Requirement(text).specifier and "==" in text for text in PROJECT["optional-dependencies"]["bench"])
+
 
 def test_the_lock_satisfies_every_range():
     assert outside(wanted(), pins((CLONE / "requirements.lock").read_text())) == []

@@ -1,0 +1,45 @@
+"""python -m glmlab.bench headline | grid: race, then write results.jsonl, report.md and figures below --to."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from glmlab.bench.harness import everything, interleaved, race
+from glmlab.bench.problems import PROBLEMS
+from glmlab.bench.report import figures, markdown, targets_table
+from glmlab.bench.targets import wanted
+
+CAP = {"full": 900.0, "ci": 60.0}  # seconds a run may take
+
+
+def main(argv=None) -> int:
+    """The exit code is 0 when the race was run to its end, whatever it found."""
+    wish = parser().parse_args(argv)
+    to = Path(wish.to)
+    pairs = wanted() if wish.what == "headline" else everything(wish.problem)
+    pairs = [pair for pair in pairs if not wish.problem or pair[0] in wish.problem]
+    wishes = interleaved(pairs, wish.repetitions)
+    results = to / f"{wish.what}-{wish.scale}.jsonl"
+    if wish.what == "headline":
+        results.unlink(missing_ok=True)  # ratios count within one run
+    rows = list(race(wishes, scale=wish.scale, data=to / "data", results=results, cap=wish.cap or CAP[wish.scale]))
+    (to / f"{wish.what}-{wish.scale}.md").write_text(markdown(rows) + "\n")
+    drawn = figures(rows, to / f"{wish.what}-{wish.scale}")
+    print(targets_table(rows))
+    print(f"{to / f'{wish.what}-{wish.scale}.md'} and {len(drawn)} figures beside it.")
+    return 0
+
+
+def parser():
+    out = argparse.ArgumentParser(prog="python -m glmlab.bench", description=__doc__)
+    out.add_argument("what", choices=["headline", "grid"])
+    out.add_argument("--scale", choices=sorted(CAP), default="full")
+    out.add_argument("--repetitions", type=int, default=5)
+    out.add_argument("--problem", action="append", choices=list(PROBLEMS), help="only this one; may be repeated")
+    out.add_argument("--cap", type=float, help="seconds after which a run is ended")
+    out.add_argument("--to", default="build/bench")
+    return out
+
+
+if __name__ == "__main__":
+    sys.exit(main())

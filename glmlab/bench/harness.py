@@ -1,0 +1,120 @@
+"""Runs: who, what, how often; interleaved, each in a process of its own, each a line of JSON."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from glmlab.bench.entries import ENTRIES
+from glmlab.bench.experiments import EXPERIMENTS
+from glmlab.bench.problems import PROBLEMS, posed
+from glmlab.teaching.machines import machine
+
+PEERS = ("dask-glm", "dask-ml", "scikit-learn-intelex", "glum", "celer", "skglm", "snapml", "statsmodels", "numba")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One run that is wanted."""
+
+    problem: str
+    entry: str
+    setting: float
+    repetition: int = 0
+
+    @property
+    def key(self):
+        return f"{self.problem} | {self.entry} | {self.setting:g} | {self.repetition}"
+
+
+def interleaved(pairs, repetitions):
+    """Every (problem, entry, setting) once, then all of them again …: what drifts drifts for all."""
+    return [Wish(*pair, k) for k in range(repetitions) for pair in pairs]
+
+
+def everything(problems=None):
+    """Each entry on each problem that it can state, at each step of its ladder."""
+    chosen = [PROBLEMS[name] for name in problems or PROBLEMS]
+    return [(problem.name, entry.name, setting) for problem in chosen for entry in ENTRIES.values()
+            if entry.can(problem) for setting in entry.ladder]  # fmt: skip
+
+
+def race(wishes, *, scale, data, results, cap, say=print):
+    """Make every run that `results` (a path) does not hold yet; yields the rows, those that were there too."""
+    known = {row["key"]: row for row in read(results) if row["scale"] == scale}
+    Path(results).parent.mkdir(parents=True, exist_ok=True)
+    for number, wish in enumerate(wishes, 1):
+        row = known.get(wish.key)
+        if row is None:
+            row = {"key": wish.key, **vars(wish), "scale": scale, **alone(wish, scale, data, cap, say), **stamp()}
+            with open(results, "a") as lines:
+                lines.write(json.dumps(row) + "\n")
+        say(f"[{number}/{len(wishes)}] {wish.key}: {outcome(row)}")
+        yield row
+
+
+def alone(wish, scale, data, cap, say):
+    """The run in a process of its own; one that dies or exceeds its cap is a row that says so."""
+    if wish.entry in ENTRIES and not ENTRIES[wish.entry].installed:
+        return {"failed": f"{ENTRIES[wish.entry].package} is not installed"}
+    order = {"problem": wish.problem, "entry": wish.entry, "setting": wish.setting, "scale": scale, "folder": str(data)}
+    if (wish.problem, wish.entry) not in EXPERIMENTS:
+        known = posed(PROBLEMS[wish.problem], data, scale, say)
+        numbers = {name: getattr(known, name) for name in ("lam", "optimum", "proved", "size", "support")}
+        order |= {"folder": str(known.folder), "posed": numbers}
+    try:
+        done = subprocess.run([sys.executable, "-m", "glmlab.bench.worker"], input=json.dumps(order), text=True,
+                              capture_output=True, timeout=cap, env=environment())  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return {"failed": f"not finished after {cap:g} s"}
+    if done.returncode:
+        return {"failed": (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1][:300]}
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def environment():
+    """All cores for everybody, whatever a shell has set."""
+    cores = str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+    return os.environ | dict.fromkeys(names, cores)
+
+
+def stamp():
+    """When, where and with what."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    versions = dict(machine().versions)
+    for name in PEERS:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            pass
+    return {"when": datetime.now(UTC).isoformat(timespec="seconds"), "processor": processor(),
+            "cores": machine().cores, "versions": versions}  # fmt: skip
+
+
+def processor():
+    """The name of the processor, as the system says it."""
+    import platform
+
+    info = Path("/proc/cpuinfo")
+    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")] \
+        if info.exists() else []
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def outcome(row):
+    """One run in one line."""
+    if "failed" in row:
+        return row["failed"]
+    said = {"s": row["wall"], "passes": row["passes"], "gap": row.get("gap"), "certified": row["relative"]}
+    return ", ".join(f"{value:.3g} {name}" for name, value in said.items() if value is not None)
+
+
+def read(results):
+    """The rows of a file of lines of JSON; none where there is no file."""
+    path = Path(results)
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

@@ -1,0 +1,204 @@
+"""What is solved: rows on disk, an objective, and its optimum to as many digits as a certificate can prove."""
+
+import json
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from glmlab import datasets
+from glmlab.families import sigmoid
+from glmlab.fitting import fit
+from glmlab.paths import path
+from glmlab.penalties import L1, Ridge, Zero
+
+PRECISE = 1e-13  # relative gap at which F* counts as known; where it cannot be proved the bound is kept beside it
+
+
+# --- rows
+
+def uniform(n):
+    """The post's benchmark: 15 uniform columns, labels drawn from the logistic model."""
+    return datasets.make_logistic(n, 15, seed=20009)
+
+
+def skewed(n):
+    """Correlated columns of very different units: neighbours at correlation 0.9, units from 1e-4 to 1e4."""
+    X, y, beta = datasets.make_logistic(n, 15, seed=1, x="normal")
+    for j in range(1, 15):  # an autoregression along the columns, in place
+        X[:, j] = 0.9 * X[:, j - 1] + np.sqrt(1 - 0.81) * X[:, j]
+    y = (np.random.default_rng(1).random(n) < sigmoid(X @ beta)).astype(float)
+    units = np.logspace(-4, 4, 15)
+    X *= units
+    return X, y, beta / units
+
+
+def by_label(n):
+    """The post's rows, all zeros before all ones: a chunk may hold one class only."""
+    X, y, beta = uniform(n)
+    order = np.argsort(y, kind="stable")
+    return X[order], y[order], beta
+
+
+def by_feature(n):
+    """The post's rows, sorted by their first column: a chunk's head says nothing of its tail."""
+    X, y, beta = uniform(n)
+    order = np.argsort(X[:, 0], kind="stable")
+    return X[order], y[order], beta
+
+
+def flights(n):
+    """More than a quarter of an hour late? The real table, its first n rows, with a column of ones."""
+    X, y = datasets.flights("xy")
+    X = np.column_stack([X, np.ones(len(X))])
+    return X[:n], y[:n], None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How rows are made, and how many at each scale."""
+
+    make: Callable  # n → X (n, p), y (n,), the β that made y or None
+    full: int
+    ci: int = 20_000
+
+
+ROWS = {
+    "uniform15": Rows(uniform, 8_000_000),
+    "skewed15": Rows(skewed, 8_000_000),
+    "by_label15": Rows(by_label, 8_000_000),
+    "by_feature15": Rows(by_feature, 8_000_000),
+    "regression100": Rows(lambda n: datasets.make_regression(n, 100), 1_000_000, 10_000),
+    "poisson15": Rows(lambda n: datasets.make_poisson(n, 15), 4_000_000),
+    "flights": Rows(flights, 327_346),
+    "wide1000": Rows(lambda n: datasets.make_logistic(n, 1000, x="normal", beta=_sparse_beta()), 100_000, 3_000),
+}
+
+
+def _sparse_beta(p=1000, nonzero=50):
+    """Few columns matter, so that η stays of size 1."""
+    rng = np.random.default_rng(7)
+    beta = np.zeros(p)
+    beta[rng.choice(p, nonzero, replace=False)] = rng.normal(0, 0.25, nonzero)
+    return beta
+
+
+# --- objectives
+
+@dataclass(frozen=True)
+class Problem:
+    """Rows and an objective. `penalty` makes one of λ; λ is a number, or the share of coefficients that it zeroes."""
+
+    name: str
+    rows: str
+    family: str
+    penalty: Callable
+    lam: float = 1.0
+    zeros: float | None = None
+    says: str = ""
+
+    def folder(self, root, scale):
+        return Path(root) / f"{self.rows}-{self.count(scale)}"
+
+    def count(self, scale):
+        return getattr(ROWS[self.rows], scale)
+
+
+def none(lam):
+    return Zero()
+
+
+def share(zeros, rows, family, name, says):
+    """An L1 problem whose λ is sought: the one that zeroes about this share of the coefficients."""
+    return Problem(name, rows, family, L1, np.nan, zeros, says)
+
+
+LIST = [
+    Problem("laptop", "uniform15", "logistic", L1, says="the post's, λ = 1"),
+    Problem("laptop, no penalty", "uniform15", "logistic", none, says="the same without penalty"),
+    Problem("laptop, ridge", "uniform15", "logistic", Ridge, says="the same with (λ/2)‖β‖², λ = 1"),
+    share(1 / 3, "uniform15", "logistic", "laptop, a third zero", "a λ that zeroes a third of the coefficients"),
+    Problem("badly scaled", "skewed15", "logistic", L1, 1e-4, says="correlated columns, units from 1e-4 to 1e4"),
+    Problem("sorted by label", "by_label15", "logistic", L1, says="all zeros first"),
+    Problem("sorted by a feature", "by_feature15", "logistic", L1, says="by the first column"),
+    Problem("least squares", "regression100", "gaussian", none, says="100 normal columns"),
+    share(1 / 3, "regression100", "gaussian", "lasso", "the same, a λ that zeroes a third"),
+    Problem("poisson", "poisson15", "poisson", L1, says="counts"),
+    Problem("flights", "flights", "logistic", L1, says="the real table"),
+    share(0.9, "wide1000", "logistic", "wide, L1", "1,000 columns, of which a tenth is kept"),
+    Problem("wide, ridge", "wide1000", "logistic", Ridge, 10.0, says="1,000 columns"),
+]
+PROBLEMS = {problem.name: problem for problem in LIST}
+
+
+@dataclass
+class Posed:
+    """A problem with its numbers: what a worker loads."""
+
+    problem: Problem
+    folder: Path
+    lam: float
+    optimum: float  # F(β*)
+    proved: float  # F(β*) − F* is at most this
+    size: float  # max(|F(β*)|, |F(0)|), the unit of relative gaps
+    support: list = field(default_factory=list)
+
+    @property
+    def penalty(self):
+        return self.problem.penalty(self.lam)
+
+    def load(self):
+        """X, y and the generating β (None where there is none), in memory."""
+        beta = self.folder / "beta.npy"
+        return np.load(self.folder / "X.npy"), np.load(self.folder / "y.npy"), np.load(beta) if beta.exists() else None
+
+
+def posed(problem, root, scale, say=print):
+    """The problem, its rows written and its optimum found if that was not done before."""
+    folder = problem.folder(root, scale)
+    if not (folder / "y.npy").exists():
+        say(f"writing {problem.count(scale):,} rows of {problem.rows}")
+        write(folder, *ROWS[problem.rows].make(problem.count(scale)))
+    known = folder / f"{problem.name.replace(' ', '-')}.json"
+    if not known.exists():
+        say(f"finding the optimum of {problem.name}")
+        known.write_text(json.dumps(solved(problem, folder)))
+    return Posed(problem, folder, **json.loads(known.read_text()))
+
+
+def write(folder, X, y, beta):
+    """Rows as .npy files; y last, so that a folder with y is complete."""
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / "X.npy", np.ascontiguousarray(X))
+    if beta is not None:
+        np.save(folder / "beta.npy", beta)
+    np.save(folder / "partial.npy", y)
+    os.replace(folder / "partial.npy", folder / "y.npy")
+
+
+def solved(problem, folder):
+    """λ, F* and its bound, F(0) and the support, by full Newton steps with NumPy's kernels: none of them is a racer."""
+    X, y = np.load(folder / "X.npy", mmap_mode="r"), np.load(folder / "y.npy")
+    lam = problem.lam if problem.zeros is None else zeroing(problem, X, y)
+    options = {"family": problem.family, "penalty": problem.penalty(lam), "kernels": "numpy"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the bound says how far it came
+        result = fit(X, y, solver="proximal_newton", tol=PRECISE, **options)
+    gap = result.certificate.bound
+    return {"lam": lam, "optimum": result.objective, "proved": gap, "size": float(gap / result.certificate.relative),
+            "support": np.flatnonzero(result.beta).tolist()}  # fmt: skip
+
+
+def zeroing(problem, X, y, rows=500_000, step=0.8):
+    """The largest λ on a falling path that zeroes no more than the wanted share; from the first rows, scaled to all."""
+    few = min(rows, len(y))
+    X, y, n = np.ascontiguousarray(X[:few]), y[:few], len(y)
+    [first] = path(X, y, family=problem.family, n_lams=1)
+    lam, result = first.penalty.lam, first
+    while np.mean(result.beta == 0) > problem.zeros:
+        lam *= step
+        result = fit(X, y, family=problem.family, penalty=L1(lam), start=result, tol=1e-5)
+    return float(lam * n / few)

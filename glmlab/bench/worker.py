@@ -1,0 +1,93 @@
+"""One run in a process of its own: import, warm up, load, race, certify. Reads a JSON object, prints one.
+
+Outside the clock: imports, compilers (a warm-up on a few rows), reading the file, starting a cluster, certifying.
+"""
+
+import contextlib
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+import glmlab
+import glmlab.cluster
+from glmlab.bench.entries import ENTRIES, on_processes
+from glmlab.bench.experiments import EXPERIMENTS
+from glmlab.bench.memory import cpu_seconds, peak_memory
+from glmlab.bench.problems import PROBLEMS, Posed
+
+WARM_ROWS = 3_000
+
+
+def main(wish):
+    """The row of one run."""
+    warnings.simplefilter("ignore")
+    experiment = EXPERIMENTS.get((wish["problem"], wish["entry"]))
+    return experiment(wish["scale"], wish["folder"]) if experiment else race(wish)
+
+
+def race(wish):
+    """An entry on a problem."""
+    entry = ENTRIES[wish["entry"]]
+    posed = Posed(PROBLEMS[wish["problem"]], Path(wish["folder"]), **wish["posed"])
+    if not entry.installed:
+        return {"failed": f"{entry.package} is not installed"}
+    warm_up(entry, posed, wish["setting"])
+    before = peak_memory(reset=True)  # what was imported and compiled is nobody's data
+    X, y, beta = posed.load()
+    with placed(entry, X, y, posed) as (rows, labels):
+        wall, cpu = time.perf_counter(), cpu_seconds()
+        answer = entry.solve(rows, labels, posed, wish["setting"])
+        wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
+        peak = peak_memory() - before
+    return {
+        "wall": wall, "cpu": cpu, "memory": peak, "data": X.nbytes + y.nbytes, "passes": answer.passes,
+        "rounds": answer.rounds, "trace": answer.trace, "says": answer.says, **judged(X, y, beta, posed, answer.beta),
+    }  # fmt: skip
+
+
+def warm_up(entry, posed, setting):
+    """The same solver on a few rows, so that what compiles has compiled and what is imported late is imported."""
+    X, y = (np.load(posed.folder / f"{name}.npy", mmap_mode="r") for name in ("X", "y"))
+    step = max(1, len(y) // WARM_ROWS)
+    with contextlib.suppress(Exception):  # a peer may refuse so few rows; the race decides
+        entry.solve(np.ascontiguousarray(X[::step]), np.ascontiguousarray(y[::step]), posed, setting)
+
+
+@contextlib.contextmanager
+def placed(entry, X, y, posed):
+    """Where an entry wants its rows: here, or in the memory of two worker processes."""
+    if entry.solve is not on_processes:
+        yield X, y
+        return
+    import dask.array as da
+    from distributed import wait
+
+    client = glmlab.cluster.client(n_workers=2, memory_limit="8GiB")
+    try:
+        lengths = glmlab.as_chunks(X, y).lengths
+        lazy = [da.from_array(a, chunks=(lengths, *a.shape[1:])).persist() for a in (X, y)]
+        wait(lazy)
+        ours_there = on_processes(lazy[0][: lengths[0]], lazy[1][: lengths[0]], posed, 1e-3)  # workers import, compile
+        assert ours_there.beta is not None
+        yield lazy
+    finally:
+        client.close()
+
+
+def judged(X, y, beta_true, posed, beta):
+    """What is true of β, whoever found it: its certified gap, its gap to the known optimum, how far the truth is."""
+    proof = glmlab.certify(X, y, beta, family=posed.problem.family, penalty=posed.penalty)
+    support = np.flatnonzero(beta).tolist()
+    return {
+        "relative": proof.relative, "gap": (proof.objective - posed.optimum) / posed.size,
+        "zeros": int(np.sum(beta == 0)), "same_support": support == posed.support,
+        "to_truth": None if beta_true is None else float(np.abs(beta - beta_true).max()),
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(json.load(sys.stdin))))

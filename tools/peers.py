@@ -1,0 +1,51 @@
+"""Install the benchmark's peers, the `bench` extra of pyproject.toml, into the environment of this Python.
+
+    python -m tools.peers
+
+One by one: a peer that has no wheel for this machine costs its row of the table, not the benchmark.
+"""
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import PackageNotFoundError, version
+
+from packaging.requirements import Requirement
+
+from tools.setup import LOCK, ROOT
+
+
+def main() -> int:
+    """Install what is missing; the exit code is 0 whatever could be had."""
+    for peer in filter(missing, peers()):
+        print(f"installing {peer}", flush=True)
+        if subprocess.run([*pip(), "-c", str(ROOT / LOCK), str(peer).split(";")[0]]).returncode:
+            print(f"{peer.name} cannot be had here: its rows will say so.", file=sys.stderr)
+    return 0
+
+
+def peers() -> list[Requirement]:
+    """The peers that this machine may have."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    wanted = map(Requirement, extras["bench"])
+    return [peer for peer in wanted if peer.marker is None or peer.marker.evaluate()]
+
+
+def missing(peer: Requirement) -> bool:
+    """Is it not installed in the pinned version?"""
+    try:
+        return not peer.specifier.contains(version(peer.name))
+    except PackageNotFoundError:
+        return True
+
+
+def pip() -> list[str]:
+    """The command that installs into this environment."""
+    uv = shutil.which("uv")
+    head = [uv, "pip"] if uv else [sys.executable, "-m", "pip"]
+    return [*head, "install", "-q", *(["--python", sys.executable] if uv else [])]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
