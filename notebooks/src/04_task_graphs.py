@@ -12,7 +12,7 @@
 # - predict the seconds of a pass, and choose its chunks;
 # - sum to the same bits always.
 #
-# Next: 05 ADMM (in preparation).
+# Next: [05 ADMM](05_admm.ipynb).
 
 # %% tags=["setup"] id="c04-002"
 import math
@@ -479,4 +479,4 @@ assert client.status == "closed"
 # **Check yourself.** 100 chunks, 4 cores, 1 ms a task, 200 ms of work on one core: how long is a pass, and which K is fastest? A
 # stream is 90 % white: name two remedies. Two runs differ in the last digit: why?
 #
-# **Next.** 05 ADMM (in preparation).
+# **Next.** [05 ADMM](05_admm.ipynb).
