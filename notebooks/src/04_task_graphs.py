@@ -27,7 +27,7 @@ import glmlab
 from glmlab import cluster, costmodel, datasets, viz
 from glmlab.teaching import hint, ledger, predict, scale, solution, use
 
-one_thread = threadpool_limits(1)  # as each worker has it: the last section but one says why
+one_thread = threadpool_limits(1)  # as each worker has it: the section on bits says why
 
 # %% [markdown] tags=["workshop"] id="c04-003"
 # ## One gradient, two styles (8 min)
