@@ -124,9 +124,9 @@ def unproved(f, g, beta):
 
 
 def reference(f, objective):
-    """max(|F(β)|, |F(0)|), the unit of relative gaps."""
+    """max(|F(β)|, |F(0)|), the unit of relative gaps; where both are 0, what the least of bounds is small against."""
     sizes = [abs(value) for value in (objective, f.survey.loss_at_zero) if np.isfinite(value)]
-    return max([*sizes, np.finfo(float).tiny])
+    return max([*sizes, f.n * np.finfo(float).tiny / EPS])
 
 
 @one_blas_thread

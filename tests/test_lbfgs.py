@@ -82,10 +82,11 @@ def test_the_inverse_is_one_and_of_minimum_norm_where_there_is_none():
     rng = np.random.default_rng(0)
     A, units = rng.normal(size=(9, 5)), 10.0 ** np.array([-9, -3, 0, 4, 9])
     H, b = A.T @ A, rng.normal(size=5)
-    np.testing.assert_allclose(inverse(H * units[:, None] * units)(b * units) * units, np.linalg.solve(H, b), rtol=1e-9)
+    solve = inverse(H * units[:, None] * units, np.zeros(5))
+    np.testing.assert_allclose(solve(b * units) * units, np.linalg.solve(H, b), rtol=1e-9)
     copied = np.ones((2, 2))
-    np.testing.assert_allclose(inverse(copied)(np.ones(2)), [0.5, 0.5])
-    np.testing.assert_allclose(inverse(np.diag([4.0, np.inf, 0.0]))(np.ones(3)), [0.25, 1, 1])
+    np.testing.assert_allclose(inverse(copied, np.zeros(2))(np.ones(2)), [0.5, 0.5])
+    np.testing.assert_allclose(inverse(np.diag([4.0, np.inf, 0.0]), np.zeros(3))(np.ones(3)), [0.25, 1, 1])
     np.testing.assert_allclose(by_diagonal(np.array([2.0, 0.0, np.nan]))(np.ones(3)), [0.5, 1, 1])
 
 

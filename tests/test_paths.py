@@ -98,8 +98,8 @@ def test_other_solvers_go_the_same_way(solver):
 
 def test_warm_starts_pay():
     given = problem("logistic", seed=3)
-    warm = along(given, solver="fista", n_lams=12, ratio=1e-3)
-    cold = [given._replace(penalty=L1(lam)).fit(solver="fista") for lam in warm.lams]
+    warm = along(given, solver="fista", n_lams=12, ratio=1e-3, tol=1e-5)
+    cold = [given._replace(penalty=L1(lam)).fit(solver="fista", tol=1e-5) for lam in warm.lams]
     assert sum(r.n_iter for r in warm) < 0.7 * sum(r.n_iter for r in cold)
 
 

@@ -157,6 +157,29 @@ def test_the_condition_number_costs_no_passes(kappa):
     assert result.converged and result.state.hessian == "pilot" and result.passes <= 9
 
 
+@pytest.mark.parametrize("solver", ["pilot_newton", "lbfgs"])
+@pytest.mark.parametrize("family, penalty", [("logistic", Zero()), ("logistic", Ridge(1e-9)), ("gamma", Zero())])
+def test_a_pilot_whose_hessian_has_lost_digits_brings_its_factor(solver, family, penalty):
+    """Columns that differ by 3e-8: the sums know nothing of their difference, R has eight digits of it."""
+    X, y = data(family, n=8000, p=3)
+    X[:, 2] = X[:, 0] + 3e-8 * np.random.default_rng(9).normal(size=len(X))
+    options = {"family": family, "penalty": penalty, "fit_intercept": True, "tol": 1e-8}
+    ours, theirs = (fit(X, y, solver=s, **options) for s in (solver, "newton"))
+    assert ours.converged and theirs.converged and ours.passes <= 20
+    assert getattr(ours.state, "hessian", None) == "pilot" or ours.state.metric == "pilot"
+    assert abs(ours.objective - theirs.objective) <= ours.certificate.bound + theirs.certificate.bound
+
+
+def test_the_factor_of_a_stretched_hessian_is_stretched_with_it():
+    rng = np.random.default_rng(3)
+    R, grad = rng.normal(size=(5, 4)), rng.normal(size=4)
+    R[:, 3] = R[:, 0] + 1e-7 * R[:, 3]
+    kept = Kept(R.T @ R, "pilot", factor=lambda: R)
+    far, near = (h.model(Zero(), np.zeros(4), R.T @ R @ grad).step for h in (kept, kept.stretched(16.0)))
+    np.testing.assert_allclose(near, far / 16, rtol=1e-6)
+    np.testing.assert_allclose(far[1:3], -grad[1:3], rtol=1e-6)
+
+
 # --- refusing and renewing --------------------------------------------------------------------------------------
 
 

@@ -8,9 +8,9 @@ from scipy.linalg import cho_solve
 
 from glmlab.checks import frozen, whole
 from glmlab.penalties import weights
-from glmlab.quadratic import cholesky, spectrum, unit_lengths
+from glmlab.quadratic import Curvature, cholesky, unit_lengths
 from glmlab.solvers.linesearch import SETTLED, armijo
-from glmlab.solvers.pilot import descends, first_hessian
+from glmlab.solvers.pilot import descends, first_hessian, full
 
 SHORTER = 2.0 ** -np.arange(1, 25, 1.0)  # tried, all in one pass, where the unit step does not descend
 ENOUGH = 30  # rows for each coefficient: with fewer, so few are in a pilot that it mistakes noise for flat directions
@@ -123,9 +123,10 @@ def first_metric(f, g, beta, seed):
         return Metric("diagonal", by_diagonal(diagonal + l2)), at(g, beta, loss, grad)
     if f.n < ENOUGH * f.dim:
         loss, grad, hess = f.loss_grad_hess(beta)
-        return Metric("full", inverse(hess + np.diag(l2))), at(g, beta, loss, grad)
-    kept, loss, grad = first_hessian(f, beta, seed)
-    return Metric(kept.origin, inverse(kept.hess + np.diag(l2))), at(g, beta, loss, grad)
+        kept = full(f, beta, hess)
+    else:
+        kept, loss, grad = first_hessian(f, beta, seed)
+    return Metric(kept.origin, inverse(kept.hess, l2, kept.factor)), at(g, beta, loss, grad)
 
 
 def by_diagonal(diagonal):
@@ -134,10 +135,16 @@ def by_diagonal(diagonal):
     return lambda b: b / size
 
 
-def inverse(H):
-    """b ↦ H⁻¹b by Cholesky; the solution of minimum norm where H is singular; by its diagonal where it overflowed."""
+def inverse(hess, l2, factor=None):
+    """b ↦ H⁻¹b for H = hess + diag(l2) by Cholesky, or where that is not safe by `factor`, R with RᵀR = hess.
+
+    The solution of minimum norm where H is singular; by its diagonal where it overflowed.
+    """
+    H = hess + np.diag(l2)
     if not np.isfinite(H).all():
         return by_diagonal(np.diag(H))
     root = unit_lengths(H)
     L = cholesky(H / root[:, None] / root)
-    return spectrum(H).solve if L is None else lambda b: cho_solve((L, True), b / root, check_finite=False) / root
+    if L is None:
+        return Curvature(hess, l2, factor).on(np.ones(len(l2), dtype=bool)).solve
+    return lambda b: cho_solve((L, True), b / root, check_finite=False) / root

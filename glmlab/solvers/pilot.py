@@ -1,11 +1,12 @@
 """Proximal Newton with a kept Hessian: a pilot of a few rows says how the loss curves, passes only where it points."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
 
 from glmlab.checks import frozen, whole
-from glmlab.quadratic import cholesky, minimise_model, spectrum, unit_lengths
+from glmlab.quadratic import Curvature, cholesky, minimise_model, unit_lengths
 from glmlab.solvers.linesearch import ROUNDING, SETTLED, armijo
 
 TRIES = 40  # times that the kept Hessian is scaled up before we say that no step helps
@@ -41,7 +42,7 @@ def pilot_newton(f, g, start, *, seed=0):
     """
     beta, renew = frozen(start), False
     kept, loss, grad = first_hessian(f, beta, whole("seed", seed))
-    model = minimise_model(g, beta, grad, kept.hess)
+    model = kept.model(g, beta, grad)
     while True:
         objective = loss + g.value(beta)
         yield PilotState(frozen(beta), objective, f.residual(beta, grad, g), model.decrement, kept.origin, kept.scale)
@@ -55,13 +56,13 @@ def pilot_newton(f, g, start, *, seed=0):
             kept = kept.stretched(longer(f, g, beta, objective, model, bent @ moved, kept.hess))
             if not np.isfinite(kept.scale):
                 return
-            model = minimise_model(g, beta, grad, kept.hess)
+            model = kept.model(g, beta, grad)
         else:
             return
         if renew and np.isfinite(new.hess).all():
-            kept = Kept(new.hess, "full")
+            kept = full(f, model.point, new.hess)
         beta, loss, grad, before = model.point, new.loss, new.grad, model.decrement
-        model = minimise_model(g, beta, grad, kept.hess)
+        model = kept.model(g, beta, grad)
         renew = pays(model.decrement, before, objective, f.dim)
 
 
@@ -71,10 +72,27 @@ class Kept(NamedTuple):
     hess: np.ndarray  # (dim, dim) Ĥ
     origin: str  # "pilot" or "full"
     scale: float = 1.0
+    factor: object = None  # () ↦ R with RᵀR = Ĥ at scale 1, where Ĥ has lost digits that R has not
 
     def stretched(self, times):
         """Ĥ scaled up, so that steps are shorter."""
-        return Kept(times * self.hess, self.origin, times * self.scale)
+        return self._replace(hess=times * self.hess, scale=times * self.scale)
+
+    def model(self, g, beta, grad):
+        """The minimiser of the model of F at β that has this Hessian."""
+        factor = self.factor and (lambda: self.scale**0.5 * self.factor())
+        return minimise_model(g, beta, grad, self.hess, factor)
+
+
+def full(f, beta, hess):
+    """∇²f(β), to be kept."""
+    return Kept(hess, "full", factor=None if sharp(hess) else functools.partial(f.factor, beta))
+
+
+def sharp(H):
+    """Is H well within positive definite, in units in which its diagonal is 1? Then it has not lost many digits."""
+    root = unit_lengths(H)
+    return cholesky(H / root[:, None] / root) is not None
 
 
 def longer(f, g, beta, objective, model, bent, hess):
@@ -99,16 +117,24 @@ def first_hessian(f, beta, seed):
     that are rarely not 0 need it. Elsewhere the pilot's own stays: a diagonal a few per cent off from its correlations
     is wrong by as much of the largest eigenvalue in the directions of the smallest, that is κ times.
     """
-    C = f.pilot(seed).loss_grad_hess(beta).hess
+    few = f.pilot(seed)
+    C = few.loss_grad_hess(beta).hess
     loss, grad, diagonal = f.loss_grad_diag(beta)
     if np.isfinite(C).all() and np.isfinite(diagonal).all():
-        root = np.sqrt(repaired(np.diag(C), diagonal))
-        unit = unit_lengths(C)
-        C = C / unit[:, None] / unit
-        np.fill_diagonal(C, 1.0)
-        if cholesky(C) is not None or spectrum(C).rank == f.dim:
-            return Kept(C * root[:, None] * root, "pilot"), loss, grad
-    return Kept(f.loss_grad_hess(beta).hess, "full"), loss, grad
+        change = np.sqrt(repaired(np.diag(C), diagonal)) / unit_lengths(C)
+        H = C * change[:, None] * change
+        H[np.diag_indices(f.dim)] = repaired(np.diag(C), diagonal)
+        if sharp(H):
+            return Kept(H, "pilot"), loss, grad
+        factor = functools.partial(scaled_factor, few, beta, change)
+        if Curvature(H, np.zeros(f.dim), factor).on(np.ones(f.dim, dtype=bool)).rank == f.dim:
+            return Kept(H, "pilot", factor=factor), loss, grad
+    return full(f, beta, f.loss_grad_hess(beta).hess), loss, grad
+
+
+def scaled_factor(f, beta, change):
+    """The factor R of ∇²f(β), its columns multiplied by `change`."""
+    return f.factor(beta) * change
 
 
 def repaired(sampled, diagonal):

@@ -24,7 +24,10 @@ from glmlab.solvers.start import starting_point
 MAX_ITER = 10_000
 LARGE = 2**22  # numbers in X beyond which a certificate moves the dual point on a share of the rows only:
 SHARE = 0.2  # the bound is then about 1 ÷ SHARE times the gap, and costs as small a part of a pass
-FLAT, NEAR = 5e-7, 1e-9  # scaled residual and relative gap that second-order methods reach at once when they are near
+ROUGH = 1e-6  # the default `tol`: whoever asks for less gets less; else, where rows are few, runs go on to a scaled
+FLAT, NEAR = 5e-7, 1e-8  # residual and a relative gap so small that nobody will ask for less,
+LONGER, SOON = 3, 64  # times as many iterations at most (the slope squared falls like the gap), or so many
+VISIBLE, DUST = 1e-9, 1e-12  # of |x|·|d|: what moves a row, and what rounding may leave in x·d where nothing moves
 ROUNDING = 1e-15  # of F: a promise that drowns in it
 PATIENCE = 100  # iterations without any progress before we stop asking for more
 
@@ -199,7 +202,7 @@ class Drive:
         self.f, self.g, self.tol, self.until, self.callback, self.progress = f, g, tol, until, callback, progress
         self.began, self.trace, self.state, self.certificate = time.perf_counter(), Trace(), None, None
         self.part = f.thin(SHARE) if f.n * f.dim > LARGE else None
-        self.trigger, self.next_look = tol if self.part is None else SHARE * tol, 16
+        self.trigger, self.next_look, self.last_look = tol if self.part is None else SHARE * tol, 16, None
         self.best, self.least, self.stale = np.inf, np.inf, 0
 
     def follow(self, states, max_iter):
@@ -217,7 +220,7 @@ class Drive:
             self.note(iteration)
             if self.until is not None and self.until(state):
                 return "stopped by until"
-            if self.until is None and self.due(iteration) and self.certify().relative <= self.tol:
+            if self.until is None and self.due(iteration) and self.good(iteration):
                 return "Converged"
             if self.callback is not None and self.callback(state):
                 return "stopped by callback"
@@ -241,18 +244,25 @@ class Drive:
 
     def due(self, iteration):
         """Certify when the state seems near enough, and at iterations 16, 32, 64 … lest it never does."""
-        if self.nearness() <= self.trigger and self.flat():
-            return True
         if iteration == self.next_look:
             self.next_look *= 2
             return True
-        return False
+        near, first_order = self.nearness(), not hasattr(self.state, "decrement")
+        return near <= self.trigger and (first_order or near <= ROUNDING or self.settled(near))
 
-    def flat(self):
-        """Is the slope small too? Where rows are few, one more step of second order costs nothing and makes it so."""
-        if self.part is not None or not hasattr(self.state, "decrement") or self.nearness() <= ROUNDING:
+    def good(self, iteration):
+        """Is `tol` proved? Where rows are few we go on until the answer is settled, but not for ever."""
+        if not self.certify().relative <= self.tol:
+            return False
+        if self.last_look is None:
+            self.last_look = self.next_look = max(LONGER * iteration, SOON)
+        return self.settled(self.certificate.relative) or iteration >= self.last_look
+
+    def settled(self, gap):
+        """Are the relative gap and the slope so small that nobody will ask for less, or is it not worth its passes?"""
+        if self.part is not None or self.tol > ROUGH:
             return True
-        return self.state.residual <= FLAT and self.nearness() <= NEAR
+        return self.state.residual <= FLAT and gap <= NEAR
 
     def nearness(self):
         """A number that falls like the relative gap: the state's own estimate of it, or the residual squared."""
@@ -267,9 +277,15 @@ class Drive:
             self.certificate = self.proof()
             relative = self.certificate.relative
             self.trace[-1] = self.trace[-1]._replace(relative=relative)
-            wanted = self.tol / relative if self.tol < relative < np.inf else 0.01
-            self.trigger = self.nearness() * min(max(wanted, 1e-6), 0.25)
+            self.trigger = self.nearness() * min(max(self.wanted(relative), 1e-6), 0.25)
         return self.certificate
+
+    def wanted(self, relative):
+        """By what factor the relative gap should fall before it is proved anew."""
+        if not np.isfinite(relative):
+            return 0.01
+        goal = self.tol if relative > self.tol else NEAR
+        return goal / relative if relative > goal else np.square(FLAT / max(self.state.residual, FLAT))
 
     def proof(self):
         """The dual point moves on all rows, or where those are many on a share of them, if that can prove anything."""
@@ -358,8 +374,9 @@ def no_minimum(f, g, beta, steps=1):
     free = (l1 == 0) & (l2 == 0)
     with f.booked_apart():
         for direction, dust in escapes(f, beta, free, steps) if free.any() else ():
-            found = f.align(direction, dust)
-            if found.moved and not found.held:
+            found = f.align(direction, VISIBLE)
+            # A row that a smaller move makes worse ends the escape: on nearly equal columns all moves are small.
+            if found.moved and not found.held and not f.align(direction, dust).held:
                 return (
                     f"no minimum exists: along one direction no row ever gets worse and {found.moved:,} keep improving "
                     "(separable data, one class only, or all-zero counts); a ridge or L1 penalty makes it well posed"
@@ -381,7 +398,7 @@ def escapes(f, beta, free, steps):
         direction = np.zeros_like(beta)
         curve = Curvature(hess, np.zeros_like(beta), functools.partial(f.factor, beta))
         direction[free] = -curve.on(free).solve(grad[free])
-        yield direction, 1e-9
+        yield direction, DUST
         beta = beta + direction
 
 
