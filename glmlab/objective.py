@@ -114,7 +114,9 @@ class Objective:
         if self._pilot is None or self._pilot[0] != seed:
             fraction = min(max(0.01, 150 * self.dim / self.n), 0.15)
             self._book(fraction)
-            self._pilot = seed, Objective(self.family, self.chunks.sample(fraction, seed).scaled(self.n), self.kernels)
+            rows = self.chunks.sample(fraction, seed)
+            few, scaled = (Objective(self.family, rows.scaled(n), self.kernels) for n in (rows.n, self.n))
+            self._pilot = seed, scaled, few
         return self._pilot[1]
 
     def map(self, kernel, *per_chunk, shared=()):
@@ -146,6 +148,11 @@ class Objective:
     def thin(self, fraction, seed=0):
         """The objective of such rows without bringing them here: nothing is read until it is asked."""
         return Objective(self.family, self.chunks.thin(share("fraction", fraction), seed), self.kernels)
+
+    def few(self, fraction):
+        """The objective of the pilot's own rows, not scaled up, if they are as many; else of `thin` ones."""
+        drawn = None if self._pilot is None else self._pilot[2]
+        return drawn if drawn is not None and drawn.n >= fraction * self.n else self.thin(fraction)
 
     def evidence(self, beta):
         """f, ∇f, ∇²f and the rounding allowances at β."""

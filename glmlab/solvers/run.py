@@ -23,7 +23,9 @@ from glmlab.solvers.start import starting_point
 
 MAX_ITER = 10_000
 LARGE = 2**22  # numbers in X beyond which a certificate moves the dual point on a share of the rows only:
-SHARE = 0.2  # the bound is then about 1 ÷ SHARE times the gap, and costs as small a part of a pass
+SHARE = 0.2  # at most; the bound is then about 1 ÷ their share times the gap, and costs as small a part of a pass
+LEAST, ROWS = 0.01, 15  # at least such a share, and so many rows for each coefficient
+AMPLE = 2.0  # times the share that would do if the state's own estimate of its gap were exact
 FLAT, NEAR = 5e-7, 1e-9  # scaled residual and relative gap that second-order methods reach at once when they are near
 ROUNDING = 1e-15  # of F: a promise that drowns in it
 PATIENCE = 100  # iterations without any progress before we stop asking for more
@@ -197,8 +199,8 @@ class Drive:
     def __init__(self, f, g, tol, until, callback, progress):
         self.f, self.g, self.tol, self.until, self.callback, self.progress = f, g, tol, until, callback, progress
         self.began, self.trace, self.state, self.certificate = time.perf_counter(), Trace(), None, None
-        self.part = f.thin(SHARE) if f.n * f.dim > LARGE else None
-        self.trigger, self.next_look = tol if self.part is None else SHARE * tol, 16
+        self.many = f.n * f.dim > LARGE
+        self.trigger, self.next_look = SHARE * tol if self.many else tol, 16
         self.best, self.least, self.stale = np.inf, np.inf, 0
 
     def follow(self, states, max_iter):
@@ -249,7 +251,7 @@ class Drive:
 
     def flat(self):
         """Is the slope small too? Where rows are few, one more step of second order costs nothing and makes it so."""
-        if self.part is not None or not hasattr(self.state, "decrement") or self.nearness() <= ROUNDING:
+        if self.many or not hasattr(self.state, "decrement") or self.nearness() <= ROUNDING:
             return True
         return self.state.residual <= FLAT and self.nearness() <= NEAR
 
@@ -272,11 +274,19 @@ class Drive:
 
     def proof(self):
         """The dual point moves on all rows, or where those are many on a share of them, if that can prove anything."""
-        first = certificate_at(self.f, self.g, self.state.beta, sample=self.part)
-        if self.part is None or np.isfinite(first.bound):
+        part = self.f.few(self.share()) if self.many else None
+        first = certificate_at(self.f, self.g, self.state.beta, sample=part)
+        if part is None or np.isfinite(first.bound):
             return first
         second = certificate_at(self.f, self.g, self.state.beta)
         return second._replace(passes=first.passes + second.passes)
+
+    def share(self):
+        """The least share of the rows that can be expected to prove tol, if the state says how large its gap is."""
+        least, near = max(LEAST, ROWS * self.f.dim / self.f.n), self.nearness()
+        if not hasattr(self.state, "decrement") or not AMPLE * near < SHARE * self.tol:
+            return SHARE
+        return min(max(least, AMPLE * near / self.tol), SHARE)
 
     def hopeless(self):
         """Why no further iteration can help, or ''."""
