@@ -22,7 +22,7 @@ from glmlab.kernels import ROUNDING, SMALL, Evidence, Largest, Losses, LossGrad,
 TWINS = {Gaussian: 0, Logistic: 1, Poisson: 2, Gamma: 3}
 GAUSSIAN, LOGISTIC, POISSON, GAMMA = TWINS.values()
 
-HEIGHT = 256  # rows in a block, or fewer where they are wide:
+HEIGHT = 64  # rows in a block, or fewer where they are wide:
 BLOCK = 2**15  # numbers in a block, 256 KiB of float64
 WIDE = 100  # with more columns than this the Hessian is left to BLAS
 READ = 2**17  # numbers that are converted at a time where numba cannot read X as it lies
@@ -63,7 +63,7 @@ def exp(x):
     """e^x = 2ⁿ e^r with n the integer nearest to x / log 2 and e^r by its series to r¹³; within 1 ulp."""
     x = -746.0 if x < -746.0 else x  # e^−746 is 0, e^710 infinite; NaN fails both comparisons and stays
     x = 710.0 if x > 710.0 else x
-    shifted = x / LOG2 + ROUNDER
+    shifted = x * (1 / LOG2) + ROUNDER
     n = shifted - ROUNDER
     r = (x - n * HIGH) - n * LOW
     tail = 1 / 6227020800
@@ -153,6 +153,18 @@ def pieces(code, eta, y, loss, slope, curve):
 
 
 @exactly
+def at_zero(code, y, loss, slope):
+    """ℓ and ℓ′ at η = 0, where no exp is needed."""
+    for i in range(y.size):
+        if code == GAUSSIAN:
+            loss[i], slope[i] = y[i] * y[i], -2 * y[i]
+        elif code == LOGISTIC:
+            loss[i], slope[i] = LOG2, 0.5 - y[i]
+        else:
+            loss[i], slope[i] = y[i] if code == GAMMA else 1.0, 1 - y[i]
+
+
+@exactly
 def sizes(code, eta, y, slope, curve, size):
     """What `Family.size` says, from ℓ′ and ℓ″."""
     for i in range(eta.size):
@@ -185,13 +197,23 @@ def weigh(w, values):
 
 @in_any_order
 def predict(X, beta, o, eta):
-    """η = Xβ + o; the last of β is the intercept where X has no column for it."""
+    """η = Xβ + o, four rows at a time; the last of β is the intercept where X has no column for it."""
     ones = beta[-1] if beta.size > X.shape[1] else 0.0
-    for i in range(X.shape[0]):
-        found = ones
+    fours = X.shape[0] // 4 * 4
+    for i in range(0, fours, 4):
+        a = b = c = d = ones
         for j in range(X.shape[1]):
-            found += X[i, j] * beta[j]
-        eta[i] = found + o[i] if o.size else found
+            a += X[i, j] * beta[j]
+            b += X[i + 1, j] * beta[j]
+            c += X[i + 2, j] * beta[j]
+            d += X[i + 3, j] * beta[j]
+        eta[i], eta[i + 1], eta[i + 2], eta[i + 3] = a, b, c, d
+    for i in range(fours, X.shape[0]):
+        eta[i] = ones
+        for j in range(X.shape[1]):
+            eta[i] += X[i, j] * beta[j]
+    for i in range(o.size):
+        eta[i] += o[i]
 
 
 @in_any_order
@@ -252,20 +274,32 @@ spread_squares = spreader(square_times)  # out += the diagonal of Xᵀ diag(r) X
 
 
 @exactly
-def tallest(X, counts, reach):
-    """reach = max(reach, |x|) over the rows for which `counts` is 1; where it is 0 the row does not count."""
+def higher(a, b):
+    return a if a > b else b
+
+
+@exactly
+def measure(X, r, counts, part, scale, reach):
+    """scale += |X|ᵀr; reach = max(reach, |x|) over the rows for which `counts` is 1; where it is 0 one is left out."""
+    part[:] = 0.0
     fours = X.shape[0] // 4 * 4
     for i in range(0, fours, 4):
-        a, b, c, d = counts[i], counts[i + 1], counts[i + 2], counts[i + 3]
+        ra, rb, rc, rd = r[i], r[i + 1], r[i + 2], r[i + 3]
+        na, nb, nc, nd = counts[i], counts[i + 1], counts[i + 2], counts[i + 3]
         for j in range(X.shape[1]):
-            higher = max(max(abs(X[i, j]) * a, abs(X[i + 1, j]) * b), max(abs(X[i + 2, j]) * c, abs(X[i + 3, j]) * d))
-            reach[j] = max(reach[j], higher)
+            a, b, c, d = abs(X[i, j]), abs(X[i + 1, j]), abs(X[i + 2, j]), abs(X[i + 3, j])
+            part[j] += (a * ra + b * rb) + (c * rc + d * rd)
+            reach[j] = higher(reach[j], higher(higher(a * na, b * nb), higher(c * nc, d * nd)))
     for i in range(fours, X.shape[0]):
         for j in range(X.shape[1]):
-            reach[j] = max(reach[j], abs(X[i, j]) * counts[i])
+            part[j] += abs(X[i, j]) * r[i]
+            reach[j] = higher(reach[j], abs(X[i, j]) * counts[i])
     if reach.size > X.shape[1]:
+        part[-1] = total(r)
         for i in range(X.shape[0]):
-            reach[-1] = max(reach[-1], counts[i])
+            reach[-1] = higher(reach[-1], counts[i])
+    for j in range(scale.size):
+        scale[j] += part[j]
 
 
 @exactly
@@ -335,19 +369,18 @@ def allow(X, code, y, w, o, beta, work, part, numbers, slack):
 def origin(X, code, y, w, o, work, part, numbers, scale, reach):
     """What `survey` asks at β = 0; all rows of `work` are free."""
     m = X.shape[0]
-    eta, loss, slope, curve = work[0, :m], work[1, :m], work[2, :m], work[3, :m]
-    for i in range(m):
-        eta[i] = o[i] if o.size else 0.0
-    pieces(code, eta, y, loss, slope, curve)
+    loss, slope, counts = work[1, :m], work[2, :m], work[3, :m]
+    if o.size:
+        pieces(code, o, y, loss, slope, counts)
+    else:
+        at_zero(code, y, loss, slope)
     for i in range(m):
         slope[i] = abs(slope[i])
+        counts[i] = 1.0 if not w.size or w[i] > 0 else 0.0
     weigh(w, loss)
     weigh(w, slope)
     numbers[1] += total(loss)
-    spread_sizes(X, slope, part, scale)
-    for i in range(m):
-        curve[i] = 1.0 if not w.size or w[i] > 0 else 0.0
-    tallest(X, curve, reach)
+    measure(X, slope, counts, part, scale, reach)
 
 
 @exactly

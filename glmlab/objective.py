@@ -22,6 +22,7 @@ class Known(NamedTuple):
     loss: float
     grad: np.ndarray  # (dim,)
     diag: np.ndarray | None  # (dim,) of ∇²f, where that pass had it
+    hess: np.ndarray | None  # (dim, dim) ∇²f, the same
     apart: bool  # paid for by certifying
 
 
@@ -66,7 +67,7 @@ class Objective:
 
     def loss_grad_diag(self, beta):
         """f(β), ∇f(β) and the diagonal of ∇²f(β) (dim,). Free where the first look was at this β, and the last pass."""
-        known = self._recalled(beta, with_diag=True) or self._known(beta, self._sum("loss_grad_diag", beta))
+        known = self._recalled(beta, "diag") or self._known(beta, self._sum("loss_grad_diag", beta))
         return numpy_kernels.LossGradDiag(known.loss, known.grad.copy(), known.diag.copy())
 
     @property
@@ -75,13 +76,12 @@ class Objective:
         return getattr(self.family, "quadratic", False)
 
     def loss_grad_hess(self, beta):
-        """f(β), ∇f(β) and ∇²f(β) (dim, dim)."""
+        """f(β), ∇f(β) and ∇²f(β) (dim, dim). Free at the β of the last such pass."""
         if self._hess is not None:
             return numpy_kernels.LossGradHess(*self.loss_grad(beta), self._hess.copy())
-        found = self._sum("loss_grad_hess", beta)
-        self._known(beta, found)
-        self._hess = found.hess.copy() if self.quadratic else None
-        return found
+        known = self._recalled(beta, "hess") or self._known(beta, self._sum("loss_grad_hess", beta))
+        self._hess = known.hess if self.quadratic else None
+        return numpy_kernels.LossGradHess(known.loss, known.grad.copy(), known.hess.copy())
 
     def factor(self, beta):
         """R (at most dim, dim) with RᵀR = ∇²f(β), for where ∇²f has lost the digits; kept as long as it is the same."""
@@ -91,14 +91,14 @@ class Objective:
 
     def _known(self, beta, found):
         """Remember what was found at β, and who paid for it."""
-        diag = getattr(found, "diag", None)
-        self._last = Known(np.array(beta), found.loss, found.grad.copy(), diag, self._apart)
+        curves = (np.copy(getattr(found, name)) if hasattr(found, name) else None for name in ("diag", "hess"))
+        self._last = Known(np.array(beta), found.loss, found.grad.copy(), *curves, self._apart)
         return self._last
 
-    def _recalled(self, beta, with_diag=False):
-        """What was found at this β in the last pass, None if it was elsewhere."""
+    def _recalled(self, beta, wanted="loss"):
+        """What was found at this β in the last pass, None if that was elsewhere or did not bring what is wanted."""
         last = self._last
-        if last is None or not np.array_equal(last.beta, beta) or (with_diag and last.diag is None):
+        if last is None or not np.array_equal(last.beta, beta) or getattr(last, wanted) is None:
             return None
         if last.apart and not self._apart:  # the pass was made to certify: now it is the solver's
             self._last = last._replace(apart=False)
@@ -114,7 +114,9 @@ class Objective:
         if self._pilot is None or self._pilot[0] != seed:
             fraction = min(max(0.01, 150 * self.dim / self.n), 0.15)
             self._book(fraction)
-            self._pilot = seed, Objective(self.family, self.chunks.sample(fraction, seed).scaled(self.n), self.kernels)
+            rows = self.chunks.sample(fraction, seed)
+            few, scaled = (Objective(self.family, rows.scaled(n), self.kernels) for n in (rows.n, self.n))
+            self._pilot = seed, scaled, few
         return self._pilot[1]
 
     def map(self, kernel, *per_chunk, shared=()):
@@ -146,6 +148,11 @@ class Objective:
     def thin(self, fraction, seed=0):
         """The objective of such rows without bringing them here: nothing is read until it is asked."""
         return Objective(self.family, self.chunks.thin(share("fraction", fraction), seed), self.kernels)
+
+    def few(self, fraction):
+        """The objective of the pilot's own rows, not scaled up, if they are as many; else of `thin` ones."""
+        drawn = None if self._pilot is None else self._pilot[2]
+        return drawn if drawn is not None and drawn.n >= fraction * self.n else self.thin(fraction)
 
     def evidence(self, beta):
         """f, ∇f, ∇²f and the rounding allowances at β."""

@@ -116,6 +116,17 @@ def test_every_pass_with_a_gradient_is_remembered(ask):
     assert f.passes == 1 and (known.loss, known.grad.tolist()) == (found.loss, found.grad.tolist())
 
 
+@pytest.mark.parametrize("ask", ["loss_grad_hess", "evidence"])
+def test_a_hessian_is_free_at_the_point_of_the_last_pass_and_nowhere_else(ask):
+    f, beta = hard("poisson").objective(), np.linspace(-1, 1, 5) / 3
+    getattr(f, ask)(beta).hess[:] = 0  # whatever is done to it
+    known = f.loss_grad_hess(beta)
+    assert f.passes == 1 and known.hess.tolist() == hard("poisson").objective().loss_grad_hess(beta).hess.tolist()
+    f.loss_grad(beta / 2)
+    f.loss_grad_hess(beta)
+    assert f.passes == 3
+
+
 @every_family
 def test_a_hessian_that_is_the_same_everywhere_is_summed_once_and_safe_from_who_got_it(family):
     f, beta = hard(family).objective(chunks=20), np.linspace(-1, 1, 5) / 3

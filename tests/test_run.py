@@ -29,6 +29,7 @@ from glmlab import (
 )  # fmt: skip
 from glmlab.datasets import make_logistic
 from glmlab.solvers import SOLVERS
+from glmlab.solvers import run as driver
 from glmlab.solvers.run import no_minimum
 
 driver = __import__("sys").modules["glmlab.solvers.run"]
@@ -578,3 +579,18 @@ def test_a_solver_that_stands_still_where_nothing_can_be_proved_is_stopped():
     with pytest.warns(NotConverged, match="no progress in the last 100 iterations"):
         result = run(still, problem.objective(), Zero(), start=np.full(4, 30.0), tol=1e3, max_iter=500)
     assert np.isinf(result.certificate.bound) and result.n_iter < 120
+
+
+@pytest.mark.parametrize("tol", [1e-6, 1e-7, 1e-8])
+def test_where_rows_are_many_a_certificate_moves_as_few_as_prove_tol(tol, monkeypatch):
+    """The nearer the state is to tol, the more, for the bound is the gap ÷ their share."""
+    monkeypatch.setattr(driver, "LARGE", 0)
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(60_000, 3))
+    y = rng.random(60_000) < 1 / (1 + np.exp(-X @ [1.0, -1.0, 0.5]))
+    result = fit(X, y, family="logistic", penalty=L1(5.0), solver="pilot_newton", tol=tol)
+    best = fit(X, y, family="logistic", penalty=L1(5.0), solver="proximal_newton", tol=1e-13)
+    gap, share = result.objective - best.objective, result.certificate.passes
+    assert result.converged and gap <= result.certificate.bound + 1e-12 * best.objective
+    scale = 60_000 * np.log(2)
+    assert driver.LEAST <= share <= max(1.01 * driver.LEAST, 1.3 * driver.AMPLE * gap / (tol * scale))

@@ -355,6 +355,19 @@ def test_armijo_takes_the_longest_step_that_qualifies():
     assert armijo(f, g, start, height, -(slope @ slope), slope, steps) == 0.0, "uphill"
 
 
+def test_a_likely_step_is_priced_alone_and_the_others_only_where_it_fails(monkeypatch):
+    _, f, g, start = setting("logistic")
+    priced, losses = [], f.losses
+    monkeypatch.setattr(f, "losses", lambda B: priced.append(len(B)) or losses(B))
+    loss, grad = f.loss_grad(start)
+    slope, height, steps = grad + 2.0 * start, loss + g.value(start), 2.0 ** np.arange(4, -12, -1)
+    t = armijo(f, g, start, height, -(slope @ slope), -slope, steps)
+    for first, pricings in ((t, [1]), (4 * t, [1, 3])):
+        priced.clear()
+        tried = first * 2.0 ** -np.arange(3)
+        assert armijo(f, g, start, height, -(slope @ slope), -slope, tried, likely=True) == t and priced == pricings
+
+
 @every_family
 def test_the_first_step_lies_below_its_quadratic_bound_and_four_times_it_does_not(family):
     problem, f, g, start = setting(family, Zero())

@@ -25,11 +25,11 @@ def newton(f, g, start):
     """Damped Newton on F = f + g, g smooth.
 
     Update: β⁺ = β + t d with ∇²F(β) d = −∇F(β), of minimum norm where the Hessian is singular; t is the longest of
-    1, ½, ¼ … that satisfies Armijo's rule, all of them priced in one pass. Where columns are so nearly dependent that
-    the Hessian has lost digits, one pass more brings its triangular factor, which has not.
-    Oracle: one loss+gradient+Hessian pass and one pass for the step lengths an iteration. On a quadratic f the Hessian
-    is summed in the first pass only and t = 1: what follows are loss+gradient passes, each a step of iterative
-    refinement (Higham 2002, Algorithm 12.1).
+    1, ½, ¼ … that satisfies Armijo's rule. Where columns are so nearly dependent that the Hessian has lost digits, one
+    pass more brings its triangular factor, which has not.
+    Oracle: one loss+gradient+Hessian pass and one pass for t = 1 an iteration; where that is too long, one pass more
+    prices all shorter steps. On a quadratic f the Hessian is summed in the first pass only and t = 1: what follows are
+    loss+gradient passes, each a step of iterative refinement (Higham 2002, Algorithm 12.1).
     Rate: quadratic near the optimum. Reference: Boyd & Vandenberghe (2004), Algorithm 9.5.
     """
     beta, t = frozen(start), 1.0
@@ -41,7 +41,7 @@ def newton(f, g, start):
         yield NewtonState(frozen(beta), objective, f.residual(beta, grad, g), -(slope @ d) / 2, t)
         if not known:
             return
-        t = 1.0 if is_model(f, hess) else armijo(f, g, beta, objective, slope @ d, d, STEPS)
+        t = 1.0 if is_model(f, hess) else armijo(f, g, beta, objective, slope @ d, d, STEPS, likely=True)
         if t == 0.0:
             return
         beta = beta + t * d
@@ -58,8 +58,7 @@ def proximal_newton(f, g, start):
 
     Update: β⁺ = β + t (v − β), where v minimises the quadratic model of f at β plus g, exactly; t as in `newton`, with
     Δ = ∇fᵀ(v − β) + g(v) − g(β) in the place of the slope.
-    Oracle: one loss+gradient+Hessian pass and one pass for the step lengths an iteration; on a quadratic f as in
-    `newton`.
+    Oracle: as `newton`.
     Rate: quadratic near the optimum. Reference: Lee, Sun & Saunders (2014), Algorithm 1 and (2.11).
     """
     beta, t = frozen(start), 1.0
@@ -70,7 +69,7 @@ def proximal_newton(f, g, start):
         if np.isnan(model.promise):
             return
         d = model.point - beta
-        t = 1.0 if is_model(f, hess) else armijo(f, g, beta, objective, -model.promise, d, STEPS)
+        t = 1.0 if is_model(f, hess) else armijo(f, g, beta, objective, -model.promise, d, STEPS, likely=True)
         if t == 0.0:
             return
         beta = model.point if t == 1.0 else beta + t * d

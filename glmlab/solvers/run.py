@@ -23,7 +23,9 @@ from glmlab.solvers.start import starting_point
 
 MAX_ITER = 10_000
 LARGE = 2**22  # numbers in X beyond which a certificate moves the dual point on a share of the rows only:
-SHARE = 0.2  # the bound is then about 1 ÷ SHARE times the gap, and costs as small a part of a pass
+SHARE = 0.2  # at most; the bound is then about 1 ÷ their share times the gap, and costs as small a part of a pass
+LEAST, ROWS = 0.01, 15  # at least such a share, and so many rows for each coefficient
+AMPLE = 2.0  # times the share that would do if the state's own estimate of its gap were exact
 ROUGH = 1e-6  # the default `tol`: whoever asks for less gets less; else, where rows are few, runs go on to a scaled
 FLAT, NEAR = 5e-7, 1e-8  # residual and a relative gap so small that nobody will ask for less,
 LONGER, SOON = 3, 64  # times as many iterations at most (the slope squared falls like the gap), or so many
@@ -201,8 +203,8 @@ class Drive:
     def __init__(self, f, g, tol, until, callback, progress):
         self.f, self.g, self.tol, self.until, self.callback, self.progress = f, g, tol, until, callback, progress
         self.began, self.trace, self.state, self.certificate = time.perf_counter(), Trace(), None, None
-        self.part = f.thin(SHARE) if f.n * f.dim > LARGE else None
-        self.trigger, self.next_look, self.last_look = tol if self.part is None else SHARE * tol, 16, None
+        self.many = f.n * f.dim > LARGE
+        self.trigger, self.next_look, self.last_look = SHARE * tol if self.many else tol, 16, None
         self.best, self.least, self.stale = np.inf, np.inf, 0
 
     def follow(self, states, max_iter):
@@ -260,7 +262,7 @@ class Drive:
 
     def settled(self, gap):
         """Are the relative gap and the slope so small that nobody will ask for less, or is it not worth its passes?"""
-        if self.part is not None or self.tol > ROUGH:
+        if self.many or self.tol > ROUGH:
             return True
         return self.state.residual <= FLAT and gap <= NEAR
 
@@ -289,11 +291,19 @@ class Drive:
 
     def proof(self):
         """The dual point moves on all rows, or where those are many on a share of them, if that can prove anything."""
-        first = certificate_at(self.f, self.g, self.state.beta, sample=self.part)
-        if self.part is None or np.isfinite(first.bound):
+        part = self.f.few(self.share()) if self.many else None
+        first = certificate_at(self.f, self.g, self.state.beta, sample=part)
+        if part is None or np.isfinite(first.bound):
             return first
         second = certificate_at(self.f, self.g, self.state.beta)
         return second._replace(passes=first.passes + second.passes)
+
+    def share(self):
+        """The least share of the rows that can be expected to prove tol, if the state says how large its gap is."""
+        least, near = max(LEAST, ROWS * self.f.dim / self.f.n), self.nearness()
+        if not hasattr(self.state, "decrement") or not AMPLE * near < SHARE * self.tol:
+            return SHARE
+        return min(max(least, AMPLE * near / self.tol), SHARE)
 
     def hopeless(self):
         """Why no further iteration can help, or ''."""
