@@ -32,7 +32,6 @@ from glmlab.solvers import SOLVERS
 from glmlab.solvers import run as driver
 from glmlab.solvers.run import no_minimum
 
-
 PROBLEM = random_problem("logistic", Ridge(2.0), seed=0, n=120, weighted=True, shifted=True, intercept=True)
 
 
