@@ -117,8 +117,10 @@ class Logistic(Family):
         return np.maximum(eta, 0) - y * eta + np.log1p(np.exp(-np.abs(eta)))
 
     def dloss(self, eta, y):
-        # μ − y would lose a small difference: at η = 40, y = 1 all of it.
-        return (1 - y) * sigmoid(eta) - y * sigmoid(-eta)
+        # μ − y would lose a small difference: at η = 40, y = 1 all of it. So go from the nearer end, r away from it.
+        r = np.exp(-np.abs(eta))
+        r = r / (1 + r)
+        return np.where(eta >= 0, (1 - y) - r, r - y)
 
     def d2loss(self, eta, y):
         small = np.exp(-np.abs(eta))
@@ -135,7 +137,9 @@ class Logistic(Family):
         return sigmoid(eta)
 
     def size(self, eta, y):
-        return (1 - y) * sigmoid(eta) + y * sigmoid(-eta)
+        r = np.exp(-np.abs(eta))
+        r = r / (1 + r)
+        return np.where(eta >= 0, (1 - y) * (1 - r) + y * r, (1 - y) * r + y * (1 - r))
 
     def price(self, t, eta, y):
         """D(t) = μ φ((1−μ)t) + (1−μ) φ(−μt), μ = σ(η)."""
