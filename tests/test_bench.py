@@ -198,6 +198,7 @@ def test_the_report_and_its_figures(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_200)
 def test_the_headline_at_scale_ci(tmp_path, capsys):
     """All targets are run, certified and printed; at this size none is a claim."""
     assert main(["headline", "--scale", "ci", "--repetitions", "1", "--to", str(tmp_path)]) == 0
