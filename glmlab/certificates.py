@@ -24,7 +24,7 @@ from glmlab.families import Family
 from glmlab.kernels import ROUNDING, SMALL, Price
 from glmlab.names import named, spelt
 from glmlab.objective import Objective
-from glmlab.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, weights
+from glmlab.penalties import PENALTIES, FreeIntercept, weights
 from glmlab.quadratic import Curvature, minimise_model
 
 EPS = np.finfo(float).eps
@@ -250,7 +250,7 @@ def certify(
     Returns a Certificate; its bound holds whatever solver made β. Takes the inputs and raises the errors of `fit`.
     """
     f = Objective(family, as_chunks(X, y, sample_weight=sample_weight, offset=offset, intercept=intercept is not None))
-    g = named("penalty", penalty, PENALTIES, PENALTY_NEEDS)
+    g = named("penalty", penalty, PENALTIES, ("value",))
     point = vector("beta", beta, f.chunks.p)
     if intercept is not None:
         point, g = np.append(point, number("intercept", intercept, -np.inf)), FreeIntercept(g)

@@ -34,7 +34,7 @@ def fit(
     g = named("penalty", penalty, PENALTIES, PENALTY_NEEDS)
     # Refused before anything is read; `until` is an option of `run`.
     own = {name: value for name, value in options.items() if name != "until"}
-    resolve(stand_in(solver), g, own, caller=fit)
+    resolve(stand_in(solver, g), g, own, caller=fit)
     refuse_settings(tol, max_iter, options.get("until"), callback)
     chunks = as_chunks(
         X, y, sample_weight=sample_weight, offset=offset, intercept=flag("fit_intercept", fit_intercept),
@@ -50,9 +50,11 @@ def fit(
     return replace(result, status=status, advice=chunks.advice())
 
 
-def stand_in(solver):
-    """For refusals before any row is seen: none of the solvers that "auto" may choose has options of its own."""
-    return "proximal_newton" if isinstance(solver, str) and solver == "auto" else solver
+def stand_in(solver, g):
+    """For refusals before any row is seen: a solver that can minimise g and has no options, where it is "auto"."""
+    if not (isinstance(solver, str) and solver == "auto"):
+        return solver
+    return "fista" if weights(g, 1) is None else "proximal_newton"
 
 
 def choose(solver, f, g):

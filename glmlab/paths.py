@@ -34,7 +34,8 @@ def path(
     at, family = penalty_at(penalty), named("family", family, FAMILIES, FAMILY_NEEDS)
     lams, n_lams, ratio = falling(lams), whole("n_lams", n_lams, 1), share("ratio", ratio)
     weight = l1_share(at, needed=lams is None)
-    resolve(stand_in(solver), at(1.0), {name: value for name, value in options.items() if name != "until"}, caller=path)
+    own = {name: value for name, value in options.items() if name != "until"}
+    resolve(stand_in(solver, at(1.0)), at(1.0), own, caller=path)
     refuse_settings(tol, max_iter, options.get("until"), callback)
     chunks = as_chunks(
         X, y, sample_weight=sample_weight, offset=offset, intercept=flag("fit_intercept", fit_intercept),

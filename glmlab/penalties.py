@@ -148,5 +148,5 @@ def weights(g, dim):
     return l1, l2
 
 
-PENALTY_NEEDS = ("value",)
+PENALTY_NEEDS = ("value", "distance")  # what a run asks of any penalty; solvers ask for more
 PENALTIES = {penalty.name: penalty for penalty in (Zero, L1, Ridge, ElasticNet)}

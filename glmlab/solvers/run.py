@@ -18,7 +18,7 @@ from glmlab.chunks import matrix, one_blas_thread
 from glmlab.names import among, named, nearest
 from glmlab.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, Zero, weights
 from glmlab.quadratic import Curvature
-from glmlab.solvers import HISTORICAL, SMOOTH_ONLY, SOLVERS, start_of
+from glmlab.solvers import HISTORICAL, MODELLED, SMOOTH_ONLY, SOLVERS, start_of
 from glmlab.solvers.start import starting_point
 
 MAX_ITER = 10_000
@@ -168,7 +168,7 @@ def run(
     # The p × p algebra here gets one BLAS thread, as passes do: the same bits whatever the machine's setting. An
     # overflow ends in a status, not in a warning.
     with one_blas_thread, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        start = first_look(start_of(name, f) if start is None else start, f, free)
+        start = first_look(start_of(name, f, free) if start is None else start, f, free)
         ended = drive.follow(states_of(solve(f, free, start, **options), name, max_iter), max_iter)
         return drive.result(ended, name, g)
 
@@ -428,6 +428,18 @@ def sentence(ended, converged, proof, drive):
     return f"{head}; {proof}."
 
 
+def unsuited(name, g):
+    """Why the solver of that name cannot minimise f + g, and which can; '' if it can."""
+    if name in MODELLED and weights(g, 1) is None:
+        return "it needs λ₁‖β‖₁ + (λ₂/2)‖β‖², and this is of another form; use fista or consensus_admm"
+    if name in SMOOTH_ONLY and weights(g, 1) is not None and not g.smooth:
+        return "|β| has no derivative at 0; use proximal_newton, fista or consensus_admm"
+    if name in SMOOTH_ONLY and not getattr(g, "smooth", False):
+        return "it needs a derivative, and this penalty has no smooth = True; use fista or consensus_admm"
+    needed = "grad" if name in SMOOTH_ONLY else "prox"
+    return "" if hasattr(g, needed) else f"it needs its {needed}, and this penalty has none"
+
+
 def resolve(solver, g, options, caller=None):
     """The generator function behind `solver`, its name, and the refusal of what it cannot do.
 
@@ -438,10 +450,8 @@ def resolve(solver, g, options, caller=None):
     if not callable(solve):
         raise TypeError(f"solver must be a name or a generator function solver(f, g, start), got {solver!r}")
     name = getattr(solve, "__name__", type(solve).__name__)
-    if solve in SOLVERS.values() and name in SMOOTH_ONLY and not g.smooth:
-        raise ValueError(
-            f"{name} cannot minimise {g!r}: |β| has no derivative at 0; use proximal_newton, fista or consensus_admm"
-        )
+    if solve in named_ones.values() and (why := unsuited(name, g)):
+        raise ValueError(f"{name} cannot minimise {g!r}: {why}")
     parameters = inspect.signature(solve).parameters
     known = [key for key, value in parameters.items() if value.kind is not value.VAR_KEYWORD]
     takes_any = any(value.kind is value.VAR_KEYWORD for value in parameters.values())

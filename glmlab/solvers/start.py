@@ -9,6 +9,7 @@ from glmlab.checks import vector
 from glmlab.chunks import InMemory
 from glmlab.names import among
 from glmlab.objective import Objective
+from glmlab.penalties import weights
 from glmlab.quadratic import minimise_model
 from glmlab.solvers.newton import proximal_newton
 
@@ -22,7 +23,11 @@ def starting_point(start, f, g):
     if hasattr(start, "beta"):
         start = np.append(start.beta, start.intercept) if f.chunks.intercept else start.beta
     if isinstance(start, str):
-        return STARTS[among("start", start, STARTS)](f, g)
+        compute = STARTS[among("start", start, STARTS)]
+        if weights(g, f.dim) is None:
+            raise ValueError(f"start={start!r} solves small problems with λ₁‖β‖₁ + (λ₂/2)‖β‖² in them, and {g!r} is of "
+                             f"another form; give {f.dim} numbers, or leave it out")  # fmt: skip
+        return compute(f, g)
     return vector("start", start, f.dim)
 
 
