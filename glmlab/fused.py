@@ -24,7 +24,7 @@ GAUSSIAN, LOGISTIC, POISSON, GAMMA = TWINS.values()
 
 HEIGHT = 64  # rows in a block, or fewer where they are wide:
 BLOCK = 2**15  # numbers in a block, 256 KiB of float64
-WIDE = 100  # with more columns than this the Hessian is left to BLAS
+WIDE = 60  # with more columns than this the Hessian is left to BLAS
 READ = 2**17  # numbers that are converted at a time where numba cannot read X as it lies
 
 # Products may be contracted into fused multiply-adds. Sums may also be taken in any order, which vectorises them; no
@@ -459,32 +459,28 @@ def readable(rows):
 
 def walked(rows, family, beta, diag=False, hess=False, slack=False, scale=False):
     """What `walk` adds up over the chunk: numbers, grad, diag, hess, slack, scale, reach."""
-    dim = len(beta)
+    dim, by_blas = len(beta), hess and rows.X.shape[1] > WIDE
     out = [np.zeros(5), np.zeros(dim), *(np.zeros(dim * wanted) for wanted in (diag, slack, scale, scale))]
-    out.insert(3, np.zeros((dim * hess, dim * hess)))
+    out.insert(3, np.zeros((0, 0) if by_blas else (dim * hess, dim * hess)))
     for X, y, w, o in readable(rows):
         walk(X, TWINS[type(family)], y, w, o, beta, *out)
-    out[3] += np.tril(out[3], -1).T
+    out[3] = kernels.hessian(rows, family, beta) if by_blas else out[3] + np.tril(out[3], -1).T
     return out
 
 
-def up_to(widest):
-    """The kernel for dense rows of at most so many columns; for others numpy's of the same name."""
+def for_dense(kernel):
+    """The kernel for dense rows; for others numpy's of the same name."""
+    twin = getattr(kernels, kernel.__name__)
 
-    def choose(kernel):
-        twin = getattr(kernels, kernel.__name__)
+    @functools.wraps(kernel)
+    def run(rows, family, beta):
+        chosen = kernel if isinstance(rows.X, np.ndarray) else twin
+        return chosen(rows, family, np.ascontiguousarray(beta, dtype=np.float64))
 
-        @functools.wraps(kernel)
-        def run(rows, family, beta):
-            fits = isinstance(rows.X, np.ndarray) and rows.X.shape[1] <= widest
-            return (kernel if fits else twin)(rows, family, np.ascontiguousarray(beta, dtype=np.float64))
-
-        return run
-
-    return choose
+    return run
 
 
-@up_to(np.inf)
+@for_dense
 def losses(rows, family, B):
     """f at the m rows of B, (m, dim)."""
     out = np.zeros(len(B))
@@ -493,35 +489,35 @@ def losses(rows, family, B):
     return Losses(out)
 
 
-@up_to(np.inf)
+@for_dense
 def loss_grad(rows, family, beta):
     """f and ∇f at β."""
     numbers, grad, *_ = walked(rows, family, beta)
     return LossGrad(numbers[0], grad)
 
 
-@up_to(WIDE)
+@for_dense
 def loss_grad_hess(rows, family, beta):
     """f, ∇f and ∇²f at β."""
     numbers, grad, _, hess, *_ = walked(rows, family, beta, hess=True)
     return LossGradHess(numbers[0], grad, hess)
 
 
-@up_to(np.inf)
+@for_dense
 def loss_grad_diag(rows, family, beta):
     """f, ∇f and the diagonal of ∇²f at β."""
     numbers, grad, diag, *_ = walked(rows, family, beta, diag=True)
     return LossGradDiag(numbers[0], grad, diag)
 
 
-@up_to(np.inf)
+@for_dense
 def survey(rows, family, beta):
     """The first pass: f, ∇f and the diagonal of ∇²f at β, what is known at 0, and what is wrong with y and w."""
     numbers, grad, diag, _, _, scale, reach = walked(rows, family, beta, diag=True, scale=True)
     return Survey(numbers[0], grad, diag, numbers[1], scale, Largest(reach), *kernels.checked(rows, family))
 
 
-@up_to(WIDE)
+@for_dense
 def evidence(rows, family, beta):
     """f, ∇f, ∇²f and their rounding allowances (certificates.py explains them)."""
     numbers, grad, _, hess, slack, *_ = walked(rows, family, beta, hess=True, slack=True)

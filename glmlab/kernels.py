@@ -182,8 +182,14 @@ def rooted(X, h):
 
 
 def gram(X, h):
-    """Xᵀ diag(h) X for h ≥ 0, as AᵀA with A = √h X: one symmetric product."""
-    A = rooted(X, h)
+    """Xᵀ diag(h) X for h ≥ 0, as AᵀA with A = √h X: one symmetric product. Where all h are one, that of X itself."""
+    alike = len(h) and h.min() == h.max() > 0
+    A = X if alike else rooted(X, h)
+    return (h[0] if alike else 1.0) * square_of(A)
+
+
+def square_of(A):
+    """AᵀA, dense."""
     return (A.T @ A).toarray() if sparse.issparse(A) else A.T @ A
 
 
@@ -230,6 +236,15 @@ def loss_grad_hess(rows, family, beta):
         grad += block.X.T @ weigh(block.w, family.dloss(eta, block.y))
         hess += gram(block.X, weigh(block.w, family.d2loss(eta, block.y)))
     return LossGradHess(loss, grad, hess)
+
+
+@quietly
+def hessian(rows, family, beta):
+    """∇²f at β."""
+    hess = np.zeros((len(beta), len(beta)))
+    for block in blocks(rows, len(beta)):
+        hess += gram(block.X, weigh(block.w, family.d2loss(predictor(block, beta), block.y)))
+    return hess
 
 
 @quietly
