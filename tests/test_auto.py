@@ -52,6 +52,11 @@ def test_least_squares_sum_their_hessian_once_however_many_rows(n, p, penalty, s
     assert "summed once" in choose("auto", f, penalty)[1]
 
 
+def test_of_a_readers_penalty_only_the_prox_is_used():
+    solver, why = choose("auto", Shape(10, 3), object())
+    assert solver == "fista" and "only the prox is known" in why
+
+
 def test_what_was_asked_for_is_taken():
     assert choose("fista", Shape(10, 3), Zero()) == ("fista", "")
 

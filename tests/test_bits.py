@@ -114,6 +114,20 @@ class TestOneProcess:
         assert fitted(case, lazily(case, data(case))) == in_memory(case, monkeypatch, 1)
 
 
+@pytest.fixture(scope="class")
+def four_workers():
+    with cluster.client(4, memory_limit="512MiB") as client:
+        yield client
+
+
+@pytest.mark.slow
+class TestFourProcesses:
+    @pytest.mark.parametrize("case", CASES[::2], ids=lambda case: "-".join(map(str, (*case[:4], case[-1]))))
+    def test_bits(self, four_workers, case, monkeypatch):
+        assert len(four_workers.nthreads()) == 4
+        assert fitted(case, lazily(case, data(case))) == in_memory(case, monkeypatch, 1)
+
+
 def test_the_layout_of_the_rows_changes_nothing(monkeypatch):
     case = CASES[0]
     X, *rest = data(case)
