@@ -12,6 +12,7 @@ from glmlab.families import FAMILIES
 from glmlab.names import among, named, spelt
 
 KERNELS = ("numpy", "fused")
+NEARLY = 0.75  # of the rows that a certificate asks for: the pilot's will do, which lie together and cost no round
 FAMILY_NEEDS = ("loss", "dloss", "d2loss")
 
 
@@ -150,9 +151,9 @@ class Objective:
         return Objective(self.family, self.chunks.thin(share("fraction", fraction), seed), self.kernels)
 
     def few(self, fraction):
-        """The objective of the pilot's own rows, not scaled up, if they are as many; else of `thin` ones."""
+        """The objective of the pilot's own rows, not scaled up, if they are about as many; else of `thin` ones."""
         drawn = None if self._pilot is None else self._pilot[2]
-        return drawn if drawn is not None and drawn.n >= fraction * self.n else self.thin(fraction)
+        return drawn if drawn is not None and drawn.n >= NEARLY * fraction * self.n else self.thin(fraction)
 
     def evidence(self, beta):
         """f, ∇f, ∇²f and the rounding allowances at β."""

@@ -190,7 +190,7 @@ def test_a_hessian_too_small_is_scaled_up_until_steps_descend(monkeypatch, facto
     monkeypatch.setattr(pilot, "first_hessian", lambda *a: (Kept(factor * honest[0].hess, "pilot"), *honest[1:]))
     states = list(islice(pilot_newton(f, g, np.zeros(f.dim)), 12))
     heights = [s.objective for s in states]
-    assert np.all(np.diff(heights) <= 0) and states[1].scale >= scale
+    assert np.all(np.diff(heights) <= 1e-15 * heights[0]) and states[1].scale >= scale
     assert heights[-1] - fit(*data(), family="logistic", penalty=g).objective <= 1e-10 * heights[-1]
 
 
