@@ -7,9 +7,3 @@
 ladder of tolerances; `harness` runs an entry in a process of its own (`worker`) and writes lines of JSON; `targets`
 are what we claim; `report` makes the tables and figures of it.
 """
-
-from glmlab.bench.problems import PROBLEMS, Problem
-from glmlab.bench.report import figures, markdown
-from glmlab.bench.targets import TARGETS, judged
-
-__all__ = ["PROBLEMS", "TARGETS", "Problem", "figures", "judged", "markdown"]

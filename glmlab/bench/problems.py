@@ -57,6 +57,14 @@ def flights(n):
     return X[:n], y[:n], None
 
 
+def wide(n):
+    """1,000 normal columns, a twentieth of which matter, so that η stays of size 1; fewer columns for few rows."""
+    p, rng = min(1000, n // 30), np.random.default_rng(7)
+    beta = np.zeros(p)
+    beta[rng.choice(p, p // 20, replace=False)] = rng.normal(0, 0.25, p // 20)
+    return datasets.make_logistic(n, p, x="normal", beta=beta)
+
+
 @dataclass(frozen=True)
 class Rows:
     """How rows are made, and how many at each scale."""
@@ -74,16 +82,8 @@ ROWS = {
     "regression100": Rows(lambda n: datasets.make_regression(n, 100), 1_000_000, 10_000),
     "poisson15": Rows(lambda n: datasets.make_poisson(n, 15), 4_000_000),
     "flights": Rows(flights, 327_346),
-    "wide1000": Rows(lambda n: datasets.make_logistic(n, 1000, x="normal", beta=_sparse_beta()), 100_000, 3_000),
+    "wide1000": Rows(wide, 100_000, 3_000),
 }
-
-
-def _sparse_beta(p=1000, nonzero=50):
-    """Few columns matter, so that η stays of size 1."""
-    rng = np.random.default_rng(7)
-    beta = np.zeros(p)
-    beta[rng.choice(p, nonzero, replace=False)] = rng.normal(0, 0.25, nonzero)
-    return beta
 
 
 # --- objectives
