@@ -231,7 +231,7 @@ viz.show(viz.task_stream(streams, cores))
 # **White space** is 1 − busy / (threads × span). There are two kinds: the gaps *between passes*, in which we build a graph, send it and wait (the price of
 # a round), and those *between tasks* (the price of a task). Grey is no work either: a `transfer` fetches what a task must read. Fewer tasks shorten a pass; only more work in each fills it.
 #
-# > *Systems note.* `distributed.performance_report("report.html", mode="inline")` keeps a stream together with the profile of the workers, as a page
+# > *Systems note.* `distributed.performance_report` with `mode="inline"` keeps a stream and the profile of the workers as a page
 # > that opens without a network.
 
 # %% tags=["assert"] id="c04-030"
