@@ -128,10 +128,6 @@ class Objective:
         self._book(1)
         return self.chunks.map(kernel, *shared, per_chunk=per_chunk)
 
-    def kernel(self, name):
-        """The function that this objective's passes of that name run on a chunk, for use inside of a `map`."""
-        return self._kernel(name)
-
     def gathered(self, beta, parts):
         """f(β) and ∇f(β) from what a `map` found on every chunk (.loss and .grad), remembered like any pass at β."""
         found = numpy_kernels.add([numpy_kernels.LossGrad(part.loss, part.grad) for part in parts])
@@ -226,8 +222,11 @@ class Objective:
         else:
             self.passes += passes
 
-    def _kernel(self, name):
-        """The kernel of that name in the chosen set; numpy's where the set leaves it out."""
+    def kernel(self, name):
+        """What this objective's passes of that name run on a chunk, for use inside of a `map` too.
+
+        From the chosen set, or numpy's where the set leaves it out.
+        """
         if self.kernels == "fused":
             from glmlab import fused
 
@@ -236,11 +235,11 @@ class Objective:
 
     def _map(self, name, *args):
         self._book(1)
-        return self.chunks.map(self._kernel(name), self.family, *args)
+        return self.chunks.map(self.kernel(name), self.family, *args)
 
     def _sum(self, name, *args):
         self._book(1)
-        return self.chunks.sum(self._kernel(name), self.family, *args)
+        return self.chunks.sum(self.kernel(name), self.family, *args)
 
 
 def chosen(kernels, family, chunks):

@@ -59,7 +59,7 @@ class KernelSet:
         self.f = f
 
     def __getattr__(self, name):
-        return self.f._kernel(name)
+        return self.f.kernel(name)
 
 
 @pytest.fixture(params=["one block", "many blocks"])
