@@ -6,25 +6,11 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
+from answers import called, rejected
 from distributed import Client
 from scipy.special import ndtri
 
 from glmlab.teaching import check
-
-
-def called(name):
-    def give_name(function):
-        function.__name__ = name
-        return function
-
-    return give_name
-
-
-def rejected(wrong, condition):
-    verdict = check(wrong)
-    assert not verdict and verdict.failed == condition, verdict.message
-    assert verdict.hint in verdict.message
-
 
 # ---------------------------------------------------------------- chunk_rows
 

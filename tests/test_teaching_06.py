@@ -2,25 +2,12 @@
 
 import numpy as np
 import pytest
+from answers import called, rejected
 
 from glmlab import L1, certify
 from glmlab.quadratic import minimise_model
 from glmlab.teaching import check, exercise
 from glmlab.teaching.exercises06 import BLOCKS, around, lasso, problems
-
-
-def called(name):
-    def give_name(function):
-        function.__name__ = name
-        return function
-
-    return give_name
-
-
-def rejected(wrong, condition):
-    verdict = check(wrong)
-    assert not verdict and verdict.failed == condition, verdict.message
-    assert verdict.hint in verdict.message
 
 
 def reference(name):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from answers import called, rejected
 from scipy.special import expit, gammaln, xlogy
 
 from glmlab import L1, Gamma, certify, fit
@@ -10,20 +11,6 @@ from glmlab.penalties import shrinkage
 from glmlab.quadratic import minimise_model
 from glmlab.teaching import check, exercise
 from glmlab.teaching.exercises07 import fits, models
-
-
-def called(name):
-    def give_name(function):
-        function.__name__ = name
-        return function
-
-    return give_name
-
-
-def rejected(wrong, condition):
-    verdict = check(wrong)
-    assert not verdict and verdict.failed == condition, verdict.message
-    assert verdict.hint in verdict.message
 
 
 def reference(name):
