@@ -13,6 +13,7 @@ from . import (  # noqa: F401  (they register their exercises)
     exercises05,
     exercises06,
     exercises07,
+    exercises08,
 )
 from .engine import Verdict, check, hint, solution, use
 from .exercise import Check, Exercise, exercise, exercises

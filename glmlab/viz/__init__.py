@@ -4,6 +4,7 @@ Every function here returns a :class:`Picture`, which displays itself in Jupyter
 ``show`` does the same and prints the finding in one line; it takes a matplotlib figure too.
 """
 
+from .benchmarks import noise_band, pays_from, race, then_and_now, where_it_pays
 from .bounds import bounds_by_lam, stops, tangent, three_errors
 from .chunkmap import bytes_by_worker, bytes_per_worker, chunk_slider, chunks
 from .coefficients import coefficients
@@ -45,9 +46,12 @@ __all__ = [
     "graph",
     "load_bokeh",
     "new_figure",
+    "noise_band",
     "odds",
+    "pays_from",
     "penalty_paths",
     "prices",
+    "race",
     "rate_by_kappa",
     "rounds_map",
     "show",
@@ -56,9 +60,11 @@ __all__ = [
     "tangent",
     "task_counts",
     "task_stream",
+    "then_and_now",
     "three_errors",
     "use_style",
     "votes",
+    "where_it_pays",
     "white_space",
     "zero_clock",
 ]

@@ -1,0 +1,80 @@
+"""Pictures of a benchmark: what is drawn where, and what is said of it."""
+
+import math
+
+import numpy as np
+import pytest
+
+from glmlab import viz
+
+BAND = {1e4: (0.05, 0.10, 0.20), 1e8: (0.0005, 0.001, 0.002)}
+
+
+def lines(axes):
+    return {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
+
+
+def test_errors_are_said_in_units_of_the_floor_which_is_a_line_between():
+    picture = viz.noise_band(BAND, {"mine": [(1e6, 0.03), (1e4, 0.1)], "yours": [(1e8, 0.0005)]})
+    drawn = lines(picture.figure.axes[0])
+    assert drawn["mine"] == [[1e4, 0.1], [1e6, 0.03]] and drawn["yours"] == [[1e8, 0.0005]]
+    assert drawn["their mean"] == [[1e4, 0.10], [1e8, 0.001]]
+    assert "mine 1 at 10,000 rows and 3 at 1,000,000 rows; yours 0.5 at 100,000,000 rows." in picture.finding
+    [band] = picture.figure.axes[0].collections
+    assert band.get_paths()[0].vertices[:, 1].min() == 0.0005 and band.get_paths()[0].vertices[:, 1].max() == 0.20
+
+
+def test_a_race_shows_what_was_proved_by_seconds_and_by_passes():
+    curves = {
+        "fast": ([0.0, 0.1, 0.2], [0, 1, 2], [np.inf, 1e-4, 0.0]),
+        "told": ([3.0, 1.0], None, [1e-9, 1e-5]),
+    }
+    picture = viz.race(curves, yardstick=0.05, targets=(1e-6,))
+    left, right = (lines(ax) for ax in picture.figure.axes)
+    assert left["fast"] == [[0.1, 1e-4], [0.2, 1e-16]], "0 s and what nobody proved have no place; 0 is rounding"
+    assert left["told"] == [[3.0, 1e-9], [1.0, 1e-5]] and right["told"] == []
+    assert right["fast"] == [[1, 1e-4], [2, 1e-16]]
+    assert {x for x, _ in left["one X.sum()"]} == {0.05} and "one X.sum()" not in right
+    assert picture.finding == "fast: 0e+00 proved in 0.2 s, 2 passes; told: 1e-09 proved in 3 s."
+    assert picture.figure.axes[0].get_xscale() == picture.figure.axes[1].get_yscale() == "log"
+
+
+def test_then_and_now_leaves_out_what_was_not_run():
+    picture = viz.then_and_now({"ADMM": {"then": 34.7, "here": 2.0}, "ours": {"then": None, "here": 0.5, "now": None}})
+    drawn = lines(picture.figure.axes[0])
+    assert drawn == {"then": [[34.7, 0]], "here": [[2.0, 0], [0.5, 1]], "now": []}
+    assert picture.finding == "then: ADMM 34.7 s; here: ADMM 2 s, ours 0.5 s; now: nothing was run."
+    assert [label.get_text() for label in picture.figure.axes[0].get_yticklabels()] == ["ADMM", "ours"]
+
+
+LINES = {"one": {10: 1.0, 100: 10.0, 1000: 100.0}, "two": {10: 5.0, 100: 9.0, 1000: 50.0}}
+
+
+def test_it_pays_from_the_row_on_from_which_it_stays_ahead():
+    one, two = LINES.values()
+    assert viz.pays_from(two, one) == 100
+    assert viz.pays_from({10: 0.5, 100: 11.0, 1000: 90.0}, one) == 1000, "ahead at first does not count"
+    assert math.isinf(viz.pays_from({10: 0.5, 100: 1.0, 1000: 100.0}, one)), "as fast is not ahead"
+
+
+def test_where_it_pays_draws_predictions_as_lines_and_measurements_as_points():
+    picture = viz.where_it_pays(LINES, {"two": {100: 8.0}})
+    ax = picture.figure.axes[0]
+    assert [line.get_xydata().tolist() for line in ax.lines if line.get_label() == "measured"] == [[], [[100, 8.0]]]
+    assert lines(ax)["one"] == [[10, 1.0], [100, 10.0], [1000, 100.0]]
+    assert picture.finding == "By the model, two are ahead of one from 100 rows on (of 10 to 1,000)."
+    worse = viz.where_it_pays({"one": LINES["one"], "slow": {n: 2 * s for n, s in LINES["one"].items()}}, {})
+    assert "slow are ahead of one never" in worse.finding
+
+
+@pytest.mark.parametrize(("make", "says"), [
+    (lambda: viz.noise_band({1e4: (1, 2, 3)}, {"a": [(1, 1)]}), "two n or more"),
+    (lambda: viz.noise_band(BAND, {}), "points="),
+    (lambda: viz.race({}), "one solver or more"),
+    (lambda: viz.then_and_now({"a": {}}), "one benchmark or more"),
+    (lambda: viz.where_it_pays({"one": {1: 1.0}}, {}), "two places or more"),
+    (lambda: viz.where_it_pays(LINES, {"three": {}}), "of these places"),
+])  # fmt: skip
+def test_they_refuse_by_name(make, says):
+    with pytest.raises(ValueError, match=says):
+        make()
