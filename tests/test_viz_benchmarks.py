@@ -62,7 +62,7 @@ def test_where_it_pays_draws_predictions_as_lines_and_measurements_as_points():
     ax = picture.figure.axes[0]
     assert [line.get_xydata().tolist() for line in ax.lines if line.get_label() == "measured"] == [[], [[100, 8.0]]]
     assert lines(ax)["one"] == [[10, 1.0], [100, 10.0], [1000, 100.0]]
-    assert picture.finding == "By the model, two are ahead of one from 100 rows on (of 10 to 1,000)."
+    assert picture.finding == "By the model, of 10 to 1,000 rows, two are ahead of one from 100 on."
     worse = viz.where_it_pays({"one": LINES["one"], "slow": {n: 2 * s for n, s in LINES["one"].items()}}, {})
     assert "slow are ahead of one never" in worse.finding
 

@@ -71,7 +71,7 @@ def race(curves, *, yardstick=None, targets=(1e-3, 1e-6, 1e-9)):
         ax.set(xscale="log", yscale="log", xlabel=X_AXES[name])
     if yardstick is not None:
         axes[0].axvline(yardstick, color=GREY, lw=1.5, ls="-", marker="", label="one X.sum()")
-    axes[0].set(ylabel="certified (F − F*) / max(|F|, |F(0)|)", title="The reader's clock")
+    axes[0].set(ylabel="certified (F − F*) / max(|F|, |F(0)|)", title="Seconds on the clock")
     axes[1].set_title("Passes over the rows")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     finding = f"{'; '.join(_came_to(name, *curve) for name, curve in curves.items())}."
@@ -146,7 +146,8 @@ def where_it_pays(predicted, measured):
     ax.set(xscale="log", yscale="log", xlabel="rows n", ylabel="seconds a pass", title="Where does it pay?")
     fig.legend(loc="outside lower center", ncols=len(predicted))
     baseline, *others = predicted
-    finding = f"{'; '.join(_pays(place, predicted[place], baseline, predicted[baseline]) for place in others)}."
+    pays = "; ".join(_pays(place, predicted[place], baseline, predicted[baseline]) for place in others)
+    finding = f"By the model, of {min(predicted[baseline]):,.0f} to {max(predicted[baseline]):,.0f} rows, {pays}."
     alt = f"Seconds of a pass against rows on two logarithmic axes, a rising line for each place. {finding}"
     return Picture(fig, alt, finding)
 
@@ -163,5 +164,4 @@ def pays_from(line, baseline):
 
 def _pays(place, line, baseline, base):
     first = pays_from(line, base)
-    found = "never" if math.isinf(first) else f"from {first:,.0f} rows on"
-    return f"By the model, {place} are ahead of {baseline} {found} (of {min(line):,.0f} to {max(line):,.0f})"
+    return f"{place} are ahead of {baseline} " + ("never" if math.isinf(first) else f"from {first:,.0f} on")

@@ -13,7 +13,7 @@
 # - write a Newton step that knows L1, and convert λ between libraries;
 # - add a family, and tell when data have no answer.
 #
-# Next: 08 benchmarks (in preparation).
+# Next: [08 benchmarks](08_benchmarks.ipynb).
 
 # %% tags=["setup"] id="c07-002"
 import inspect
@@ -585,4 +585,4 @@ assert client.status == "closed"
 # **Check yourself.** If every flight came twice, what would β*, λ_max and the certificate be? Why do shrunk Newton points not stay at the optimum?
 # An airline flew once, on time: which families have an answer?
 #
-# **Next.** 08 benchmarks (in preparation): is it fast?
+# **Next.** [08 benchmarks](08_benchmarks.ipynb): is it fast?
