@@ -116,8 +116,10 @@ def gaussian(eta, y, loss, slope, curve):
 
 @exactly
 def logistic(eta, y, loss, slope, curve):
+    for i in range(eta.size):  # a loop of its own: all at once need more registers than there are
+        curve[i] = exp(-abs(eta[i]))
     for i in range(eta.size):
-        small = exp(-abs(eta[i]))
+        small = curve[i]
         share = 1 / (1 + small)
         loss[i] = (0.0 if eta[i] < 0 else eta[i]) - y[i] * eta[i] + log1p(small)
         mu, rest = share * (small if eta[i] < 0 else 1.0), share * (1.0 if eta[i] < 0 else small)
