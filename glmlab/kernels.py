@@ -241,15 +241,6 @@ def loss_grad_hess(rows, family, beta):
 
 
 @quietly
-def hessian(rows, family, beta):
-    """∇²f at β."""
-    hess = np.zeros((len(beta), len(beta)))
-    for block in blocks(rows, len(beta)):
-        hess += gram(block.X, weigh(block.w, family.d2loss(predictor(block, beta), block.y)))
-    return hess
-
-
-@quietly
 def loss_grad_diag(rows, family, beta):
     """f, ∇f and the diagonal of ∇²f at β: Σ w ℓ″ x_ij² for each column j."""
     loss, grad, diag = 0.0, np.zeros_like(beta), np.zeros_like(beta)
