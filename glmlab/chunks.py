@@ -36,7 +36,7 @@ CHUNK = 2**23  # bytes of X in one chunk of in-memory data
 # What `chunks="auto"` and the hint of `fit` suppose of a cluster; glmlab.costmodel measures yours.
 OVERHEAD, STREAM = 5e-4, 2e9  # seconds a task, and bytes of X a second that one core works through
 LARGEST, MANY_CORES = 2**25, 16  # bytes of X in one chunk (a task of 17 ms), and cores that should all have work
-POOL = "glmlab pass"  # what the names of our threads begin with
+POOL, RUNS = "glmlab pass", 4  # what the names of our threads begin with; tasks of each in a pass
 MANY = 100  # tasks whose overhead is worth a hint
 
 
@@ -169,7 +169,9 @@ def spread(task, items, threads):
     """[task(item)] on threads; inside of such a task, here, since a pool that waits for itself waits for ever."""
     if threads == 1 or len(items) == 1 or threading.current_thread().name.startswith(POOL):
         return [task(item) for item in items]
-    return list(pool_of(threads).map(task, items))
+    step = -(-len(items) // (RUNS * threads))  # a few items at a time: to hand them out takes Python's lock, too
+    runs = pool_of(threads).map(lambda k: [task(item) for item in items[k : k + step]], range(0, len(items), step))
+    return [found for run in runs for found in run]
 
 
 @functools.cache

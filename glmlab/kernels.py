@@ -417,7 +417,7 @@ def take(rows, fraction, seed, k):
     n = rows.X.shape[0]
     count = kept(n, fraction)
     edges = np.arange(count + 1) * n // max(count, 1)
-    index = edges[:-1] + np.random.default_rng([seed, k]).integers(0, np.diff(edges))
+    index = edges[:-1] + (np.random.default_rng([seed, k]).random(count) * np.diff(edges)).astype(int)
     return Rows(*(None if column is None else picked(column, index) for column in rows))
 
 
