@@ -93,7 +93,7 @@ assert np.allclose(slope, package.dloss(eta, y_some)) and np.allclose(curvature,
 #
 # The stranger of notebook 01: the flights that left New York in 2013. The columns are known when a ticket is sold: time of day and
 # distance; month, weekday, airline and airport as 0s and 1s, one of each kind left out. An **intercept**, which no penalty touches,
-# stands for these. (SkyWest flew 29 times; its column waits until the end.)
+# stands for these. (SkyWest hardly ever flew; its column waits until the end.)
 #
 # 1. *Late or not?* Logistic: y = 1 if it arrives more than 15 minutes late.
 # 2. *How many late flights in an hour?* Poisson.
