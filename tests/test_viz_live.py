@@ -136,7 +136,9 @@ def test_it_is_a_callback_that_never_stops_a_run(place):
 
 def test_the_page_has_the_line_and_the_curve(place):
     watch = viz.Live(lambda state: 2.0 ** -state.beta[0])
-    for k in range(5):
+    watch(state(0))
+    assert watch._repr_html_() == f"<p>{watch.words()}</p>", "one point is no curve"
+    for k in range(1, 5):
         watch(state(k))
     page = watch._repr_html_()
     assert page.startswith(f"<p>{watch.words()}</p>") and "<img" in page and 'alt="The certificate' in page

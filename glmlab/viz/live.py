@@ -102,7 +102,8 @@ class Live:
         return Picture(fig, alt, f"{self.words()}.")
 
     def _repr_html_(self):
-        return f"<p>{self.words()}</p>{self.picture()._repr_html_()}"
+        curve = self.picture()._repr_html_() if np.isfinite(self.bounds).sum() > 1 else ""  # one point is no curve
+        return f"<p>{self.words()}</p>{curve}"
 
     def __repr__(self):
         return self.words()
