@@ -7,12 +7,12 @@ whose shape depends on the number of chunks alone. That, and one BLAS thread per
 import contextlib
 import functools
 import math
+import os
 import threading
 import uuid
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral
-from os import cpu_count
 
 import dask
 import dask.array as da
@@ -36,6 +36,7 @@ CHUNK = 2**23  # bytes of X in one chunk of in-memory data
 # What `chunks="auto"` and the hint of `fit` suppose of a cluster; glmlab.costmodel measures yours.
 OVERHEAD, STREAM = 5e-4, 2e9  # seconds a task, and bytes of X a second that one core works through
 LARGEST, MANY_CORES = 2**25, 16  # bytes of X in one chunk (a task of 17 ms), and cores that should all have work
+POOL, RUNS = "glmlab pass", 4  # what the names of our threads begin with; tasks of each in a pass
 MANY = 100  # tasks whose overhead is worth a hint
 
 
@@ -134,7 +135,7 @@ class InMemory(Chunks):
 
     def __init__(self, rows, lengths, *, intercept=False, threads=None):
         super().__init__(lengths, rows.X.shape[1], intercept)
-        self.rows, self.threads, self.sparse = rows, threads or cpu_count() or 1, sparse.issparse(rows.X)
+        self.rows, self.threads, self.sparse = rows, threads or os.cpu_count() or 1, sparse.issparse(rows.X)
         self.ends = np.cumsum(self.lengths)
 
     def bare(self):
@@ -165,11 +166,22 @@ class InMemory(Chunks):
 
 
 def spread(task, items, threads):
-    """[task(item)] on a pool of threads that lives for this call only."""
-    if threads == 1 or len(items) == 1:
+    """[task(item)] on threads; inside of such a task, here, since a pool that waits for itself waits for ever."""
+    if threads == 1 or len(items) == 1 or threading.current_thread().name.startswith(POOL):
         return [task(item) for item in items]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(task, items))
+    step = -(-len(items) // (RUNS * threads))  # a few items at a time: to hand them out takes Python's lock, too
+    runs = pool_of(threads).map(lambda k: [task(item) for item in items[k : k + step]], range(0, len(items), step))
+    return [found for run in runs for found in run]
+
+
+@functools.cache
+def pool_of(threads):
+    """The pool of so many threads, kept: to start them anew in each pass costs as much as a pass over few rows."""
+    return ThreadPoolExecutor(threads, thread_name_prefix=POOL)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=pool_of.cache_clear)  # threads do not come along
 
 
 class Thinned(Chunks):
@@ -224,7 +236,7 @@ class OnDask(Chunks):
 
     def advice(self):
         client = current_client()
-        return hint_of_chunks(self, sum(client.nthreads().values()) if client else cpu_count() or 1)
+        return hint_of_chunks(self, sum(client.nthreads().values()) if client else os.cpu_count() or 1)
 
     def _pass(self, kernel, shared, per_chunk, combine):
         (result,) = dask.compute(self.lazy(kernel, shared, per_chunk, combine), optimize_graph=False)

@@ -3,7 +3,7 @@
 NumPy makes a dozen trips over a block for one loss and gradient, each by way of a temporary array. Here ℓ, ℓ′ and ℓ″
 come out of one loop, and exp and log1p are polynomials without branches, which LLVM turns into instructions on several
 rows at once. Blocks of rows stay in the inner caches. BLAS is the faster at XᵀX where rows are wide: those Hessians are
-numpy's.
+numpy's, with all that comes with them.
 
 Importing this module compiles it, or loads what an earlier import has left in numba's cache on disk, so that no pass
 waits. Objective imports it when a fit chooses it. What stands in kernels.py alone is taken from there.
@@ -116,8 +116,10 @@ def gaussian(eta, y, loss, slope, curve):
 
 @exactly
 def logistic(eta, y, loss, slope, curve):
+    for i in range(eta.size):  # a loop of its own: all at once need more registers than there are
+        curve[i] = exp(-abs(eta[i]))
     for i in range(eta.size):
-        small = exp(-abs(eta[i]))
+        small = curve[i]
         share = 1 / (1 + small)
         loss[i] = (0.0 if eta[i] < 0 else eta[i]) - y[i] * eta[i] + log1p(small)
         mu, rest = share * (small if eta[i] < 0 else 1.0), share * (1.0 if eta[i] < 0 else small)
@@ -459,28 +461,31 @@ def readable(rows):
 
 def walked(rows, family, beta, diag=False, hess=False, slack=False, scale=False):
     """What `walk` adds up over the chunk: numbers, grad, diag, hess, slack, scale, reach."""
-    dim, by_blas = len(beta), hess and rows.X.shape[1] > WIDE
+    dim = len(beta)
     out = [np.zeros(5), np.zeros(dim), *(np.zeros(dim * wanted) for wanted in (diag, slack, scale, scale))]
-    out.insert(3, np.zeros((0, 0) if by_blas else (dim * hess, dim * hess)))
+    out.insert(3, np.zeros((dim * hess, dim * hess)))
     for X, y, w, o in readable(rows):
         walk(X, TWINS[type(family)], y, w, o, beta, *out)
-    out[3] = kernels.hessian(rows, family, beta) if by_blas else out[3] + np.tril(out[3], -1).T
+    out[3] += np.tril(out[3], -1).T
     return out
 
 
-def for_dense(kernel):
-    """The kernel for dense rows; for others numpy's of the same name."""
+def where_faster(kernel, columns=np.inf):
+    """The kernel for dense rows of at most so many columns; for others numpy's of the same name."""
     twin = getattr(kernels, kernel.__name__)
 
     @functools.wraps(kernel)
     def run(rows, family, beta):
-        chosen = kernel if isinstance(rows.X, np.ndarray) else twin
+        chosen = kernel if isinstance(rows.X, np.ndarray) and rows.X.shape[1] <= columns else twin
         return chosen(rows, family, np.ascontiguousarray(beta, dtype=np.float64))
 
     return run
 
 
-@for_dense
+narrow = functools.partial(where_faster, columns=WIDE)
+
+
+@where_faster
 def losses(rows, family, B):
     """f at the m rows of B, (m, dim)."""
     out = np.zeros(len(B))
@@ -489,35 +494,35 @@ def losses(rows, family, B):
     return Losses(out)
 
 
-@for_dense
+@where_faster
 def loss_grad(rows, family, beta):
     """f and ∇f at β."""
     numbers, grad, *_ = walked(rows, family, beta)
     return LossGrad(numbers[0], grad)
 
 
-@for_dense
+@narrow
 def loss_grad_hess(rows, family, beta):
     """f, ∇f and ∇²f at β."""
     numbers, grad, _, hess, *_ = walked(rows, family, beta, hess=True)
     return LossGradHess(numbers[0], grad, hess)
 
 
-@for_dense
+@where_faster
 def loss_grad_diag(rows, family, beta):
     """f, ∇f and the diagonal of ∇²f at β."""
     numbers, grad, diag, *_ = walked(rows, family, beta, diag=True)
     return LossGradDiag(numbers[0], grad, diag)
 
 
-@for_dense
+@where_faster
 def survey(rows, family, beta):
     """The first pass: f, ∇f and the diagonal of ∇²f at β, what is known at 0, and what is wrong with y and w."""
     numbers, grad, diag, _, _, scale, reach = walked(rows, family, beta, diag=True, scale=True)
     return Survey(numbers[0], grad, diag, numbers[1], scale, Largest(reach), *kernels.checked(rows, family))
 
 
-@for_dense
+@narrow
 def evidence(rows, family, beta):
     """f, ∇f, ∇²f and their rounding allowances (certificates.py explains them)."""
     numbers, grad, _, hess, slack, *_ = walked(rows, family, beta, hess=True, slack=True)

@@ -85,6 +85,46 @@ def test_a_run_that_never_began_shows_nothing(place):
     assert place.shown == []
 
 
+def test_where_bounds_cost_passes_only_drawn_states_get_one(place, clock):
+    asked = []
+
+    def bound(state):
+        asked.append(int(state.beta[0]))
+        return 2.0 ** -state.beta[0]
+
+    with viz.Live(bound, sparing=True) as watch:
+        for k in range(10):
+            watch(state(k))
+            clock[0] += 0.4
+    assert asked == [3, 6, 9], "from the first second on, once a second, and at the end"
+    assert np.isnan(watch.bounds).tolist() == [k not in asked for k in range(10)]
+    [line] = watch.picture().figure.axes[0].lines
+    assert line.get_xdata().tolist() == asked and line.get_ydata().tolist() == [2.0**-k for k in asked]
+
+
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_a_fit_shows_valid_bounds_and_ends_with_the_results_own(place, clock, monkeypatch, fit_intercept):
+    rng = np.random.default_rng(1)
+    X, y, offset = rng.normal(size=(80, 3)), rng.poisson(2.0, size=80).astype(float), np.linspace(0, 0.5, 80)
+    problem = {"family": "poisson", "offset": offset, "penalty": glmlab.Ridge(0.5)}
+    watches = []
+    init = live.Live.__init__
+
+    def note(self, *args, **options):
+        init(self, *args, **options)
+        self._next = 0.0  # as if all iterations took seconds
+        watches.append(self)
+
+    monkeypatch.setattr(live.Live, "__init__", note)
+    result = viz.live_fit("counts", X, y, fit_intercept=fit_intercept, solver="gradient_descent", **problem)
+    [watch] = watches
+    assert watch.objectives[-1] == result.objective and watch.bounds[-1] == result.certificate.bound
+    assert watch.bounds[0] >= watch.objectives[0] - result.objective > 0, "the first state was drawn, and proved"
+    assert place.shown[-1].startswith(f"counts: iteration {len(watch.bounds) - 1}, F = {result.objective:.10g}")
+    plain = glmlab.fit(X, y, fit_intercept=fit_intercept, solver="gradient_descent", **problem)
+    assert np.array_equal(result.beta, plain.beta) and result.passes == plain.passes, "watching changes nothing"
+
+
 def test_it_is_a_callback_that_never_stops_a_run(place):
     rng = np.random.default_rng(0)
     f = glmlab.Objective("gaussian", glmlab.as_chunks(rng.normal(size=(50, 3)), rng.normal(size=50)))
@@ -96,7 +136,9 @@ def test_it_is_a_callback_that_never_stops_a_run(place):
 
 def test_the_page_has_the_line_and_the_curve(place):
     watch = viz.Live(lambda state: 2.0 ** -state.beta[0])
-    for k in range(5):
+    watch(state(0))
+    assert watch._repr_html_() == f"<p>{watch.words()}</p>", "one point is no curve"
+    for k in range(1, 5):
         watch(state(k))
     page = watch._repr_html_()
     assert page.startswith(f"<p>{watch.words()}</p>") and "<img" in page and 'alt="The certificate' in page

@@ -16,7 +16,7 @@ from .course import course_map
 from .estimation import error_by_rows
 from .graphs import graph, task_counts
 from .interactive import load_bokeh
-from .live import Live
+from .live import Live, live_fit
 from .odds import odds
 from .penalties import penalty_paths, prices
 from .picture import Picture, show
@@ -44,6 +44,7 @@ __all__ = [
     "error_by_rows",
     "gap_curves",
     "graph",
+    "live_fit",
     "load_bokeh",
     "new_figure",
     "noise_band",

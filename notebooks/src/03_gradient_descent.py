@@ -40,11 +40,9 @@ one_thread = threadpool_limits(1)  # as in 02: matrices are small here
 #
 # The data are the course's, in ten chunks that the workers keep.
 
-# %% tags=["parameters"] id="c03-004"
+# %% tags=["parameters", "setup"] id="c03-004"
 n = scale.pick(ci=20_000, workshop=400_000, full=1_000_000)
 p, n_chunks = 100, 10
-
-# %% tags=["setup"] id="c03-005"
 client = cluster.client()
 X, y, beta_true = datasets.course(n, p=p, chunks=n // n_chunks)
 X, y = client.persist([X, y])
@@ -115,7 +113,7 @@ print(f"{seconds_post:.2f} s")
 # most p + 1 rows, which have the chunk's ‖y_k − X_kβ‖² for every β (that is 02's TSQR once more).
 
 
-# %% id="c03-013"
+# %% id="c03-013" tags=["assert"]
 def triangle(X_k, y_k):
     return np.linalg.qr(np.column_stack([X_k, y_k]), mode="r")
 
@@ -129,8 +127,6 @@ for name, ours, row in [("exact solution", beta_star, "naive solve"), ("gradient
     theirs = rows[f"post: {row}"]["error"]
     print(f"{name:<17} ‖β − β_true‖∞: ours {np.abs(ours - beta_true).max():.16f}, the post's {theirs:.16f}")
 print(f"the loop ended within {np.abs(beta_post - beta_star).max():.1e} of the exact solution")
-
-# %% tags=["assert"] id="c03-014"
 assert np.abs(beta_post - beta_star).max() <= 1e-7, "the loop agrees with numpy.linalg.lstsq"
 assert k_post < 30, "κ is near 1"
 
@@ -163,15 +159,12 @@ viz.show(viz.graph(published_step(small_X, small_y, zero, 1e-4)))
 # %% [markdown] id="c03-018"
 # In glmlab a **pass** is one task a chunk, `loss_grad`, which computes the chunk's loss *and* gradient while its rows are in the cache;
 # p + 1 numbers leave it, and a tree of sums adds them. The lowest boxes are the chunks of X and of y, and one that all share: β.
+#
+# Then we count, with ten chunks as in the post. Before dask runs a graph it *optimises* it: neighbouring tasks become one.
 
-# %% tags=["figure"] id="c03-019"
+# %% tags=["figure", "assert"] id="c03-019"
 small = glmlab.Objective("gaussian", glmlab.as_chunks(small_X, small_y))
 viz.show(viz.graph(small.chunks.lazy(kernels.loss_grad, (small.family, zero))))
-
-# %% [markdown] id="c03-020"
-# Now count, with ten chunks as in the post. Before dask runs a graph it *optimises* it: neighbouring tasks become one.
-
-# %% tags=["assert"] id="c03-021"
 f = glmlab.Objective("gaussian", glmlab.as_chunks(X, y))
 today = published_step(X, y, zero, 1e-6)
 counts = {
@@ -259,7 +252,7 @@ print(f"by the rate alone: log(1e-8) / log(1 − 1/9) = {np.log(1e-8) / np.log(1
 # The rate alone foretells a few more: it supposes that *all* of the error lies in the slowest direction. At the start only a part does;
 # the rest dies sooner. So for a sweep over κ we measure the rate over the second half of each run.
 
-# %% tags=["figure"] id="c03-031"
+# %% tags=["figure", "assert"] id="c03-031"
 kappas = np.array([2, 5, 9, 20, 50, 100.0])
 predicted = {"1/L": 1 - 1 / kappas, "2/(L + μ)": (kappas - 1) / (kappas + 1)}
 steps = {"1/L": 1 / kappas, "2/(L + μ)": 2 / (kappas + 1)}
@@ -270,8 +263,6 @@ for name, rates in predicted.items():
         distance = np.linalg.norm(iterates(*problem(kappa), step, 2 * half) - b, axis=1)
         measured[name].append((distance[-1] / distance[half]) ** (1 / half))
 viz.show(viz.rate_by_kappa(kappas, predicted, measured))
-
-# %% tags=["assert"] id="c03-032"
 for name, rates in predicted.items():
     assert np.allclose(measured[name], rates, rtol=0.05), "the measured rate is the predicted one"
     assert np.allclose(np.log(measured[name]), np.log(rates), rtol=0.05), "and so is the price of a digit"
@@ -386,12 +377,10 @@ safe_step = use(safe_step)
 # hint("safe_step")
 # solution("safe_step")
 
-# %% tags=["figure"] id="c03-046"
+# %% tags=["figure", "assert"] id="c03-046"
 mended, _ = gaps(second_half, safe_step)
 curves = {"published, first half × 3": first, "published, second half × 3": second, "mended, second half × 3": mended}
 viz.show(viz.gap_curves({name: curve[:25] for name, curve in curves.items()}))
-
-# %% tags=["assert"] id="c03-047"
 assert second[-1] > 1e20 * second[0], "the published step diverges"
 assert mended[-1] < mended[0] and np.all(np.diff(mended) < 0), "the mended one does not"
 assert np.isclose(growth, foretold, rtol=0.05), "the radius foretells it"
@@ -432,17 +421,12 @@ print(f"‖β − b‖ after 200 iterations: {np.linalg.norm(ahead - b):.1e} wit
 # %% [markdown] tags=["optional"] id="c03-050"
 # On a cluster each trial of that `while` costs a round. glmlab prices many step sizes in *one* pass (`armijo`). Here is its gradient descent:
 # a solver is a *generator* that evaluates, yields a state, then updates; when to stop is for others to say. (g is the penalty.)
-
-# %% tags=["optional"] id="c03-051"
-print(inspect.getsource(solvers.gradient_descent))
-
-# %% [markdown] tags=["optional"] id="c03-052"
+#
 # FISTA is Nesterov's method without κ: its m grows by a formula in θ, and starts afresh when it points uphill.
 
-# %% tags=["optional"] id="c03-053"
+# %% tags=["optional", "figure"] id="c03-051"
+print(inspect.getsource(solvers.gradient_descent))
 print(inspect.getsource(solvers.fista))
-
-# %% tags=["optional", "figure"] id="c03-054"
 options = {"family": "gaussian", "tol": 1e-9}
 viz.show(viz.convergence({
     "step 1/L": glmlab.fit(Z, target, solver="gradient_descent", step=1 / 100, **options),
@@ -515,11 +499,15 @@ result
 #
 # How sharp is *yours*? Here β* is known, so we can look:
 
-# %% tags=["figure"] id="c03-064"
+# %% tags=["figure", "assert"] id="c03-064"
 e = np.array([*path, result.beta]) - beta_star / second_half
 true_gaps = (e @ H_unit * e).sum(axis=1) / 2
 viz.show(viz.gap_curves({"F − F*": true_gaps, "‖∇F‖²/2μ": watch.bounds}, ylabel="F − F*, and the bound on it"))
 print(f"bound ÷ gap: {watch.bounds[0] / true_gaps[0]:.2f} at the start, {watch.bounds[-1] / true_gaps[-1]:.2f} at the end")
+assert result.converged and result.certificate.relative <= 1e-6, "glmlab's certificate agrees that it may stop"
+assert np.all(np.array(watch.bounds) >= true_gaps * (1 - 1e-6)), "a certificate is never below the gap"
+assert np.abs(result.beta * second_half - beta_star).max() <= 1e-2, "near numpy.linalg.lstsq"
+assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fools the post's rule"
 
 # %% [markdown] id="c03-065"
 # At the end it is nearly the gap itself. That says less than it seems: with step 1/L the error is left in the *flattest* direction, and there
@@ -537,12 +525,6 @@ for name, e in {"the flattest": V[:, 0], "a random": rng.normal(size=8), "the st
 # It always holds, and may be κ times the gap. Two debts remain: it needs μ, which we took from all of H; and there are losses, the logistic
 # one among them, that no parabola of one μ > 0 supports everywhere. Notebook 06 pays both.
 
-# %% tags=["assert"] id="c03-068"
-assert result.converged and result.certificate.relative <= 1e-6, "glmlab's certificate agrees that it may stop"
-assert np.all(np.array(watch.bounds) >= true_gaps * (1 - 1e-6)), "a certificate is never below the gap"
-assert np.abs(result.beta * second_half - beta_star).max() <= 1e-2, "near numpy.linalg.lstsq"
-assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fools the post's rule"
-
 # %% [markdown] tags=["workshop"] id="c03-069"
 # ## Where did the time go? (2 min)
 #
@@ -550,7 +532,7 @@ assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fool
 # brought here: with few rows, then with as many as fit here comfortably. NumPy may use one thread, as each worker may.
 
 
-# %% id="c03-070"
+# %% id="c03-070" tags=["assert"]
 def race(X, y):
     """Milliseconds an iteration and β after seven: on the workers, and in NumPy here."""
     local, step, times, betas = dask.compute(X, y), published(2 * (X.T @ X).compute()), [], []
@@ -567,8 +549,6 @@ many_X, many_y, _ = datasets.make_regression(many, p, chunks=many // n_chunks)
 for A, t in ((few_X, few_y), client.persist([many_X, many_y])):
     (there, here), (by_workers, by_numpy) = race(A, t)
     print(f"{len(A):>9,} rows, an iteration: {there:8.1f} ms on {len(client.nthreads())} workers, {here:8.1f} ms in NumPy")
-
-# %% tags=["assert"] id="c03-071"
 assert np.abs(by_workers - by_numpy).max() <= 1e-7, "one function, two kinds of arrays, one answer"
 
 # %% [markdown] id="c03-072"
@@ -576,35 +556,24 @@ assert np.abs(by_workers - by_numpy).max() <= 1e-7, "one function, two kinds of 
 # send its tasks, wait for the last one, fetch the results. With more rows that price comes on top of the products. Workers that share the
 # products might divide NumPy's time by their number. If they do not even reach it: **where did the time go?**
 
-# %% id="c03-073"
+# %% id="c03-073" tags=["assert"]
 proof = glmlab.certify(X, y, beta_post, family="gaussian")
+tasks = result.rounds * viz.task_counts(f.chunks.lazy(kernels.loss_grad, (f.family, zero)))["tasks"]
 ledger.add(
     "03: the post's loop, vector step",
-    passes=2 * k_post,  # a product by X, a product by its transpose
-    rounds=k_post,
-    bytes=X.nbytes,
-    seconds=seconds_post,
-    error=np.abs(beta_post - beta_true).max(),
-    zeros=np.sum(beta_post == 0),
-    gap=proof.relative,
-)
+    passes=2 * k_post, rounds=k_post, bytes=X.nbytes, seconds=seconds_post,  # products by X and by its transpose
+    error=np.abs(beta_post - beta_true).max(), zeros=np.sum(beta_post == 0), gap=proof.relative,
+)  # fmt: skip
 ledger.add(
     "03: gradient descent, 1/L, half × 3",
-    passes=result.passes,
-    rounds=result.rounds,
-    tasks=result.rounds * viz.task_counts(f.chunks.lazy(kernels.loss_grad, (f.family, zero)))["tasks"],
-    bytes=X.nbytes,
-    seconds=result.seconds,
-    error=np.abs(result.beta * second_half - beta_true).max(),
-    zeros=np.sum(result.beta == 0),
+    passes=result.passes, rounds=result.rounds, tasks=tasks, bytes=X.nbytes, seconds=result.seconds,
+    error=np.abs(result.beta * second_half - beta_true).max(), zeros=np.sum(result.beta == 0),
     gap=result.certificate.relative,
-)
-ledger
-
-# %% tags=["assert"] id="c03-074"
+)  # fmt: skip
 assert proof.relative <= 1e-9, "proved: the post's loop ended near the optimum"
 client.close()
 assert client.status == "closed"
+ledger
 
 # %% [markdown] id="c03-075"
 # ## What we measured · Check yourself · Next

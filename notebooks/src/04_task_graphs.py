@@ -25,6 +25,8 @@ from threadpoolctl import threadpool_limits
 
 import glmlab
 from glmlab import cluster, costmodel, datasets, viz
+from glmlab.certificates import certificate_at
+from glmlab.penalties import Zero
 from glmlab.teaching import hint, ledger, predict, scale, solution, use
 
 one_thread = threadpool_limits(1)  # as each worker has it: the section on bits says why
@@ -38,11 +40,9 @@ one_thread = threadpool_limits(1)  # as each worker has it: the section on bits 
 # The gradient of F(β) = Σᵢ (yᵢ − xᵢᵀβ)² is 2Xᵀ(Xβ − y). First in **array style**, as the post writes it: every operation on an array
 # becomes a task for every chunk. We count the tasks for K = 10 chunks that nobody has made yet: their recipes are part of the graph.
 
-# %% tags=["parameters"] id="c04-004"
+# %% tags=["parameters", "setup"] id="c04-004"
 n = scale.pick(ci=20_000, workshop=200_000, full=1_000_000)
 p, n_chunks = 100, 10
-
-# %% tags=["setup"] id="c04-005"
 client = cluster.client()
 X, y, beta_true = datasets.course(n, p=p, chunks=n // n_chunks)
 X, y = client.persist([X, y])
@@ -69,7 +69,8 @@ print(f"array style, 10 chunks: {written} tasks as written, {optimised} after da
 
 # %% [markdown] id="c04-007"
 # Before a graph runs dask *optimises* it. **Fusion** is one part of that: if only one task reads what another makes, both become one task, and
-# nothing is handed over. Here is what is left for three chunks, from bottom to top. Each X_k has several readers (the recipe of y_k, X.dot and
+# nothing is handed over. Here is what is left for three chunks, from bottom to top: `table_chunk` makes X_k, `answers_chunk` y_k; dask
+# calls a product after its last operation, a sum. Each X_k has several readers (the recipe of y_k, X.dot and
 # X.T.dot), and so has β; there fusion has to stop.
 
 # %% tags=["figure"] id="c04-008"
@@ -112,7 +113,7 @@ one_pass = use(one_pass)
 # %% tags=["predict"] id="c04-014"
 tasks_at_40 = predict("tasks by hand at 40 chunks", None)
 
-# %% tags=["assert"] id="c04-015"
+# %% tags=["assert", "figure"] id="c04-015"
 by_hand = {K: viz.task_counts(one_pass(kernel, *pieces(*recipes(K)), zero))["tasks"] for K in (10, 40)}
 tasks_at_40.measured(by_hand[40])
 print(f"10 chunks: {written} tasks in array style, {optimised} optimised, {by_hand[10]} by hand")
@@ -120,17 +121,14 @@ for K, count in by_hand.items():
     print(f"K = {K}: {count} tasks by hand; 3K + 1 = {3 * K + 1} where one task adds all")
     assert count <= 4 * K + 2, "one task a chunk, beside those that make it"
 assert by_hand[10] < optimised < written
-
-# %% tags=["figure"] id="c04-016"
 viz.show(viz.graph(one_pass(kernel, *pieces(*recipes(3)), zero)))
 
 # %% [markdown] id="c04-017"
 # > *Systems note.* β is an argument of all K calls. Written into each of them it travels K times; `dask.delayed(beta)` is one box that all read.
-# > And `to_delayed` optimises X and y apart: here the recipe of y_k makes X_k once more. Rows that are kept cost no recipe:
-
-# %% [markdown] id="c04-018"
+# > And `to_delayed` optimises X and y apart: here the recipe of y_k makes X_k once more. Rows that are kept cost no recipe.
+#
 # Do both styles compute the same? The chunks of our X and y are on the workers already (01's `persist`): a pass by hand is then one task a chunk,
-# and a sum.
+# and a sum. (To the scheduler β is a task, too.)
 
 # %% tags=["assert"] id="c04-019"
 beta = np.linspace(0, 1, p)
@@ -155,7 +153,7 @@ assert kept <= 2 * n_chunks, "recipes are no longer in the graph"
 price = predict("microseconds a task, worker processes", None)
 
 
-# %% id="c04-022"
+# %% tags=["predict"] id="c04-022"
 def nothing(k):
     return k
 
@@ -170,8 +168,6 @@ for place, where in {"threads of this process": {"scheduler": "threads"}, "worke
     few, many = seconds_for(10, **where), seconds_for(210, **where)
     prices[place] = (many - few) / 200
     print(f"{place:<24} {1e6 * prices[place]:6.0f} µs a task; ten take {1e3 * few:.1f} ms, round and all")
-
-# %% tags=["predict"] id="c04-057"
 price.measured(1e6 * prices["worker processes"])
 print("the post: 200 µs")
 
@@ -221,9 +217,15 @@ streams = {
     "one task a core": recorded(lambda: one_pass(kernel, *large, beta).compute()),
 }
 
-# %% tags=["figure", "predict"] id="c04-028"
+# %% tags=["figure", "predict", "assert"] id="c04-028"
 white.measured(100 * viz.white_space(streams["array style"], cores))
 viz.show(viz.task_stream(streams, cores))
+bars = {name: len([record for record in stream if record["status"] == "OK"]) for name, stream in streams.items()}
+share = {name: viz.white_space(stream, cores) for name, stream in streams.items()}
+for name in streams:
+    print(f"{name:<17} {bars[name] / 5:5.1f} tasks a pass, {share[name]:.0%} white")
+assert bars["one task a chunk"] < bars["array style"], "fewer tasks for the same gradient"
+assert all(0 <= value < 1 for value in share.values())
 
 # %% [markdown] id="c04-029"
 # A row is a worker's thread; time runs to the right. Point at a rectangle to read its task, zoom with the wheel or the buttons.
@@ -233,14 +235,6 @@ viz.show(viz.task_stream(streams, cores))
 #
 # > *Systems note.* `distributed.performance_report` with `mode="inline"` keeps a stream and the profile of the workers as a page
 # > that opens without a network.
-
-# %% tags=["assert"] id="c04-030"
-bars = {name: len([record for record in stream if record["status"] == "OK"]) for name, stream in streams.items()}
-share = {name: viz.white_space(stream, cores) for name, stream in streams.items()}
-for name in streams:
-    print(f"{name:<17} {bars[name] / 5:5.1f} tasks a pass, {share[name]:.0%} white")
-assert bars["one task a chunk"] < bars["array style"], "fewer tasks for the same gradient"
-assert all(0 <= value < 1 for value in share.values())
 
 # %% [markdown] tags=["workshop"] id="c04-031"
 # ## A model of a pass, and its U-curve (8 min)
@@ -279,38 +273,31 @@ best_K = use(best_K)
 # Now hold the model against passes that it has not seen: ours, over all n rows, cut in other ways. Each is repeated; the least time counts,
 # because whatever else your machine does can only add to it.
 #
-# **Predict** which K is the fastest.
+# **Predict** which K is the fastest. (In the figure, move the slider, or select it and press the arrow keys, to cut the rows into other chunks.)
 
 # %% tags=["predict"] id="c04-037"
 fastest = predict("the fastest number of chunks", None)
 
 
-# %% id="c04-038"
+# %% tags=["predict"] id="c04-038"
 def pass_seconds(K):
     rows = math.ceil(n / K)
     A, t = client.persist([X.rechunk((rows, -1)), y.rechunk(rows)])
     distributed.wait([A, t])
     f = glmlab.Objective("gaussian", glmlab.as_chunks(A, t), kernels="numpy")
     betas = iter(np.eye(p))  # another β each time: f remembers the last one
-    return costmodel.least(lambda: f.loss_grad(next(betas)), repeats=5)
+    return costmodel.least(lambda: f.loss_grad(next(betas)), repeats=3)
 
 
 Ks = [1, 2, 3, 4, 8, 16, 32, 64]
 predicted = {K: model.parts(n, p, K) for K in Ks}
 measured = {K: pass_seconds(K) for K in Ks}
-
-# %% tags=["predict"] id="c04-058"
 fastest.measured(min(measured, key=measured.get))
 errors = [sum(predicted[K]) / measured[K] - 1 for K in Ks]
 print("  ".join(f"K = {K}: {error:+.0%}" for K, error in zip(Ks, errors, strict=True)), "(predicted against measured)")
 
-# %% [markdown] id="c04-039"
-# Move the slider (or select it and press the arrow keys) to cut the rows into other chunks.
-
-# %% tags=["figure"] id="c04-040"
+# %% tags=["figure", "assert"] id="c04-041"
 viz.show(viz.chunk_curve(n, predicted, measured))
-
-# %% tags=["assert"] id="c04-041"
 b = model.parts(n, p, 1)[2] / (n * p)
 K_best = best_K(n, p, model.overhead, b, cores, 1e9, Ks)
 rows = model.best_chunks(n, p)
@@ -447,31 +434,24 @@ print(
 # Fewer tasks help, and larger chunks. What remains is the round itself. **If a round is dear, do more between rounds**: let each worker not only evaluate its chunk
 # but *solve* it, and then talk. That is ADMM, notebook 05.
 
-# %% id="c04-054"
-proof = glmlab.certify(X, y, beta, family="gaussian")
+# %% tags=["assert"] id="c04-054"
+proof = certificate_at(f, Zero(), beta)  # what certify calls, here with f's kernels
+tasks = viz.task_counts(steady_pass(*chunks, beta))["tasks"]
 ledger.add(
     "04: gradient descent, one task a chunk",
-    passes=rounds,
-    rounds=rounds,
-    tasks=rounds * viz.task_counts(steady_pass(*chunks, beta))["tasks"],
-    bytes=X.nbytes,
-    seconds=seconds,
-    error=np.abs(beta - beta_true).max(),
-    zeros=np.sum(beta == 0),
-    gap=proof.relative,
-)
-ledger
-
-# %% tags=["assert"] id="c04-055"
-assert proof.relative <= 1e-9, "proved: near the optimum"
+    passes=rounds, rounds=rounds, tasks=rounds * tasks, bytes=X.nbytes, seconds=seconds,
+    error=np.abs(beta - beta_true).max(), zeros=np.sum(beta == 0), gap=proof.relative,
+)  # fmt: skip
+assert proof.rigorous and proof.relative <= 1e-9, "proved: near the optimum"
 assert np.abs(beta - np.linalg.solve(H, Xty)).max() <= 1e-6, "agrees with the normal equations"
 client.close()
 assert client.status == "closed"
+ledger
 
 # %% [markdown] tags=["workshop"] id="c04-056"
 # ## What we measured · Check yourself · Next
 #
-# - One gradient at ten chunks: 95 tasks in array style, 44 optimised, 31 by hand.
+# - One gradient by hand is fewer tasks than optimised array style.
 # - Tasks and rounds have prices; a task stream shows both as white.
 # - Four numbers predict a pass. Few chunks leave cores idle, many cost tasks.
 # - A sum has as many results as orders; a fixed tree and one BLAS thread have one.

@@ -457,7 +457,7 @@ assert needed["ρ = H_k, α = 1.9"] <= 6 and needed["ρ = tr H/pK, α = 1.6"] < 
 # We compare on columns like those of the post's benchmark, λ = 1, both to a certified 1e-9.
 
 # %% tags=["assert"] id="c05-043"
-rows_b = scale.pick(ci=8_000, workshop=200_000, full=1_000_000)
+rows_b = scale.pick(ci=8_000, workshop=100_000, full=1_000_000)
 X_b, y_b, _ = datasets.make_logistic(rows_b, 15, chunks=rows_b // 8, seed=20009)
 X_b, y_b = client.persist([X_b, y_b])
 logistic = {}

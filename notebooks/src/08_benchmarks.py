@@ -109,8 +109,8 @@ noise_floor = use(noise_floor)
 # solution("noise_floor")
 
 # %% [markdown] id="c08-011"
-# **Predict.** What does the exact answer score at the post's 8 million rows, where it printed 0.0125 for its best? By what is that divided
-# with 100 times the rows? And which row of the two tables disobeys?
+# **Predict.** What does the exact answer score at the post's 8 million rows, next to the errors that it printed? By what is that divided with 100 times
+# the rows, as on the cluster? And which row of the two tables disobeys?
 
 # %% tags=["predict"] id="c08-012"
 score = predict("error of the exact answer at 8,000,000 rows", None)
@@ -321,7 +321,7 @@ assert 10 * best.passes < runs["proximal gradient"][0].passes, "passes, which no
 
 # %% [markdown] id="c08-032"
 # Left and right panel tell one story: where a pass is a pass, passes decide. First-order methods pay for κ, and the same again for each further
-# digit; the default sees most of its curvature in a hundredth of the rows. ADMM's local solves are passes, too.
+# digit; the default sees most of its curvature in a small share of the rows. ADMM's local solves are passes, too.
 #
 # > *Optimiser's note.* Ask to which gap a claim is made. Read the table at 10⁻³ and at 10⁻⁹: does the order stay? For statistics 10⁻⁶
 # > is often plenty; a support that somebody will print needs more.
@@ -391,7 +391,7 @@ assert models["one thread"].cores == 1 and models["worker processes"].cores == c
 assert all(seconds > 0 for line in measured.values() for seconds in line.values())
 
 # %% [markdown] id="c08-040"
-# Rows that fit into memory need no second process: threads share them, and a round costs microseconds instead of milliseconds. The post says so, too:
+# Rows that fit into memory need no second process: threads share them, and their rounds are far cheaper (compare the models above). The post says so, too:
 # *"If your problem fits in memory on a single machine you should continue to use Scikit-Learn and Statsmodels."* Distribute where rows do not fit, where
 # they live elsewhere already, or where a pass takes long enough to hide its rounds. And first use a method that needs few passes: that
 # works everywhere.
@@ -464,7 +464,7 @@ ledger
 # ## What we measured · Check yourself · Next
 #
 # - The exact answer scores the noise floor in the post's error column, which measures labels, not solvers.
-# - Three of its four solvers minimised three different objectives.
+# - Its four solvers minimised three objectives.
 # - Time to a *proved* gap compares anyone with anyone; passes explain it.
 # - A second process pays from some number of rows on, if at all. One good thread is the baseline.
 #
