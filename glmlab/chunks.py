@@ -135,7 +135,7 @@ class InMemory(Chunks):
 
     def __init__(self, rows, lengths, *, intercept=False, threads=None):
         super().__init__(lengths, rows.X.shape[1], intercept)
-        self.rows, self.threads, self.sparse = rows, threads or os.cpu_count() or 1, sparse.issparse(rows.X)
+        self.rows, self.threads, self.sparse = rows, threads or cores(), sparse.issparse(rows.X)
         self.ends = np.cumsum(self.lengths)
 
     def bare(self):
@@ -163,6 +163,11 @@ class InMemory(Chunks):
         while len(parts) > FAN:
             parts = [combine(group) for group in groups(parts)]
         return combine(parts)
+
+
+def cores():
+    """How many processors this process may use: all of the machine's, or those it was given."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def spread(task, items, threads):
@@ -236,7 +241,7 @@ class OnDask(Chunks):
 
     def advice(self):
         client = current_client()
-        return hint_of_chunks(self, sum(client.nthreads().values()) if client else os.cpu_count() or 1)
+        return hint_of_chunks(self, sum(client.nthreads().values()) if client else cores())
 
     def _pass(self, kernel, shared, per_chunk, combine):
         (result,) = dask.compute(self.lazy(kernel, shared, per_chunk, combine), optimize_graph=False)

@@ -11,14 +11,13 @@ by whoever hands out tasks, one after the other; the last is divided among the c
 
 import itertools
 import math
-import os
 import time
 from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import nnls
 
-from glmlab.chunks import FAN, as_chunks, hint_of_chunks
+from glmlab.chunks import FAN, as_chunks, cores, hint_of_chunks
 from glmlab.datasets import make_logistic
 from glmlab.names import spelt
 from glmlab.objective import Objective
@@ -134,7 +133,7 @@ def measure(client=None, kernels=None, family="logistic", threads=None):
 
 def n_cores(client, threads=None):
     """How many tasks run at a time."""
-    return sum(client.nthreads().values()) if client is not None else threads or os.cpu_count() or 1
+    return sum(client.nthreads().values()) if client is not None else threads or cores()
 
 
 def probes(cores, size):

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from glmlab import certify
-from glmlab.bench import entries, harness, problems, report, targets
+from glmlab.bench import entries, harness, problems, report, shipped, targets
 from glmlab.bench.__main__ import main
 from glmlab.bench.entries import ENTRIES, Entry
 from glmlab.bench.harness import Wish
 from glmlab.bench.problems import PROBLEMS, Posed, posed
 from glmlab.bench.targets import Side, Target
+from glmlab.chunks import cores
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +133,17 @@ def test_a_run_that_dies_says_its_last_words(tmp_path, monkeypatch):
     assert "No such file" in row["failed"]
 
 
+def test_an_entry_of_one_core_has_one_and_dask_gives_blas_one_thread(tmp_path, monkeypatch):
+    """The process is asked what it may use: an affinity of one, threads as the table of entries says."""
+    rows = problems.ROWS["uniform15"]
+    monkeypatch.setitem(problems.ROWS, "uniform15", problems.Rows(rows.make, rows.full, 2_000))
+    [row] = harness.race([Wish("laptop", "glmlab, one core", 1e-6)], scale="ci", data=tmp_path,
+                         results=tmp_path / "r", cap=100, say=lambda _: None)  # fmt: skip
+    assert row["used"] == 1 and row["relative"] <= 1e-6
+    threads = {name: harness.environment(ENTRIES[name])["OMP_NUM_THREADS"] for name in ("dask-glm admm", "glum")}
+    assert threads == {"dask-glm admm": "1", "glum": str(cores())}
+
+
 # --- targets and tables
 
 def made_up(entry, wall, repetition=0, relative=1e-10, setting=1e-9, **more):
@@ -171,7 +183,7 @@ def test_values(value, expected):
 
 
 def test_every_target_speaks_of_runs_that_exist():
-    for problem, entry, setting in targets.wanted():
+    for problem, entry, setting in [*targets.wanted(), *targets.BESIDE]:
         if problem in PROBLEMS:
             assert entry in ENTRIES and ENTRIES[entry].can(PROBLEMS[problem]) and setting in ENTRIES[entry].ladder
         else:
@@ -195,6 +207,15 @@ def test_the_report_and_its_figures(tmp_path):
     assert [path.name for path in drawn] == names
     assert all(path.stat().st_size > 10_000 for path in drawn)
     assert "http" not in drawn[1].read_text().split("</script>")[-1]
+
+
+def test_what_is_shipped_is_what_was_measured_to_four_digits(tmp_path):
+    measured = [made_up("ours", 1.23456, k, trace=[[0.5, 1, 2.0]], says="much") for k in range(2)]
+    shipped.ship(measured, tmp_path / "bench.json")
+    first, second = shipped.rows(tmp_path / "bench.json")
+    kept = {name: value for name, value in measured[0].items() if name != "says"}
+    assert first == kept | {"wall": 1.235, "cpu": 1.235}
+    assert "trace" not in second and second["key"] == measured[1]["key"] and second["versions"] == {"glmlab": "0"}
 
 
 @pytest.mark.slow

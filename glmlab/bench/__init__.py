@@ -5,5 +5,5 @@
 
 `problems` are data on disk and an objective with its optimum; `entries` are solvers, ours and peers, each with its
 ladder of tolerances; `harness` runs an entry in a process of its own (`worker`) and writes lines of JSON; `targets`
-are what we claim; `report` makes the tables and figures of it.
+are what we claim; `report` makes the tables and figures of it; `shipped` holds what was measured at full size.
 """

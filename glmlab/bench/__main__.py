@@ -1,13 +1,17 @@
-"""python -m glmlab.bench headline | grid: race, then write results.jsonl, report.md and figures below --to."""
+"""python -m glmlab.bench headline | grid: race, then write rows, tables and figures below --to.
+
+python -m glmlab.bench ship: put what `headline` found at full size into the package.
+"""
 
 import argparse
 import sys
 from pathlib import Path
 
-from glmlab.bench.harness import everything, interleaved, race
+from glmlab.bench.harness import everything, interleaved, race, read
 from glmlab.bench.problems import PROBLEMS
 from glmlab.bench.report import figures, markdown, targets_table
-from glmlab.bench.targets import wanted
+from glmlab.bench.shipped import ship
+from glmlab.bench.targets import BESIDE, wanted
 
 CAP = {"full": 900.0, "ci": 60.0}  # seconds a run may take
 
@@ -16,9 +20,14 @@ def main(argv=None) -> int:
     """The exit code is 0 when the race was run to its end, whatever it found."""
     wish = parser().parse_args(argv)
     to = Path(wish.to)
+    if wish.what == "ship":
+        ship(read(to / f"headline-{wish.scale}.jsonl"))
+        return 0
     pairs = wanted() if wish.what == "headline" else everything(wish.problem)
     pairs = [pair for pair in pairs if not wish.problem or pair[0] in wish.problem]
     wishes = interleaved(pairs, wish.repetitions)
+    if wish.what == "headline" and wish.scale == "full":
+        wishes += interleaved([pair for pair in BESIDE if not wish.problem or pair[0] in wish.problem], 1)
     results = to / f"{wish.what}-{wish.scale}.jsonl"
     if wish.what == "headline":
         results.unlink(missing_ok=True)  # ratios count within one run
@@ -32,7 +41,7 @@ def main(argv=None) -> int:
 
 def parser():
     out = argparse.ArgumentParser(prog="python -m glmlab.bench", description=__doc__)
-    out.add_argument("what", choices=["headline", "grid"])
+    out.add_argument("what", choices=["headline", "grid", "ship"])
     out.add_argument("--scale", choices=sorted(CAP), default="full")
     out.add_argument("--repetitions", type=int, default=5)
     out.add_argument("--problem", action="append", choices=list(PROBLEMS), help="only this one; may be repeated")

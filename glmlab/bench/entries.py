@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from glmlab.chunks import cores
 from glmlab.conventions import from_lam
 from glmlab.fitting import fit
 
@@ -37,6 +38,8 @@ class Entry:
     ladder: tuple  # settings, the loosest first
     can: Callable  # posed.problem → bool
     package: str = "glmlab"  # what must be importable
+    cores: int | None = None  # that it may use; None are all
+    blas_threads: int | None = None  # of each call; None are as many as cores
 
     @property
     def installed(self):
@@ -162,13 +165,11 @@ def skglm(posed, n, tol):
 
 
 def snapml(posed, n, tol):
-    import os
-
     from snapml import LogisticRegression
 
     penalty = {"l1": "l1", "l2": "l2"}[kind(posed.problem)]
     return LogisticRegression(penalty=penalty, regularizer=posed.lam, dual=penalty == "l2", fit_intercept=False,
-                              tol=tol, max_iter=10_000, n_jobs=os.cpu_count())  # fmt: skip
+                              tol=tol, max_iter=10_000, n_jobs=cores())  # fmt: skip
 
 
 # --- statsmodels, dask-glm, dask-ml
@@ -187,7 +188,8 @@ DASK_GLM = {"logistic": "Logistic", "poisson": "Poisson", "gaussian": "Normal"}
 def dask_glm(solver, options):
     """dask-glm's solver on chunks of 100,000 rows on threads; normalize=False, or it would solve another problem.
 
-    options: setting → its keywords.
+    options: setting → its keywords. dask gives every core a task, and BLAS has one thread in each, as its authors ran
+    it: two make it twenty times as slow.
     """
 
     def solve(X, y, posed, setting):
@@ -217,10 +219,9 @@ def dask_ml(X, y, posed, tol):
 def column_sum(X, y, posed, _):
     """The yardstick, not a solver: X.sum() on threads, once over the rows."""
     from concurrent.futures import ThreadPoolExecutor
-    from os import cpu_count
 
-    cuts = np.array_split(np.arange(len(X)), 8 * cpu_count())
-    with ThreadPoolExecutor(cpu_count()) as pool:
+    cuts = np.array_split(np.arange(len(X)), 8 * cores())
+    with ThreadPoolExecutor(cores()) as pool:
         total = sum(pool.map(lambda cut: X[cut[0] : cut[-1] + 1].sum(), cuts))
     return Answer(np.zeros(X.shape[1]), passes=1, says=f"{total:.6g}")
 
@@ -231,6 +232,7 @@ LIST = [
     Entry("glmlab", ours(), TOLS, always),
     Entry("glmlab, numpy kernels", ours(kernels="numpy"), TOLS, always),
     Entry("glmlab, 2 processes", on_processes, TOLS, always),
+    Entry("glmlab, one core", ours(), TOLS, always, cores=1),
     *(Entry(f"glmlab {name}", ours(name), TOLS, can) for name, can in {
         "pilot_newton": always, "proximal_newton": always, "newton": smooth, "lbfgs": smooth,
         "consensus_admm": always, "fista": always, "proximal_gradient": always, "gradient_descent": smooth,
@@ -250,12 +252,12 @@ LIST = [
     Entry("skglm", estimator(skglm), (1e-4, 1e-8), lambda p: kind(p) == "l1" and p.family != "poisson", "skglm"),
     Entry("snapml", estimator(snapml), (1e-3, 1e-6), LOGISTIC_PEERS, "snapml"),
     Entry("statsmodels IRLS", statsmodels, (1e-8,), lambda p: kind(p) == "none", "statsmodels"),
-    Entry("dask-glm admm", dask_glm("admm", lambda tol: {"abstol": tol, "reltol": 100 * tol, "max_iter": 1000}),
-          (1e-4, 1e-6, 1e-8), LOGISTIC_PEERS, "dask_glm"),
+    Entry("dask-glm admm", dask_glm("admm", lambda steps: {"abstol": 0, "reltol": 0, "max_iter": steps}),
+          (1, 2, 5, 20), LOGISTIC_PEERS, "dask_glm", blas_threads=1),
     Entry("dask-glm proximal_grad", dask_glm("proximal_grad", lambda tol: {"tol": tol}), (1e-8,), LOGISTIC_PEERS,
-          "dask_glm"),
+          "dask_glm", blas_threads=1),
     Entry("dask-glm lbfgs", dask_glm("lbfgs", lambda tol: {"tol": tol, "max_iter": 1000}), (1e-4, 1e-8),
-          of("logistic", "none", "l2"), "dask_glm"),
-    Entry("dask-ml admm", dask_ml, (1e-4,), LOGISTIC_PEERS, "dask_ml"),
+          of("logistic", "none", "l2"), "dask_glm", blas_threads=1),
+    Entry("dask-ml admm", dask_ml, (1e-4,), LOGISTIC_PEERS, "dask_ml", blas_threads=1),
 ]  # fmt: skip
 ENTRIES = {entry.name: entry for entry in LIST}

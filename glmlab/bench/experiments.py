@@ -119,8 +119,8 @@ def advised(scale, folder):
 
 
 EXPERIMENTS = {
-    ("never stored", "1e6 rows"): never_stored({"full": 1_000_000, "ci": 20_000}),
-    ("never stored", "8e8 rows"): never_stored({"full": 800_000_000, "ci": 40_000}),
+    ("never stored", "few rows"): never_stored({"full": 1_000_000, "ci": 20_000}),
+    ("never stored", "many rows"): never_stored({"full": 800_000_000, "ci": 40_000}),
     ("from disk", "glmlab"): from_disk,
     ("from disk", "reading"): reading,
     ("chunks", "advised"): advised,

@@ -11,6 +11,7 @@ from pathlib import Path
 from glmlab.bench.entries import ENTRIES
 from glmlab.bench.experiments import EXPERIMENTS
 from glmlab.bench.problems import PROBLEMS, posed
+from glmlab.chunks import cores
 from glmlab.teaching.machines import machine
 
 PEERS = ("dask-glm", "dask-ml", "scikit-learn-intelex", "glum", "celer", "skglm", "snapml", "statsmodels", "numba")
@@ -67,7 +68,7 @@ def alone(wish, scale, data, cap, say):
         order |= {"folder": str(known.folder), "posed": numbers}
     try:
         done = subprocess.run([sys.executable, "-m", "glmlab.bench.worker"], input=json.dumps(order), text=True,
-                              capture_output=True, timeout=cap, env=environment())  # fmt: skip
+                              capture_output=True, timeout=cap, env=environment(ENTRIES.get(wish.entry)))  # fmt: skip
     except subprocess.TimeoutExpired:
         return {"failed": f"not finished after {cap:g} s"}
     if done.returncode:
@@ -75,11 +76,11 @@ def alone(wish, scale, data, cap, say):
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def environment():
-    """All cores for everybody, whatever a shell has set."""
-    cores = str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+def environment(entry=None):
+    """All cores for everybody, whatever a shell has set, unless the entry says otherwise."""
+    threads = entry and (entry.blas_threads or entry.cores) or cores()
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-    return os.environ | dict.fromkeys(names, cores)
+    return os.environ | dict.fromkeys(names, str(threads))
 
 
 def stamp():

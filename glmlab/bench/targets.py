@@ -60,14 +60,14 @@ def at_most(says, ours, theirs, limit, value="times as long"):
     return Target(says, ours, theirs, "≤", limit, value)
 
 
-BIG, SMALL = (Side("never stored", rows, 1e-9, 1e-9) for rows in ("8e8 rows", "1e6 rows"))
+BIG, SMALL = (Side("never stored", rows, 1e-9, 1e-9) for rows in ("many rows", "few rows"))
 DISK, READING = Side("from disk", "glmlab", 1e-9, 1e-9), Side("from disk", "reading", 0)
 ADVISED = Side("chunks", "advised", 0)
 HARD = ("laptop, a third zero", "badly scaled", "sorted by label", "sorted by a feature")
 TARGETS = [
     faster("laptop", "glum", 1e-9, 25, theirs=1e-9),
     faster("laptop", "liblinear", 1e-4, 100),
-    faster("laptop", "dask-glm admm", 1e-6, 25, gap=1e-6, theirs=1e-6),
+    faster("laptop", "dask-glm admm", 2, 25, gap=1e-6, theirs=1e-6),
     at_most("laptop: in passes of X.sum(), to 1e-9", us("laptop"), Side("laptop", "X.sum()", 0), 12),
     at_most("laptop: in passes of X.sum(), to 1e-6", us("laptop", 1e-6), Side("laptop", "X.sum()", 0), 8),
     faster("laptop, no penalty", "dask-glm lbfgs", 1e-8, 10),
@@ -85,11 +85,19 @@ TARGETS = [
     *(faster("wide, L1", peer, setting, 1) for peer, setting in (("glum", 1e-9), ("liblinear", 1e-4))),
     *(faster("wide, ridge", peer, setting, 1) for peer, setting in (
         ("glum", 1e-9), ("liblinear", 1e-4), ("newton-cholesky", 1e-4))),
-    at_most("never stored: cost of a row, 8e8 against 1e6", BIG, SMALL, 1.15, "times a row's cost"),
+    at_most("never stored: cost of a row, 8e8 of them against 1e6", BIG, SMALL, 1.15, "times a row's cost"),
     at_most("never stored: peak memory at 8e8 rows", BIG, BIG, 0.5, "GB"),
     at_most("from disk, larger than memory: against reading", DISK, READING, 1.5, "times reading, a pass"),
     at_most("chunk length: ours against the best of a sweep", ADVISED, ADVISED, 1.10, "times the best"),
 ]  # fmt: skip
+
+
+#: Runs beside the targets', made once: the post's methods as they are today, and looser settings for the figures.
+BESIDE = [("laptop", entry, setting) for entry, settings in {
+    "glmlab": (1e-3,), "glmlab, one core": (1e-9,), "glmlab consensus_admm": (1e-6,), "glmlab fista": (1e-6,),
+    "glmlab proximal_gradient": (1e-3,), "glum": (1e-3, 1e-6), "liblinear": (1e-2,), "SGD": (1e-3,),
+    "dask-glm admm": (1, 5), "dask-glm proximal_grad": (1e-8,),
+}.items() for setting in settings]  # fmt: skip
 
 
 class Verdict(NamedTuple):

@@ -5,6 +5,7 @@ Outside the clock: imports, compilers (a warm-up on a few rows), reading the fil
 
 import contextlib
 import json
+import os
 import sys
 import time
 import warnings
@@ -18,6 +19,7 @@ from glmlab.bench.entries import ENTRIES, on_processes
 from glmlab.bench.experiments import EXPERIMENTS
 from glmlab.bench.memory import cpu_seconds, peak_memory
 from glmlab.bench.problems import PROBLEMS, Posed
+from glmlab.chunks import cores
 
 WARM_ROWS = 3_000
 
@@ -35,6 +37,8 @@ def race(wish):
     posed = Posed(PROBLEMS[wish["problem"]], Path(wish["folder"]), **wish["posed"])
     if not entry.installed:
         return {"failed": f"{entry.package} is not installed"}
+    if entry.cores:
+        confine(entry.cores)
     warm_up(entry, posed, wish["setting"])
     before = peak_memory(reset=True)  # what was imported and compiled is nobody's data
     X, y, beta = posed.load()
@@ -45,8 +49,14 @@ def race(wish):
         peak = peak_memory() - before
     return {
         "wall": wall, "cpu": cpu, "memory": peak, "data": X.nbytes + y.nbytes, "passes": answer.passes,
-        "rounds": answer.rounds, "trace": answer.trace, "says": answer.says, **judged(X, y, beta, posed, answer.beta),
+        "rounds": answer.rounds, "trace": answer.trace, "says": answer.says, "used": cores(),
+        **judged(X, y, beta, posed, answer.beta),
     }  # fmt: skip
+
+
+def confine(number):
+    """This process, and whatever it starts, on so many cores only; where the system cannot, that is an error."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:number])
 
 
 def warm_up(entry, posed, setting):

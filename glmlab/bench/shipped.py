@@ -1,0 +1,33 @@
+"""The results of `make bench` at full size that come with the package: numbers to four digits, with their machine."""
+
+import json
+from pathlib import Path
+
+FILE = Path(__file__).parents[1] / "data" / "bench.json"
+SHARED = ("scale", "processor", "cores", "when", "versions")  # of the last row: said once
+DIGITS = 4
+
+
+def rows(file=FILE):
+    """The rows as `harness.race` yields them, one a run."""
+    held = json.loads(Path(file).read_text(encoding="utf-8"))
+    return [held["where"] | row for row in held["rows"]]
+
+
+def ship(rows, file=FILE):
+    """Write such a file. Of several repetitions the first keeps its trace."""
+    lines = ",\n".join(json.dumps(short(row), ensure_ascii=False) for row in rows)
+    where = json.dumps({name: rows[-1][name] for name in SHARED}, ensure_ascii=False)
+    Path(file).write_text(f'{{"where": {where},\n"rows": [\n{lines}\n]}}\n', encoding="utf-8")
+
+
+def short(row):
+    """What differs from run to run, without what nobody reads; seconds and gaps to a few digits."""
+    left_out = {*SHARED, "says"} | ({"trace"} if row["repetition"] or not row.get("trace") else set())
+    return {name: rounded(value) for name, value in row.items() if name not in left_out}
+
+
+def rounded(value):
+    if isinstance(value, list):
+        return [rounded(part) for part in value]
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
