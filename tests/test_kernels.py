@@ -291,12 +291,12 @@ def test_align_counts_rows_that_hold_a_descent(form, height, kernels):
     X = rows.X.toarray() if form == "csr" else rows.X
     t, counts = X @ d, rows.w > 0
     grows = np.where(rows.y == 1, t < 0, t > 0)
-    found = kernels.align(rows, Logistic(), d, np.zeros(P))
+    found = kernels.align(rows, Logistic(), d, np.zeros(P), np.zeros(P))
     assert found == (np.sum(grows & counts), np.sum((t != 0) & counts))
-    dust = np.full(P, 0.4)
-    visible = np.abs(t) > np.abs(X) @ dust
-    assert kernels.align(rows, Logistic(), d, dust) == (np.sum(grows & counts & visible), np.sum(visible & counts))
-    assert 0 < np.sum(visible & counts) < np.sum((t != 0) & counts)
+    few, many = (np.abs(t) > np.abs(X) @ np.full(P, dust) for dust in (0.4, 0.1))
+    found = kernels.align(rows, Logistic(), d, np.full(P, 0.1), np.full(P, 0.4))
+    assert found == (np.sum(grows & counts & many), np.sum(few & counts))
+    assert 0 < np.sum(few & counts) < np.sum(many & counts) < np.sum((t != 0) & counts)
 
 
 @pytest.mark.parametrize("name", ["X", "y", "sample_weight", "offset"])
@@ -338,7 +338,7 @@ def test_no_kernel_changes_its_rows(form, kernels):
     before = [column.copy() for column in rows]
     args = {"losses": (beta[None],), "loss_grad": (beta,), "loss_grad_hess": (beta,), "loss_grad_diag": (beta,),
             "survey": (beta,), "evidence": (beta,), "factor": (beta,), "price": (beta, beta, beta[:, None]),
-            "unseen": (beta[:, None], abs(beta[:, None])), "align": (beta, abs(beta))}  # fmt: skip
+            "unseen": (beta[:, None], abs(beta[:, None])), "align": (beta, abs(beta), abs(beta))}  # fmt: skip
     for name, given in args.items():
         getattr(kernels, name)(rows, Logistic(), *given)
     for now, then in zip(rows, before, strict=True):

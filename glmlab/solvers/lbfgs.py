@@ -4,11 +4,10 @@ from collections import deque
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_solve
 
 from glmlab.checks import frozen, whole
 from glmlab.penalties import weights
-from glmlab.quadratic import Curvature, cholesky, unit_lengths
+from glmlab.quadratic import Curvature, by_cholesky
 from glmlab.solvers.linesearch import SETTLED, armijo
 from glmlab.solvers.pilot import descends, first_hessian, full
 
@@ -143,8 +142,4 @@ def inverse(hess, l2, factor=None):
     H = hess + np.diag(l2)
     if not np.isfinite(H).all():
         return by_diagonal(np.diag(H))
-    root = unit_lengths(H)
-    L = cholesky(H / root[:, None] / root)
-    if L is None:
-        return Curvature(hess, l2, factor).on(np.ones(len(l2), dtype=bool)).solve
-    return lambda b: cho_solve((L, True), b / root, check_finite=False) / root
+    return by_cholesky(H) or Curvature(hess, l2, factor).on(np.ones(len(l2), dtype=bool)).solve

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from glmlab.checks import frozen, whole
-from glmlab.quadratic import Curvature, cholesky, minimise_model, unit_lengths
+from glmlab.quadratic import Curvature, by_cholesky, minimise_model, unit_lengths
 from glmlab.solvers.linesearch import ROUNDING, SETTLED, armijo
 
 TRIES = 40  # times that the kept Hessian is scaled up before we say that no step helps
@@ -86,13 +86,7 @@ class Kept(NamedTuple):
 
 def full(f, beta, hess):
     """∇²f(β), to be kept."""
-    return Kept(hess, "full", factor=None if sharp(hess) else functools.partial(f.factor, beta))
-
-
-def sharp(H):
-    """Is H well within positive definite, in units in which its diagonal is 1? Then it has not lost many digits."""
-    root = unit_lengths(H)
-    return cholesky(H / root[:, None] / root) is not None
+    return Kept(hess, "full", factor=None if by_cholesky(hess) else functools.partial(f.factor, beta))
 
 
 def longer(f, g, beta, objective, model, bent, hess):
@@ -124,7 +118,7 @@ def first_hessian(f, beta, seed):
         change = np.sqrt(repaired(np.diag(C), diagonal)) / unit_lengths(C)
         H = C * change[:, None] * change
         H[np.diag_indices(f.dim)] = repaired(np.diag(C), diagonal)
-        if sharp(H):
+        if by_cholesky(H):
             return Kept(H, "pilot"), loss, grad
         factor = functools.partial(scaled_factor, few, beta, change)
         if Curvature(H, np.zeros(f.dim), factor).on(np.ones(f.dim, dtype=bool)).rank == f.dim:

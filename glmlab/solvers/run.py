@@ -384,9 +384,9 @@ def no_minimum(f, g, beta, steps=1):
     free = (l1 == 0) & (l2 == 0)
     with f.booked_apart():
         for direction, dust in escapes(f, beta, free, steps) if free.any() else ():
-            found = f.align(direction, VISIBLE)
-            # A row that a smaller move makes worse ends the escape: on nearly equal columns all moves are small.
-            if found.moved and not found.held and not f.align(direction, dust).held:
+            # A row that a move too small to count makes worse ends the escape: on nearly equal columns all are small.
+            found = f.align(direction, dust, VISIBLE)
+            if found.moved and not found.held:
                 return (
                     f"no minimum exists: along one direction no row ever gets worse and {found.moved:,} keep improving "
                     "(separable data, one class only, or all-zero counts); a ridge or L1 penalty makes it well posed"
