@@ -8,7 +8,7 @@ import numpy as np
 from glmlab.checks import frozen, whole
 from glmlab.penalties import weights
 from glmlab.quadratic import Curvature, by_cholesky
-from glmlab.solvers.linesearch import SETTLED, armijo
+from glmlab.solvers.linesearch import SETTLED, armijo, rounding
 from glmlab.solvers.pilot import descends, first_hessian, full
 
 SHORTER = 2.0 ** -np.arange(1, 25, 1.0)  # tried, all in one pass, where the unit step does not descend
@@ -59,7 +59,8 @@ def lbfgs(f, g, start, *, memory=10, seed=0):
         if not promise > SETTLED * abs(here.objective):
             return
         t, new = 1.0, at(g, here.beta + d, *f.loss_grad(here.beta + d))
-        if not descends(here.objective, promise, (new.slope - here.slope) @ d, new.objective):
+        noise = rounding(f, here.beta, here.objective)
+        if not descends(here.objective, promise, (new.slope - here.slope) @ d, new.objective, noise):
             t = armijo(f, g, here.beta, here.objective, -promise, d, SHORTER)
             if t == 0.0:
                 return
