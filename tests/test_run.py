@@ -185,6 +185,16 @@ def test_where_rows_are_few_more_is_proved_than_tol_asks(solver, monkeypatch):
         assert hurried.n_iter < result.n_iter and rough.n_iter < hurried.n_iter
 
 
+def test_what_will_not_settle_ends_with_what_was_proved():
+    """A condition number of 1e4: tol is proved soon, and two thousand iterations more would hardly narrow the gap."""
+    rng = np.random.default_rng(11)
+    X = rng.normal(size=(4000, 3))
+    X[:, 2] = X[:, 0] + 1e-4 * rng.normal(size=4000)
+    y = (rng.random(4000) < 1 / (1 + np.exp(-0.4 * X[:, 0]))).astype(float)
+    result = fit(X, y, family="logistic", penalty=L1(15.0), solver="fista", fit_intercept=True, tol=1e-6)
+    assert result.converged and result.n_iter == driver.SOON and 1e-9 < result.certificate.relative <= 1e-6
+
+
 @pytest.mark.parametrize("seed", [0, 6])
 def test_a_rate_that_slackens_once_tol_is_proved_gets_the_iterations_that_it_needs(seed):
     """Weights over eight decades: three times the iterations left a slope of 3e-5 of its scale, and "Converged"."""

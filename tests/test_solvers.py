@@ -145,7 +145,7 @@ def test_the_objective_falls_to_the_optimum(solver, family):
 
 @every_family
 def test_gradient_descent_contracts_by_one_minus_mu_over_l(family):
-    """Nesterov (2018), Theorem 2.1.15, for the Gaussian family, whose curvature is the same everywhere."""
+    """Karimi, Nutini & Schmidt (2016), Theorem 1, for the Gaussian family, whose curvature is the same everywhere."""
     problem, f, g, start = setting("gaussian", seed=FAMILIES.index(family))
     mu, L = curvature(problem, start)
     lowest = problem.value(optimum(problem))
