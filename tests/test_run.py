@@ -185,6 +185,13 @@ def test_where_rows_are_few_more_is_proved_than_tol_asks(solver, monkeypatch):
         assert hurried.n_iter < result.n_iter and rough.n_iter < hurried.n_iter
 
 
+def test_settled_means_a_small_gap_and_a_small_slope():
+    drive = driver.Drive(PROBLEM.objective(), Ridge(2.0), 1e-6, None, None, False)
+    for residual, gap, enough in ((4e-7, 9e-9, True), (4e-7, 2e-8, False), (6e-7, 9e-9, False)):
+        drive.state = driver.State(np.zeros(5), 1.0, residual)
+        assert drive.settled(gap) == enough
+
+
 def test_what_will_not_settle_ends_with_what_was_proved():
     """A condition number of 1e4: tol is proved soon, and two thousand iterations more would hardly narrow the gap."""
     rng = np.random.default_rng(11)
