@@ -112,8 +112,8 @@ class Price(NamedTuple):
 class Alignment(NamedTuple):
     """How rows lie to a direction d: how many of them forbid a descent without end."""
 
-    held: int  # rows whose loss grows somewhere along d
-    moved: int  # rows whose loss changes along d
+    held: int  # rows whose loss grows somewhere along d, be it ever so little
+    moved: int  # rows that d visibly moves
 
 
 def quietly(kernel):
@@ -386,14 +386,16 @@ def unseen(rows, family, V, sizes):
 
 
 @quietly
-def align(rows, family, d, dust):
-    """How the rows of positive weight lie to d. |x·d| ≤ |x|·dust, with dust (dim,), counts as 0."""
+def align(rows, family, d, dust, visible):
+    """How the rows of positive weight lie to d.
+
+    |x·d| ≤ |x|·dust, with dust (dim,), holds nothing, being 0 to rounding; |x·d| ≤ |x|·visible moves nothing.
+    """
     held, moved = 0, 0
     for block in blocks(rows, len(d)):
-        t = block.X @ d
-        moves = (np.abs(t) > abs(block.X) @ dust) & (True if block.w is None else block.w > 0)
-        held += int(np.sum(moves & ~family.recedes(t, block.y)))
-        moved += int(np.sum(moves))
+        t, size_x, counts = block.X @ d, abs(block.X), True if block.w is None else block.w > 0
+        held += int(np.sum((np.abs(t) > size_x @ dust) & counts & ~family.recedes(t, block.y)))
+        moved += int(np.sum((np.abs(t) > size_x @ visible) & counts))
     return Alignment(held, moved)
 
 

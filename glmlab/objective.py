@@ -166,12 +166,13 @@ class Objective:
         """How large Xv is against the sizes of X and v, at worst over rows and columns of V: rounding iff unseen."""
         return max(self._map("unseen", V, np.stack([self.size(v) for v in V.T], axis=1)))
 
-    def align(self, d, dust=1e-9):
-        """How the rows lie to d: (rows whose loss grows somewhere along d, rows that d moves at all).
+    def align(self, d, dust, visible):
+        """How the rows lie to d: (rows whose loss grows somewhere along d, rows that d visibly moves).
 
-        dust: the share of |x|·(size of d) up to which a row counts as not moved; what solving for d may leave of a 0.
+        Both are shares of |x|·(size of d): up to dust x·d is what solving for d leaves of a 0, up to visible no move.
         """
-        return self._sum("align", d, dust * self.size(d))
+        size = self.size(d)
+        return self._sum("align", d, dust * size, visible * size)
 
     def size(self, d):
         """‖d‖∞ in units in which every column of X is of one size, given back in the columns' own units (dim,)."""

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import cho_solve
 
 from glmlab.penalties import weights
 
@@ -206,9 +207,8 @@ def towards(H, pull, A):
     move = np.zeros_like(pull)
     if not A.any():
         return move, False
-    solved = by_cholesky(H[np.ix_(A, A)], pull[A])
-    if solved is not None:
-        move[A] = solved
+    if solve := by_cholesky(H[np.ix_(A, A)]):
+        move[A] = solve(pull[A])
         return move, False
     part = spectrum(H[np.ix_(A, A)])
     unseen = part.vectors[:, ~part.kept]
@@ -221,18 +221,19 @@ def towards(H, pull, A):
     return move, False
 
 
-def by_cholesky(H, b):
-    """H⁻¹b if H, with unit diagonal, is well within positive definite, else None: much cheaper than a spectrum."""
-    return None if cholesky(H) is None else np.linalg.solve(H, b)
+def by_cholesky(H):
+    """b ↦ H⁻¹b if H, scaled to a unit diagonal, is well within positive definite, else None.
 
-
-def cholesky(H):
-    """L with H = LLᵀ if H, with unit diagonal, is well within positive definite, else None."""
+    It has not lost many digits then. Much cheaper than a spectrum.
+    """
+    root = unit_lengths(H)
     try:
-        L = np.linalg.cholesky(H)
+        L = np.linalg.cholesky(H / root[:, None] / root)
     except np.linalg.LinAlgError:
         return None
-    return L if np.diag(L).min() > 1e-4 else None
+    if not np.diag(L).min() > 1e-4:
+        return None
+    return lambda b: cho_solve((L, True), b / root, check_finite=False) / root
 
 
 def best_along(v, move, ray, H, slope, l1):

@@ -74,7 +74,7 @@ def test_a_pass_is_one_compute():
     computes = []
     with dask.config.set(scheduler="threads"), Callback(start=lambda dsk: computes.append(1)):
         f.survey, f.loss(beta), f.loss_grad(beta), f.loss_grad_hess(beta), f.evidence(beta), f.unseen(np.ones((4, 1)))
-        f.price(beta, beta, beta[:, None]), f.align(beta), f.sample(0.5), f.map(lambda rows: 0)
+        f.price(beta, beta, beta[:, None]), f.align(beta, 1e-12, 1e-9), f.sample(0.5), f.map(lambda rows: 0)
     assert len(computes) == f.rounds + f.extra_rounds == 10
 
 

@@ -10,6 +10,7 @@ from glmlab import L1, ElasticNet, Objective, Ridge, Zero, as_chunks, fit, run
 from glmlab.penalties import FreeIntercept
 from glmlab.quadratic import minimise_model
 from glmlab.solvers import pilot, pilot_newton
+from glmlab.solvers.linesearch import rounding
 from glmlab.solvers.pilot import Kept, descends, first_hessian, longer, pays, repaired
 
 FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
@@ -229,11 +230,33 @@ def test_a_step_descends_enough_iff_the_curvature_is_below_1_8_times_the_models(
     With F = 1 the second size drowns in rounding, and only the slope at the end of the step can tell.
     """
     value = 1.0 - size + curvature * size / 2
-    assert descends(1.0, size, curvature * size, value) == right
+    assert descends(1.0, size, curvature * size, value, 1e-14) == right
 
 
 def test_nothing_that_overflows_descends():
-    assert not descends(1.0, 1.0, np.nan, np.inf) and not descends(1.0, 1.0, np.nan, np.nan)
+    assert not any(descends(1.0, 1.0, np.nan, value, noise) for value in (np.inf, np.nan) for noise in (0.0, 99.0))
+
+
+@pytest.mark.parametrize("solver", ["pilot_newton", "lbfgs"])
+def test_columns_a_billionth_apart_make_f_noisy_and_steps_are_not_shortened_for_that(solver):
+    """β is 3e7, η a difference of such numbers, and F wrong by 1e-10 of itself long before the slope is."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(4000, 3))
+    X[:, 2] = X[:, 0] + 1e-9 * rng.normal(size=4000)
+    y = rng.poisson(np.exp(0.4 * X[:, 0])).astype(float)
+    result = fit(X, y, family="poisson", fit_intercept=True, solver=solver)
+    assert result.converged and result.n_iter < 16 and result.certificate.relative < 1e-7
+
+
+def test_the_noise_of_f_is_what_computing_it_leaves_of_a_constant():
+    """Along (1, −1) equal columns do not move η, which is computed as a difference of ever larger numbers."""
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=3000), rng.poisson(1.0, 3000).astype(float)
+    f = Objective("poisson", as_chunks(np.c_[x, x, 3 * x], y))
+    for size in (1.0, 1e4, 1e8):
+        points = size * rng.uniform(1, 2, (40, 1)) * [1.0, 2.0, -1.0]
+        wrong = np.abs(f.losses(points) - 3000).max()
+        assert wrong <= rounding(f, points[0], 3000.0) <= 1e3 * max(wrong, 3000 * 1e-16)
 
 
 @pytest.mark.parametrize(("bent", "times"), [(0.1, 2.0), (7.0, 7.0), (64.0, 64.0), (np.inf, 64.0), (np.nan, 64.0)])

@@ -15,12 +15,15 @@ from packaging.requirements import Requirement
 
 from tools.setup import LOCK, ROOT
 
+ALONE = {"celer"}  # its solvers need none of the downloaders it brings, and dask takes seconds to import its xarray
+
 
 def main() -> int:
     """Install what is missing; the exit code is 0 whatever could be had."""
     for peer in filter(missing, peers()):
         print(f"installing {peer}", flush=True)
-        if subprocess.run([*pip(), "-c", str(ROOT / LOCK), str(peer).split(";")[0]]).returncode:
+        options = ["--no-deps"] if peer.name in ALONE else ["-c", str(ROOT / LOCK)]
+        if subprocess.run([*pip(), *options, str(peer).split(";")[0]]).returncode:
             print(f"{peer.name} cannot be had here: its rows will say so.", file=sys.stderr)
     return 0
 

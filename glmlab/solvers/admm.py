@@ -236,9 +236,8 @@ def squares(rho):
 
 def solved(H, b):
     """H⁻¹b for a positive definite H whose rows and columns may differ in scale."""
-    root = unit_lengths(H)
-    x = by_cholesky(H / root[:, None] / root, b / root)
-    return newton_direction(-b, H) if x is None else x / root
+    solve = by_cholesky(H)
+    return solve(b) if solve else newton_direction(-b, H)
 
 
 def inverse(H):

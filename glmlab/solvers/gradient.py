@@ -21,9 +21,10 @@ def gradient_descent(f, g, start, *, step=None):
 
     Update: β⁺ = β − t ∇F(β), with t from Armijo's rule (`step=None`) or constant (`step=t`).
     Oracle: one loss+gradient pass an iteration, and with Armijo's rule one pass that prices fourteen step sizes.
-    Rate: for L-smooth, μ-strongly convex F and t = 1/L, F − F* falls by at least 1 − μ/L an iteration; the constant
-    step converges for t < 2/L and diverges beyond. Reference: Nesterov (2018), Theorem 2.1.15; Nocedal & Wright
-    (2006), Algorithm 3.1 for the backtracking.
+    Rate: for L-smooth, μ-strongly convex F and t = 1/L, an iteration multiplies F − F* by 1 − μ/L at most (Karimi,
+    Nutini & Schmidt 2016, Theorem 1), ‖β − β*‖² by (L − μ)/(L + μ) (Nesterov 2018, Theorem 2.1.15); the constant step
+    converges for t < 2/L and may diverge beyond. Reference: the same; Nocedal & Wright (2006), Algorithm 3.1 for the
+    backtracking.
     """
     check_step(step)
     beta, t = frozen(start), step
@@ -44,7 +45,8 @@ def proximal_gradient(f, g, start, *, step=None):
     """Proximal gradient (ISTA) on F = f + g.
 
     Update: β⁺ = prox_{t g}(β − t ∇f(β)), t constant (`step=t`) or halved until f(β⁺) lies below the quadratic model
-    f(β) + ∇fᵀ(β⁺ − β) + ‖β⁺ − β‖²/2t, and lengthened a little after every success.
+    f(β) + ∇fᵀ(β⁺ − β) + ‖β⁺ − β‖²/2t, and lengthened by a tenth after every success (the paper never lengthens it; as
+    every step lowers F the rate holds all the same).
     Oracle: one loss+gradient pass an iteration: the pass that tests a trial point is the next iteration's.
     Rate: O(1/k), linear for strongly convex F. Reference: Beck & Teboulle (2009), (2.6) and Theorem 3.1.
     """
@@ -68,8 +70,10 @@ def fista(f, g, start, *, step=None):
 
     Update: v = β + m (β − β_old) and β⁺ = prox_{t g}(v − t ∇f(v)), where m = (θ_old − 1)/θ and
     θ = (1 + √(1 + 4θ_old²))/2; momentum restarts from θ = 1 when it points uphill, (v − β⁺)ᵀ(β⁺ − β) > 0.
+    t is constant (`step=t`) or searched for as in `proximal_gradient`, with v in the place of β, and lengthened by 2 %
+    after every success: the paper never does, and its proof needs that.
     Oracle: two loss+gradient passes an iteration, one at v and one at β, so that what is yielded belongs to β.
-    Rate: O(1/k²), and linear with √(L/μ) for strongly convex F thanks to the restarts.
+    Rate: O(1/k²) for steps that never grow, and linear with √(L/μ) for strongly convex F thanks to the restarts.
     Reference: Beck & Teboulle (2009), (4.1)–(4.3); O'Donoghue & Candès (2015), §3.2.
     """
     check_step(step)

@@ -4,16 +4,16 @@ from collections import deque
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_solve
 
 from glmlab.checks import frozen, whole
 from glmlab.penalties import weights
-from glmlab.quadratic import Curvature, cholesky, unit_lengths
-from glmlab.solvers.linesearch import SETTLED, armijo
+from glmlab.quadratic import Curvature, by_cholesky
+from glmlab.solvers.linesearch import SETTLED, armijo, rounding
 from glmlab.solvers.pilot import descends, first_hessian, full
 
 SHORTER = 2.0 ** -np.arange(1, 25, 1.0)  # tried, all in one pass, where the unit step does not descend
 ENOUGH = 30  # rows for each coefficient: with fewer, so few are in a pilot that it mistakes noise for flat directions
+SMALL = 300  # coefficients: so many at most, and p × p systems are cheap however few the rows
 NOISE = 1e-10  # of Σ|s_j y_j|: below that sᵀy is what rounding left of the curvature along s
 
 
@@ -42,7 +42,7 @@ def lbfgs(f, g, start, *, memory=10, seed=0):
     that H y = s for the newest; γ = min(1, sᵀy ÷ yᵀH₀y). H₀ is the inverse of a Hessian at the start, in whose metric
     the problem is nearly round whatever the units and correlations of the columns are: the pilot's (`seed` says which
     rows), its diagonal checked by all rows; the full one where rows are too few for a pilot; its diagonal alone
-    where they do not outnumber the coefficients.
+    where they do not outnumber the coefficients, if those are more than a few hundred.
     Oracle: one loss+gradient pass an iteration: the pass that tests t = 1 is the next iteration's. Where F falls by
     less than a tenth of what its slope promised, one pass prices ½, ¼, ⅛ … by Armijo's rule and one more goes there.
     Wolfe's other condition needs no search: F is convex, so sᵀy ≥ 0 for every step, and a short one teaches its own
@@ -59,7 +59,8 @@ def lbfgs(f, g, start, *, memory=10, seed=0):
         if not promise > SETTLED * abs(here.objective):
             return
         t, new = 1.0, at(g, here.beta + d, *f.loss_grad(here.beta + d))
-        if not descends(here.objective, promise, (new.slope - here.slope) @ d, new.objective):
+        noise = rounding(f, here.beta, here.objective)
+        if not descends(here.objective, promise, (new.slope - here.slope) @ d, new.objective, noise):
             t = armijo(f, g, here.beta, here.objective, -promise, d, SHORTER)
             if t == 0.0:
                 return
@@ -118,7 +119,7 @@ class Metric(NamedTuple):
 def first_metric(f, g, beta, seed):
     """H₀ and the Point β: one pass, and one more where a pilot that had rows enough did not see every direction."""
     l2 = weights(g, f.dim)[1]
-    if f.n <= f.dim:
+    if f.n <= f.dim > SMALL:
         loss, grad, diagonal = f.loss_grad_diag(beta)
         return Metric("diagonal", by_diagonal(diagonal + l2)), at(g, beta, loss, grad)
     if f.n < ENOUGH * f.dim:
@@ -143,8 +144,4 @@ def inverse(hess, l2, factor=None):
     H = hess + np.diag(l2)
     if not np.isfinite(H).all():
         return by_diagonal(np.diag(H))
-    root = unit_lengths(H)
-    L = cholesky(H / root[:, None] / root)
-    if L is None:
-        return Curvature(hess, l2, factor).on(np.ones(len(l2), dtype=bool)).solve
-    return lambda b: cho_solve((L, True), b / root, check_finite=False) / root
+    return by_cholesky(H) or Curvature(hess, l2, factor).on(np.ones(len(l2), dtype=bool)).solve

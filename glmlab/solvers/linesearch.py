@@ -38,6 +38,15 @@ def armijo(f, g, beta, objective, slope, direction, steps, c=1e-4, likely=False)
             return 0.0
 
 
+def rounding(f, beta, objective):
+    """How wrong the computed F(β) may be: by that share of F, and of the large numbers that η may be a difference of.
+
+    The latter are off by as much in another direction on every row, so that they add up like √n. How large they are,
+    Σ w|ℓ′| |x|·|β|, is known for ℓ′ at 0.
+    """
+    return ROUNDING * (abs(objective) + f.survey.scale @ np.abs(beta) / np.sqrt(f.n))
+
+
 def first_step(f, beta, loss, grad):
     """A step of the size of 1/L along −∇f, found in one pass over a wide grid of powers of four.
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from glmlab.checks import frozen, whole
-from glmlab.quadratic import Curvature, cholesky, minimise_model, unit_lengths
-from glmlab.solvers.linesearch import ROUNDING, SETTLED, armijo
+from glmlab.quadratic import Curvature, by_cholesky, minimise_model, unit_lengths
+from glmlab.solvers.linesearch import SETTLED, armijo, rounding
 
 TRIES = 40  # times that the kept Hessian is scaled up before we say that no step helps
 SHORTER = 2.0 ** -np.arange(1, 13, 1.0)
@@ -51,7 +51,8 @@ def pilot_newton(f, g, start, *, seed=0):
                 return
             new = f.loss_grad_hess(model.point) if renew else f.loss_grad(model.point)
             moved, bent = model.point - beta, new.grad - grad
-            if descends(objective, model.promise, bent @ moved, new.loss + g.value(model.point)):
+            value, noise = new.loss + g.value(model.point), rounding(f, beta, objective)
+            if descends(objective, model.promise, bent @ moved, value, noise):
                 break
             kept = kept.stretched(longer(f, g, beta, objective, model, bent @ moved, kept.hess))
             if not np.isfinite(kept.scale):
@@ -86,13 +87,7 @@ class Kept(NamedTuple):
 
 def full(f, beta, hess):
     """∇²f(β), to be kept."""
-    return Kept(hess, "full", factor=None if sharp(hess) else functools.partial(f.factor, beta))
-
-
-def sharp(H):
-    """Is H well within positive definite, in units in which its diagonal is 1? Then it has not lost many digits."""
-    root = unit_lengths(H)
-    return cholesky(H / root[:, None] / root) is not None
+    return Kept(hess, "full", factor=None if by_cholesky(hess) else functools.partial(f.factor, beta))
 
 
 def longer(f, g, beta, objective, model, bent, hess):
@@ -124,7 +119,7 @@ def first_hessian(f, beta, seed):
         change = np.sqrt(repaired(np.diag(C), diagonal)) / unit_lengths(C)
         H = C * change[:, None] * change
         H[np.diag_indices(f.dim)] = repaired(np.diag(C), diagonal)
-        if sharp(H):
+        if by_cholesky(H):
             return Kept(H, "pilot"), loss, grad
         factor = functools.partial(scaled_factor, few, beta, change)
         if Curvature(H, np.zeros(f.dim), factor).on(np.ones(f.dim, dtype=bool)).rank == f.dim:
@@ -144,15 +139,14 @@ def repaired(sampled, diagonal):
     return np.where((ratio < SURELY) & (ratio > 1 / SURELY), sampled, diagonal)
 
 
-def descends(objective, promise, bent, value):
+def descends(objective, promise, bent, value, noise):
     """Does F fall to `value`, by a tenth of what its slope promised for a unit step?
 
-    Where that drowns in rounding the slope there must say so: −promise + bent is the slope at the far end of the step.
+    Where that drowns in noise the slope there must say so: −promise + bent is the slope at the far end of the step.
     """
-    rounding = ROUNDING * abs(objective)
-    if 0.1 * promise > rounding:
+    if 0.1 * promise > noise:
         return value <= objective - 0.1 * promise
-    return value <= objective + rounding and bent - promise <= 0.8 * promise
+    return value <= objective + noise and bent - promise <= 0.8 * promise
 
 
 def pays(decrement, before, objective, dim):

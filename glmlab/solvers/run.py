@@ -28,7 +28,7 @@ LEAST, ROWS = 0.01, 15  # at least such a share, and so many rows for each coeff
 AMPLE = 2.0  # times the share that would do if the state's own estimate of its gap were exact
 ROUGH = 1e-6  # the default `tol`: whoever asks for less gets less; else, where rows are few, runs go on to a scaled
 FLAT, NEAR = 5e-7, 1e-8  # residual and a relative gap so small that nobody will ask for less,
-LONGER, SOON = 3, 64  # times as many iterations at most (the slope squared falls like the gap), or so many
+LONGER, SOON = 16, 64  # times as many iterations at most (3 at a steady rate, but the last may be slower), or so many
 VISIBLE, DUST = 1e-9, 1e-12  # of |x|·|d|: what moves a row, and what rounding may leave in x·d where nothing moves
 ROUNDING = 1e-15  # of F: a promise that drowns in it
 PATIENCE = 100  # iterations without any progress before we stop asking for more
@@ -384,9 +384,9 @@ def no_minimum(f, g, beta, steps=1):
     free = (l1 == 0) & (l2 == 0)
     with f.booked_apart():
         for direction, dust in escapes(f, beta, free, steps) if free.any() else ():
-            found = f.align(direction, VISIBLE)
-            # A row that a smaller move makes worse ends the escape: on nearly equal columns all moves are small.
-            if found.moved and not found.held and not f.align(direction, dust).held:
+            # A row that a move too small to count makes worse ends the escape: on nearly equal columns all are small.
+            found = f.align(direction, dust, VISIBLE)
+            if found.moved and not found.held:
                 return (
                     f"no minimum exists: along one direction no row ever gets worse and {found.moved:,} keep improving "
                     "(separable data, one class only, or all-zero counts); a ridge or L1 penalty makes it well posed"
