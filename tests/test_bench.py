@@ -14,6 +14,7 @@ from glmlab.bench.harness import Wish
 from glmlab.bench.problems import PROBLEMS, Posed, posed
 from glmlab.bench.targets import Side, Target
 from glmlab.chunks import cores
+from glmlab.viz.style import DASHES, MARKERS
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +217,11 @@ def test_what_is_shipped_is_what_was_measured_to_four_digits(tmp_path):
     kept = {name: value for name, value in measured[0].items() if name != "says"}
     assert first == kept | {"wall": 1.235, "cpu": 1.235}
     assert "trace" not in second and second["key"] == measured[1]["key"] and second["versions"] == {"glmlab": "0"}
+
+
+def test_two_dozen_solvers_look_different():
+    looks = {report.look(k, MARKERS, DASHES)[:2] for k in range(24)}
+    assert len(looks) == 24, "in colour or in marker"
 
 
 @pytest.mark.slow

@@ -48,10 +48,9 @@ def build(scale="workshop", folder=FOLDER, target=TARGET) -> int:
 
 
 def gather(sources: Path):
-    """Lay out what Sphinx reads as in the clone, so that the README's links hold: pages, picture, reference."""
+    """Lay out what Sphinx reads as in the clone, so that the README's links hold: pages, pictures, reference."""
     shutil.copytree(ROOT / "docs" / "book", sources, ignore=shutil.ignore_patterns("conf.py", "static", "templates"))
-    (sources / "docs").mkdir()
-    shutil.copy(ROOT / "docs" / "picture.png", sources / "docs")
+    shutil.copytree(ROOT / "docs", sources / "docs", ignore=shutil.ignore_patterns("book"))
     shutil.copy(ROOT / "README.md", sources)
     reference.write(sources / "api")
 

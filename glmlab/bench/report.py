@@ -6,7 +6,7 @@ from collections import defaultdict
 from glmlab.bench.targets import judged
 from glmlab.viz.convergence import X_AXES
 from glmlab.viz.interactive import bokeh_figure
-from glmlab.viz.style import BOKEH_DASHES, BOKEH_MARKERS, COLOURS, new_figure, nth
+from glmlab.viz.style import BOKEH_DASHES, BOKEH_MARKERS, COLOURS, DASHES, MARKERS, new_figure, nth
 
 GAPS = (1e-3, 1e-6, 1e-9)
 COLUMNS = {"wall": "wall s", "cpu": "CPU s", "passes": "passes", "rounds": "rounds", "gap": "gap to F*",
@@ -118,11 +118,18 @@ def drawn(name, lines, x, folder):
     return [stem.with_suffix(".png"), stem.with_suffix(".html")]
 
 
+def look(k, markers, dashes):
+    """The k-th colour, marker and dash; more solvers than there are colours get other pairs of them."""
+    turn = k // len(COLOURS)
+    return nth(COLOURS, k), nth(markers, k + turn), nth(dashes, k + turn)
+
+
 def static(name, lines, x):
     """Both axes logarithmic: seconds differ by a thousand."""
     fig, ax = new_figure(size=(8.6, 5.6))
-    for points in lines.values():
-        ax.plot(*zip(*points, strict=True))
+    for k, points in enumerate(lines.values()):
+        colour, marker, dash = look(k, MARKERS, DASHES)
+        ax.plot(*zip(*points, strict=True), color=colour, marker=marker, linestyle=dash)
     ax.set(xscale="log", yscale="log", xlabel=X_AXES[x], ylabel="(F − F*) / max(|F*|, |F(0)|)",
            title=f"{name}: suboptimality by {x}")  # fmt: skip
     fig.legend(ax.lines, list(lines), loc="outside lower center", ncols=3)
@@ -137,9 +144,10 @@ def moving(name, lines, x):
                        y_axis_label="(F − F*) / max(|F*|, |F(0)|)", title=f"{name}: suboptimality by {x}")  # fmt: skip
     for k, (label, points) in enumerate(lines.items()):
         xs, ys = zip(*points, strict=True)
-        look = {"color": nth(COLOURS, k), "legend_label": label, "name": label}
-        fig.line(xs, ys, line_dash=nth(BOKEH_DASHES, k), line_width=2, **look)
-        fig.scatter(xs, ys, marker=nth(BOKEH_MARKERS, k), size=8, **look)
+        colour, marker, dash = look(k, BOKEH_MARKERS, BOKEH_DASHES)
+        named = {"color": colour, "legend_label": label, "name": label}
+        fig.line(xs, ys, line_dash=dash, line_width=2, **named)
+        fig.scatter(xs, ys, marker=marker, size=8, **named)
     fig.hover.tooltips = [("", "$name"), (x, "$x{0.[000]}"), ("gap", "$y{0.0e}")]
     fig.add_layout(fig.legend[0], "right")
     fig.legend.click_policy = "hide"

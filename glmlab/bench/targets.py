@@ -52,7 +52,7 @@ def us(problem, gap=1e-9, entry="glmlab"):
 
 def faster(problem, entry, setting, limit, *, gap=1e-9, theirs=None):
     """Ours, certified to `gap`, is `limit` times as fast as the peer, whose answer must reach `theirs`."""
-    says = f"{problem}: faster than {entry}" + (f", both to {gap:g}" if theirs == gap else f", ours to {gap:g}")
+    says = f"{problem}: faster than {entry}, " + (f"both to {gap:g}" if theirs == gap else f"ours to {gap:g}")
     return Target(says, us(problem, gap), Side(problem, entry, setting, theirs), "≥", limit)
 
 
@@ -74,7 +74,7 @@ TARGETS = [
     faster("laptop, ridge", "intelex lbfgs", 1e-4, 10),
     faster("laptop, ridge", "newton-cholesky", 1e-4, 40),
     *(at_most(f"{name}: against laptop", us(name), us("laptop"), 3) for name in HARD),
-    *(faster(name, "glum", 1e-9, 25, theirs=1e-9) for name in HARD),
+    *(faster(name, "glum", 1e-6, 25, theirs=1e-9) for name in HARD),  # at 1e-9 it never ends on rows sorted by label
     *(faster(name, "liblinear", 1e-4, 100) for name in HARD),
     at_most("laptop: without numba", us("laptop", entry="glmlab, numpy kernels"), us("laptop"), 3),
     at_most("laptop: two processes against threads", us("laptop", entry="glmlab, 2 processes"), us("laptop"), 25,

@@ -21,8 +21,8 @@ def armijo(f, g, beta, objective, slope, direction, steps, c=1e-4, likely=False)
     measurably. likely: the first step will do, so it is priced alone, and all in one more pass where it does not: two
     dozen prices cost as much arithmetic as ten gradients. Returns the step, 0.0 where there is none.
     """
-    steps, rounding = np.asarray(steps, dtype=float), ROUNDING * abs(objective)
-    forgiven = rounding
+    steps, noise = np.asarray(steps, dtype=float), ROUNDING * abs(objective)
+    forgiven = noise
 
     def first_of(steps):
         good = objective_along(f, g, beta, direction, steps) <= objective + c * steps * slope + forgiven
@@ -34,7 +34,7 @@ def armijo(f, g, beta, objective, slope, direction, steps, c=1e-4, likely=False)
         if t := first_of(steps):
             return t
         steps, forgiven = steps * (steps[-1] / steps[0]) * (steps[1] / steps[0]), 0.0
-        if not -slope * steps[0] > rounding:
+        if not -slope * steps[0] > noise:
             return 0.0
 
 
