@@ -2,11 +2,13 @@
 
 The generators fix the *rows*. Row i depends on the seed and on i only, so numpy, dask, and dask with any
 other chunks hold the same numbers, bit for bit. (Dask's own seeded generators give other rows under other
-chunks: their seeds belong to chunks.) Here a seed belongs to a block of `BLOCK` rows, and a chunk draws the
-blocks that it overlaps.
+chunks: their seeds belong to chunks.) Here uniform numbers are one stream in which a chunk jumps to its first row.
+Normal ones take now one draw, now two: there a seed belongs to a block of `BLOCK` rows, and a chunk draws the blocks
+that it overlaps.
 """
 
 import itertools
+import math
 import os
 import shutil
 from importlib import resources
@@ -22,7 +24,7 @@ __all__ = [
     "load_frame", "make_logistic", "make_poisson", "make_regression", "save", "save_frame",
 ]  # fmt: skip
 
-BLOCK = 1_000  # rows that share one seed
+BLOCK = 1_000  # rows of normal numbers that share one seed
 
 
 # ---------------------------------------------------------------------------------------------- generators
@@ -85,7 +87,7 @@ def _make(n, p, chunks, seed, beta, dtype, draw, answer, shape_beta, *, scale=1.
     """What the three share: check, draw β, then X and y at once (numpy) or per chunk (dask)."""
     n, p, seed = _whole(n, "n", 1), _whole(p, "p", 1), _whole(seed, "seed", 0)
     _choice(dtype, "dtype", {"float64": None, "float32": None})
-    beta = shape_beta(_rng(seed, "beta").random(p)) if beta is None else _vector(beta, p, "beta")
+    beta = shape_beta(_uniform(seed, "beta", (0, p))) if beta is None else _vector(beta, p, "beta")
     table = {"seed": seed, "draw": draw, "scale": scale, "dtype": dtype}
     answer_options = {"seed": seed, "answer": answer, "beta": beta, **options}
     if chunks is None:
@@ -97,12 +99,14 @@ def _make(n, p, chunks, seed, beta, dtype, draw, answer, shape_beta, *, scale=1.
 
 def _table(rows, p, *, seed, draw, scale, dtype):
     """Rows start … stop of X."""
-    X = _drawn(seed, "X", rows, lambda rng: draw(rng, p) * scale, p)
+    X = draw(seed, "X", rows, p)
+    if np.any(scale != 1):
+        X *= scale
     return X.astype(dtype, copy=False)
 
 
-def _drawn(seed, stream, rows, draw, *width):
-    """Rows start … stop of an endless table whose block b is draw(its own generator).
+def _normal(seed, stream, rows, *width):
+    """Rows start … stop of an endless table of normal numbers, whose block b has a generator of its own.
 
     A block is drawn whole even when it is only partly wanted: its rows are then the same for everyone.
     """
@@ -110,37 +114,33 @@ def _drawn(seed, stream, rows, draw, *width):
     out = np.empty((stop - start, *width))
     for block in range(start // BLOCK, -(-stop // BLOCK)):
         first, last = max(start, block * BLOCK), min(stop, (block + 1) * BLOCK)
-        drawn = draw(_rng(seed, stream, block))
+        drawn = np.random.Generator(_bits(seed, stream, block)).standard_normal((BLOCK, *width))
         out[first - start : last - start] = drawn[first - block * BLOCK : last - block * BLOCK]
     return out
 
 
-def _rng(seed, stream, block=0):
-    """A generator of its own for each (seed, stream, block): streams never overlap."""
+def _uniform(seed, stream, rows, *width):
+    """The same of uniform numbers. Each takes one draw, so that we can jump to any row of one endless stream."""
+    start, stop = rows
+    bits = _bits(seed, stream).advance(start * math.prod(width))
+    return np.random.Generator(bits).random((stop - start, *width))
+
+
+def _bits(seed, stream, block=0):
+    """Random bits of their own for each (seed, stream, block): streams never overlap."""
     key = (["beta", "X", "y"].index(stream), block)
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
-
-
-def _normal(rng, *width):
-    return rng.standard_normal((BLOCK, *width))
-
-
-def _uniform(rng, *width):
-    return rng.random((BLOCK, *width))
+    return np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key))
 
 
 def _answers(X, start, *, seed, answer, beta, **options):
     """y for the rows of X, of which the first is row `start` of the whole."""
-    y = answer(_eta(X, beta), lambda draw: _drawn(seed, "y", (start, start + len(X)), draw), **options)
+    y = answer(_eta(X, beta), lambda draw: draw(seed, "y", (start, start + len(X))), **options)
     return y.astype(X.dtype, copy=False)
 
 
 def _eta(X, beta):
     """X β, each row summed in the same order whoever asks: BLAS would round by the shape it is given."""
-    eta = np.empty(len(X))
-    for i in range(0, len(X), BLOCK):  # in blocks, so that the products stay small
-        eta[i : i + BLOCK] = (X[i : i + BLOCK] * beta).sum(axis=1)
-    return eta
+    return np.einsum("ij,j->i", X, beta)
 
 
 def _gaussian_y(eta, drawn, noise):

@@ -78,8 +78,8 @@ def test_same_call_same_keys():
 
 
 def test_a_chunk_draws_only_the_blocks_it_overlaps(monkeypatch):
-    drawn, rng = set(), datasets._rng
-    monkeypatch.setattr(datasets, "_rng", lambda *key: drawn.add(key[1:]) or rng(*key))
+    drawn, bits = set(), datasets._bits
+    monkeypatch.setattr(datasets, "_bits", lambda *key: drawn.add(key[1:]) or bits(*key))
     X, y, _ = datasets.make_regression(100_000, 2, chunks=2_500)
     drawn.clear()
     dask.compute(X.blocks[3], y.blocks[3], scheduler="synchronous")  # rows 7,500 to 9,999
