@@ -13,6 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from glmlab.__main__ import VERBS
+from glmlab.bench import report, shipped
 from tools import lock, setup
 
 CLONE = Path(__file__).resolve().parent.parent
@@ -221,6 +222,11 @@ def test_the_readme_names_every_notebook():
     assert sorted(listed) == [f"{n:02}" for n in range(12)]
     linked = set(re.findall(r"\]\((notebooks/[^)]+)\)", text))
     assert linked == {f"notebooks/{path.name}" for path in (CLONE / "notebooks").glob("*.ipynb")}
+
+
+def test_the_readme_shows_the_results_that_ship():
+    rows, text = shipped.rows(), (CLONE / "README.md").read_text()
+    assert report.header(rows) in text and report.targets_table(rows) in text
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])

@@ -47,7 +47,7 @@ def pip() -> list[str]:
     """The command that installs into this environment."""
     uv = shutil.which("uv")
     head = [uv, "pip"] if uv else [sys.executable, "-m", "pip"]
-    return [*head, "install", "-q", *(["--python", sys.executable] if uv else [])]
+    return [*head, "install", "-q", *(["--compile-bytecode", "--python", sys.executable] if uv else [])]
 
 
 if __name__ == "__main__":

@@ -72,7 +72,8 @@ def install(venv: Path, uv: str | None) -> str:
         run([uv, "venv", "--python", sys.executable, venv] if uv else [sys.executable, "-m", "venv", venv])
     if not uv and subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode:
         return NEED_PIP.format(venv=venv, python=python)
-    pip = [uv, "pip", "install", "-q", "--python", python] if uv else [python, "-m", "pip", "install", "-q"]
+    pip = [uv, "pip", "install"] if uv else [python, "-m", "pip", "install"]
+    pip += ["-q", *(["--compile-bytecode", "--python", python] if uv else [])]  # pip compiles unasked
     run([*pip, "-r", ROOT / LOCK])
     # The build backend is pinned too, so glmlab installs without a second look at the network.
     run([*pip, "--no-deps", "--no-build-isolation", "-e", ROOT])

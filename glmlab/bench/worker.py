@@ -19,7 +19,7 @@ from glmlab.bench.entries import ENTRIES, on_processes
 from glmlab.bench.experiments import EXPERIMENTS
 from glmlab.bench.memory import cpu_seconds, peak_memory
 from glmlab.bench.problems import PROBLEMS, Posed
-from glmlab.chunks import cores
+from glmlab.chunks import auto_rows, cores
 
 WARM_ROWS = 3_000
 
@@ -78,10 +78,10 @@ def placed(entry, X, y, posed):
 
     client = glmlab.cluster.client(n_workers=2, memory_limit="8GiB")
     try:
-        lengths = glmlab.as_chunks(X, y).lengths
-        lazy = [da.from_array(a, chunks=(lengths, *a.shape[1:])).persist() for a in (X, y)]
+        height = auto_rows(*X.shape)
+        lazy = [da.from_array(a, chunks=(height, *a.shape[1:])).persist() for a in (X, y)]
         wait(lazy)
-        ours_there = on_processes(lazy[0][: lengths[0]], lazy[1][: lengths[0]], posed, 1e-3)  # workers import, compile
+        ours_there = on_processes(lazy[0][:height], lazy[1][:height], posed, 1e-3)  # workers import, compile
         assert ours_there.beta is not None
         yield lazy
     finally:
