@@ -11,6 +11,7 @@ templates_path = ["templates"]
 
 # The notebooks arrive executed. Their mathematics is Unicode: no page needs MathJax, and a $ is a $.
 nb_execution_mode = "off"
+nb_render_markdown_format = "myst"  # what a cell displays may hold a table
 myst_enable_extensions = []
 myst_heading_anchors = 3
 
