@@ -327,3 +327,27 @@ def test_a_sample_is_rows_of_every_chunk(make):
 def test_repr_says_what_there_is():
     assert repr(as_chunks(X, Y, intercept=True, chunks=60)) == "InMemory: 120 rows x 3 columns + intercept in 2 chunks"
     assert repr(as_chunks(lazily(X), Y)) == "OnDask: 120 rows x 3 columns in 3 chunks"
+
+
+# --- threads ----------------------------------------------------------------------------------------------------
+
+
+def who(rows):
+    """The thread that a chunk was worked on in."""
+    return threading.current_thread()
+
+
+def inner(rows):
+    """A pass inside of a pass, on as many threads."""
+    return len(set(as_chunks(rows.X, rows.y, chunks=2, threads=2).map(who)))
+
+
+def test_threads_are_kept_from_pass_to_pass():
+    chunks = as_chunks(X, Y, chunks=10, threads=2)
+    seen = {thread for _ in range(6) for thread in chunks.map(who)}
+    assert len(seen) <= 2 and threading.current_thread() not in seen
+
+
+@pytest.mark.timeout(60)
+def test_a_pass_inside_of_a_pass_does_not_wait_for_itself():
+    assert as_chunks(X, Y, chunks=10, threads=2).map(inner) == [1] * 12, "it runs in the thread that asked for it"
