@@ -73,19 +73,26 @@ def placed(entry, X, y, posed):
     if entry.solve is not on_processes:
         yield X, y
         return
-    import dask.array as da
-    from distributed import wait
-
     client = glmlab.cluster.client(n_workers=2, memory_limit="8GiB")
     try:
         height = auto_rows(*X.shape)
-        lazy = [da.from_array(a, chunks=(height, *a.shape[1:])).persist() for a in (X, y)]
-        wait(lazy)
-        ours_there = on_processes(lazy[0][:height], lazy[1][:height], posed, 1e-3)  # workers import, compile
-        assert ours_there.beta is not None
+        lazy = [dealt(client, a, height) for a in (X, y)]
+        each = 2 * height  # a chunk of every worker
+        on_processes(lazy[0][:each], lazy[1][:each], posed, 1e-3)  # workers import and compile
         yield lazy
     finally:
         client.close()
+
+
+def dealt(client, a, height):
+    """The rows as a dask array, its chunks dealt out to the workers in turn."""
+    import dask.array as da
+
+    workers = sorted(client.scheduler_info(n_workers=-1)["workers"])
+    pieces = [a[first : first + height] for first in range(0, len(a), height)]
+    held = [client.scatter(piece, workers=[workers[k % len(workers)]]) for k, piece in enumerate(pieces)]
+    lazy = [da.from_delayed(future, piece.shape, a.dtype) for future, piece in zip(held, pieces, strict=True)]
+    return da.concatenate(lazy).persist()  # so that no pass has tasks that only hand pieces on
 
 
 def judged(X, y, beta_true, posed, beta):
