@@ -92,7 +92,8 @@ def dealt(client, a, height):
     pieces = [a[first : first + height] for first in range(0, len(a), height)]
     held = [client.scatter(piece, workers=[workers[k % len(workers)]]) for k, piece in enumerate(pieces)]
     lazy = [da.from_delayed(future, piece.shape, a.dtype) for future, piece in zip(held, pieces, strict=True)]
-    return da.concatenate(lazy).persist()  # so that no pass has tasks that only hand pieces on
+    # Copied once more, since what came over a network starts at any byte, and kept, so that no pass hands pieces on.
+    return da.concatenate(lazy).map_blocks(np.array).persist()
 
 
 def judged(X, y, beta_true, posed, beta):
