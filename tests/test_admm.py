@@ -10,6 +10,7 @@ from dask.callbacks import Callback
 from naive import joined, optimum, random_problem
 from scipy import sparse
 from scipy.optimize import fmin_l_bfgs_b, minimize
+from test_pairwise import Box
 
 from glmlab import L1, ElasticNet, Objective, Ridge, Zero, as_chunks, fit, kernels, penalties, run, solvers
 from glmlab.chunks import one_blas_thread
@@ -491,18 +492,6 @@ def test_a_misspelt_option_is_named():
 
 
 def test_matrices_refuse_a_penalty_of_which_only_the_prox_is_known():
-    class Box:
-        smooth = False
-
-        def value(self, beta):
-            return 0.0 if np.all(np.abs(beta) <= 0.2) else np.inf
-
-        def prox(self, v, step):
-            return np.clip(v, -0.2, 0.2)
-
-        def distance(self, beta, grad):
-            return np.where((np.abs(beta) == 0.2) & (grad * beta < 0), 0.0, np.abs(grad))
-
     problem = random_problem("logistic", Zero(), seed=22)
     with pytest.raises(ValueError, match="rho='matrix' needs a penalty"):
         next(consensus_admm(problem.objective(), Box(), np.zeros(4), rho="matrix"))

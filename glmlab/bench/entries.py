@@ -242,7 +242,7 @@ LIST = [
     Entry("saga", sklearn_logistic("saga"), (1e-2, 1e-4), of("logistic", "l1", "l2", "none")),
     Entry("newton-cholesky", sklearn_logistic("newton-cholesky"), (1e-4, 1e-8), of("logistic", "l2", "none")),
     Entry("lbfgs (scikit-learn)", sklearn_logistic("lbfgs"), (1e-4, 1e-8), of("logistic", "l2", "none")),
-    Entry("SGD", estimator(sgd), (1e-3,), of("logistic", "l1")),
+    Entry("SGD", estimator(sgd), (1e-3, 1e-4), of("logistic", "l1")),
     Entry("intelex lbfgs", sklearn_logistic("lbfgs", "sklearnex"), (1e-4, 1e-8), of("logistic", "l2", "none"),
           "sklearnex"),
     Entry("intelex OLS", least_squares("sklearnex"), (0,), of("gaussian", "none"), "sklearnex"),

@@ -73,10 +73,13 @@ def placed(entry, X, y, posed):
     if entry.solve is not on_processes:
         yield X, y
         return
+    from distributed import wait
+
     client = glmlab.cluster.client(n_workers=2, memory_limit="8GiB")
     try:
         height = auto_rows(*X.shape)
         lazy = [dealt(client, a, height) for a in (X, y)]
+        wait(lazy)
         each = 2 * height  # a chunk of every worker
         on_processes(lazy[0][:each], lazy[1][:each], posed, 1e-3)  # workers import and compile
         yield lazy
