@@ -133,7 +133,7 @@ def reference(f, objective):
 @np.errstate(over="ignore", invalid="ignore")  # where sums overflow there is no bound, and no warning either
 def corrected(f, g, beta, sample=None):
     """The bound at β with the dual point moved along the model's step: one pass, and one more far from the optimum."""
-    loss, loss_slack, grad, hess, slack, _, slip, drift = gather(f, beta, sample)
+    loss, loss_slack, grad, hess, slack, _, slip, drift, reach = gather(f, beta, sample)
     l1, l2 = weights(g, f.dim)
     objective = loss + float(g.value(beta))
     # The rounding of η differs from row to row: it adds up like √n, and at worst like n.
@@ -149,7 +149,7 @@ def corrected(f, g, beta, sample=None):
     moves, fixed, rank, why = feasible(f, G, H, d, l1, ROUNDING * slack)
     if why:
         return Corrected(np.inf, d, objective, kkt, rank, why, rounding)
-    cost = price_above(f, H, d, moves, np.sqrt(slip)) or priced_by_rows(seen, beta, d, moves, slip)
+    cost = price_above(f.family, reach.values, H, d, moves, np.sqrt(slip)) or priced_by_rows(seen, beta, d, moves, slip)
     if np.any((l1 == 0) & (l2 == 0)) and not cost.furthest < INTERIOR * f.family.reach:
         why = "the dual point is not interior: no minimum may exist"
         return Corrected(np.inf, d, objective, kkt, rank, why, rounding)
@@ -170,16 +170,17 @@ def priced_by_rows(f, beta, d, moves, slip):
     return found._replace(price=found.price + slip)
 
 
-def price_above(f, H, d, moves, slip=0.0):
+def price_above(family, reach, H, d, moves, slip=0.0):
     """A price that is surely high enough, from sums already known; None where it might be much too high.
 
-    Hölder's inequality says how large t can be on any row, u = Σ_j max|x_ij| |d_j|. Up to there D ≤ c ℓ″t² with a c
+    Hölder's inequality says how large t can be on any row, u = Σ_j max|x_ij| |d_j|, the maxima (dim,) being `reach` and
+    over the rows whose dual point moves (rounding alone moves others by less). Up to there D ≤ c ℓ″t² with a c
     that only the family knows, and Σ w ℓ″ t² = dᵀ∇²f d is at hand. Moves add to t by the triangle inequality, and so
     does what rounding did to the rows, √(Σ w ℓ″ t²) = slip.
     """
-    furthest = f.survey.reach.values @ (np.abs(d) + np.abs(moves).sum(axis=1))
-    furthest += SMALL * f.family.reach if np.isfinite(f.family.reach) else 0.0
-    dearest = f.family.dearest(furthest) if furthest < f.family.reach else np.inf
+    furthest = reach @ (np.abs(d) + np.abs(moves).sum(axis=1))
+    furthest += SMALL * family.reach if np.isfinite(family.reach) else 0.0
+    dearest = family.dearest(furthest) if furthest < family.reach else np.inf
     if not dearest <= NEARLY:
         return None
     lengths = sum(H.lengths(np.column_stack([d, moves])))

@@ -224,7 +224,7 @@ class OnDask(Chunks):
         self.sparse = sparse.issparse(X._meta)
         self.given = [column for column in (X, y, w, o) if column is not None]  # so a cluster keeps the rows
         refuse_closed(self.given)
-        self.columns = dask.optimize(*self.given)  # once, not in every pass; this forgets the futures
+        self.columns = optimized(self.given)  # once, not in every pass; this forgets the futures
         keys = iter([list(flatten(column.__dask_keys__())) for column in self.columns])
         of_columns = [next(keys) if column is not None else None for column in (X, y, w, o)]
         self.keys = [[keys and TaskRef(keys[k]) for keys in of_columns] for k in range(len(self.lengths))]
@@ -261,6 +261,14 @@ class OnDask(Chunks):
             for k, columns in enumerate(self.keys)
         ]
         return {task.key: task for task in [first, *tasks, *tree(tasks, name, combine)]}
+
+
+def optimized(columns):
+    """Dask arrays over one graph, optimised for all of them. (dask.optimize would do it for each: y made from X would
+    make X once more.)"""
+    keys = list(flatten([column.__dask_keys__() for column in columns]))
+    graph = da.optimize(HighLevelGraph.merge(*(column.dask for column in columns)), keys)
+    return [da.Array(graph, column.name, column.chunks, meta=column._meta) for column in columns]
 
 
 def current_client():

@@ -343,46 +343,47 @@ def gram(X, h, panel, product, hess):
 
 
 @exactly
-def allow(X, code, y, w, o, beta, work, part, numbers, slack):
-    """The rounding allowances of `evidence`; η, ℓ, ℓ′ and ℓ″ are the first rows of `work`, the others are free."""
+def allow(X, code, y, w, o, beta, work, part, numbers, slack, reach):
+    """The rounding allowances of `evidence` and the largest |x|; η, ℓ, ℓ′ and ℓ″ are the first rows of `work`."""
     m = X.shape[0]
     eta, loss, slope, curve = work[0, :m], work[1, :m], work[2, :m], work[3, :m]
     size, height, drift, slid = work[4, :m], work[5, :m], work[6, :m], work[7, :m]
     predict_size(X, beta, o, drift)
     sizes(code, eta, y, slope, curve, size)
-    reach = np.inf if code == GAUSSIAN else 1.0
+    farthest = np.inf if code == GAUSSIAN else 1.0  # Family.reach
     for i in range(m):
         made_of = size[i] + curve[i] * drift[i]
         wrong = ROUNDING * made_of
-        sure = wrong < SMALL * reach * curve[i]  # a row that is its own dual point (kernels.slipped)
+        sure = wrong < SMALL * farthest * curve[i]  # a row that is its own dual point (kernels.slipped)
         slid[i] = wrong * (wrong / curve[i]) if sure else 0.0
         size[i] = abs(slope[i]) if sure else made_of
         drift[i] = abs(slope[i]) * drift[i]
         height[i] = abs(loss[i])
     for values in (size, height, drift, slid):
         weigh(w, values)
-    spread_sizes(X, size, part, slack)
     numbers[2] += total(height)
     numbers[3] += total(slid)
     numbers[4] += total(drift)
+    for i in range(m):
+        height[i] = 1.0 if not w.size or w[i] > 0 else 0.0
+    measure(X, size, height, part, slack, reach)
 
 
 @exactly
-def origin(X, code, y, w, o, work, part, numbers, scale, reach):
+def origin(X, code, y, w, o, work, part, numbers, scale):
     """What `survey` asks at β = 0; all rows of `work` are free."""
     m = X.shape[0]
-    loss, slope, counts = work[1, :m], work[2, :m], work[3, :m]
+    loss, slope, curve = work[1, :m], work[2, :m], work[3, :m]
     if o.size:
-        pieces(code, o, y, loss, slope, counts)
+        pieces(code, o, y, loss, slope, curve)
     else:
         at_zero(code, y, loss, slope)
     for i in range(m):
         slope[i] = abs(slope[i])
-        counts[i] = 1.0 if not w.size or w[i] > 0 else 0.0
     weigh(w, loss)
     weigh(w, slope)
     numbers[1] += total(loss)
-    measure(X, slope, counts, part, scale, reach)
+    spread_sizes(X, slope, part, scale)
 
 
 @exactly
@@ -412,7 +413,7 @@ def walk(X, code, y, w, o, beta, numbers, grad, diag, hess, slack, scale, reach)
         predict(x, beta, o_, eta)
         pieces(code, eta, y_, loss, slope, curve)
         if slack.size:
-            allow(x, code, y_, w_, o_, beta, work, part, numbers, slack)
+            allow(x, code, y_, w_, o_, beta, work, part, numbers, slack, reach)
         weigh(w_, loss)
         weigh(w_, slope)
         weigh(w_, curve)
@@ -423,7 +424,7 @@ def walk(X, code, y, w, o, beta, numbers, grad, diag, hess, slack, scale, reach)
         if hess.size:
             gram(x, curve, panel, work[4], hess)
         if scale.size:
-            origin(x, code, y_, w_, o_, work, part, numbers, scale, reach)
+            origin(x, code, y_, w_, o_, work, part, numbers, scale)
 
 
 @entrance(*for_both(doubles, result))
@@ -462,7 +463,7 @@ def readable(rows):
 def walked(rows, family, beta, diag=False, hess=False, slack=False, scale=False):
     """What `walk` adds up over the chunk: numbers, grad, diag, hess, slack, scale, reach."""
     dim = len(beta)
-    out = [np.zeros(5), np.zeros(dim), *(np.zeros(dim * wanted) for wanted in (diag, slack, scale, scale))]
+    out = [np.zeros(5), np.zeros(dim), *(np.zeros(dim * wanted) for wanted in (diag, slack, scale, slack))]
     out.insert(3, np.zeros((dim * hess, dim * hess)))
     for X, y, w, o in readable(rows):
         walk(X, TWINS[type(family)], y, w, o, beta, *out)
@@ -518,13 +519,13 @@ def loss_grad_diag(rows, family, beta):
 @where_faster
 def survey(rows, family, beta):
     """The first pass: f, ∇f and the diagonal of ∇²f at β, what is known at 0, and what is wrong with y and w."""
-    numbers, grad, diag, _, _, scale, reach = walked(rows, family, beta, diag=True, scale=True)
-    return Survey(numbers[0], grad, diag, numbers[1], scale, Largest(reach), *kernels.checked(rows, family))
+    numbers, grad, diag, _, _, scale, _ = walked(rows, family, beta, diag=True, scale=True)
+    return Survey(numbers[0], grad, diag, numbers[1], scale, *kernels.checked(rows, family))
 
 
 @narrow
 def evidence(rows, family, beta):
     """f, ∇f, ∇²f and their rounding allowances (certificates.py explains them)."""
-    numbers, grad, _, hess, slack, *_ = walked(rows, family, beta, hess=True, slack=True)
+    numbers, grad, _, hess, slack, _, reach = walked(rows, family, beta, hess=True, slack=True)
     weight = float(len(rows.y)) if rows.w is None else kernels.as_floats(rows.w).sum()
-    return Evidence(numbers[0], numbers[2], grad, hess, slack, weight, *numbers[3:])
+    return Evidence(numbers[0], numbers[2], grad, hess, slack, weight, *numbers[3:], Largest(reach))

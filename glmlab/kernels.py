@@ -82,7 +82,6 @@ class Survey(NamedTuple):
     diag: np.ndarray  # (dim,) the diagonal of ∇²f
     loss_at_zero: float  # f(0)
     scale: np.ndarray  # (dim,) Σ w |x_ij ℓ′_i(0)|, the unit in which residuals are measured
-    reach: Largest  # (dim,) max |x_ij| over the rows of positive weight
     bad_labels: int  # rows whose y or offset is not finite, or of positive weight with a y that the family refuses
     bad_weights: int  # rows with a negative weight
     weight: float  # Σ w
@@ -100,6 +99,7 @@ class Evidence(NamedTuple):
     weight: float  # Σ w
     slip: float  # Σ w ℓ″ slip², what rounding has moved the dual points of the other rows by
     drift: float  # Σ w |ℓ′| · size of the numbers that η is made of
+    reach: Largest  # (dim,) max |x_ij| over the rows of positive weight
 
 
 class Price(NamedTuple):
@@ -255,18 +255,16 @@ def loss_grad_diag(rows, family, beta):
 @quietly
 def survey(rows, family, beta):
     """The first pass: f, ∇f and the diagonal of ∇²f at β, what is known at 0, and what is wrong with y and w."""
-    loss, loss_at_zero, grad, diag, scale, reach = 0.0, 0.0, *np.zeros((4, len(beta)))
+    loss, loss_at_zero, grad, diag, scale = 0.0, 0.0, *np.zeros((3, len(beta)))
     for block in blocks(rows, len(beta)):
         eta = predictor(block, beta)
         loss += weigh(block.w, family.loss(eta, block.y)).sum()
         grad += block.X.T.dot(weigh(block.w, family.dloss(eta, block.y)))
         diag += gram_diagonal(block.X, weigh(block.w, family.d2loss(eta, block.y)))
-        size_x = abs(block.X)
         at_zero, slope = from_origin(family, block)
         loss_at_zero += weigh(block.w, at_zero).sum()
-        scale += size_x.T.dot(weigh(block.w, np.abs(slope)))
-        reach = np.maximum(reach, tallest(size_x if block.w is None else size_x[block.w > 0]))
-    return Survey(loss, grad, diag, loss_at_zero, scale, Largest(reach), *checked(rows, family))
+        scale += abs(block.X).T.dot(weigh(block.w, np.abs(slope)))
+    return Survey(loss, grad, diag, loss_at_zero, scale, *checked(rows, family))
 
 
 def from_origin(family, block):
@@ -309,7 +307,8 @@ def as_floats(values):
 def evidence(rows, family, beta):
     """f, ∇f, ∇²f and their rounding allowances (certificates.py explains them)."""
     dim = len(beta)
-    total = Evidence(0.0, 0.0, np.zeros(dim), np.zeros((dim, dim)), np.zeros(dim), 0.0, 0.0, 0.0)
+    none = np.zeros(dim)
+    total = Evidence(0.0, 0.0, none, np.zeros((dim, dim)), none, 0.0, 0.0, 0.0, Largest(none))
     for block in blocks(rows, dim):
         eta, size_x = predictor(block, beta), abs(block.X)
         each = weigh(block.w, family.loss(eta, block.y))
@@ -321,7 +320,8 @@ def evidence(rows, family, beta):
         drift = weigh(block.w, np.abs(slope) * size_eta).sum()
         weight = float(len(eta)) if block.w is None else block.w.sum()
         hess, slid = gram(block.X, weigh(block.w, curve)), weigh(block.w, curve * slip**2).sum()
-        new = Evidence(each.sum(), np.abs(each).sum(), grad, hess, size_x.T.dot(size), weight, slid, drift)
+        reach = Largest(tallest(size_x if block.w is None else size_x[block.w > 0]))
+        new = Evidence(each.sum(), np.abs(each).sum(), grad, hess, size_x.T.dot(size), weight, slid, drift, reach)
         total = add([total, new])
     return total
 

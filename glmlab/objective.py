@@ -12,7 +12,8 @@ from glmlab.families import FAMILIES
 from glmlab.names import among, named, spelt
 
 KERNELS = ("numpy", "fused")
-NEARLY = 0.75  # of the rows that a certificate asks for: the pilot's will do, which lie together and cost no round
+NEARLY = 0.6  # of the rows that a certificate asks for: the pilot's will do, which lie together and cost no round
+PILOT = 2**24  # numbers in a pilot of many rows, 128 MiB: it is brought here, however many rows stay away
 FAMILY_NEEDS = ("loss", "dloss", "d2loss")
 
 
@@ -110,10 +111,12 @@ class Objective:
     def pilot(self, seed=0):
         """An estimate of this objective from a few rows of every chunk, brought here, their weights scaled up.
 
-        1 % of the rows or 150 for each coefficient, whichever is more, but not above 15 %; drawn once and kept.
+        1 % of the rows (of huge data so many as PILOT numbers are) or 150 for each coefficient, whichever is more, but
+        not above 15 %; drawn once and kept.
         """
         if self._pilot is None or self._pilot[0] != seed:
-            fraction = min(max(0.01, 150 * self.dim / self.n), 0.15)
+            few = min(0.01, PILOT / self.n / self.dim)
+            fraction = min(max(few, 150 * self.dim / self.n), 0.15)
             self._book(fraction)
             rows = self.chunks.sample(fraction, seed)
             few, scaled = (Objective(self.family, rows.scaled(n), self.kernels) for n in (rows.n, self.n))

@@ -408,14 +408,15 @@ def test_the_price_from_sums_is_above_the_price_from_rows_and_near_it(family, pe
     for seed, problem in enumerate(problems(family, penalty)):
         f, rng = problem.objective(chunks=30), np.random.default_rng(seed)
         beta, used = optimum(problem).astype(float), 0
-        hess, slip = Curvature(f.evidence(beta).hess, np.zeros(f.dim)), f.evidence(beta).slip
+        seen = f.evidence(beta)
+        hess, slip = Curvature(seen.hess, np.zeros(f.dim)), np.sqrt(seen.slip)
         for length in (1e-12, 1e-6, 1e-3, 1e-2, 0.05, 0.5):
             d, moves = (rng.normal(size=shape) * length for shape in (f.dim, (f.dim, 2)))
-            cheap, exact = price_above(f, hess, d, moves, np.sqrt(slip)), f.price(beta, d, moves)
+            cheap, exact = price_above(f.family, seen.reach.values, hess, d, moves, slip), f.price(beta, d, moves)
             if cheap is not None:
                 used += 1
                 assert cheap.price >= exact.price and cheap.furthest >= exact.furthest
-                alone = price_above(f, hess, d, 0 * moves, np.sqrt(slip)), f.price(beta, d, 0 * moves)
+                alone = price_above(f.family, seen.reach.values, hess, d, 0 * moves, slip), f.price(beta, d, 0 * moves)
                 assert alone[1].price * (1 - 1e-14) <= alone[0].price <= 1.11 * alone[1].price
         assert used >= 3
 

@@ -240,6 +240,20 @@ def test_a_pass_can_be_looked_at_before_it_is_made(count):
     assert found.loss == expected.loss and np.array_equal(found.grad, expected.grad)
 
 
+def test_rows_that_others_are_made_of_are_made_once_in_a_pass():
+    made = []
+
+    def make(block_info=None):
+        made.append(block_info[None]["chunk-location"])
+        return np.ones((5, 2))
+
+    X_ = da.map_blocks(make, chunks=((5, 5, 5), (2,)), meta=np.empty((0, 0)))
+    rows = as_chunks(X_, X_.sum(axis=1) > 1, sample_weight=X_[:, 0])
+    with dask.config.set(scheduler="threads"):
+        rows.sum(kernels.loss_grad, Logistic(), BETA[:2])
+    assert sorted(made) == [(0, 0), (1, 0), (2, 0)]
+
+
 def test_persisted_rows_stay_as_long_as_the_chunks():
     """The caller's X and y may go: their futures are ours, too, else the cluster would forget the rows."""
     with Client(n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0") as client:

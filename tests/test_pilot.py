@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from naive import draw, random_problem
 
-from glmlab import L1, ElasticNet, Objective, Ridge, Zero, as_chunks, fit, run
+from glmlab import L1, ElasticNet, Logistic, Objective, Ridge, Zero, as_chunks, fit, run
+from glmlab.datasets import make_logistic
 from glmlab.penalties import FreeIntercept
 from glmlab.quadratic import minimise_model
 from glmlab.solvers import pilot, pilot_newton
@@ -295,6 +296,14 @@ def test_a_pilot_is_drawn_once_and_stands_for_all_rows():
     beta = np.full(f.dim, 0.1)
     assert few.loss(beta) == pytest.approx(f.loss(beta), rel=0.1)
     assert f.pilot(4) is not few and f.rounds == 3
+
+
+@pytest.mark.parametrize("numbers, rows", [(8_001, 2_000), (4_000, 1_000), (0, 600)])
+def test_a_pilot_of_very_many_rows_has_no_more_numbers_than_a_laptop_will_hold(numbers, rows, monkeypatch):
+    monkeypatch.setattr("glmlab.objective.PILOT", numbers)
+    f = Objective(Logistic(), as_chunks(*make_logistic(200_000, 4, chunks=50_000)[:2]))
+    f.pilot()
+    assert f.passes * f.n == pytest.approx(rows)
 
 
 @pytest.mark.parametrize("penalty", [Zero(), L1(4.0), Ridge(3.0), ElasticNet(5.0, 0.4)], ids=repr)

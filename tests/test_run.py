@@ -608,6 +608,15 @@ def test_a_solver_that_stands_still_where_nothing_can_be_proved_is_stopped():
     assert np.isinf(result.certificate.bound) and result.n_iter < 120
 
 
+@pytest.mark.parametrize("tol", [1e-3, 1e-6])
+def test_whoever_asks_for_little_does_not_pay_more(tol, monkeypatch):
+    """A proof that needs a fifth of the rows costs more than the pass after which a hundredth do."""
+    monkeypatch.setattr(driver, "LARGE", 0)
+    X, y, _ = make_logistic(60_000, 12)
+    result = fit(X, y, family="logistic", penalty=L1(5.0), solver="pilot_newton", tol=tol)
+    assert result.converged and result.certificate.passes <= driver.CHEAP
+
+
 @pytest.mark.parametrize("tol", [1e-6, 1e-7, 1e-8])
 def test_where_rows_are_many_a_certificate_moves_as_few_as_prove_tol(tol, monkeypatch):
     """The nearer the state is to tol, the more, for the bound is the gap ÷ their share."""

@@ -26,6 +26,7 @@ LARGE = 2**22  # numbers in X beyond which a certificate moves the dual point on
 SHARE = 0.2  # at most; the bound is then about 1 ÷ their share times the gap, and costs as small a part of a pass
 LEAST, ROWS = 0.01, 15  # at least such a share, and so many rows for each coefficient
 AMPLE = 2.0  # times the share that would do if the state's own estimate of its gap were exact
+CHEAP = 0.08  # of the rows: a proof takes a dozen times as long for each as a pass, and where it needs more we make one
 ROUGH = 1e-6  # the default `tol`: whoever asks for less gets less; else, where rows are few, runs go on to a scaled
 FLAT, NEAR = 5e-7, 1e-8  # residual and a relative gap so small that nobody will ask for less,
 LONGER, SOON = 16, 64  # times as many iterations at most (3 at a steady rate, but the last may be slower), or so many
@@ -250,7 +251,11 @@ class Drive:
             self.next_look *= 2
             return True
         near, first_order = self.nearness(), not hasattr(self.state, "decrement")
-        return near <= self.trigger and (first_order or near <= ROUNDING or self.settled(near))
+        return near <= self.trigger and (first_order or near <= ROUNDING or self.worth(near))
+
+    def worth(self, near):
+        """Would a proof now be no dearer than to come nearer first? For states that know their gap."""
+        return AMPLE * near <= CHEAP * self.tol if self.many else self.settled(near)
 
     def good(self, iteration):
         """Is `tol` proved? Where rows are few we go on until the answer is settled, but not for ever."""
