@@ -197,6 +197,23 @@ def test_seconds_to_a_gap_are_those_of_the_cheapest_setting_whose_every_answer_i
     assert report.times_to(rows) == {1e-3: 1.0, 1e-6: 9.0, 1e-9: 9.0}
 
 
+def test_what_an_entry_came_to_and_nan_where_it_did_not():
+    rows = [made_up("a", 1.0), made_up("a", 3.0, 1), made_up("a", 8.0, 2), made_up("a", 0.1, setting=1e-3),
+            made_up("b", 0.0) | {"failed": "killed"}, made_up("c", 2.0, to_truth=None)]  # fmt: skip
+    assert report.answer(rows, "laptop", "a", 1e-9) == {"seconds": 3.0, "error": 0.1, "certified gap": 1e-10}
+    assert np.isnan(report.answer(rows, "laptop", "c", 1e-9)["error"])
+    for lost in (("laptop", "b", 1e-9), ("laptop", "d", 1e-9), ("lasso", "a", 1e-9)):
+        assert np.isnan(list(report.answer(rows, *lost).values())).all()
+
+
+def test_a_target_is_met_missed_or_not_judged(monkeypatch):
+    theirs = FASTER.theirs
+    three = [FASTER, FASTER._replace(limit=100), FASTER._replace(theirs=theirs._replace(entry="nobody"))]
+    monkeypatch.setattr(report, "judged", lambda rows: targets.judged(rows, three))
+    found = report.tally([made_up("ours", 1.0), made_up("theirs", 11.0)])
+    assert found == "1 of 3 targets are met, 1 missed, 1 not judged for want of a run."
+
+
 def test_the_report_and_its_figures(tmp_path):
     rows = [made_up("glmlab", 0.5), made_up("glum", 5.0, relative=1e-12), made_up("late", 0) | {"failed": "too late"}]
     text = report.markdown(rows)

@@ -40,7 +40,8 @@ def test_a_race_shows_what_was_proved_by_seconds_and_by_passes():
 
 
 def test_then_and_now_leaves_out_what_was_not_run():
-    picture = viz.then_and_now({"ADMM": {"then": 34.7, "here": 2.0}, "ours": {"then": None, "here": 0.5, "now": None}})
+    ours = {"then": None, "here": 0.5, "now": math.nan}
+    picture = viz.then_and_now({"ADMM": {"then": 34.7, "here": 2.0}, "ours": ours})
     drawn = lines(picture.figure.axes[0])
     assert drawn == {"then": [[34.7, 0]], "here": [[2.0, 0], [0.5, 1]], "now": []}
     assert picture.finding == "then: ADMM 34.7 s; here: ADMM 2 s, ours 0.5 s; now: nothing was run."

@@ -60,7 +60,9 @@ def test_the_picture_has_a_rectangle_for_each_bar_and_says_how_white_it_is():
     drawn = sorted((bar.get_x(), bar.get_width()) for bar in first.patches)
     assert drawn == [(0, 4000), (5000, 1000), (5000, 3000), (8000, 2000)], "milliseconds"
     assert {round(bar.get_y() + bar.get_height() / 2) for bar in first.patches} == {0, 1}, "a row for each thread"
-    assert picture.finding == "mine: 3 tasks in 10 s, 65% white; yours: 1 task in 4 s, 0% white."
+    assert picture.finding == (
+        "mine: 3 tasks of 2.33 s on average in 10 s, 65% white; yours: 1 task of 4 s on average in 4 s, 0% white."
+    )
     labels = [text.get_text() for text in picture.figure.legends[0].get_texts()]
     assert labels == ["kernel × 3", "sum × 1", "transfer × 1"]
     greys = [bar for bar in first.patches if bar.get_facecolor()[0] == bar.get_facecolor()[2]]

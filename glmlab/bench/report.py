@@ -1,5 +1,6 @@
 """What a race found, as tables in markdown and as figures."""
 
+import math
 import statistics
 from collections import defaultdict
 
@@ -25,6 +26,15 @@ def known(runs, name):
     return statistics.median(values) if values else None
 
 
+def answer(rows, problem, entry, setting):
+    """What an entry came to, medians over its repetitions; nan for what was not run, failed or is not known."""
+    keys = {"seconds": "wall", "error": "to_truth", "certified gap": "relative"}
+    good = [row for row in rows if (row["problem"], row["entry"], row["setting"]) == (problem, entry, setting)
+            and "failed" not in row]  # fmt: skip
+    found = {name: known(good, key) for name, key in keys.items()}
+    return {name: math.nan if value is None else value for name, value in found.items()}
+
+
 def written(value):
     return "" if value is None else f"{value:.3g}"
 
@@ -40,6 +50,14 @@ def targets_table(rows):
     """The targets: median and range of the ratios, met or not."""
     lines = ["| target | wanted | median | range | pairs | |", "|---|---|---|---|---|---|"]
     return "\n".join(lines + [target_line(verdict) for verdict in judged(rows)])
+
+
+def tally(rows):
+    """How many targets are met, missed, and not judged because a run is missing or was not certified."""
+    verdicts = judged(rows)
+    met, unjudged = (sum(map(bool, found)) for found in ([v.met for v in verdicts], [v.why for v in verdicts]))
+    missed = len(verdicts) - met - unjudged
+    return f"{met} of {len(verdicts)} targets are met, {missed} missed, {unjudged} not judged for want of a run."
 
 
 def target_line(verdict):

@@ -1,6 +1,5 @@
 """The exercises of notebook 06: four ways to say how far β is from optimal, for least squares with an L1 penalty."""
 
-from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +8,7 @@ from glmlab.penalties import L1
 from glmlab.quadratic import minimise_model
 
 from .exercise import Exercise, require
-from .guard import short
+from .guard import one_number, short
 
 # ---------------------------------------------------------------- problems to try an answer on
 
@@ -64,15 +63,6 @@ def around(problem, seed):
         yield best + moves
         yield best + np.where(best == 0, 0.0, moves)
     yield np.zeros_like(best)
-
-
-def one_number(value, where):
-    """The answer as a float; inf is a number here, nan is none."""
-    require(np.ndim(value) == 0, f"{where} it returned {short(value)}; one number is needed")
-    value = value.item() if hasattr(value, "item") else value
-    require(isinstance(value, Real), f"{where} it returned a {type(value).__name__}, not a number")
-    require(not np.isnan(value), f"{where} it returned nan")
-    return float(value)
 
 
 # ---------------------------------------------------------------- 1. how far from stationary

@@ -7,12 +7,13 @@ import io
 import reprlib
 import threading
 import traceback
+from numbers import Real
 
 import numpy as np
 from dask.base import tokenize
 from dask.delayed import Delayed
 
-from .exercise import Wrong
+from .exercise import Wrong, require
 
 TIME_LIMIT = 10.0  # seconds for all calls of one condition
 
@@ -110,6 +111,15 @@ def short(value):
     if isinstance(value, (list, tuple)) and any(hasattr(item, "shape") for item in value):
         return f"{len(value)} arrays" if len(value) != 1 else f"1 array {value[0].shape}"
     return reprlib.repr(value.item() if isinstance(value, np.generic) else value)
+
+
+def one_number(value, where):
+    """An answer as a float: inf is a number here, nan and True are none. `where` opens the sentence that says so."""
+    require(np.ndim(value) == 0, f"{where} it returned {short(value)}; one number is needed")
+    value = value.item() if hasattr(value, "item") else value
+    require(isinstance(value, Real) and not isinstance(value, bool), f"{where} it returned {short(value)}, no number")
+    require(not np.isnan(value), f"{where} it returned nan")
+    return float(value)
 
 
 def _call_text(function, args, kwargs):

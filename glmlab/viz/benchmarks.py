@@ -103,14 +103,14 @@ def _came_to(name, seconds, passes, gaps):
 def then_and_now(rows):
     """Seconds of methods in several benchmarks, a row for each method, a marker for each benchmark.
 
-    rows  {method: {benchmark: seconds, or None where it was not run}}; a missing benchmark was not run
+    rows  {method: {benchmark: seconds}}; None, nan or a missing benchmark: it was not run
     """
     columns = list(dict.fromkeys(name for row in rows.values() for name in row))
     if not columns:
         raise ValueError("rows={method: {benchmark: seconds}}: one method and one benchmark or more")
     fig, ax = new_figure(size=(8.6, 1.8 + 0.5 * len(rows)))
     for k, column in enumerate(columns):
-        found = [(row[column], y) for y, row in enumerate(rows.values()) if row.get(column) is not None]
+        found = [(row[column], y) for y, row in enumerate(rows.values()) if _was_run(row.get(column))]
         xs, ys = zip(*found, strict=True) if found else ((), ())
         ax.plot(xs, ys, color=nth(COLOURS, k), marker=nth(MARKERS, k), ls="", ms=9, label=column)
     ax.set_yticks(range(len(rows)), list(rows))
@@ -122,8 +122,12 @@ def then_and_now(rows):
 
 
 def _benchmark(column, rows):
-    said = [f"{method} {row[column]:.3g} s" for method, row in rows.items() if row.get(column) is not None]
+    said = [f"{method} {row[column]:.3g} s" for method, row in rows.items() if _was_run(row.get(column))]
     return f"{column}: {', '.join(said) if said else 'nothing was run'}"
+
+
+def _was_run(seconds):
+    return seconds is not None and not math.isnan(seconds)
 
 
 # ---------------------------------------------------------------- where it pays

@@ -81,8 +81,9 @@ def _work(kinds):
 
 
 def _said(name, found, white):
-    tasks = sum(bar.kind != TRANSFER for bar in found)
-    return f"{name}: {count_text(tasks, 'task')} in {_ms(max(bar.stop for bar in found))}, {white:.0%} white"
+    tasks = [bar.stop - bar.start for bar in found if bar.kind != TRANSFER]
+    each = f" of {_ms(sum(tasks) / len(tasks))} on average" if tasks else ""
+    return f"{name}: {count_text(len(tasks), 'task')}{each} in {_ms(max(bar.stop for bar in found))}, {white:.0%} white"
 
 
 def _ms(seconds):

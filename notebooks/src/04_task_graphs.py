@@ -110,10 +110,8 @@ one_pass = use(one_pass)
 # **Predict.** At K = 10 chunks the hand-written graph has how many tasks (a recipe for X_k and one for y_k, a call, and what adds them)? Then at
 # K = 40?
 
-# %% tags=["predict"] id="c04-014"
+# %% tags=["predict", "assert", "figure"] id="c04-015"
 tasks_at_40 = predict("tasks by hand at 40 chunks", None)
-
-# %% tags=["assert", "figure"] id="c04-015"
 by_hand = {K: viz.task_counts(one_pass(kernel, *pieces(*recipes(K)), zero))["tasks"] for K in (10, 40)}
 tasks_at_40.measured(by_hand[40])
 print(f"10 chunks: {written} tasks in array style, {optimised} optimised, {by_hand[10]} by hand")
@@ -149,11 +147,10 @@ assert kept <= 2 * n_chunks, "recipes are no longer in the graph"
 #
 # **Predict** the price of a task on your two worker processes, in microseconds.
 
-# %% tags=["predict"] id="c04-021"
+# %% tags=["predict"] id="c04-022"
 price = predict("microseconds a task, worker processes", None)
 
 
-# %% tags=["predict"] id="c04-022"
 def nothing(k):
     return k
 
@@ -195,11 +192,10 @@ assert counts[True] <= counts[False] - 4 * 20, "the chain of each chunk became o
 #
 # **Predict** how much of the workers' time in array style is *white*, spent on no task of ours, in per cent.
 
-# %% tags=["predict"] id="c04-026"
+# %% tags=["predict"] id="c04-027"
 white = predict("per cent white, array style", None)
 
 
-# %% id="c04-027"
 def recorded(run, passes=5):
     run()  # what is loaded once shall not be seen
     with distributed.get_task_stream(client) as stream:
@@ -275,11 +271,10 @@ best_K = use(best_K)
 #
 # **Predict** which K is the fastest. (In the figure, move the slider, or select it and press the arrow keys, to cut the rows into other chunks.)
 
-# %% tags=["predict"] id="c04-037"
+# %% tags=["predict"] id="c04-038"
 fastest = predict("the fastest number of chunks", None)
 
 
-# %% tags=["predict"] id="c04-038"
 def pass_seconds(K):
     rows = math.ceil(n / K)
     A, t = client.persist([X.rechunk((rows, -1)), y.rechunk(rows)])
@@ -309,8 +304,8 @@ assert T[K_best] <= min(T.values()) * (1 + 1e-9), "yours is the least T"
 
 # %% [markdown] id="c04-042"
 # "I suspect that for the dask-glm in particular we'll just develop auto-chunksize heuristics that will mostly solve this problem", says the post.
-# Here they are. `chunks="auto"` takes √(work/a) chunks, up to 16, as suits most machines; it goes by n and p alone, so that the bits
-# do not depend on *your* machine. And where chunks are far off, the `advice` of a fit's result says so. (Last: what would many cores make of 10⁸ rows?
+# Here they are. `chunks="auto"` takes √(work/a) chunks, up to 16, with an a and a speed as on most machines, and more only where a chunk would be too large
+# for a worker's memory; it goes by n and p alone, so that the bits do not depend on *your* machine. And where chunks are far off, the `advice` of a fit's result says so. (Last: what would many cores make of 10⁸ rows?
 # Tasks are still handed out one by one.)
 
 # %% id="c04-043"
@@ -388,11 +383,8 @@ for name, function in {"kernel": kernel, "steady": steady}.items():
     same = function(A, t, beta).tobytes() == function(odd, t, beta).tobytes()
     print(f"{name}: {'the same bits' if same else 'other bits'} at an odd address")
 
-# %% [markdown] id="c04-060"
-# Now the same rows are made and summed by three schedulers: in one thread, in several, and on the workers.
-
 # %% tags=["assert"] id="c04-050"
-few = pieces(*recipes(7))
+few = pieces(*recipes(7))  # made and summed by three schedulers: in one thread, in several, and on the workers
 schedulers = {"one thread": "sync", "threads": "threads", "workers": None}  # None: the client's
 bits = {name: steady_pass(*few, beta).compute(scheduler=which).tobytes() for name, which in schedulers.items()}
 assert different > 1, "the order decides about the last digits"
