@@ -11,6 +11,7 @@ import os
 import threading
 import uuid
 import warnings
+from collections import ChainMap, Counter
 from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral
 
@@ -18,7 +19,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pandas as pd
-from dask._task_spec import DataNode, List, Task, TaskRef
+from dask._task_spec import DataNode, List, Task, TaskRef, convert_legacy_graph
 from dask.base import get_scheduler
 from dask.core import flatten
 from dask.delayed import Delayed
@@ -34,8 +35,8 @@ from glmlab.names import spelt
 FAN = 4  # results added by one task of the tree
 CHUNK = 2**23  # bytes of X in one chunk of in-memory data
 # What `chunks="auto"` and the hint of `fit` suppose of a cluster; glmlab.costmodel measures yours.
-OVERHEAD, STREAM = 5e-4, 2e9  # seconds a task, and bytes of X a second that one core works through
-LARGEST, MANY_CORES = 2**25, 16  # bytes of X in one chunk (a task of 17 ms), and cores that should all have work
+OVERHEAD, STREAM = 1.5e-3, 1e10  # seconds of everyone's that a task takes, and bytes of X a second that one core fuses
+LARGEST, MANY_CORES = 2**27, 16  # bytes of X in one chunk (a task of 13 ms), and cores that should all have work
 POOL, RUNS = "glmlab pass", 4  # what the names of our threads begin with; tasks of each in a pass
 MANY = 100  # tasks whose overhead is worth a hint
 
@@ -224,10 +225,13 @@ class OnDask(Chunks):
         self.sparse = sparse.issparse(X._meta)
         self.given = [column for column in (X, y, w, o) if column is not None]  # so a cluster keeps the rows
         refuse_closed(self.given)
-        self.columns = dask.optimize(*self.given)  # once, not in every pass; this forgets the futures
-        keys = iter([list(flatten(column.__dask_keys__())) for column in self.columns])
+        columns = dask.optimize(*self.given)  # once, not in every pass; this forgets the futures
+        keys = iter([list(flatten(column.__dask_keys__())) for column in columns])
         of_columns = [next(keys) if column is not None else None for column in (X, y, w, o)]
         self.keys = [[keys and TaskRef(keys[k]) for keys in of_columns] for k in range(len(self.lengths))]
+        graph = convert_legacy_graph(ChainMap(*(dict(column.__dask_graph__()) for column in columns)))
+        self.makers = makers(graph, self.keys)
+        self.common = {key: graph[key] for key in graph.keys() - {task.key for own in self.makers for task in own}}
         self.beside = y, w, o
 
     def bare(self):
@@ -251,7 +255,7 @@ class OnDask(Chunks):
         """One pass as a delayed value, to be looked at or computed by hand: kernel(rows_k, *shared), added up."""
         name = f"{kernel.__name__}-{uuid.uuid4().hex}"  # a new name: a pass is never answered from another's result
         graph = self.graph(name, kernel, shared, per_chunk, combine)
-        return Delayed(name, HighLevelGraph.from_collections(name, graph, dependencies=self.columns))
+        return Delayed(name, HighLevelGraph.from_collections(name, self.common | graph))
 
     def graph(self, name, kernel, shared, per_chunk, combine):
         """The tasks of one pass: one for what is shared, one a chunk, the tree; the last is called `name`."""
@@ -260,7 +264,30 @@ class OnDask(Chunks):
             Task(f"{name}-chunk-{k}", on_chunk, kernel, first.ref(), *columns, *(own[k] for own in per_chunk))
             for k, columns in enumerate(self.keys)
         ]
+        tasks = [Task.fuse(*made, task) for made, task in zip(self.makers, tasks, strict=True)]
         return {task.key: task for task in [first, *tasks, *tree(tasks, name, combine)]}
+
+
+def makers(graph, chunks):
+    """For each chunk the tasks of `graph` that make its rows, [] where another chunk needs one of them too.
+
+    They run inside of the chunk's own task: there are fewer tasks, and no rows wait in memory to be worked on. What is
+    data already stays where it is.
+    """
+    found = [ancestors(graph, [column.key for column in columns if column]) for columns in chunks]
+    uses = Counter(key for own in found for key in own)
+    return [[graph[key] for key in own] if all(uses[key] == 1 for key in own) else [] for own in found]
+
+
+def ancestors(graph, keys):
+    """Those of `keys`, and of all that they need, that are tasks to be run."""
+    seen, left = set(), list(keys)
+    while left:
+        key = left.pop()
+        if key not in seen and not isinstance(graph.get(key), DataNode | None):
+            seen.add(key)
+            left.extend(graph[key].dependencies)
+    return seen
 
 
 def current_client():
