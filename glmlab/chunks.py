@@ -5,6 +5,7 @@ whose shape depends on the number of chunks alone. That, and one BLAS thread per
 """
 
 import contextlib
+import copy
 import functools
 import math
 import os
@@ -82,6 +83,17 @@ def on_chunk(kernel, shared, X, y, w, o, *own):
         return kernel(Rows(X, y, w, o), *shared, *own)
 
 
+class WithShare:
+    """What a kernel finds on a chunk, and some of the chunk's rows; its number is the last argument."""
+
+    def __init__(self, kernel):
+        self.kernel, self.__name__ = kernel, kernel.__name__
+
+    def __call__(self, rows, *args):
+        *shared, fraction, seed, k = args
+        return self.kernel(rows, *shared), take(rows, fraction, seed, k)
+
+
 class Chunks:
     """Rows cut into chunks: `lengths` are their numbers of rows, `dim` counts the intercept, `sparse` is about X."""
 
@@ -109,12 +121,28 @@ class Chunks:
 
     def sample(self, fraction, seed):
         """About `fraction` of the rows of every chunk, brought to this process, in as many chunks."""
-        parts = self.map(take, fraction, seed, per_chunk=[range(len(self.lengths))])
+        return self.brought(self.map(take, fraction, seed, per_chunk=[range(len(self.lengths))]))
+
+    def sum_and_sample(self, kernel, *shared, fraction, seed):
+        """What `sum` and `sample` give, from one pass: rows that every pass reads or draws anew are worth it."""
+        found = self.map(WithShare(kernel), *shared, fraction, seed, per_chunk=[range(len(self.lengths))])
+        results, rows = zip(*found, strict=True)
+        return summed(results, add), self.brought(rows)
+
+    def brought(self, parts):
+        """Rows that tasks have returned as chunks of this process."""
         stack = sparse.vstack if sparse.issparse(parts[0].X) else np.concatenate
         X = stack([part.X for part in parts])
         rest = (None if own[0] is None else np.concatenate(own) for own in list(zip(*parts, strict=True))[1:])
         rows = Rows(X.tocsr() if sparse.issparse(X) else X, *rest)
         return InMemory(rows, [len(part.y) for part in parts], intercept=self.intercept)
+
+    def some(self, which):
+        """The chunks of these numbers only."""
+        part = copy.copy(self)
+        part.lengths = tuple(self.lengths[k] for k in which)
+        part._choose(which)
+        return part
 
     def thin(self, fraction, seed):
         """About `fraction` of the rows of every chunk, left where they are: each task takes its own."""
@@ -129,6 +157,13 @@ class Chunks:
 def groups(items):
     """`items` in runs of FAN: one level of the tree."""
     return [items[i : i + FAN] for i in range(0, len(items), FAN)]
+
+
+def summed(parts, combine):
+    """All parts combined, FAN at a time."""
+    while len(parts) > FAN:
+        parts = [combine(group) for group in groups(parts)]
+    return combine(parts)
 
 
 class InMemory(Chunks):
@@ -147,6 +182,9 @@ class InMemory(Chunks):
         cut = slice(self.ends[k] - self.lengths[k], self.ends[k])
         return Rows(*(None if column is None else column[cut] for column in self.rows))
 
+    def _choose(self, which):
+        self.ends = self.ends[which]
+
     def scaled(self, n):
         """The same rows with weights that make them stand for n, cut by their own number."""
         w = np.ones(self.n) if self.rows.w is None else self.rows.w
@@ -159,11 +197,7 @@ class InMemory(Chunks):
 
         with one_blas_thread:
             parts = spread(task, range(len(self.lengths)), self.threads)
-        if combine is None:
-            return parts
-        while len(parts) > FAN:
-            parts = [combine(group) for group in groups(parts)]
-        return combine(parts)
+        return parts if combine is None else summed(parts, combine)
 
 
 def cores():
@@ -196,6 +230,9 @@ class Thinned(Chunks):
     def __init__(self, chunks, fraction, seed):
         super().__init__([kept(length, fraction) for length in chunks.lengths], chunks.p, chunks.intercept)
         self.chunks, self.fraction, self.seed, self.sparse = chunks, fraction, seed, chunks.sparse
+
+    def _choose(self, which):
+        self.chunks = self.chunks.some(which)
 
     def _pass(self, kernel, shared, per_chunk, combine):
         which = range(len(self.lengths))
@@ -237,6 +274,11 @@ class OnDask(Chunks):
     def bare(self):
         """The same rows without their columns, as in memory; nobody reads or makes X for it."""
         return OnDask(da.empty((self.n, 0), chunks=(self.lengths, (0,))), *self.beside, intercept=True)
+
+    def _choose(self, which):
+        self.keys, self.makers = ([own[k] for k in which] for own in (self.keys, self.makers))
+        wanted = ancestors(self.common, [column.key for columns in self.keys for column in columns if column])
+        self.common = {key: node for key, node in self.common.items() if key in wanted or isinstance(node, DataNode)}
 
     def elsewhere(self, function):
         """Asks the workers of the cluster that dask would use now; one that is lost meanwhile is not heard."""

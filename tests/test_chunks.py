@@ -375,3 +375,17 @@ def test_threads_are_kept_from_pass_to_pass():
 @pytest.mark.timeout(60)
 def test_a_pass_inside_of_a_pass_does_not_wait_for_itself():
     assert as_chunks(X, Y, chunks=10, threads=2).map(inner) == [1] * 12, "it runs in the thread that asked for it"
+
+
+def test_some_chunks_are_those_of_their_numbers():
+    """Wherever they are, also where all come from one task or each takes a share of its rows."""
+    def first(rows):
+        return float(rows.y[0])
+
+    y, which = np.arange(300.0), [1, 4]
+    lazy, whole = lazily(y), da.from_delayed(dask.delayed(np.arange)(300.0), (300,), float).rechunk(50)
+    for column in (y, lazy, whole):
+        rows = as_chunks(y[:, None], column, chunks=50)
+        some = rows.some(which)
+        assert some.map(first) == [50.0, 200.0] and some.lengths == (50, 50) and rows.map(first)[2:4] == [100.0, 150.0]
+        assert [value // 50 for value in rows.thin(0.1, 0).some(which).map(first)] == which
