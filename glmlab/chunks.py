@@ -5,12 +5,14 @@ whose shape depends on the number of chunks alone. That, and one BLAS thread per
 """
 
 import contextlib
+import copy
 import functools
 import math
 import os
 import threading
 import uuid
 import warnings
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral
 
@@ -18,7 +20,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pandas as pd
-from dask._task_spec import DataNode, List, Task, TaskRef
+from dask._task_spec import DataNode, List, Task, TaskRef, convert_legacy_graph
 from dask.base import get_scheduler
 from dask.core import flatten
 from dask.delayed import Delayed
@@ -34,8 +36,8 @@ from glmlab.names import spelt
 FAN = 4  # results added by one task of the tree
 CHUNK = 2**23  # bytes of X in one chunk of in-memory data
 # What `chunks="auto"` and the hint of `fit` suppose of a cluster; glmlab.costmodel measures yours.
-OVERHEAD, STREAM = 5e-4, 2e9  # seconds a task, and bytes of X a second that one core works through
-LARGEST, MANY_CORES = 2**25, 16  # bytes of X in one chunk (a task of 17 ms), and cores that should all have work
+OVERHEAD, STREAM = 1.5e-3, 1e10  # seconds of everyone's that a task takes, and bytes of X a second that one core fuses
+LARGEST, MANY_CORES = 2**27, 16  # bytes of X in one chunk (a task of 13 ms), and cores that should all have work
 POOL, RUNS = "glmlab pass", 4  # what the names of our threads begin with; tasks of each in a pass
 MANY = 100  # tasks whose overhead is worth a hint
 
@@ -81,6 +83,17 @@ def on_chunk(kernel, shared, X, y, w, o, *own):
         return kernel(Rows(X, y, w, o), *shared, *own)
 
 
+class WithShare:
+    """What a kernel finds on a chunk, and some of the chunk's rows; its number is the last argument."""
+
+    def __init__(self, kernel):
+        self.kernel, self.__name__ = kernel, kernel.__name__
+
+    def __call__(self, rows, *args):
+        *shared, fraction, seed, k = args
+        return self.kernel(rows, *shared), take(rows, fraction, seed, k)
+
+
 class Chunks:
     """Rows cut into chunks: `lengths` are their numbers of rows, `dim` counts the intercept, `sparse` is about X."""
 
@@ -108,12 +121,28 @@ class Chunks:
 
     def sample(self, fraction, seed):
         """About `fraction` of the rows of every chunk, brought to this process, in as many chunks."""
-        parts = self.map(take, fraction, seed, per_chunk=[range(len(self.lengths))])
+        return self.brought(self.map(take, fraction, seed, per_chunk=[range(len(self.lengths))]))
+
+    def sum_and_sample(self, kernel, *shared, fraction, seed):
+        """What `sum` and `sample` give, from one pass: rows that every pass reads or draws anew are worth it."""
+        found = self.map(WithShare(kernel), *shared, fraction, seed, per_chunk=[range(len(self.lengths))])
+        results, rows = zip(*found, strict=True)
+        return summed(results, add), self.brought(rows)
+
+    def brought(self, parts):
+        """Rows that tasks have returned as chunks of this process."""
         stack = sparse.vstack if sparse.issparse(parts[0].X) else np.concatenate
         X = stack([part.X for part in parts])
         rest = (None if own[0] is None else np.concatenate(own) for own in list(zip(*parts, strict=True))[1:])
         rows = Rows(X.tocsr() if sparse.issparse(X) else X, *rest)
         return InMemory(rows, [len(part.y) for part in parts], intercept=self.intercept)
+
+    def some(self, which):
+        """The chunks of these numbers only."""
+        part = copy.copy(self)
+        part.lengths = tuple(self.lengths[k] for k in which)
+        part._choose(which)
+        return part
 
     def thin(self, fraction, seed):
         """About `fraction` of the rows of every chunk, left where they are: each task takes its own."""
@@ -128,6 +157,13 @@ class Chunks:
 def groups(items):
     """`items` in runs of FAN: one level of the tree."""
     return [items[i : i + FAN] for i in range(0, len(items), FAN)]
+
+
+def summed(parts, combine):
+    """All parts combined, FAN at a time."""
+    while len(parts) > FAN:
+        parts = [combine(group) for group in groups(parts)]
+    return combine(parts)
 
 
 class InMemory(Chunks):
@@ -152,7 +188,12 @@ class InMemory(Chunks):
 
     def on(self, threads):
         """The same on so many threads."""
-        return InMemory(self.rows, self.lengths, intercept=self.intercept, threads=threads)
+        other = copy.copy(self)
+        other.threads = threads
+        return other
+
+    def _choose(self, which):
+        self.ends = self.ends[which]
 
     def scaled(self, n):
         """The same rows with weights that make them stand for n, cut by their own number."""
@@ -166,11 +207,7 @@ class InMemory(Chunks):
 
         with one_blas_thread:
             parts = spread(task, range(len(self.lengths)), self.threads)
-        if combine is None:
-            return parts
-        while len(parts) > FAN:
-            parts = [combine(group) for group in groups(parts)]
-        return combine(parts)
+        return parts if combine is None else summed(parts, combine)
 
 
 def cores():
@@ -204,6 +241,9 @@ class Thinned(Chunks):
         super().__init__([kept(length, fraction) for length in chunks.lengths], chunks.p, chunks.intercept)
         self.chunks, self.fraction, self.seed, self.sparse = chunks, fraction, seed, chunks.sparse
 
+    def _choose(self, which):
+        self.chunks = self.chunks.some(which)
+
     def _pass(self, kernel, shared, per_chunk, combine):
         which = range(len(self.lengths))
         return self.chunks._pass(OnShare(kernel, self.fraction, self.seed), shared, [*per_chunk, which], combine)
@@ -232,15 +272,22 @@ class OnDask(Chunks):
         self.sparse = sparse.issparse(X._meta)
         self.given = [column for column in (X, y, w, o) if column is not None]  # so a cluster keeps the rows
         refuse_closed(self.given)
-        self.columns = optimized(self.given)  # once, not in every pass; this forgets the futures
-        keys = iter([list(flatten(column.__dask_keys__())) for column in self.columns])
+        graph = optimized(self.given)  # once, not in every pass; this forgets the futures
+        keys = iter([list(flatten(column.__dask_keys__())) for column in self.given])
         of_columns = [next(keys) if column is not None else None for column in (X, y, w, o)]
         self.keys = [[keys and TaskRef(keys[k]) for keys in of_columns] for k in range(len(self.lengths))]
+        self.makers = makers(graph, self.keys)
+        self.common = {key: graph[key] for key in graph.keys() - {task.key for own in self.makers for task in own}}
         self.beside = y, w, o
 
     def bare(self):
         """The same rows without their columns, as in memory; nobody reads or makes X for it."""
         return OnDask(da.empty((self.n, 0), chunks=(self.lengths, (0,))), *self.beside, intercept=True)
+
+    def _choose(self, which):
+        self.keys, self.makers = ([own[k] for k in which] for own in (self.keys, self.makers))
+        wanted = ancestors(self.common, [column.key for columns in self.keys for column in columns if column])
+        self.common = {key: node for key, node in self.common.items() if key in wanted or isinstance(node, DataNode)}
 
     def elsewhere(self, function):
         """Asks the workers of the cluster that dask would use now; one that is lost meanwhile is not heard."""
@@ -259,7 +306,7 @@ class OnDask(Chunks):
         """One pass as a delayed value, to be looked at or computed by hand: kernel(rows_k, *shared), added up."""
         name = f"{kernel.__name__}-{uuid.uuid4().hex}"  # a new name: a pass is never answered from another's result
         graph = self.graph(name, kernel, shared, per_chunk, combine)
-        return Delayed(name, HighLevelGraph.from_collections(name, graph, dependencies=self.columns))
+        return Delayed(name, HighLevelGraph.from_collections(name, self.common | graph))
 
     def graph(self, name, kernel, shared, per_chunk, combine):
         """The tasks of one pass: one for what is shared, one a chunk, the tree; the last is called `name`."""
@@ -268,15 +315,36 @@ class OnDask(Chunks):
             Task(f"{name}-chunk-{k}", on_chunk, kernel, first.ref(), *columns, *(own[k] for own in per_chunk))
             for k, columns in enumerate(self.keys)
         ]
+        tasks = [Task.fuse(*made, task) for made, task in zip(self.makers, tasks, strict=True)]
         return {task.key: task for task in [first, *tasks, *tree(tasks, name, combine)]}
 
 
 def optimized(columns):
-    """Dask arrays over one graph, optimised for all of them. (dask.optimize would do it for each: y made from X would
-    make X once more.)"""
+    """The tasks of dask arrays, optimised for all together: by dask.optimize a y made from X would make X once more."""
     keys = list(flatten([column.__dask_keys__() for column in columns]))
-    graph = da.optimize(HighLevelGraph.merge(*(column.dask for column in columns)), keys)
-    return [da.Array(graph, column.name, column.chunks, meta=column._meta) for column in columns]
+    return convert_legacy_graph(dict(da.optimize(HighLevelGraph.merge(*(column.dask for column in columns)), keys)))
+
+
+def makers(graph, chunks):
+    """For each chunk the tasks of `graph` that make its rows, [] where another chunk needs one of them too.
+
+    They run inside of the chunk's own task: there are fewer tasks, and no rows wait in memory to be worked on. What is
+    data already stays where it is.
+    """
+    found = [ancestors(graph, [column.key for column in columns if column]) for columns in chunks]
+    uses = Counter(key for own in found for key in own)
+    return [[graph[key] for key in own] if all(uses[key] == 1 for key in own) else [] for own in found]
+
+
+def ancestors(graph, keys):
+    """Those of `keys`, and of all that they need, that are tasks to be run."""
+    seen, left = set(), list(keys)
+    while left:
+        key = left.pop()
+        if key not in seen and not isinstance(graph.get(key), DataNode | None):
+            seen.add(key)
+            left.extend(graph[key].dependencies)
+    return seen
 
 
 def current_client():

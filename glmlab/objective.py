@@ -14,6 +14,8 @@ from glmlab.names import among, named, spelt
 KERNELS = ("numpy", "fused")
 NEARLY = 0.6  # of the rows that a certificate asks for: the pilot's will do, which lie together and cost no round
 PILOT = 2**24  # numbers in a pilot of many rows, 128 MiB: it is brought here, however many rows stay away
+MUCH = 2**28  # numbers in X, 2 GiB: it may be that every pass reads or draws them anew, and a draw costs as much
+SOME = 8  # chunks from whose rows a solver then starts
 FAMILY_NEEDS = ("loss", "dloss", "d2loss")
 
 
@@ -47,7 +49,7 @@ class Objective:
         self.passes = self.extra_passes = 0.0
         self.rounds = self.extra_rounds = 0
         self._apart, self._survey, self._last, self._hess, self._pilot = False, None, None, None, None
-        self._factor = None
+        self._factor, self._look_for_pilot = None, False
 
     def __repr__(self):
         return f"Objective({self.family!r}, {self.chunks!r})"
@@ -115,13 +117,31 @@ class Objective:
         not above 15 %; drawn once and kept.
         """
         if self._pilot is None or self._pilot[0] != seed:
-            few = min(0.01, PILOT / self.n / self.dim)
-            fraction = min(max(few, 150 * self.dim / self.n), 0.15)
-            self._book(fraction)
-            rows = self.chunks.sample(fraction, seed)
-            few, scaled = (Objective(self.family, rows.scaled(n), self.kernels) for n in (rows.n, self.n))
-            self._pilot = seed, scaled, few
+            self._book(self.share_of_pilot)
+            self._keep_pilot(seed, self.chunks.sample(self.share_of_pilot, seed))
         return self._pilot[1]
+
+    @property
+    def share_of_pilot(self):
+        few = min(0.01, PILOT / self.n / self.dim)
+        return min(max(few, 150 * self.dim / self.n), 0.15)
+
+    def _keep_pilot(self, seed, rows):
+        few, scaled = (Objective(self.family, rows.scaled(n), self.kernels) for n in (rows.n, self.n))
+        self._pilot = seed, scaled, few
+
+    def glimpse(self):
+        """An estimate from as many rows to start from: the pilot, or rows of a few chunks where it may cost a read.
+
+        Those chunks lie far apart. The first look, which reads all rows, then brings the pilot along.
+        """
+        if self.n * self.dim < MUCH or self.n_chunks <= SOME:
+            return self.pilot()
+        some = self.chunks.some([(2 * i + 1) * self.n_chunks // (2 * SOME) for i in range(SOME)])
+        self._book(self.share_of_pilot)
+        self._look_for_pilot = True
+        rows = some.sample(min(self.share_of_pilot * self.n / some.n, 1.0), 0)
+        return Objective(self.family, rows.scaled(self.n), self.kernels)
 
     def map(self, kernel, *per_chunk, shared=()):
         """[kernel(rows_k, *shared, own_k, …)] over the chunks, in their order: one pass, one round, nothing added.
@@ -191,7 +211,7 @@ class Objective:
         """The first pass, made once: f and ∇f at β, what is known at 0, and the refusal of what cannot be fitted."""
         if self._survey is None:
             with self.booked_apart():
-                found = self._sum("survey", beta)
+                found = self._sum_with_pilot("survey", beta) if self._look_for_pilot else self._sum("survey", beta)
                 refuse(found, self)
                 self._survey = found
                 self._known(beta, found)
@@ -240,6 +260,13 @@ class Objective:
     def _map(self, name, *args):
         self._book(1)
         return self.chunks.map(self.kernel(name), self.family, *args)
+
+    def _sum_with_pilot(self, name, *args):
+        self._book(1)
+        kernel, share = self.kernel(name), self.share_of_pilot
+        found, rows = self.chunks.sum_and_sample(kernel, self.family, *args, fraction=share, seed=0)
+        self._keep_pilot(0, rows)
+        return found
 
     def _sum(self, name, *args):
         self._book(1)

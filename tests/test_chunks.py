@@ -226,6 +226,30 @@ def test_what_dask_is_sent_is_the_data_and_that(count):
     assert len(sent[0]) == 2 * count + count + tree_size(count) + 1
 
 
+def test_rows_are_made_inside_of_their_chunks_task_where_no_other_needs_them():
+    """Then the tasks that make them are none of the pass; two chunks that share a task find it run once."""
+    made = []
+
+    def table(block, rows):
+        made.append(block)
+        return np.full((rows, 2), block + 1.0)
+
+    def over(parts):
+        return as_chunks(da.concatenate([da.from_delayed(part, (2, 2), float) for part in parts]), np.ones(10))
+
+    own = over([dask.delayed(table)(k, 2) for k in range(5)])
+    whole = dask.delayed(table)(0, 10)
+    shared = over([whole[2 * k : 2 * k + 2] for k in range(5)])
+    with dask.config.set(scheduler="threads"):
+        sent = []
+        with Callback(start=lambda dsk: sent.append(len(dsk))):
+            total(own, np.zeros(2))
+        assert sent == [5 + 5 + tree_size(5) + 1] and sorted(made) == [*range(5)]  # y is data: a key a chunk
+        made.clear()
+        total(shared, np.zeros(2))
+        assert made == [0]
+
+
 @pytest.mark.parametrize("count", [1, 5, 17])
 def test_a_pass_can_be_looked_at_before_it_is_made(count):
     """`lazy` is what `sum` computes: the same tasks, the same bits, and nothing is made until it is asked."""
@@ -365,3 +389,17 @@ def test_threads_are_kept_from_pass_to_pass():
 @pytest.mark.timeout(60)
 def test_a_pass_inside_of_a_pass_does_not_wait_for_itself():
     assert as_chunks(X, Y, chunks=10, threads=2).map(inner) == [1] * 12, "it runs in the thread that asked for it"
+
+
+def test_some_chunks_are_those_of_their_numbers():
+    """Wherever they are, also where all come from one task or each takes a share of its rows."""
+    def first(rows):
+        return float(rows.y[0])
+
+    y, which = np.arange(300.0), [1, 4]
+    lazy, whole = lazily(y), da.from_delayed(dask.delayed(np.arange)(300.0), (300,), float).rechunk(50)
+    for column in (y, lazy, whole):
+        rows = as_chunks(y[:, None], column, chunks=50)
+        some = rows.some(which)
+        assert some.map(first) == [50.0, 200.0] and some.lengths == (50, 50) and rows.map(first)[2:4] == [100.0, 150.0]
+        assert [value // 50 for value in rows.thin(0.1, 0).some(which).map(first)] == which

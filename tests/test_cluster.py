@@ -149,6 +149,13 @@ def test_the_workers_are_hushed_too(client):
     assert all("_is_news" in names for names in filters.values())
 
 
+def test_no_message_waits_for_others(client):
+    scheduler = client.cluster.scheduler
+    ours = [client.scheduler_comm, *scheduler.stream_comms.values(), *scheduler.client_comms.values()]
+    theirs = client.run(lambda dask_worker: dask_worker.batched_stream.interval)
+    assert len(ours) >= 4 and {stream.interval for stream in ours} | {*theirs.values()} == {cluster.PROMPT}
+
+
 def run_python(arguments, **variables):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **{k: str(v) for k, v in variables.items()}}
     environment.pop("DASK_SCHEDULER_ADDRESS", None)

@@ -1,11 +1,13 @@
 """Starts: what a pilot, an average and one step after it are worth, what they cost, and when zero is better."""
 
+import dask
 import dask.array as da
 import numpy as np
 import pytest
 from naive import draw, optimum, random_problem
 
 from glmlab import L1, Objective, Ridge, Zero, as_chunks, fit, run
+from glmlab.objective import MUCH, SOME
 from glmlab.penalties import FreeIntercept
 from glmlab.solvers.start import STARTS, average, one_step, own_minimiser, starting_point
 
@@ -140,3 +142,51 @@ def test_every_solver_takes_every_start(solver, start):
     given = random_problem("logistic", Ridge(2.0), seed=1, n=600, weighted=True, shifted=True, intercept=True)
     result = given.fit(solver=solver, start=start, tol=1e-8)
     assert result.converged and result.objective - float(given.value(optimum(given))) <= 1e-8 * result.objective
+
+
+# --- rows that every pass reads anew --------------------------------------------------------------------------------
+
+
+def counted(sort=False):
+    """X and y on dask in 20 chunks, made in every pass, and a list to which every making adds."""
+    rng, made = np.random.default_rng(6), []
+    X = rng.uniform(size=(20_000, 4))
+    y = draw("logistic", X @ [2.0, -1.0, 0.5, -1.0], rng)
+    order = np.argsort(y, kind="stable") if sort else np.arange(len(y))
+
+    def part(block):
+        made.append(len(block))
+        return X[order[block]]
+
+    rows = da.from_array(np.arange(len(y)), chunks=1000)
+    return rows.map_blocks(part, dtype=float, new_axis=1, chunks=(1000, 4), meta=np.empty((0, 0))), y[order], made
+
+
+@pytest.mark.parametrize("sort", [False, True], ids=["mixed", "sorted by label"])
+def test_rows_that_may_not_fit_into_memory_are_not_read_once_more_for_the_pilot(sort, monkeypatch):
+    """The draw is made in the first look; a start from a few chunks costs their reading, and the answer stays."""
+    X, y, made = counted(sort)
+    found = {}
+    for much in (0, MUCH):
+        monkeypatch.setattr("glmlab.objective.MUCH", much)
+        there, here = (Objective("logistic", as_chunks(given, y, chunks=1000)) for given in (X, np.asarray(X)))
+        made.clear()
+        with dask.config.set(scheduler="sync"):
+            found[much] = run("pilot_newton", there, L1(1.0), start="pilot", tol=1e-9)
+        whole = int(there.passes + there.extra_passes)
+        assert sum(made) == 1000 * (whole * 20 + (20 if much else SOME)), "the pilot, or the few chunks"
+        result = run("pilot_newton", here, L1(1.0), start="pilot", tol=1e-9)
+        assert result.converged and result.beta.tolist() == found[much].beta.tolist()
+    np.testing.assert_allclose(found[0].beta, found[MUCH].beta, atol=1e-3)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_the_pilot_that_the_first_look_brings_is_the_one_that_is_drawn(lazy, monkeypatch):
+    monkeypatch.setattr("glmlab.objective.MUCH", 0)
+    X, y, _ = counted()
+    X = X if lazy else np.asarray(X)
+    f, drawn = (Objective("logistic", as_chunks(X, y, chunks=1000)) for _ in range(2))
+    beta = f.glimpse().loss_grad(np.zeros(4)).grad
+    rounds, survey = f.rounds, f.look(beta / 1e4)
+    assert f.pilot().chunks.rows.X.tolist() == drawn.pilot().chunks.rows.X.tolist() and f.rounds == rounds
+    assert [*map(np.all, map(np.equal, survey[:5], drawn.look(beta / 1e4)[:5]))] == [True] * 5

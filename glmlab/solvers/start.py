@@ -33,7 +33,7 @@ def starting_point(start, f, g):
 
 def pilot(f, g):
     """The minimiser for a pilot of the rows, to the accuracy that so few rows are worth; zeros where that fails."""
-    few = f.pilot()
+    few = f.glimpse()
     try:
         few.look(np.zeros(f.dim))
     except ValueError:  # the pass over all rows says it with all counts
