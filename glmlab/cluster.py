@@ -162,6 +162,7 @@ def _local(n_workers, threads_per_worker, memory_limit, processes):
             host="127.0.0.1" if processes else None,  # threads talk in memory, without an address
             dashboard_address=f"127.0.0.1:{free_port(int(os.environ.get(DASHBOARD_PORT) or 0))}",
             worker_dashboard_address="127.0.0.1:0",
+            direct_to_workers=True,  # a pilot's rows need not pass through the scheduler
         )
     opened.run(_hush_exits)  # the workers have loggers of their own
     _hurry(opened)

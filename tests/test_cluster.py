@@ -153,6 +153,7 @@ def test_no_message_waits_for_others(client):
     scheduler = client.cluster.scheduler
     ours = [client.scheduler_comm, *scheduler.stream_comms.values(), *scheduler.client_comms.values()]
     theirs = client.run(lambda dask_worker: dask_worker.batched_stream.interval)
+    assert client.direct_to_workers
     assert len(ours) >= 4 and {stream.interval for stream in ours} | {*theirs.values()} == {cluster.PROMPT}
 
 
