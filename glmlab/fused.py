@@ -452,7 +452,7 @@ def readable(rows):
     The pieces are whole blocks, so that sums come out the same to the last bit.
     """
     X = rows.X
-    at_once = X.flags.c_contiguous and X.flags.aligned and X.dtype in (np.float64, np.float32) and X.dtype.isnative
+    at_once = X.flags.c_contiguous and X.flags.aligned and X.dtype in (np.float64, np.float32)
     step = max(len(X), 1) if at_once else HEIGHT * max(READ // HEIGHT // max(X.shape[1], 1), 1)
     for first in range(0, len(X), step):
         cut = slice(first, first + step)

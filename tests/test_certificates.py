@@ -29,7 +29,7 @@ from glmlab import (
     certify,
     fit,
 )
-from glmlab.certificates import certificate_at, price_above
+from glmlab.certificates import certificate_at, gather, price_above
 from glmlab.families import Family
 from glmlab.quadratic import Curvature
 
@@ -91,6 +91,27 @@ def test_a_bound_from_a_sample_of_the_rows_is_a_bound(family, penalty):
                         assert found.bound <= 1.05 * gap + 1e-13 * problem.magnitude()
                     finite += np.isfinite(found.bound)
     assert finite >= len(EXTRAS) * 3 * 2 * 2
+
+
+@every_family
+def test_where_rows_are_alike_a_samples_allowances_are_those_of_all(family):
+    """Scaled by weight, not by number: what rounding may do to the loss and the gradient comes from all rows."""
+    w = np.random.default_rng(0).integers(0, 4, 400) * 0.75
+    data = np.tile([0.3, -1.2], (400, 1)), np.full(400, 0.75)
+    f, beta = Objective(family, as_chunks(*data, sample_weight=w, intercept=True)), np.array([0.4, 0.2, -0.3])
+    found, all_rows = gather(f, beta, f.sample(0.2)), f.evidence(beta)
+    for name in ("loss", "grad", "loss_slack", "slack", "slip", "drift"):
+        np.testing.assert_allclose(getattr(found, name), getattr(all_rows, name), rtol=1e-13, err_msg=name)
+    assert found.weight < 0.3 * all_rows.weight
+
+
+def test_a_sample_whose_rows_have_no_weight_bounds_what_a_ridge_allows():
+    plain = random_problem("logistic", Ridge(1.0), seed=0, n=400)
+    problem = plain._replace(w=(np.arange(400) < 4) * 1.0)
+    f, beta = problem.objective(), np.full(4, 0.1)
+    empty = next(part for part in (f.sample(0.1, seed) for seed in range(20)) if not part.evidence(beta).weight)
+    gap = problem.value(beta) - problem.value(optimum(problem))
+    assert gap <= certificate_at(f, problem.g, beta, sample=empty).bound < np.inf
 
 
 @every_family

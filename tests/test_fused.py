@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from naive import draw
 from scipy import sparse
-from test_kernels import EXTRAS, FAMILIES, every_family, naive_sums
+from test_kernels import EXTRAS, FAMILIES, FORMS, every_family, naive_sums, unaligned
 
 from glmlab import L1, Logistic, Objective, as_chunks, cluster, fit, fused, kernels
 from glmlab.kernels import Rows
@@ -106,6 +106,25 @@ def test_rows_converted_piece_by_piece_give_the_same_bits(p, monkeypatch):
             assert bits(getattr(fused, name)(rows._replace(X=X), Logistic(), beta)) == bits(
                 getattr(fused, name)(rows, Logistic(), beta)
             )
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if "csr" not in form])
+def test_compiled_code_is_handed_what_it_was_compiled_for(form):
+    """It takes every address for that of a number, which this processor may forgive and another does not."""
+    rows, _ = rows_of(Logistic(), 300, 3, "all three")
+    given = Rows(FORMS[form](rows.X), *(unaligned(column) for column in rows[1:]))
+    for block in fused.readable(given):
+        assert all(part.flags.c_contiguous and part.flags.aligned and part.dtype.isnative for part in block)
+        assert block[0].dtype in (np.float64, np.float32) and all(part.dtype == np.float64 for part in block[1:])
+
+
+@pytest.mark.parametrize("p, dtype", [(0, float), (0, np.int8), (40_000, float)])
+def test_rows_may_be_without_columns_or_wider_than_a_block(p, dtype):
+    rng = np.random.default_rng(p)
+    X, y, beta = rng.integers(-3, 4, (9, p)).astype(dtype), rng.integers(0, 2, 9) * 1.0, rng.normal(size=p + 1) / 99
+    ours, theirs = (fields(module.loss_grad(Rows(X, y), Logistic(), beta)) for module in (fused, kernels))
+    for field, value in theirs.items():
+        np.testing.assert_allclose(ours[field], value, rtol=1e-12, atol=1e-12)
 
 
 @every_family

@@ -185,6 +185,15 @@ def test_where_rows_are_few_more_is_proved_than_tol_asks(solver, monkeypatch):
         assert hurried.n_iter < result.n_iter and rough.n_iter < hurried.n_iter
 
 
+@pytest.mark.parametrize("rows", ["few", "many"])
+@pytest.mark.parametrize("solver", ["newton", "lbfgs", "proximal_newton", "pilot_newton"])
+def test_a_state_that_knows_its_gap_is_certified_once(solver, rows, monkeypatch):
+    """Not before it is small enough for what the proof will add to it."""
+    monkeypatch.setattr(driver, "LARGE", driver.LARGE if rows == "few" else 0)
+    result = random_problem("logistic", Ridge(2.0), seed=0, n=3000, intercept=True).fit(solver=solver)
+    assert result.converged and np.isfinite(result.trace.relative).sum() == 1
+
+
 def test_settled_means_a_small_gap_and_a_small_slope():
     drive = driver.Drive(PROBLEM.objective(), Ridge(2.0), 1e-6, None, None, False)
     for residual, gap, enough in ((4e-7, 9e-9, True), (4e-7, 2e-8, False), (6e-7, 9e-9, False)):
@@ -359,6 +368,18 @@ def test_where_there_is_no_optimum_it_says_so(case, solver):
         result = fit(X, y, family=family, solver=solver, fit_intercept=True, max_iter=300)
     assert not result.converged and result.certificate.bound == np.inf and "ridge" in result.status
     assert np.isfinite(result.beta).all() and np.isfinite(result.intercept)
+
+
+@pytest.mark.parametrize("family", ["gaussian", "poisson"])
+def test_a_column_whose_squares_vanish_is_named(family):
+    """Its curvature is 0 in floats although a minimum exists: no solver sees how far to go."""
+    X, y = np.random.default_rng(2).normal(size=(80, 3)), np.arange(80) % 4.0
+    with pytest.warns(NotConverged, match="squares of column 1's numbers vanish: give it another unit"):
+        fit(X * [1, 1e-160, 1], y, family=family)
+    assert fit(X * [1, 1e-150, 0], y, family=family, penalty=Ridge(1e-6)).converged, "a column of zeros is none of them"
+    with pytest.warns(NotConverged) as caught:
+        fit(X * [1, 1e-150, 0], y, family=family, penalty=Ridge(1e-6), tol=0.0)
+    assert "vanish" not in str(caught[0].message)
 
 
 def runaway(case):
@@ -630,3 +651,34 @@ def test_where_rows_are_many_a_certificate_moves_as_few_as_prove_tol(tol, monkey
     assert result.converged and gap <= result.certificate.bound + 1e-12 * best.objective
     scale = 60_000 * np.log(2)
     assert driver.LEAST <= share <= max(1.01 * driver.LEAST, 1.3 * driver.AMPLE * gap / (tol * scale))
+
+
+def test_a_share_is_what_the_gap_asks_for_within_its_limits():
+    """And so many rows for each coefficient, lest their Hessian be singular."""
+    few, f, many = (random_problem("logistic", Ridge(2.0), seed=0, n=n).objective() for n in (80, 2000, 8000))
+    rows = driver.ROWS * f.dim / f.n
+    shares = {0.0: rows, rows / 10: rows, 0.04: 0.04 * driver.AMPLE, 0.2: driver.SHARE, np.nan: driver.SHARE}
+    for gap, share in shares.items():
+        assert share_of(f, 1e-6, gap) == pytest.approx(share, rel=1e-12)
+    assert driver.LEAST < rows and share_of(many, 1e-6, 0.0) == driver.LEAST
+    assert share_of(few, 1e-6, 0.0) == share_of(f, 0.0, 0.0) == share_of(f, 1e-6) == driver.SHARE
+
+
+def share_of(f, tol, gap=None):
+    """Of the rows, at a state that estimates its relative gap as so many times tol, or does not."""
+    drive, estimate = driver.Drive(f, Ridge(2.0), tol, None, None, False), {}
+    if gap is not None:
+        estimate = {"decrement": gap * tol * f.survey.loss_at_zero}
+    drive.state = SimpleNamespace(objective=1.0, residual=1e-4, **estimate)
+    return drive.share()
+
+
+@pytest.mark.parametrize("solver", ["newton", "lbfgs", "fista"])
+def test_where_a_share_of_the_rows_proves_nothing_all_are_asked(solver, monkeypatch):
+    """A column that is 0 but for three rows, of which the share has none."""
+    monkeypatch.setattr(driver, "LARGE", 0)
+    rng = np.random.default_rng(0)
+    X, y = np.column_stack([rng.normal(size=400), np.arange(400) < 3]), (rng.random(400) < 0.5) * 1.0
+    y[:3] = 0, 1, 0
+    result = fit(X, y, family="logistic", solver=solver)
+    assert result.converged and 1 < result.certificate.passes < 1.5, "both proofs are counted"

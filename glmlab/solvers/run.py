@@ -32,6 +32,7 @@ FLAT, NEAR = 5e-7, 1e-8  # residual and a relative gap so small that nobody will
 LONGER, SOON = 16, 64  # times as many iterations at most (3 at a steady rate, but the last may be slower), or so many
 VISIBLE, DUST = 1e-9, 1e-12  # of |x|·|d|: what moves a row, and what rounding may leave in x·d where nothing moves
 ROUNDING = 1e-15  # of F: a promise that drowns in it
+FAINT = np.sqrt(np.finfo(float).tiny)  # 1.5e-154: the squares of smaller numbers lose digits, and soon are 0
 PATIENCE = 100  # iterations without any progress before we stop asking for more
 
 
@@ -430,7 +431,10 @@ def sentence(ended, converged, proof, drive):
     if converged:
         return f"Converged {after}: {proof}."
     head = f"Interrupted {after}" if ended == "Interrupted" else f"Not converged {after}: {ended}"
-    return f"{head}; {proof}."
+    size = drive.f.survey.scale / drive.f.survey.weight  # of a column's numbers, times slopes at 0
+    faint = np.flatnonzero((size > 0) & (size < FAINT))
+    cure = f" The squares of column {faint[0]}'s numbers vanish: give it another unit." if faint.size else ""
+    return f"{head}; {proof}.{cure}"
 
 
 def unsuited(name, g):
