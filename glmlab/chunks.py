@@ -30,7 +30,7 @@ from scipy import sparse
 from threadpoolctl import ThreadpoolController
 
 from glmlab.checks import flag, whole
-from glmlab.kernels import Rows, add, kept, take
+from glmlab.kernels import Rows, add, drawn, kept, take, these
 from glmlab.names import spelt
 
 FAN = 4  # results added by one task of the tree
@@ -183,14 +183,11 @@ class InMemory(Chunks):
         return Rows(*(None if column is None else column[cut] for column in self.rows))
 
     def sample(self, fraction, seed):
-        # On one thread: to draw a few rows of each chunk is a dozen calls under Python's lock, which two fight for.
-        return super(InMemory, self.on(1)).sample(fraction, seed)
-
-    def on(self, threads):
-        """The same on so many threads."""
-        other = copy.copy(self)
-        other.threads = threads
-        return other
+        # At one go: to draw a few rows of each chunk is a dozen calls under Python's lock, which two threads fight for.
+        own = (drawn(n, fraction, seed, k) for k, n in enumerate(self.lengths))
+        index = [rows + end - n for rows, end, n in zip(own, self.ends, self.lengths, strict=True)]
+        rows = these(self.rows, np.concatenate(index))
+        return InMemory(rows, [len(part) for part in index], intercept=self.intercept)
 
     def _choose(self, which):
         self.ends = self.ends[which]

@@ -415,11 +415,19 @@ def kept(n, fraction):
 
 
 def take(rows, fraction, seed, k):
-    """About `fraction` of chunk k: a row at random from each of as many runs of rows, so that no order can fool it."""
-    n = rows.X.shape[0]
+    """About `fraction` of chunk k."""
+    return these(rows, drawn(rows.X.shape[0], fraction, seed, k))
+
+
+def drawn(n, fraction, seed, k):
+    """Which of the n rows of chunk k: one at random from each of as many runs of rows, so that no order can fool it."""
     count = kept(n, fraction)
     edges = np.arange(count + 1) * n // max(count, 1)
-    index = edges[:-1] + (np.random.default_rng([seed, k]).random(count) * np.diff(edges)).astype(int)
+    return edges[:-1] + (np.random.default_rng([seed, k]).random(count) * np.diff(edges)).astype(int)
+
+
+def these(rows, index):
+    """The rows of those numbers."""
     return Rows(*(None if column is None else picked(column, index) for column in rows))
 
 
