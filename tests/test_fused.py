@@ -118,6 +118,13 @@ def test_compiled_code_is_handed_what_it_was_compiled_for(form):
         assert block[0].dtype in (np.float64, np.float32) and all(part.dtype == np.float64 for part in block[1:])
 
 
+@pytest.mark.parametrize("name", ["loss_grad_hess", "evidence"])
+def test_hessians_of_wide_rows_are_numpys(name):
+    rows, beta = rows_of(Logistic(), 259, fused.WIDE + 1)
+    ours, theirs = (bits(getattr(module, name)(rows, Logistic(), beta)) for module in (fused, kernels))
+    assert ours == theirs
+
+
 @pytest.mark.parametrize("p, dtype", [(0, float), (0, np.int8), (40_000, float)])
 def test_rows_may_be_without_columns_or_wider_than_a_block(p, dtype):
     rng = np.random.default_rng(p)
