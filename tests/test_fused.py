@@ -216,6 +216,14 @@ def test_a_subclass_is_not_taken_for_its_parent():
     plain, doubled = (Objective(family, as_chunks(X, y)) for family in (Logistic(), Doubled()))
     assert doubled.kernels == "numpy"
     assert doubled.loss(np.ones(3)) == pytest.approx(2 * plain.loss(np.ones(3)), rel=1e-14)
+    with pytest.raises(KeyError, match="Doubled"):
+        fused.loss_grad(Rows(X, y), Doubled(), np.ones(3))
+
+
+def test_coefficients_may_be_integers_and_lie_anyhow():
+    f, beta = Objective("logistic", as_chunks(*small())), np.array([2, 0, -1])
+    for form in (beta, np.repeat(beta, 2)[::2], beta[::-1].copy()[::-1]):
+        assert bits(f.map(fused.loss_grad, shared=(Logistic(), form))[0]) == bits(f.loss_grad(beta.astype(float)))
 
 
 @pytest.mark.parametrize("family, form, why", [

@@ -227,6 +227,12 @@ def test_a_row_whose_slope_drowns_in_rounding_stays_an_error_of_the_gradient(fam
     assert found.slip == 0 and found.slack[0] >= eta * (1 - 1e-9)
 
 
+def test_weights_add_up_in_double_precision(kernels):
+    rows, beta = rows_of(Logistic())
+    w = np.full(N, 0.1, np.float32)
+    assert kernels.evidence(rows._replace(w=w), Logistic(), beta).weight == w.astype(float).sum() != float(w.sum())
+
+
 def test_a_row_whose_predictor_cancels_is_unsure_of_its_slope(kernels):
     """η = 1e12 − 1e12: ℓ′ = e⁰ − 1 is 0 in floats, and may be wrong by a hundredth."""
     found = kernels.evidence(Rows(np.array([[1e12, -1e12]]), np.ones(1)), Poisson(), np.ones(2))
