@@ -123,6 +123,7 @@ class Objective:
 
     @property
     def share_of_pilot(self):
+        """The part of the rows that a pilot has."""
         few = min(0.01, PILOT / self.n / self.dim)
         return min(max(few, 150 * self.dim / self.n), 0.15)
 
