@@ -16,7 +16,7 @@ from pathlib import Path
 
 from glmlab.names import spelt
 
-__all__ = ["bytes_sent", "client", "dashboard_link", "ship"]
+__all__ = ["bytes_sent", "client", "dashboard_link", "dealt", "ship"]
 
 #: One BLAS thread per task: the only place where worker processes are told.
 ONE_BLAS_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -104,6 +104,24 @@ def dashboard_link(client) -> str:
 def bytes_sent(client) -> int:
     """Bytes of results that the workers have sent so far, to each other and here: what crossed the network."""
     return sum(client.run(lambda dask_worker: dask_worker.transfer_outgoing_bytes_total).values())
+
+
+def dealt(client, a, rows):
+    """An array in the workers' memory as a dask array, in chunks of so many rows, as many in a row to each worker.
+
+    `client.persist` puts chunks where it likes: of two chunks both may lie on one worker.
+    """
+    import dask.array as da
+    import numpy as np
+
+    workers = sorted(client.scheduler_info(n_workers=-1)["workers"])
+    pieces = [a[first : first + rows] for first in range(0, len(a), rows)]
+    shares = [[pieces[k] for k in share] for share in np.array_split(np.arange(len(pieces)), len(workers))]
+    # Named at random: by their contents, rows that are dealt again would go with those that are just let go.
+    held = [client.scatter(share, workers=[w], hash=False) for w, share in zip(workers, shares, strict=True) if share]
+    lazy = [da.from_delayed(future, piece.shape, a.dtype) for future, piece in zip(sum(held, []), pieces, strict=True)]
+    # Copied once more, since what came over a network starts at any byte, and kept, so that no pass hands pieces on.
+    return client.persist(da.concatenate(lazy).map_blocks(np.array))
 
 
 def ship(client):

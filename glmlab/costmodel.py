@@ -6,7 +6,7 @@
 by whoever hands out tasks, one after the other; the last is divided among the cores. It is the model of Valiant's BSP
 (1990), with a roofline's two rates (Williams, Waterman and Patterson, 2009).
 
-    python -m glmlab.costmodel       measure this machine, then hold the predictions against fresh passes
+    python -m glmlab.costmodel       measure this machine, then hold such a model against passes that it has not seen
 """
 
 import itertools
@@ -18,16 +18,18 @@ import numpy as np
 from scipy.optimize import nnls
 
 from glmlab.chunks import FAN, as_chunks, cores, hint_of_chunks
+from glmlab.cluster import dealt
 from glmlab.datasets import make_logistic
 from glmlab.names import spelt
 from glmlab.objective import Objective
 
-__all__ = ["CostModel", "Shape", "advice", "check", "fitted", "least", "measure", "n_tasks", "timed"]
+__all__ = ["CostModel", "Shape", "advice", "check", "fitted", "measure", "n_tasks", "timed", "typical"]
 
 ROW = 12  # columns that would cost as much as a row's own work: y, η, ℓ, ℓ′ and what lies between them
-BUDGET, REPEATS = 2.5, (3, 100)  # seconds that `measure` spends on passes once all is warm; least and most repeats
-SIZE, SIZE_AFAR = 2**20, 2**22  # numbers in X of the larger shapes, here and on workers, where a round is dear
-COLUMNS = (10, 30, 100)  # of the shapes that it times
+BUDGET, REPEATS = 2.0, (5, 100)  # seconds that `measure` spends on passes once all is warm; least and most repeats
+SIZE = 2**22  # numbers in X of the larger shapes
+LITTLE = 1500  # rows in a chunk with hardly any work; with far fewer numpy keeps Python's lock, and tasks look cheaper
+COLUMNS = (10, 100)  # of the shapes that it times
 
 
 class Shape(NamedTuple):
@@ -127,7 +129,7 @@ def measure(client=None, kernels=None, family="logistic", threads=None):
     threads  of this process, where there is no client; all cores by default
     """
     cores = n_cores(client, threads)
-    shapes = probes(cores, SIZE if client is None else SIZE_AFAR)
+    shapes = probes(cores)
     return fitted(shapes, timed(shapes, client, kernels, family, cores), cores)
 
 
@@ -136,25 +138,23 @@ def n_cores(client, threads=None):
     return sum(client.nthreads().values()) if client is not None else threads or cores()
 
 
-def probes(cores, size):
+def probes(cores):
     """Shapes that tell the four costs apart: hardly any rows or many, few chunks or more, with a Hessian or without."""
-    few = [Shape(8 * k, COLUMNS[0], k) for k in (cores, 8 * cores, 24 * cores)]
-    many = [Shape(size // p, p, k) for p in COLUMNS for k in (cores, 4 * cores)]
-    return [*few, *many, *(Shape(size // p, p, cores, hessian=True) for p in COLUMNS)]
+    few = [Shape(LITTLE * k, COLUMNS[0], k) for k in (cores, 8 * cores, 24 * cores)]
+    many = [Shape(SIZE // share // p, p, k) for share in (1, 8) for p in COLUMNS for k in (cores, 4 * cores)]
+    return [*few, *many, *(Shape(SIZE // p, p, cores, hessian=True) for p in COLUMNS)]
 
 
 def timed(shapes, client=None, kernels=None, family="logistic", threads=None, budget=BUDGET):
-    """(m,) the least seconds of a pass of each shape; all are repeated in turn until `budget` seconds are gone."""
-    tables = {(s.n, s.p): table(s.n, s.p, client) for s in shapes}
-    passes = [one_pass(shape, *tables[shape[:2]], kernels, family, threads) for shape in shapes]
+    """(m,) the median seconds of a pass of each shape; all are repeated in turn until `budget` seconds are gone."""
+    tables = {(s.n, s.p): make_logistic(s.n, s.p) for s in shapes}
+    passes = [one_pass(shape, *tables[shape[:2]], client, kernels, family, threads) for shape in shapes]
     for run in passes:
         run()  # loads what is loaded once
-    best, until = np.full(len(passes), np.inf), time.perf_counter() + budget
-    for repeat in range(REPEATS[1]):
-        if repeat >= REPEATS[0] and time.perf_counter() > until:
-            break
-        best = np.minimum(best, [clocked(run) for run in passes])
-    return best
+    seconds, until = [], time.perf_counter() + budget
+    while len(seconds) < REPEATS[0] or len(seconds) < REPEATS[1] and time.perf_counter() < until:
+        seconds.append([clocked(run) for run in passes])
+    return np.median(seconds, axis=0)
 
 
 def clocked(run):
@@ -164,22 +164,17 @@ def clocked(run):
     return time.perf_counter() - start
 
 
-def least(run, repeats=5):
-    """The least seconds of some calls: what else the machine does can only add to them."""
-    return min(clocked(run) for _ in range(repeats))
+def typical(run, repeats=5):
+    """The median seconds of some calls, one at least of them before the clock starts."""
+    run()
+    return float(np.median([clocked(run) for _ in range(repeats)]))
 
 
-def table(n, p, client):
-    """X, y and β, here or on the workers, in at least as many chunks as they have cores."""
-    X, y, beta = make_logistic(n, p, chunks=None if client is None else math.ceil(n / n_cores(client)))
-    return (X, y, beta) if client is None else (*client.persist([X, y]), beta)
-
-
-def one_pass(shape, X, y, beta, kernels, family, threads):
-    """A function that makes one pass of this shape, over rows that are there already."""
+def one_pass(shape, X, y, beta, client, kernels, family, threads):
+    """A function that makes one pass of this shape over these rows, which lie where they are read."""
     rows = math.ceil(shape.n / shape.chunks)
-    if hasattr(X, "persist"):
-        X, y = X.rechunk((rows, -1)).persist(), y.rechunk(rows).persist()
+    if client is not None:
+        X, y = (dealt(client, a, rows) for a in (X, y))
     f = Objective(family, as_chunks(X, y, chunks=rows, threads=threads), kernels)
     ask, steps = f.loss_grad_hess if shape.hessian else f.loss_grad, itertools.count(1)
     return lambda: ask(beta / next(steps))  # another β each time: a pass that is remembered costs nothing
@@ -190,13 +185,18 @@ def advice(chunks, model):
     return hint_of_chunks(chunks, model.cores, model.overhead, model.bandwidth)
 
 
-def check(model, client=None, kernels=None, family="logistic"):
-    """Print fresh passes of other shapes beside what the model predicts; returns the worst relative error."""
-    times = 1 if client is None else 8  # more rows, where a round is dear
-    tables = [(50_000 * times, 15), (20_000 * times, 50), (5_000 * times, 100)]
-    shapes = [Shape(n, p, k * model.cores) for n, p in tables for k in (1, 4, 16)]
-    shapes += [Shape(n, p, 2 * model.cores, hessian=True) for n, p in tables]
-    found = timed(shapes, client, kernels, family, model.cores)
+def check(client=None, kernels=None, family="logistic", threads=None):
+    """Print passes of other shapes beside what a model predicts; returns the worst relative error.
+
+    They are timed in turn with those that the model is fitted to: a machine is not as fast in every minute.
+    """
+    cores, times = n_cores(client, threads), 1 if client is None else 8  # more rows, where a round is dear
+    tables = [(50_000 * times, 15), (20_000 * times, 50), (20_000 * times, 100)]
+    shapes = [Shape(n, p, k * cores) for n, p in tables for k in (1, 4, 16)]
+    shapes += [Shape(n, p, 2 * cores, hessian=True) for n, p in tables]
+    seen = probes(cores)
+    seconds = timed([*seen, *shapes], client, kernels, family, threads, 2 * BUDGET)
+    model, found = fitted(seen, seconds[: len(seen)], cores), seconds[len(seen) :]
     predicted = np.array([model.seconds(*shape) for shape in shapes])
     print("     rows  columns  chunks  Hessian  predicted ms  measured ms   error")
     for (n, p, k, hessian), ours, theirs in zip(shapes, predicted, found, strict=True):
@@ -217,11 +217,11 @@ def main():
 
 def report(where, **options):
     """Measure, print the model and the check of it."""
-    timed(probes(2, 1000)[:1], budget=0, **options)  # loads the kernels
+    timed(probes(2)[:1], budget=0, **options)  # loads the kernels
     start = time.perf_counter()
     model = measure(**options)
     print(f"\n{where}, measured in {time.perf_counter() - start:.1f} s\n{model}")
-    print(f"worst error {check(model, **options):.0%}")
+    print(f"worst error {check(**options):.0%}")
 
 
 if __name__ == "__main__":

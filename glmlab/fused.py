@@ -25,6 +25,7 @@ GAUSSIAN, LOGISTIC, POISSON, GAMMA = TWINS.values()
 HEIGHT = 64  # rows in a block, or fewer where they are wide:
 BLOCK = 2**15  # numbers in a block, 256 KiB of float64
 WIDE = 60  # with more columns than this the Hessian is left to BLAS
+LONG = 80  # with as many columns rows are read one by one: processors fetch ahead along one long row, not along four
 READ = 2**17  # numbers that are converted at a time where numba cannot read X as it lies
 
 # Products may be contracted into fused multiply-adds. Sums may also be taken in any order, which vectorises them; no
@@ -199,9 +200,9 @@ def weigh(w, values):
 
 @in_any_order
 def predict(X, beta, o, eta):
-    """η = Xβ + o, four rows at a time; the last of β is the intercept where X has no column for it."""
+    """η = Xβ + o, four short rows at a time; the last of β is the intercept where X has no column for it."""
     ones = beta[-1] if beta.size > X.shape[1] else 0.0
-    fours = X.shape[0] // 4 * 4
+    fours = X.shape[0] // 4 * 4 if X.shape[1] < LONG else 0
     for i in range(0, fours, 4):
         a = b = c = d = ones
         for j in range(X.shape[1]):
@@ -211,9 +212,10 @@ def predict(X, beta, o, eta):
             d += X[i + 3, j] * beta[j]
         eta[i], eta[i + 1], eta[i + 2], eta[i + 3] = a, b, c, d
     for i in range(fours, X.shape[0]):
-        eta[i] = ones
+        a = ones
         for j in range(X.shape[1]):
-            eta[i] += X[i, j] * beta[j]
+            a += X[i, j] * beta[j]
+        eta[i] = a
     for i in range(o.size):
         eta[i] += o[i]
 

@@ -78,25 +78,12 @@ def placed(entry, X, y, posed):
     client = glmlab.cluster.client(n_workers=2, memory_limit="8GiB")
     try:
         height = auto_rows(*X.shape)
-        lazy = [dealt(client, a, height) for a in (X, y)]
+        lazy = [glmlab.cluster.dealt(client, a, height) for a in (X, y)]
         wait(lazy)
         on_processes(*(column[:: max(1, len(y) // WARM_ROWS)] for column in lazy), posed, 1e-3)  # both workers compile
         yield lazy
     finally:
         client.close()
-
-
-def dealt(client, a, height):
-    """The rows as a dask array, its chunks dealt out to the workers, as many in a row to each: so dask would."""
-    import dask.array as da
-
-    workers = sorted(client.scheduler_info(n_workers=-1)["workers"])
-    pieces = [a[first : first + height] for first in range(0, len(a), height)]
-    owners = [workers[k * len(workers) // len(pieces)] for k in range(len(pieces))]
-    held = [client.scatter(piece, workers=[owner]) for piece, owner in zip(pieces, owners, strict=True)]
-    lazy = [da.from_delayed(future, piece.shape, a.dtype) for future, piece in zip(held, pieces, strict=True)]
-    # Copied once more, since what came over a network starts at any byte, and kept, so that no pass hands pieces on.
-    return da.concatenate(lazy).map_blocks(np.array).persist()
 
 
 def judged(X, y, beta_true, posed, beta):

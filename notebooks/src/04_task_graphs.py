@@ -157,7 +157,7 @@ def nothing(k):
 
 def seconds_for(K, **where):
     """Seconds to build a graph of K empty tasks, run it and bring the results."""
-    return costmodel.least(lambda: dask.compute([dask.delayed(nothing)(k) for k in range(K)], **where), repeats=3)
+    return costmodel.typical(lambda: dask.compute([dask.delayed(nothing)(k) for k in range(K)], **where), repeats=3)
 
 
 prices = {}
@@ -179,7 +179,7 @@ Z, _ = recipes(20)
 chain = (((Z + 1) * 2 - 3) / 4).sum()
 counts = {fused: viz.task_counts(chain, optimize_graph=fused)["tasks"] for fused in (False, True)}
 for fused, count in counts.items():
-    took = costmodel.least(lambda fused=fused: chain.compute(optimize_graph=fused), repeats=3)
+    took = costmodel.typical(lambda fused=fused: chain.compute(optimize_graph=fused), repeats=3)
     print(f"{'fused' if fused else 'as written':<10} {count:>4} tasks, {1e3 * took:6.0f} ms")
 assert counts[True] <= counts[False] - 4 * 20, "the chain of each chunk became one task"
 
@@ -266,8 +266,8 @@ best_K = use(best_K)
 # solution("best_K")
 
 # %% [markdown] id="c04-036"
-# Now hold the model against passes that it has not seen: ours, over all n rows, cut in other ways. Each is repeated; the least time counts,
-# because whatever else your machine does can only add to it.
+# Now hold the model against passes that it has not seen: ours, over all n rows, cut in other ways. Each is repeated, and its
+# median counts: now and then a pass has luck, or the machine something else to do.
 #
 # **Predict** which K is the fastest. (In the figure, move the slider, or select it and press the arrow keys, to cut the rows into other chunks.)
 
@@ -275,13 +275,16 @@ best_K = use(best_K)
 fastest = predict("the fastest number of chunks", None)
 
 
+here = dask.compute(X, y)
+
+
 def pass_seconds(K):
     rows = math.ceil(n / K)
-    A, t = client.persist([X.rechunk((rows, -1)), y.rechunk(rows)])
+    A, t = (cluster.dealt(client, a, rows) for a in here)  # as many to each worker
     distributed.wait([A, t])
     f = glmlab.Objective("gaussian", glmlab.as_chunks(A, t), kernels="numpy")
     betas = iter(np.eye(p))  # another β each time: f remembers the last one
-    return costmodel.least(lambda: f.loss_grad(next(betas)), repeats=3)
+    return costmodel.typical(lambda: f.loss_grad(next(betas)))
 
 
 Ks = [1, 2, 3, 4, 8, 16, 32, 64]
@@ -414,7 +417,7 @@ latency, overhead, work = model.parts(n, p, n_chunks)
 total = latency + overhead + work
 betas = iter(np.eye(p))
 print(
-    f"{1e3 * seconds / rounds:.1f} ms a step; {1e3 * costmodel.least(lambda: f.loss_grad(next(betas))):.1f} ms for glmlab's pass"
+    f"{1e3 * seconds / rounds:.1f} ms a step; {1e3 * costmodel.typical(lambda: f.loss_grad(next(betas))):.1f} ms for glmlab's pass"
 )
 print(
     f"by the model {work / total:.0%} of a pass is work, {overhead / total:.0%} tasks, {latency / total:.0%} the round"

@@ -32,7 +32,6 @@ from threadpoolctl import threadpool_limits
 import glmlab
 from glmlab import L1, certify, cluster, costmodel, datasets, families, solvers, viz
 from glmlab.bench import report, shipped
-from glmlab.bench.worker import dealt
 from glmlab.teaching import hint, ledger, predict, replays, scale, solution, use
 
 one_thread = threadpool_limits(1)  # of BLAS: glmlab brings its own threads
@@ -348,14 +347,14 @@ assert 0 <= noise <= 4 * p, "what noise lifts F by, whatever n is"
 # ## Two task streams (5 min)
 #
 # The post showed its "profile plots": proximal gradient full of white, ADMM saturated. We record both on two worker processes for a
-# few iterations. `dealt` gives the workers their rows in turn, as many to each, before we look.
+# few iterations. `cluster.dealt` gives the workers their rows in turn, as many to each, before we look.
 #
 # **Predict** how much of proximal gradient's time is white, in per cent, and of ADMM's.
 
 # %% tags=["predict", "figure"] id="c08-034"
 white = {"proximal gradient": predict("per cent white, proximal gradient", None),
          "consensus ADMM": predict("per cent white, consensus ADMM", None)}  # fmt: skip
-X_w, y_w = (dealt(client, a, math.ceil(n / 8)) for a in (X, y))
+X_w, y_w = (cluster.dealt(client, a, math.ceil(n / 8)) for a in (X, y))
 distributed.wait([X_w, y_w])
 cores, streams = sum(client.nthreads().values()), {}
 for name, solve in {"proximal gradient": solvers.proximal_gradient, "consensus ADMM": solvers.consensus_admm}.items():
@@ -393,10 +392,10 @@ for place, model in models.items():
 
 
 def pass_seconds(m, threads=None, client=None):
-    """The least seconds of a loss and gradient pass over m rows."""
-    A, t = (X[:m], y[:m]) if client is None else (dealt(client, a[:m], math.ceil(m / cores)) for a in (X, y))
+    """The median seconds of a loss and gradient pass over m rows."""
+    A, t = (X[:m], y[:m]) if client is None else (cluster.dealt(client, a[:m], math.ceil(m / cores)) for a in (X, y))
     f, betas = glmlab.Objective("logistic", glmlab.as_chunks(A, t, threads=threads)), iter(np.eye(p))
-    return costmodel.least(lambda: f.loss_grad(next(betas)), repeats=5)
+    return costmodel.typical(lambda: f.loss_grad(next(betas)))
 
 
 measured = {place: {m: pass_seconds(m, **where) for m in (n // 16, n // 4, n)} for place, where in places.items()}
