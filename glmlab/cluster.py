@@ -21,6 +21,10 @@ __all__ = ["bytes_sent", "client", "dashboard_link", "dealt", "ship"]
 #: One BLAS thread per task: the only place where worker processes are told.
 ONE_BLAS_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
+#: Of the memory that kernels let go of, workers keep this much (bytes, for glibc). dask has them return all but 64 KiB:
+#: a kernel's arrays come back as fresh pages in every block, which takes as long as a Hessian.
+KEPT_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**26), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
+
 #: Seconds that a message waits for others to go with it.
 PROMPT = 0.001
 
@@ -114,7 +118,7 @@ def dealt(client, a, rows):
     import dask.array as da
     import numpy as np
 
-    workers = sorted(client.scheduler_info(n_workers=-1)["workers"])
+    workers = sorted(client.nthreads())  # scheduler_info is renewed behind one's back, at times without any worker
     pieces = [a[first : first + rows] for first in range(0, len(a), rows)]
     shares = [[pieces[k] for k in share] for share in np.array_split(np.arange(len(pieces)), len(workers))]
     # Named at random: by their contents, rows that are dealt again would go with those that are just let go.
@@ -171,7 +175,7 @@ def _local(n_workers, threads_per_worker, memory_limit, processes):
 
     n_workers = _count(n_workers, "n_workers")
     _hush_exits()
-    with _environment(ONE_BLAS_THREAD):
+    with _environment({**ONE_BLAS_THREAD, **KEPT_MEMORY}):
         opened = Client(
             n_workers=n_workers,
             threads_per_worker=_count(threads_per_worker, "threads_per_worker"),
@@ -230,7 +234,7 @@ def _fair_memory(n_workers):
 
 @contextlib.contextmanager
 def _environment(variables):
-    """Set environment variables while worker processes start: BLAS reads them once, when it is loaded.
+    """Set environment variables while worker processes start: they are read once, by the loader and by BLAS.
 
     Each worker's nanny remembers them, so a worker that is restarted gets them too.
     """

@@ -111,9 +111,12 @@ def terms(shape, cores):
     return np.array([1.0, n_tasks(shape.chunks), share * shape.flops, share * shape.bytes])
 
 
-def fitted(shapes, seconds, cores):
-    """The CostModel that explains measured seconds best: nonnegative least squares on relative errors."""
-    A = np.array([terms(shape, cores) for shape in shapes]) / np.asarray(seconds)[:, None]
+def fitted(asked, seconds, cores):
+    """The CostModel that explains measured seconds best: nonnegative least squares on relative errors.
+
+    asked (m, 4) is what each of the timed things asks for, as `terms` counts it.
+    """
+    A = np.asarray(asked) / np.asarray(seconds)[:, None]
     unit = A.max(axis=0)  # of one size, so that nnls knows what is small
     costs, _ = nnls(A / unit, np.ones(len(A)))
     latency, overhead, flop, byte = costs / unit
@@ -128,9 +131,33 @@ def measure(client=None, kernels=None, family="logistic", threads=None):
     kernels  "numpy", "fused" or None for what `fit` would take; loading and compiling them is not timed
     threads  of this process, where there is no client; all cores by default
     """
+    return measured([], client, kernels, family, threads)[0]
+
+
+def measured(others, client, kernels, family, threads):
+    """The CostModel, and the seconds of passes of other shapes, timed in turn with those that it is fitted to."""
     cores = n_cores(client, threads)
-    shapes = probes(cores)
-    return fitted(shapes, timed(shapes, client, kernels, family, cores), cores)
+    shapes = probes(cores) if client is None else probes(cores)[:7]
+    asked = [terms(shape, cores) for shape in shapes]
+    seconds = timed([*shapes, *others], client, kernels, family, threads, BUDGET * (1 + bool(others)))
+    seen, found = [*seconds[: len(shapes)]], seconds[len(shapes) :]
+    if client is not None:  # work that is quickly done hardly shows beside a round: it is timed without one
+        work = [Shape(2 * SIZE // p, p, 1, hessian) for p in COLUMNS for hessian in (False, True)]
+        asked += [terms(shape, 1) * (0, 0, 1, 1) for shape in work]
+        seen += [on_every_core(client, shape, kernels, family) for shape in work]
+    return fitted(asked, seen, cores), found
+
+
+def on_every_core(client, shape, kernels, family):
+    """Seconds of a pass over rows that each core of the workers has to itself, while all are at it: the slowest's."""
+    threads = [worker for worker, count in client.nthreads().items() for _ in range(count)]
+    asked = [client.submit(alone, shape, kernels, family, workers=[worker], pure=False) for worker in threads]
+    return max(client.gather(asked))
+
+
+def alone(shape, kernels, family):
+    """Seconds of a pass as one thread makes it over rows of its own."""
+    return typical(one_pass(shape, *make_logistic(shape.n, shape.p), None, kernels, family, 1), repeats=3)
 
 
 def n_cores(client, threads=None):
@@ -194,9 +221,7 @@ def check(client=None, kernels=None, family="logistic", threads=None):
     tables = [(50_000 * times, 15), (20_000 * times, 50), (20_000 * times, 100)]
     shapes = [Shape(n, p, k * cores) for n, p in tables for k in (1, 4, 16)]
     shapes += [Shape(n, p, 2 * cores, hessian=True) for n, p in tables]
-    seen = probes(cores)
-    seconds = timed([*seen, *shapes], client, kernels, family, threads, 2 * BUDGET)
-    model, found = fitted(seen, seconds[: len(seen)], cores), seconds[len(seen) :]
+    model, found = measured(shapes, client, kernels, family, threads)
     predicted = np.array([model.seconds(*shape) for shape in shapes])
     print("     rows  columns  chunks  Hessian  predicted ms  measured ms   error")
     for (n, p, k, hessian), ours, theirs in zip(shapes, predicted, found, strict=True):

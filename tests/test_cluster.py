@@ -46,6 +46,21 @@ class TestLocal:
         for counts, variable in client.run(blas_threads).values():
             assert counts and set(counts) == {1} and variable == "1"
 
+    @pytest.mark.skipif(sys.platform != "linux", reason="page faults are counted, and glibc told, on Linux")
+    def test_memory_that_a_kernel_lets_go_of_is_there_for_the_next(self, client):
+        """dask tells glibc to return it: each of these arrays (2 MiB) would cost 512 page faults again."""
+
+        def faults(times=20):
+            import resource
+
+            for _ in range(2):  # the first round takes what memory it needs
+                before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+                for _ in range(times):
+                    np.ones(2**18)
+            return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+        assert max(client.gather([client.submit(faults, workers=[w]) for w in client.nthreads()])) < 20 * 512 / 4
+
     def test_a_restarted_worker_will_have_one_blas_thread_too(self, client):
         nannies = client.cluster.workers.values()  # each starts its worker again with what it noted at first
         assert [nanny.pre_spawn_env["OMP_NUM_THREADS"] for nanny in nannies] == ["1", "1"]
