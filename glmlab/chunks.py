@@ -34,7 +34,7 @@ from glmlab.kernels import Rows, add, drawn, kept, take, these
 from glmlab.names import spelt
 
 FAN = 4  # results added by one task of the tree
-CHUNK = 2**23  # bytes of X in one chunk of in-memory data
+CHUNK, MOST = 2**23, 48  # bytes of X in one chunk of in-memory data, or more where there would be more chunks than that
 # What `chunks="auto"` and the hint of `fit` suppose of a cluster; glmlab.costmodel measures yours.
 OVERHEAD, STREAM = 1.5e-3, 1e10  # seconds of everyone's that a task takes, and bytes of X a second that one core fuses
 LARGEST, MANY_CORES = 2**27, 16  # bytes of X in one chunk (a task of 13 ms), and cores that should all have work
@@ -496,9 +496,9 @@ def refuse_lengths(X, columns):
 
 
 def default_lengths(X):
-    """Equal chunks of about CHUNK bytes: the same whatever machine and however many threads."""
+    """Equal chunks of about CHUNK bytes, MOST at most: the same whatever machine and however many threads."""
     n, p = X.shape
-    return cut(n, -(-n // max(1, -(-n * p * X.dtype.itemsize // CHUNK))))
+    return cut(n, -(-n // min(MOST, max(1, -(-n * p * X.dtype.itemsize // CHUNK)))))
 
 
 def auto_rows(n, p, itemsize=8):

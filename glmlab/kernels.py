@@ -16,6 +16,7 @@ import numpy as np
 from scipy import sparse
 
 BLOCK = 2**18  # numbers in a block of X, 2 MiB: two stay in cache, and threads seldom wait for Python's lock
+RUN, MANY = 8, 64  # rows that are drawn together, where as many times so many are
 ROUNDING = 8 * np.finfo(float).eps  # of the numbers that ℓ′ is made of: how wrong its value may be
 SMALL = 1e-4  # of the family's reach: a row whose ℓ′ is known that well is its own dual point, rounding and all
 
@@ -411,7 +412,17 @@ def culprits(rows):
 
 def kept(n, fraction):
     """How many of n rows `take` takes."""
-    return min(n, max(1, round(n * fraction)))
+    together, times = stretches(n, fraction)
+    return together * times
+
+
+def stretches(n, fraction):
+    """How many neighbouring rows are drawn together, and how many times, from n rows.
+
+    Short rows come from memory with their neighbours, so RUN of them cost little more than one.
+    """
+    together = RUN if MANY * RUN <= n * fraction <= n / 2 else 1
+    return together, min(n // together, max(1, round(n // together * fraction)))
 
 
 def take(rows, fraction, seed, k):
@@ -420,10 +431,11 @@ def take(rows, fraction, seed, k):
 
 
 def drawn(n, fraction, seed, k):
-    """Which of the n rows of chunk k: one at random from each of as many runs of rows, so that no order can fool it."""
-    count = kept(n, fraction)
-    edges = np.arange(count + 1) * n // max(count, 1)
-    return edges[:-1] + (np.random.default_rng([seed, k]).random(count) * np.diff(edges)).astype(int)
+    """Which of the n rows of chunk k: a stretch at random from each of as many parts, so that no order can fool it."""
+    together, times = stretches(n, fraction)
+    edges = np.arange(times + 1) * (n // together) // max(times, 1)
+    first = edges[:-1] + (np.random.default_rng([seed, k]).random(times) * np.diff(edges)).astype(int)
+    return (together * first[:, None] + np.arange(together)).ravel()
 
 
 def these(rows, index):

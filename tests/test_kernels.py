@@ -417,6 +417,20 @@ def test_take_spreads_over_the_chunk(fraction):
     assert fraction == 1.0 or taken.y.tolist() not in (other.y.tolist(), next_one.y.tolist()), "by seed and by chunk"
 
 
+@pytest.mark.parametrize("n", [20_000, 20_003])
+def test_where_many_rows_are_taken_neighbours_come_together(n):
+    """From memory they cost little more than one: RUN at a time, of every part of the chunk, any of them as likely."""
+    run, fraction = glmlab.kernels.RUN, 0.05
+    assert fraction * n >= run * glmlab.kernels.MANY
+    taken = [glmlab.kernels.drawn(n, fraction, seed, 0) for seed in range(2000)]
+    assert {len(index) for index in taken} == {glmlab.kernels.kept(n, fraction)} == {run * round(n // run * fraction)}
+    stretches = taken[0].reshape(-1, run)
+    assert np.all(np.diff(stretches, axis=1) == 1) and np.all(stretches[:, 0] % run == 0)
+    assert np.diff(stretches[:, 0]).max() <= 2 * run / fraction + run, "no part of the chunk is left out"
+    share = np.bincount(np.concatenate(taken), minlength=n)[: n // run * run : run] / len(taken)
+    assert abs(share.mean() - fraction) < 1e-3 and np.abs(share - fraction).max() < 6 * np.sqrt(fraction / len(taken))
+
+
 def test_take_always_has_a_row():
     rows, _ = rows_of(Gaussian())
     assert len(glmlab.kernels.take(Rows(rows.X[:3], rows.y[:3]), 0.01, 0, 0).y) == 1

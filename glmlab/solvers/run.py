@@ -16,6 +16,7 @@ from glmlab.certificates import Certificate, certificate_at, reference
 from glmlab.checks import frozen, function, number, whole
 from glmlab.chunks import matrix, one_blas_thread
 from glmlab.names import among, named, nearest
+from glmlab.objective import MUCH
 from glmlab.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, Zero, weights
 from glmlab.quadratic import Curvature
 from glmlab.solvers import HISTORICAL, MODELLED, SMOOTH_ONLY, SOLVERS, start_of
@@ -24,9 +25,9 @@ from glmlab.solvers.start import starting_point
 MAX_ITER = 10_000
 LARGE = 2**22  # numbers in X beyond which a certificate moves the dual point on a share of the rows only:
 SHARE = 0.2  # at most; the bound is then about 1 ÷ their share times the gap, and costs as small a part of a pass
-LEAST, ROWS = 0.01, 15  # at least such a share, and so many rows for each coefficient
+LEAST, ROWS = 0.01, 15  # at least such a share, and so many rows for each coefficient,
+TIGHT = 0.11  # and so many that the bound is within ten times the gap, unless X is huge and a look at it may be a read
 AMPLE = 2.0  # times the share that would do if the state's own estimate of its gap were exact
-CHEAP = 0.08  # of the rows: a proof takes a dozen times as long for each as a pass, and where it needs more we make one
 ROUGH = 1e-6  # the default `tol`: whoever asks for less gets less; else, where rows are few, runs go on to a scaled
 FLAT, NEAR = 5e-7, 1e-8  # residual and a relative gap so small that nobody will ask for less,
 LONGER, SOON = 16, 64  # times as many iterations at most (3 at a steady rate, but the last may be slower), or so many
@@ -255,8 +256,8 @@ class Drive:
         return near <= self.trigger and (first_order or near <= ROUNDING or self.worth(near))
 
     def worth(self, near):
-        """Would a proof now be no dearer than to come nearer first? For states that know their gap."""
-        return AMPLE * near <= CHEAP * self.tol if self.many else self.settled(near)
+        """Would a proof now take no more rows than it has anyway? For states that know their gap."""
+        return AMPLE * near <= TIGHT * self.tol if self.many else self.settled(near)
 
     def good(self, iteration):
         """Is `tol` proved? Where rows are few we go on until the answer is settled, but not for ever."""
@@ -306,7 +307,8 @@ class Drive:
 
     def share(self):
         """The least share of the rows that can be expected to prove tol, if the state says how large its gap is."""
-        least, near = max(LEAST, ROWS * self.f.dim / self.f.n), self.nearness()
+        tight = TIGHT if self.f.n * self.f.dim < MUCH else 0.0
+        least, near = max(LEAST, ROWS * self.f.dim / self.f.n, tight), self.nearness()
         if not hasattr(self.state, "decrement") or not AMPLE * near < SHARE * self.tol:
             return SHARE
         return min(max(least, AMPLE * near / self.tol), SHARE)
