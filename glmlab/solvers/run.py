@@ -30,7 +30,8 @@ TIGHT = 0.11  # and so many that the bound is within ten times the gap, unless X
 AMPLE = 2.0  # times the share that would do if the state's own estimate of its gap were exact
 ROUGH = 1e-6  # the default `tol`: whoever asks for less gets less; else, where rows are few, runs go on to a scaled
 FLAT, NEAR = 5e-7, 1e-8  # residual and a relative gap so small that nobody will ask for less,
-LONGER, SOON = 16, 64  # times as many iterations at most (3 at a steady rate, but the last may be slower), or so many
+LONGER = 16  # times as many iterations at most (3 at a steady rate, but the last may be slower),
+SOON, READ = 2000, 2**29  # or so many, while they read no more numbers of X than that (a quarter of a second)
 VISIBLE, DUST = 1e-9, 1e-12  # of |x|·|d|: what moves a row, and what rounding may leave in x·d where nothing moves
 ROUNDING = 1e-15  # of F: a promise that drowns in it
 FAINT = np.sqrt(np.finfo(float).tiny)  # 1.5e-154: the squares of smaller numbers lose digits, and soon are 0
@@ -264,7 +265,8 @@ class Drive:
         if not self.certify().relative <= self.tol:
             return False
         if self.last_look is None:
-            self.last_look = self.next_look = max(LONGER * iteration, SOON)
+            soon = min(SOON, READ // (self.f.n * self.f.dim))
+            self.last_look = self.next_look = max(LONGER * iteration, soon)
         return self.settled(self.certificate.relative) or iteration >= self.last_look
 
     def settled(self, gap):
