@@ -11,7 +11,7 @@ from glmlab.certificates import certificate_at
 from glmlab.datasets import make_logistic
 from glmlab.penalties import FreeIntercept
 from glmlab.quadratic import minimise_model
-from glmlab.solvers import pilot, pilot_newton
+from glmlab.solvers import lbfgs, pilot, pilot_newton
 from glmlab.solvers.linesearch import rounding
 from glmlab.solvers.pilot import Kept, descends, first_hessian, longer, pays, repaired
 
@@ -248,6 +248,11 @@ def test_columns_a_billionth_apart_make_f_noisy_and_steps_are_not_shortened_for_
     y = rng.poisson(np.exp(0.4 * X[:, 0])).astype(float)
     result = fit(X, y, family="poisson", fit_intercept=True, solver=solver)
     assert result.converged and result.n_iter < 16 and result.certificate.relative < 1e-7
+
+
+@pytest.mark.parametrize("solver", [pilot_newton, lbfgs])
+def test_where_the_model_promises_nothing_more_it_ends(solver):
+    assert len(list(islice(solver(objective(n=4000), Ridge(3.0), np.zeros(6)), 60))) < 60
 
 
 def test_the_noise_of_f_is_what_computing_it_leaves_of_a_constant():
