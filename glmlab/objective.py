@@ -141,7 +141,7 @@ class Objective:
         some = self.chunks.some([(2 * i + 1) * self.n_chunks // (2 * SOME) for i in range(SOME)])
         self._book(self.share_of_pilot)
         self._look_for_pilot = True
-        rows = some.sample(min(self.share_of_pilot * self.n / some.n, 1.0), 0)
+        rows = some.sample(self.share_of_pilot * self.n / some.n, 0)
         return Objective(self.family, rows.scaled(self.n), self.kernels)
 
     def map(self, kernel, *per_chunk, shared=()):

@@ -396,10 +396,11 @@ def test_some_chunks_are_those_of_their_numbers():
     def first(rows):
         return float(rows.y[0])
 
-    y, which = np.arange(300.0), [1, 4]
-    lazy, whole = lazily(y), da.from_delayed(dask.delayed(np.arange)(300.0), (300,), float).rechunk(50)
+    y, which, lengths = np.arange(300.0), [1, 4], (50, 50, 50, 50, 40, 60)
+    lazy, whole = lazily(y, lengths), da.from_delayed(dask.delayed(np.arange)(300.0), (300,), float).rechunk((lengths,))
     for column in (y, lazy, whole):
-        rows = as_chunks(y[:, None], column, chunks=50)
+        rows = as_chunks(y[:, None], column, chunks=lengths)
         some = rows.some(which)
-        assert some.map(first) == [50.0, 200.0] and some.lengths == (50, 50) and rows.map(first)[2:4] == [100.0, 150.0]
+        assert some.map(first) == [50.0, 200.0] and some.lengths == (50, 40) and rows.map(first)[2:4] == [100.0, 150.0]
+        assert some.map(lambda rows: len(rows.y)) == [50, 40]
         assert [value // 50 for value in rows.thin(0.1, 0).some(which).map(first)] == which

@@ -128,6 +128,32 @@ def test_a_hessian_is_free_at_the_point_of_the_last_pass_and_nowhere_else(ask):
 
 
 @every_family
+def test_a_factor_is_made_once_for_each_hessian_whatever_becomes_of_the_point(family):
+    f, beta = hard(family).objective(chunks=20), np.linspace(-1, 1, 5) / 3
+    assert f.factor(beta) is f.factor(beta.copy()) and f.passes == 1
+    beta *= 2
+    R = f.factor(beta)
+    assert f.passes == (1 if f.quadratic else 2)
+    np.testing.assert_allclose(R.T @ R, f.loss_grad_hess(beta).hess, rtol=1e-10, atol=1e-10)
+
+
+def test_a_diagonal_that_is_remembered_is_safe_from_who_got_it():
+    f, beta = hard("poisson").objective(), np.linspace(-1, 1, 5) / 3
+    expected = f.look(beta).diag.tolist()
+    f.loss_grad_diag(beta).diag[:] = 0
+    assert f.loss_grad_diag(beta).diag.tolist() == expected and f.passes == 1
+
+
+@pytest.mark.parametrize("chunks", [30, 1, (1, 70, 9)])
+def test_what_certificates_ask_is_the_worst_of_all_rows_whatever_the_chunks(chunks):
+    whole, f = (hard("logistic").objective(cut) for cut in (80, chunks))
+    rng = np.random.default_rng(0)
+    beta, d, moves = (rng.normal(size=shape) / 9 for shape in (5, 5, (5, 2)))
+    np.testing.assert_allclose(f.price(beta, d, moves), whole.price(beta, d, moves), rtol=1e-12)
+    assert f.unseen(moves) == pytest.approx(whole.unseen(moves), rel=1e-12)
+
+
+@every_family
 def test_a_hessian_that_is_the_same_everywhere_is_summed_once_and_safe_from_who_got_it(family):
     f, beta = hard(family).objective(chunks=20), np.linspace(-1, 1, 5) / 3
     first = f.loss_grad_hess(np.zeros(5)).hess.copy()

@@ -7,10 +7,11 @@ import pytest
 from naive import draw, random_problem
 
 from glmlab import L1, ElasticNet, Logistic, Objective, Ridge, Zero, as_chunks, fit, run
+from glmlab.certificates import certificate_at
 from glmlab.datasets import make_logistic
 from glmlab.penalties import FreeIntercept
 from glmlab.quadratic import minimise_model
-from glmlab.solvers import pilot, pilot_newton
+from glmlab.solvers import lbfgs, pilot, pilot_newton
 from glmlab.solvers.linesearch import rounding
 from glmlab.solvers.pilot import Kept, descends, first_hessian, longer, pays, repaired
 
@@ -249,6 +250,11 @@ def test_columns_a_billionth_apart_make_f_noisy_and_steps_are_not_shortened_for_
     assert result.converged and result.n_iter < 16 and result.certificate.relative < 1e-7
 
 
+@pytest.mark.parametrize("solver", [pilot_newton, lbfgs])
+def test_where_the_model_promises_nothing_more_it_ends(solver):
+    assert len(list(islice(solver(objective(n=4000), Ridge(3.0), np.zeros(6)), 60))) < 60
+
+
 def test_the_noise_of_f_is_what_computing_it_leaves_of_a_constant():
     """Along (1, −1) equal columns do not move η, which is computed as a difference of ever larger numbers."""
     rng = np.random.default_rng(1)
@@ -296,6 +302,19 @@ def test_a_pilot_is_drawn_once_and_stands_for_all_rows():
     beta = np.full(f.dim, 0.1)
     assert few.loss(beta) == pytest.approx(f.loss(beta), rel=0.1)
     assert f.pilot(4) is not few and f.rounds == 3
+
+
+def test_a_certificate_gets_the_pilots_rows_as_they_weigh_if_they_are_about_as_many_as_it_asks_for():
+    """They are here, and cost no round. Scaled up they would prove a gap smaller than it is."""
+    f, g = objective(n=20_000), Ridge(3.0)
+    share, lowest = f.pilot().n / f.n, run("newton", objective(n=20_000), g, tol=1e-14).objective
+    rounds, own = f.rounds, f.few(1.5 * share)
+    assert own is f.few(0.5 * share) and own.n == own.survey.weight == share * f.n and f.rounds == rounds
+    assert f.few(3 * share).n == pytest.approx(3 * share * f.n, rel=0.01)
+    rng, best = np.random.default_rng(0), fit(*data(n=20_000), family="logistic", penalty=g, tol=1e-12).beta
+    for beta in best + 1e-3 * rng.normal(size=(10, f.dim)):
+        gap = f.loss(beta) + g.value(beta) - lowest
+        assert gap <= certificate_at(f, g, beta, sample=own).bound
 
 
 @pytest.mark.parametrize("numbers, rows", [(8_001, 2_000), (4_000, 1_000), (0, 600)])

@@ -640,6 +640,18 @@ def test_a_solver_that_stands_still_where_nothing_can_be_proved_is_stopped():
     assert np.isinf(result.certificate.bound) and result.n_iter < 120
 
 
+@pytest.mark.parametrize("objective, residual", [(1 - 1e-9, 1.0), (1.0, 0.99)])
+def test_what_still_falls_however_slowly_is_progress(objective, residual):
+    """Far from an optimum, with what an iteration leaves of the objective and of the residual."""
+
+    def slow(f, g, start):
+        for k in range(1000):
+            yield State(start, objective**k, residual**k)
+
+    with pytest.warns(NotConverged, match="max_iter=300"):
+        run(slow, random_problem("logistic", Zero(), seed=3).objective(), Zero(), start=np.full(4, 30.0), max_iter=300)
+
+
 @pytest.mark.parametrize(("tol", "looks"), [(1e-3, 2), (1e-6, 1)])
 def test_whoever_asks_for_little_does_not_pay_more(tol, looks, monkeypatch):
     """No more rows than a proof takes anyway, though far from the optimum they are asked for prices, too."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from naive import optimum, random_problem
 
-from glmlab import L1, ElasticNet, Ridge, Zero, fit, solvers
+from glmlab import L1, ElasticNet, Objective, Ridge, Zero, as_chunks, fit, solvers
 from glmlab.solvers import (
     SOLVERS,
     consensus_admm,
@@ -164,6 +164,13 @@ def test_a_constant_step_is_the_textbook_update_and_diverges_beyond_two_over_l()
     below = [state.objective for state in islice(gradient_descent(f, g, start, step=1.9 / L), 60)]
     beyond = [state.objective for state in islice(gradient_descent(f, g, start, step=2.1 / L), 150)]
     assert below[-1] < below[0] and beyond[-1] > 1e3 * beyond[0]
+
+
+def test_gradient_descent_takes_no_step_that_hardly_descends():
+    """On (1.00005 − β)² a step of 0.99995 leads to the mirror image, lower by 5e-5 of what the slope promised."""
+    f = Objective("gaussian", as_chunks(np.ones((1, 1)), np.full(1, 1.00005)))
+    first, second = islice(gradient_descent(f, Zero(), np.zeros(1)), 2)
+    assert 2 * first.step == pytest.approx(0.99995) and second.objective < 1e-3 * first.objective
 
 
 @pytest.mark.parametrize("penalty", [Zero(), L1(6.0), ElasticNet(8.0, 0.6)], ids=repr)

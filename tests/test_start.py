@@ -180,6 +180,26 @@ def test_rows_that_may_not_fit_into_memory_are_not_read_once_more_for_the_pilot(
     np.testing.assert_allclose(found[0].beta, found[MUCH].beta, atol=1e-3)
 
 
+@pytest.mark.parametrize("count", [3, SOME])
+def test_where_chunks_are_as_few_as_a_start_would_read_each_is_read_once_for_it(count, monkeypatch):
+    monkeypatch.setattr("glmlab.objective.MUCH", 0)
+    X, y, made = counted()
+    f = Objective("logistic", as_chunks(X[: 1000 * count], y[: 1000 * count], chunks=1000))
+    with dask.config.set(scheduler="sync"):
+        assert f.glimpse() is f.pilot() and sum(made) == f.n and f.rounds == 1
+
+
+def test_a_glimpse_stands_for_all_rows_with_as_many_as_a_pilot_has_from_chunks_far_apart(monkeypatch):
+    """Rows sorted by label show both; what it costs is booked."""
+    monkeypatch.setattr("glmlab.objective.MUCH", 0)
+    X, y, _ = counted(sort=True)
+    f = Objective("logistic", as_chunks(np.asarray(X), y, chunks=1000))
+    few = f.glimpse()
+    assert (f.passes, f.rounds) == (f.share_of_pilot, 1) and few.survey.weight == pytest.approx(f.n)
+    assert few.n == pytest.approx(f.pilot().n, rel=0.02)
+    assert few.chunks.rows.y.mean() == pytest.approx(y.mean(), abs=0.1)
+
+
 @pytest.mark.parametrize("lazy", [False, True])
 def test_the_pilot_that_the_first_look_brings_is_the_one_that_is_drawn(lazy, monkeypatch):
     monkeypatch.setattr("glmlab.objective.MUCH", 0)
