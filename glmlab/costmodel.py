@@ -137,7 +137,8 @@ def measure(client=None, kernels=None, family="logistic", threads=None):
 def measured(others, client, kernels, family, threads):
     """The CostModel, and the seconds of passes of other shapes, timed in turn with those that it is fitted to."""
     cores = n_cores(client, threads)
-    shapes = probes(cores) if client is None else probes(cores)[:7]
+    few, many, small, hessians = probes(cores)
+    shapes = [*few, *many, *small, *hessians] if client is None else [*few, *many]
     asked = [terms(shape, cores) for shape in shapes]
     seconds = timed([*shapes, *others], client, kernels, family, threads, BUDGET * (1 + bool(others)))
     seen, found = [*seconds[: len(shapes)]], seconds[len(shapes) :]
@@ -166,10 +167,13 @@ def n_cores(client, threads=None):
 
 
 def probes(cores):
-    """Shapes that tell the four costs apart: hardly any rows or many, few chunks or more, with a Hessian or without."""
-    few = [Shape(LITTLE * k, COLUMNS[0], k) for k in (cores, 8 * cores, 24 * cores)]
-    many = [Shape(SIZE // share // p, p, k) for share in (1, 8) for p in COLUMNS for k in (cores, 4 * cores)]
-    return [*few, *many, *(Shape(SIZE // p, p, cores, hessian=True) for p in COLUMNS)]
+    """Shapes that tell the four costs apart: hardly any work a chunk, much, a cache's, and with a Hessian.
+
+    As many chunks more whatever the cores: tasks are handed out one after the other.
+    """
+    few = [Shape(LITTLE * k, COLUMNS[0], k) for k in (cores, cores + 14, cores + 46)]
+    many, small = ([Shape(size // p, p, k) for p in COLUMNS for k in (cores, cores + 6)] for size in (SIZE, SIZE // 8))
+    return few, many, small, [Shape(SIZE // p, p, cores, hessian=True) for p in COLUMNS]
 
 
 def timed(shapes, client=None, kernels=None, family="logistic", threads=None, budget=BUDGET):
@@ -192,7 +196,7 @@ def clocked(run):
 
 
 def typical(run, repeats=5):
-    """The median seconds of some calls, one at least of them before the clock starts."""
+    """The median seconds of some calls, after one that loads what is loaded once."""
     run()
     return float(np.median([clocked(run) for _ in range(repeats)]))
 
@@ -242,7 +246,7 @@ def main():
 
 def report(where, **options):
     """Measure, print the model and the check of it."""
-    timed(probes(2)[:1], budget=0, **options)  # loads the kernels
+    timed(probes(2)[0], budget=0, **options)  # loads the kernels
     start = time.perf_counter()
     model = measure(**options)
     print(f"\n{where}, measured in {time.perf_counter() - start:.1f} s\n{model}")
