@@ -29,7 +29,7 @@ from glmlab import (
     certify,
     fit,
 )
-from glmlab.certificates import certificate_at, gather, price_above
+from glmlab.certificates import certificate_at, gather, price_above, priced_by_rows
 from glmlab.families import Family
 from glmlab.quadratic import Curvature
 
@@ -440,6 +440,20 @@ def test_the_price_from_sums_is_above_the_price_from_rows_and_near_it(family, pe
                 alone = price_above(f.family, seen.reach.values, hess, d, 0 * moves, slip), f.price(beta, d, 0 * moves)
                 assert alone[1].price * (1 - 1e-14) <= alone[0].price <= 1.11 * alone[1].price
         assert used >= 3
+
+
+@every_family
+def test_the_price_pays_for_what_rounding_has_done_to_all_rows(family):
+    """An offset cancels what β makes of the first column, so that η has lost ten digits. Nothing else moves."""
+    plain = random_problem(family, Zero(), seed=0, n=400)
+    beta, still, none = np.array([1e10, 0.1, 0.1, 0.1]), np.zeros(4), np.zeros((4, 0))
+    f = plain._replace(o=-1e10 * plain.X[:, 0]).objective()
+    seen, exact = f.evidence(beta), f.price(beta, still, none)
+    hess, slip = Curvature(seen.hess, np.zeros(4)), np.sqrt(seen.slip)
+    cheap = price_above(f.family, seen.reach.values, hess, still, none, slip)
+    assert cheap.price >= exact.price > 0
+    assert cheap.furthest >= exact.furthest or np.isinf(f.family.reach)
+    assert priced_by_rows(f.sample(0.2), beta, still, none, seen.slip).price >= exact.price
 
 
 def test_the_relative_gap_is_measured_against_zero_where_the_objective_vanishes():

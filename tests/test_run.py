@@ -530,6 +530,19 @@ def test_ctrl_c_in_a_callback_returns_the_last_state(where):
     assert run("newton", f, Ridge(2.0)).converged, "the objective still works"
 
 
+def test_what_was_proved_of_the_last_state_outlives_ctrl_c():
+    seen = []
+
+    def callback(state):
+        seen.append(state)
+        if len(seen) == 17:  # the look at iteration 16 has been
+            raise KeyboardInterrupt
+
+    with pytest.warns(NotConverged, match="Interrupted after 16 iterations; F"):
+        result = run("fista", PROBLEM.objective(), Ridge(2.0), callback=callback, tol=1e-14)
+    assert result.certificate.relative == result.trace.relative[-1] < np.inf and not result.converged
+
+
 def test_ctrl_c_before_the_first_state_is_a_keyboard_interrupt():
     def early(f, g, start):
         raise KeyboardInterrupt

@@ -173,6 +173,16 @@ def test_gradient_descent_takes_no_step_that_hardly_descends():
     assert 2 * first.step == pytest.approx(0.99995) and second.objective < 1e-3 * first.objective
 
 
+def test_a_step_that_is_searched_for_is_no_longer_than_the_curvature_along_it_allows():
+    """f lies below its model, as Beck & Teboulle's proofs need: for least squares that says t dᵀ∇²f d ≤ ‖d‖²."""
+    problem, _, g, start = setting("gaussian", L1(1.0))
+    problem = problem._replace(X=problem.X * [1.0, 0.3, 0.1, 0.03])
+    states, H = list(islice(proximal_gradient(problem.objective(), g, start), 40)), problem.hess(start).astype(float)
+    for before, after in zip(states, states[1:], strict=False):
+        d, t = after.beta - before.beta, after.step / 1.1
+        assert t * (d @ H @ d) <= 1.001 * (d @ d)
+
+
 @pytest.mark.parametrize("penalty", [Zero(), L1(6.0), ElasticNet(8.0, 0.6)], ids=repr)
 @pytest.mark.parametrize("solver", [proximal_gradient, fista])
 def test_sublinear_rates(solver, penalty):

@@ -61,6 +61,13 @@ def test_an_average_of_chunks_alike_is_the_answer_itself():
     np.testing.assert_allclose(average(f, L1(30.0)), expected, atol=1e-5)
 
 
+def test_the_average_of_means_is_the_mean():
+    rng = np.random.default_rng(8)
+    y, w = rng.normal(size=9), rng.uniform(1, 2, 9)
+    f = Objective("gaussian", as_chunks(np.ones((9, 1)), y, sample_weight=w, chunks=(1, 3, 5)))
+    assert average(f, Zero())[0] == pytest.approx(np.average(y, weights=w), rel=1e-12)
+
+
 def test_chunks_without_an_answer_are_not_heard():
     """Sorted by label all chunks but one hold one class, and with a free intercept have no minimiser."""
     f, g = problem(sort=True)
