@@ -26,7 +26,7 @@ from glmlab.objective import Objective
 __all__ = ["CostModel", "Shape", "advice", "check", "fitted", "measure", "n_tasks", "timed", "typical"]
 
 ROW = 12  # columns that would cost as much as a row's own work: y, η, ℓ, ℓ′ and what lies between them
-BUDGET, REPEATS = 2.0, (5, 100)  # seconds that `measure` spends on passes once all is warm; least and most repeats
+BUDGET, REPEATS = 2.0, (4, 100)  # seconds that `measure` spends on passes once all is warm; least and most repeats
 SIZE = 2**22  # numbers in X of the larger shapes
 LITTLE = 1500  # rows in a chunk with hardly any work; with far fewer numpy keeps Python's lock, and tasks look cheaper
 COLUMNS = (10, 100)  # of the shapes that it times
@@ -111,12 +111,9 @@ def terms(shape, cores):
     return np.array([1.0, n_tasks(shape.chunks), share * shape.flops, share * shape.bytes])
 
 
-def fitted(asked, seconds, cores):
-    """The CostModel that explains measured seconds best: nonnegative least squares on relative errors.
-
-    asked (m, 4) is what each of the timed things asks for, as `terms` counts it.
-    """
-    A = np.asarray(asked) / np.asarray(seconds)[:, None]
+def fitted(shapes, seconds, cores):
+    """The CostModel that explains measured seconds best: nonnegative least squares on relative errors."""
+    A = np.array([terms(shape, cores) for shape in shapes]) / np.asarray(seconds)[:, None]
     unit = A.max(axis=0)  # of one size, so that nnls knows what is small
     costs, _ = nnls(A / unit, np.ones(len(A)))
     latency, overhead, flop, byte = costs / unit
@@ -137,28 +134,9 @@ def measure(client=None, kernels=None, family="logistic", threads=None):
 def measured(others, client, kernels, family, threads):
     """The CostModel, and the seconds of passes of other shapes, timed in turn with those that it is fitted to."""
     cores = n_cores(client, threads)
-    few, many, small, hessians = probes(cores)
-    shapes = [*few, *many, *small, *hessians] if client is None else [*few, *many]
-    asked = [terms(shape, cores) for shape in shapes]
+    shapes = probes(cores)
     seconds = timed([*shapes, *others], client, kernels, family, threads, BUDGET * (1 + bool(others)))
-    seen, found = [*seconds[: len(shapes)]], seconds[len(shapes) :]
-    if client is not None:  # work that is quickly done hardly shows beside a round: it is timed without one
-        work = [Shape(2 * SIZE // p, p, 1, hessian) for p in COLUMNS for hessian in (False, True)]
-        asked += [terms(shape, 1) * (0, 0, 1, 1) for shape in work]
-        seen += [on_every_core(client, shape, kernels, family) for shape in work]
-    return fitted(asked, seen, cores), found
-
-
-def on_every_core(client, shape, kernels, family):
-    """Seconds of a pass over rows that each core of the workers has to itself, while all are at it: the slowest's."""
-    threads = [worker for worker, count in client.nthreads().items() for _ in range(count)]
-    asked = [client.submit(alone, shape, kernels, family, workers=[worker], pure=False) for worker in threads]
-    return max(client.gather(asked))
-
-
-def alone(shape, kernels, family):
-    """Seconds of a pass as one thread makes it over rows of its own."""
-    return typical(one_pass(shape, *make_logistic(shape.n, shape.p), None, kernels, family, 1), repeats=3)
+    return fitted(shapes, seconds[: len(shapes)], cores), seconds[len(shapes) :]
 
 
 def n_cores(client, threads=None):
@@ -173,7 +151,7 @@ def probes(cores):
     """
     few = [Shape(LITTLE * k, COLUMNS[0], k) for k in (cores, cores + 14, cores + 46)]
     many, small = ([Shape(size // p, p, k) for p in COLUMNS for k in (cores, cores + 6)] for size in (SIZE, SIZE // 8))
-    return few, many, small, [Shape(SIZE // p, p, cores, hessian=True) for p in COLUMNS]
+    return [*few, *many, *small, *(Shape(SIZE // p, p, cores, hessian=True) for p in COLUMNS)]
 
 
 def timed(shapes, client=None, kernels=None, family="logistic", threads=None, budget=BUDGET):
@@ -246,7 +224,7 @@ def main():
 
 def report(where, **options):
     """Measure, print the model and the check of it."""
-    timed(probes(2)[0], budget=0, **options)  # loads the kernels
+    timed(probes(2)[:1], budget=0, **options)  # loads the kernels
     start = time.perf_counter()
     model = measure(**options)
     print(f"\n{where}, measured in {time.perf_counter() - start:.1f} s\n{model}")

@@ -9,7 +9,7 @@ import pytest
 
 from glmlab import costmodel, datasets, fit
 from glmlab.chunks import LARGEST, MANY_CORES, OVERHEAD, STREAM, as_chunks, auto_rows, hint_of_chunks
-from glmlab.costmodel import CostModel, Shape, advice, measure, n_tasks, on_every_core, terms
+from glmlab.costmodel import CostModel, Shape, advice, fitted, measure, n_tasks
 from glmlab.families import Logistic
 from glmlab.kernels import loss_grad
 from glmlab.viz import task_counts
@@ -23,10 +23,6 @@ SHAPES = [
 
 def seconds(model, shapes):
     return np.array([model.seconds(*shape) for shape in shapes])
-
-
-def fitted(shapes, times, cores):
-    return costmodel.fitted([terms(shape, cores) for shape in shapes], times, cores)
 
 
 # ---------------------------------------------------------------- what a pass asks for
@@ -119,44 +115,6 @@ def test_a_measured_machine_is_one(monkeypatch):
     model = measure(kernels="numpy", threads=2)
     assert model.cores == 2 and all(cost >= 0 for cost in model) and model.seconds(10**6, 10, 8) > 0
     assert "a round" in repr(model) and "2 cores" in repr(model)
-
-
-def test_work_is_timed_on_every_core_at_once_and_the_slowest_counts():
-    class Cluster:
-        asked = []
-
-        def nthreads(self):
-            return {"a": 2, "b": 1}
-
-        def submit(self, function, *args, workers, pure):
-            assert function is costmodel.alone and args == (Shape(30, 3, 1), "numpy", "logistic") and not pure
-            self.asked += workers
-            return len(self.asked)
-
-        def gather(self, futures):
-            return [{1: 2.0, 2: 5.0, 3: 3.0}[future] for future in futures]
-
-    cluster = Cluster()
-    assert on_every_core(cluster, Shape(30, 3, 1), "numpy", "logistic") == 5.0
-    assert cluster.asked == ["a", "a", "b"]
-
-
-def test_a_cluster_is_measured_where_the_work_is_done(monkeypatch):
-    """Passes tell a round and a task, the workers' own clocks the two rates: a machine comes back as it was made."""
-
-    def one_pass(shape, X, y, beta, client, kernels, family, threads):
-        def run():
-            now[0] += MACHINE.seconds(*shape)
-
-        return run
-
-    now, cluster = [0.0], type("Cluster", (), {"nthreads": lambda self: {"a": 3, "b": 1}})()
-    work = CostModel(0, 0, MACHINE.rate, MACHINE.bandwidth, 1)
-    monkeypatch.setattr(costmodel, "one_pass", one_pass)
-    monkeypatch.setattr(costmodel, "on_every_core", lambda client, shape, *rest: work.seconds(*shape))
-    monkeypatch.setattr(costmodel.time, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(costmodel, "SIZE", 2**16)
-    assert np.allclose(measure(cluster), MACHINE, rtol=1e-6)
 
 
 def test_every_timed_pass_is_made(monkeypatch):
