@@ -267,15 +267,13 @@ best_K = use(best_K)
 
 # %% [markdown] id="c04-036"
 # Now hold the model against passes that it has not seen: ours, over all n rows, cut in other ways. (Its speeds are a core's *while all work*;
-# with K = 1 one core has the memory to itself.) Each is repeated, and its
-# median counts: now and then a pass has luck, or the machine something else to do.
+# with K = 1 one core has the memory to itself.) Each is repeated, and its median
+# counts: now and then a pass has luck, or the machine something else to do.
 #
 # **Predict** which K is the fastest. (In the figure, move the slider, or select it and press the arrow keys, to cut the rows into other chunks.)
 
 # %% tags=["predict"] id="c04-038"
 fastest = predict("the fastest number of chunks", None)
-
-
 here = dask.compute(X, y)
 
 
