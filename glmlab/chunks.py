@@ -187,7 +187,7 @@ class InMemory(Chunks):
         own = (drawn(n, fraction, seed, k) for k, n in enumerate(self.lengths))
         index = [rows + end - n for rows, end, n in zip(own, self.ends, self.lengths, strict=True)]
         rows = these(self.rows, np.concatenate(index))
-        return InMemory(rows, [len(part) for part in index], intercept=self.intercept)
+        return InMemory(rows, [len(part) for part in index], intercept=self.intercept, threads=self.threads)
 
     def _choose(self, which):
         self.ends = self.ends[which]

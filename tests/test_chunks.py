@@ -404,3 +404,8 @@ def test_some_chunks_are_those_of_their_numbers():
         assert some.map(first) == [50.0, 200.0] and some.lengths == (50, 40) and rows.map(first)[2:4] == [100.0, 150.0]
         assert some.map(lambda rows: len(rows.y)) == [50, 40]
         assert [value // 50 for value in rows.thin(0.1, 0).some(which).map(first)] == which
+
+
+def test_rows_that_are_drawn_run_on_as_many_threads_as_those_they_come_from():
+    rows = as_chunks(np.ones((100, 2)), np.ones(100), chunks=25, threads=1)
+    assert rows.sample(0.5, 0).threads == rows.sample(0.5, 0).scaled(100).threads == 1
