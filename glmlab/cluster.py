@@ -25,6 +25,9 @@ ONE_BLAS_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM
 #: a kernel's arrays come back as fresh pages in every block, which takes as long as a Hessian.
 KEPT_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**26), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
 
+#: Workers of a lower limit (bytes) return it all the same: with 100 MiB kept, one of 480 MB stays paused for good.
+ROOMY = 2**30
+
 #: Seconds that a message waits for others to go with it.
 PROMPT = 0.001
 
@@ -172,14 +175,18 @@ def _connect(address):
 
 def _local(n_workers, threads_per_worker, memory_limit, processes):
     from distributed import Client
+    from distributed.worker_memory import parse_memory_limit
 
     n_workers = _count(n_workers, "n_workers")
+    threads_per_worker = _count(threads_per_worker, "threads_per_worker")
+    memory_limit = _fair_memory(n_workers) if memory_limit is None else memory_limit
+    limit = parse_memory_limit(memory_limit, threads_per_worker, logger=logging.getLogger(__name__))
     _hush_exits()
-    with _environment({**ONE_BLAS_THREAD, **KEPT_MEMORY}):
+    with _environment(ONE_BLAS_THREAD | (KEPT_MEMORY if limit is None or limit >= ROOMY else {})):
         opened = Client(
             n_workers=n_workers,
-            threads_per_worker=_count(threads_per_worker, "threads_per_worker"),
-            memory_limit=_fair_memory(n_workers) if memory_limit is None else memory_limit,
+            threads_per_worker=threads_per_worker,
+            memory_limit=memory_limit,
             processes=processes,
             host="127.0.0.1" if processes else None,  # threads talk in memory, without an address
             dashboard_address=f"127.0.0.1:{free_port(int(os.environ.get(DASHBOARD_PORT) or 0))}",

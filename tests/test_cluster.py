@@ -24,7 +24,7 @@ def client():
         patch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
         patch.setenv("OMP_NUM_THREADS", "3")
         patch.delenv("MKL_NUM_THREADS", raising=False)
-        with cluster.client(memory_limit="512MiB") as c:
+        with cluster.client(memory_limit="1GiB") as c:
             assert os.environ["OMP_NUM_THREADS"] == "3" and "MKL_NUM_THREADS" not in os.environ
             yield c
 
@@ -39,7 +39,7 @@ class TestLocal:
         assert list(threads.values()) == [1, 1]
         assert all(address.startswith("tcp://127.0.0.1:") for address in [*threads, client.scheduler.address])
         limits = client.run(lambda dask_worker: dask_worker.memory_manager.memory_limit)
-        assert set(limits.values()) == {512 * 2**20}
+        assert set(limits.values()) == {2**30}
 
     def test_workers_have_one_blas_thread_whatever_the_environment_says(self, client):
         client.run(np.dot, np.ones((2, 2)), np.ones((2, 2)))

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from distributed import CancelledError, Client, KilledWorker, LocalCluster, wait
 
-from glmlab import NotConverged, Ridge, fit
+import glmlab.cluster
+from glmlab import NotConverged, Ridge, datasets, fit
 
 pytestmark = pytest.mark.timeout(120)
 CHUNKS, ROWS, P = 6, 200, 4
@@ -223,3 +224,15 @@ def test_a_worker_killed_every_two_seconds(client):
     finally:
         done.set()
         killer.join()
+
+
+@pytest.mark.slow
+def test_rows_from_disk_leave_a_worker_its_memory(tmp_path):
+    """A worker above 80 % of its limit takes no task; what the allocator keeps never goes: that was a hang."""
+    rows = 140_000  # 17 MB, in a process that has 300 of its 480 once everything is imported and compiled
+    datasets.save(tmp_path / "rows.zarr", *datasets.make_logistic(15 * rows, 15, seed=1, chunks=rows))
+    X, y, _ = datasets.load(tmp_path / "rows.zarr", chunks=rows)
+    with glmlab.cluster.client(2, memory_limit="480MB") as client:
+        assert fit(X, y, family="logistic", penalty=Ridge(1)).converged
+        events = [event for worker in client.nthreads() for _, event in client.get_events(worker)]
+    assert "running" in (seen := {event.get("status") for event in events}) and "paused" not in seen
