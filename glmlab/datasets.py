@@ -171,12 +171,17 @@ def _table_chunk(p, options, *, block_info):
 
 
 def _lazy_answers(X, **options):
-    return X.map_blocks(_answers_chunk, drop_axis=1, dtype=X.dtype, meta=np.empty(0, X.dtype), **options)
+    import dask.array as da
+    from dask.layers import ArraySliceDep
+
+    # Not by map_blocks: it would copy every chunk of X to drop the columns' axis.
+    return da.blockwise(_answers_chunk, "i", X, "ij", ArraySliceDep(X.chunks[:1]), "i", dtype=X.dtype,
+                        align_arrays=False, meta=np.empty(0, X.dtype), **options)  # fmt: skip
 
 
-def _answers_chunk(X, *, block_info, **options):
-    [(start, _)] = block_info[None]["array-location"]
-    return _answers(X, start, **options)
+def _answers_chunk(blocks, place, **options):
+    [X], [rows] = blocks, place
+    return _answers(X, rows.start, **options)
 
 
 # ---------------------------------------------------------------------------------------------- disk formats

@@ -1,5 +1,6 @@
 """datasets: the same rows whatever the chunking, the distributions promised, formats that reopen, the flights."""
 
+import tracemalloc
 from importlib import resources
 
 import dask
@@ -70,6 +71,17 @@ def test_lazy_with_two_tasks_a_chunk(make):
     assert isinstance(X, da.Array) and isinstance(y, da.Array) and isinstance(beta, np.ndarray)
     assert X.chunks == ((500,) * 20, (5,)) and y.chunks == X.chunks[:1]
     assert len(X.__dask_graph__()) == 20 and len(y.__dask_graph__()) == 40
+
+
+def test_labels_are_drawn_beside_the_rows_without_a_copy_of_them():
+    X, y, _ = datasets.make_logistic(20_000, 50, chunks=20_000)
+    with dask.config.set(scheduler="sync"):
+        y.compute()
+        tracemalloc.start()
+        y.compute()
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert X.nbytes < peak < 1.5 * X.nbytes
 
 
 def test_same_call_same_keys():
