@@ -97,6 +97,8 @@ class WithShare:
 class Chunks:
     """Rows cut into chunks: `lengths` are their numbers of rows, `dim` counts the intercept, `sparse` is about X."""
 
+    threads = None  # of this process, for rows that are brought here; all cores unless the rows were here before
+
     def __init__(self, lengths, p, intercept):
         self.lengths, self.p, self.intercept = tuple(lengths), p, bool(intercept)
 
@@ -135,7 +137,7 @@ class Chunks:
         X = stack([part.X for part in parts])
         rest = (None if own[0] is None else np.concatenate(own) for own in list(zip(*parts, strict=True))[1:])
         rows = Rows(X.tocsr() if sparse.issparse(X) else X, *rest)
-        return InMemory(rows, [len(part.y) for part in parts], intercept=self.intercept)
+        return InMemory(rows, [len(part.y) for part in parts], intercept=self.intercept, threads=self.threads)
 
     def some(self, which):
         """The chunks of these numbers only."""

@@ -29,7 +29,7 @@ from glmlab import (
     certify,
     fit,
 )
-from glmlab.certificates import certificate_at, gather, price_above, priced_by_rows
+from glmlab.certificates import certificate_at, corrected, damped, gather, price_above, priced_by_rows
 from glmlab.families import Family
 from glmlab.quadratic import Curvature
 
@@ -72,6 +72,17 @@ def test_no_bound_is_below_the_true_gap(family, penalty):
                 finite += np.isfinite(found.bound)
                 assert distance > 1e-3 or np.isfinite(found.bound), "near the optimum there is always a bound"
     assert finite >= len(EXTRAS) * 2 * 5
+
+
+def test_a_polished_bound_allows_for_the_roundings_of_both_objectives():
+    """F(β) − F* ≤ F(β) − F(β⁺) + bound(β⁺): the difference is of two computed numbers."""
+    problem = random_problem("logistic", Ridge(1.0), seed=2)
+    f, beta = problem.objective(), optimum(problem) + 0.5
+    here = corrected(f, problem.g, beta)
+    there = corrected(f, problem.g, damped(f, problem.g, beta, here))
+    found = certificate_at(f, problem.g, beta, polish=1)
+    assert found.kind.endswith("after 1 Newton step") and here.rounding > 0
+    assert found.bound >= here.objective - there.objective + there.bound + 0.9 * here.rounding
 
 
 @every_family

@@ -409,3 +409,5 @@ def test_some_chunks_are_those_of_their_numbers():
 def test_rows_that_are_drawn_run_on_as_many_threads_as_those_they_come_from():
     rows = as_chunks(np.ones((100, 2)), np.ones(100), chunks=25, threads=1)
     assert rows.sample(0.5, 0).threads == rows.sample(0.5, 0).scaled(100).threads == 1
+    _, sample = rows.sum_and_sample(kernels.loss_grad, Logistic(), np.zeros(2), fraction=0.5, seed=0)
+    assert sample.threads == 1

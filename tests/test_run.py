@@ -653,6 +653,16 @@ def test_a_solver_that_stands_still_where_nothing_can_be_proved_is_stopped():
     assert np.isinf(result.certificate.bound) and result.n_iter < 120
 
 
+def test_patience_begins_anew_with_each_step_forward():
+    def stairs(f, g, start):
+        for k in range(1000):
+            yield State(start, 2.0 ** -(k // 60), 1.0)
+
+    f = random_problem("logistic", Zero(), seed=3).objective()
+    with pytest.warns(NotConverged, match="max_iter=300"):
+        run(stairs, f, Zero(), start=np.full(4, 30.0), max_iter=300)
+
+
 @pytest.mark.parametrize("objective, residual", [(1 - 1e-9, 1.0), (1.0, 0.99)])
 def test_what_still_falls_however_slowly_is_progress(objective, residual):
     """Far from an optimum, with what an iteration leaves of the objective and of the residual."""

@@ -20,6 +20,7 @@ from glmlab.solvers import (
     proximal_newton,
 )
 from glmlab.solvers.linesearch import armijo, first_step, objective_along
+from glmlab.solvers.newton import is_model
 
 FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
 SMOOTH = [gradient_descent, newton, lbfgs]
@@ -276,6 +277,14 @@ def test_refinement_gains_the_digits_that_the_hessian_lost(solver, nearness, fro
         first, *later = [np.abs(state.beta - best).max() / np.abs(best).max() for state in states]
         assert max(later) < 4 * kappa * EPS, (order, later)
         assert (first > 100 * max(later) if from_the_sum else first < 16 * kappa * EPS), (order, first, later)
+
+
+def test_least_squares_are_their_own_model_unless_the_hessian_has_lost_digits():
+    _, f, _, _ = setting("gaussian")
+    nearly_parallel = [np.array([[1.0, 1 - far], [1 - far, 1.0]]) for far in (1e-11, 1e-13)]
+    assert [bool(is_model(f, H)) for H in nearly_parallel] == [True, False]
+    assert is_model(f, np.diag([1e-20, 1.0])), "units lose no digits"
+    assert not is_model(setting("logistic")[1], np.eye(2))
 
 
 def test_newton_from_afar_needs_its_line_search():
