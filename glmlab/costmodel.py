@@ -29,7 +29,8 @@ ROW = 12  # columns that would cost as much as a row's own work: y, η, ℓ, ℓ
 BUDGET, REPEATS = 2.0, (4, 100)  # seconds that `measure` spends on passes once all is warm; least and most repeats
 SIZE = 2**22  # numbers in X of the larger shapes
 LITTLE = 1500  # rows in a chunk with hardly any work; with far fewer numpy keeps Python's lock, and tasks look cheaper
-COLUMNS = (10, 100)  # of the shapes that it times
+COLUMNS = FEW, MANY = 10, 100  # of the shapes that it times
+TIMES = 3  # as many numbers in those with a Hessian on a cluster: its sums travel, which takes as long as much work
 
 
 class Shape(NamedTuple):
@@ -134,7 +135,7 @@ def measure(client=None, kernels=None, family="logistic", threads=None):
 def measured(others, client, kernels, family, threads):
     """The CostModel, and the seconds of passes of other shapes, timed in turn with those that it is fitted to."""
     cores = n_cores(client, threads)
-    shapes = probes(cores)
+    shapes = probes(cores, 1 if client is None else TIMES)
     seconds = timed([*shapes, *others], client, kernels, family, threads, BUDGET * (1 + bool(others)))
     return fitted(shapes, seconds[: len(shapes)], cores), seconds[len(shapes) :]
 
@@ -144,14 +145,15 @@ def n_cores(client, threads=None):
     return sum(client.nthreads().values()) if client is not None else threads or cores()
 
 
-def probes(cores):
+def probes(cores, times=1):
     """Shapes that tell the four costs apart: hardly any work a chunk, much, a cache's, and with a Hessian.
 
-    As many chunks more whatever the cores: tasks are handed out one after the other.
+    As many chunks more whatever the cores: tasks are handed out one after the other. Of those, one has many columns:
+    a thread that works lets another take Python's lock, so that what tasks cost is hidden in part.
     """
-    few = [Shape(LITTLE * k, COLUMNS[0], k) for k in (cores, cores + 14, cores + 46)]
+    few = [Shape(LITTLE * k, p, k) for p, k in ((FEW, cores), (FEW, cores + 14), (MANY, cores + 46))]
     many, small = ([Shape(size // p, p, k) for p in COLUMNS for k in (cores, cores + 6)] for size in (SIZE, SIZE // 8))
-    return [*few, *many, *small, *(Shape(SIZE // p, p, cores, hessian=True) for p in COLUMNS)]
+    return [*few, *many, *small, *(Shape(times * SIZE // p, p, cores, hessian=True) for p in COLUMNS)]
 
 
 def timed(shapes, client=None, kernels=None, family="logistic", threads=None, budget=BUDGET):

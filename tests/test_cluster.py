@@ -15,7 +15,7 @@ from distributed import Client, LocalCluster
 from threadpoolctl import threadpool_info
 
 import glmlab
-from glmlab import cluster, datasets, dispatch
+from glmlab import Objective, as_chunks, cluster, costmodel, datasets, dispatch
 
 
 @pytest.fixture(scope="class")
@@ -79,6 +79,15 @@ class TestLocal:
         """Of equal names, the new rows were lost now and then: the release of the old ones came last."""
         names = [{future.key for future in client.futures_of(cluster.dealt(client, np.eye(4), 2))} for _ in range(2)]
         assert len(names[0]) == len(names[1]) == 2 and not names[0] & names[1]
+
+    def test_a_pass_that_the_cost_model_times_is_over_rows_in_the_workers_memory(self, client):
+        X, y, beta = datasets.make_logistic(60, 3)
+        run = costmodel.one_pass(costmodel.Shape(60, 3, 4), X, y, beta, client, "numpy", "logistic", None)
+        for scale in (1, 2):
+            loss, grad = run()
+            expected = Objective("logistic", as_chunks(X, y, chunks=15)).loss_grad(beta / scale)
+            assert loss == pytest.approx(expected[0]) and grad == pytest.approx(expected[1])
+        assert len(client.who_has()) >= 8  # X and y, four pieces each
 
     def test_dashboard_answers_on_loopback(self, client):
         link = cluster.dashboard_link(client)

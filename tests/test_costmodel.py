@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from types import SimpleNamespace
 
 import dask.array as da
 import numpy as np
@@ -107,6 +108,20 @@ def test_measuring_counts_seconds_of_passes(monkeypatch):
     monkeypatch.setattr(costmodel, "REPEATS", (5, 5))
     found = measure(threads=4)
     assert np.allclose(found, MACHINE, rtol=1e-6)
+
+
+def test_on_a_cluster_passes_with_a_hessian_have_more_rows(monkeypatch):
+    """Its sums travel to the client, which a short pass would book as work."""
+    rows = []
+
+    def timed(shapes, *rest):
+        rows.append(sum(shape.n for shape in shapes if shape.hessian))
+        return seconds(MACHINE, shapes)
+
+    monkeypatch.setattr(costmodel, "timed", timed)
+    for client in (None, SimpleNamespace(nthreads=lambda: {"one": 2, "other": 2})):
+        assert np.allclose(measure(client, threads=4), MACHINE)
+    assert rows[1] > 2 * rows[0]
 
 
 def test_a_measured_machine_is_one(monkeypatch):
