@@ -13,7 +13,7 @@ from glmlab.bench.report import figures, markdown, targets_table
 from glmlab.bench.shipped import ship
 from glmlab.bench.targets import BESIDE, wanted
 
-CAP = {"full": 360.0, "ci": 60.0}  # seconds a run may take
+CAP = {"full": 240.0, "ci": 60.0}  # seconds a run may take
 
 
 def main(argv=None) -> int:
