@@ -9,7 +9,7 @@ by whoever hands out tasks, one after the other; the last is divided among the c
     python -m glmlab.costmodel       measure this machine, then hold such a model against passes that it has not seen
 """
 
-import itertools
+import functools
 import math
 import time
 from typing import NamedTuple
@@ -25,12 +25,12 @@ from glmlab.objective import Objective
 
 __all__ = ["CostModel", "Shape", "advice", "check", "fitted", "measure", "n_tasks", "timed", "typical"]
 
-ROW = 12  # columns that would cost as much as a row's own work: y, η, ℓ, ℓ′ and what lies between them
+ROWS = 3, 6, 12, 24  # columns that may cost as much as a row's own work: y, η, ℓ, ℓ′ and what lies between them
 BUDGET, REPEATS = 2.0, (4, 100)  # seconds that `measure` spends on passes once all is warm; least and most repeats
 SIZE = 2**22  # numbers in X of the larger shapes
 LITTLE = 1500  # rows in a chunk with hardly any work; with far fewer numpy keeps Python's lock, and tasks look cheaper
 COLUMNS = FEW, MANY = 10, 100  # of the shapes that it times
-TIMES = 3  # as many numbers in those with a Hessian on a cluster: its sums travel, which takes as long as much work
+TIMES = 2  # as many numbers in the larger shapes on a cluster, where a round takes as long as much work
 
 
 class Shape(NamedTuple):
@@ -46,10 +46,9 @@ class Shape(NamedTuple):
         """Multiplications and additions of Xβ and Xᵀr, and of XᵀDX where it is summed."""
         return self.n * self.p * (4 + 2 * self.p * self.hessian)
 
-    @property
-    def bytes(self):
-        """What is read and written: X, for XᵀDX also DX, and a row's own work, which counts as `ROW` columns."""
-        return 8 * self.n * (self.p * (1 + 2 * self.hessian) + ROW)
+    def bytes(self, row):
+        """What is read and written: X, for XᵀDX also DX, and a row's own work, which counts as `row` columns."""
+        return 8 * self.n * (self.p * (1 + 2 * self.hessian) + row)
 
     def share(self, cores):
         """The part of the rows that the busiest core has."""
@@ -57,13 +56,14 @@ class Shape(NamedTuple):
 
 
 class CostModel(NamedTuple):
-    """Four costs of a machine, and its cores."""
+    """Four costs of a machine, its cores, and how much of a row's work is not its columns'."""
 
     latency: float  # seconds a round: build the graph, send it, wait for the last result
     overhead: float  # seconds a task: paid one after the other
     rate: float  # flops a second of one core, while all work
     bandwidth: float  # bytes a second of one core, while all work
     cores: int
+    row: int = 12  # columns that cost as much as a row's own work: more for a logistic loss than for squares
 
     def seconds(self, n, p, chunks, hessian=False):
         """Predicted seconds of one pass over (n, p) rows in so many chunks."""
@@ -71,7 +71,7 @@ class CostModel(NamedTuple):
 
     def parts(self, n, p, chunks, hessian=False):
         """The same in three parts: the round, the tasks, the busiest core's work."""
-        latency, overhead, flops, bytes = terms(Shape(n, p, chunks, hessian), self.cores) * self.costs
+        latency, overhead, flops, bytes = terms(Shape(n, p, chunks, hessian), self.cores, self.row) * self.costs
         return float(latency), float(overhead), float(flops + bytes)
 
     def best_chunks(self, n, p, memory=None, hessian=False):
@@ -106,20 +106,26 @@ def n_tasks(chunks):
     return chunks + tree + 1
 
 
-def terms(shape, cores):
+def terms(shape, cores, row):
     """(4,) what a pass asks for: rounds, tasks, the busiest core's flops and its bytes."""
     share = shape.share(cores)
-    return np.array([1.0, n_tasks(shape.chunks), share * shape.flops, share * shape.bytes])
+    return np.array([1.0, n_tasks(shape.chunks), share * shape.flops, share * shape.bytes(row)])
 
 
 def fitted(shapes, seconds, cores):
-    """The CostModel that explains measured seconds best: nonnegative least squares on relative errors."""
-    A = np.array([terms(shape, cores) for shape in shapes]) / np.asarray(seconds)[:, None]
+    """The CostModel that explains measured seconds best: least squares on relative errors, with the best of ROWS."""
+    _, model = min(explained(row, shapes, seconds, cores) for row in ROWS)
+    return model
+
+
+def explained(row, shapes, seconds, cores):
+    """What is left of the relative errors (their norm) after nonnegative least squares, and its CostModel."""
+    A = np.array([terms(shape, cores, row) for shape in shapes]) / np.asarray(seconds)[:, None]
     unit = A.max(axis=0)  # of one size, so that nnls knows what is small
-    costs, _ = nnls(A / unit, np.ones(len(A)))
+    costs, left = nnls(A / unit, np.ones(len(A)))
     latency, overhead, flop, byte = costs / unit
     rate, bandwidth = (1 / cost if cost > 0 else math.inf for cost in (flop, byte))
-    return CostModel(float(latency), float(overhead), float(rate), float(bandwidth), cores)
+    return left, CostModel(float(latency), float(overhead), float(rate), float(bandwidth), cores, row)
 
 
 @spelt
@@ -152,14 +158,16 @@ def probes(cores, times=1):
     a thread that works lets another take Python's lock, so that what tasks cost is hidden in part.
     """
     few = [Shape(LITTLE * k, p, k) for p, k in ((FEW, cores), (FEW, cores + 14), (MANY, cores + 46))]
-    many, small = ([Shape(size // p, p, k) for p in COLUMNS for k in (cores, cores + 6)] for size in (SIZE, SIZE // 8))
-    return [*few, *many, *small, *(Shape(times * SIZE // p, p, cores, hessian=True) for p in COLUMNS)]
+    size, cuts = times * SIZE, (cores, cores + 6)
+    many, small = ([Shape(numbers // p, p, k) for p in COLUMNS for k in cuts] for numbers in (size, SIZE // 8))
+    return [*few, *many, *small, *(Shape(size // p, p, cores, hessian=True) for p in COLUMNS)]
 
 
 def timed(shapes, client=None, kernels=None, family="logistic", threads=None, budget=BUDGET):
     """(m,) the median seconds of a pass of each shape; all are repeated in turn until `budget` seconds are gone."""
-    tables = {(s.n, s.p): make_logistic(s.n, s.p) for s in shapes}
-    passes = [one_pass(shape, *tables[shape[:2]], client, kernels, family, threads) for shape in shapes]
+    table = functools.cache(make_logistic)
+    rows = functools.cache(lambda n, p, chunks: placed(*table(n, p)[:2], math.ceil(n / chunks), client, threads))
+    passes = [one_pass(rows(*shape[:3]), shape.hessian, kernels, family) for shape in shapes]
     for run in passes:
         run()  # loads what is loaded once
     seconds, until = [], time.perf_counter() + budget
@@ -181,14 +189,17 @@ def typical(run, repeats=5):
     return float(np.median([clocked(run) for _ in range(repeats)]))
 
 
-def one_pass(shape, X, y, beta, client, kernels, family, threads):
-    """A function that makes one pass of this shape over these rows, which lie where they are read."""
-    rows = math.ceil(shape.n / shape.chunks)
-    if client is not None:
-        X, y = (dealt(client, a, rows) for a in (X, y))
-    f = Objective(family, as_chunks(X, y, chunks=rows, threads=threads), kernels)
-    ask, steps = f.loss_grad_hess if shape.hessian else f.loss_grad, itertools.count(1)
-    return lambda: ask(beta / next(steps))  # another β each time: a pass that is remembered costs nothing
+def placed(X, y, rows, client, threads):
+    """X and y in chunks of so many rows, which lie where they are read."""
+    X, y = (X, y) if client is None else (dealt(client, a, rows) for a in (X, y))
+    return as_chunks(X, y, chunks=rows, threads=threads)
+
+
+def one_pass(chunks, hessian, kernels, family):
+    """A function that makes one pass over these chunks."""
+    f, beta = Objective(family, chunks, kernels), np.full(chunks.dim, 0.1)
+    kernel = f.kernel("loss_grad_hess" if hessian else "loss_grad")
+    return lambda: chunks.sum(kernel, f.family, beta)  # f would remember: the Hessian of least squares for good
 
 
 def advice(chunks, model):
