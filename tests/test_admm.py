@@ -1,6 +1,7 @@
 """Consensus ADMM by its theorems: the dual inclusion, contraction factors, Douglas–Rachford; and the post's loop."""
 
 from itertools import islice
+from types import SimpleNamespace
 
 import dask
 import dask.array as da
@@ -312,6 +313,23 @@ def test_sparse_rows_give_the_answer_of_dense_ones():
     ways = (islice(consensus_admm(f, L1(2.0), np.zeros(4)), 6) for f in (dense, thin))
     for one, other in zip(*ways, strict=True):
         np.testing.assert_allclose(one.beta, other.beta, rtol=1e-9, atol=1e-12)
+
+
+def test_where_f_overflows_z_goes_an_ever_shorter_way_down_the_chunks_slopes():
+    """With ρu_k = −∇f_k(old) each chunk is content at old; z is then a gradient step of length 1 / (Kρ) from there."""
+    old, grads, rho, asked = np.array([1.0, -2.0]), np.array([[3.0, 0.0], [1.0, 4.0]]), np.array([1.0, 2.0]), []
+
+    def ask(z, u, rho, betas):
+        asked.append((z, u, rho))
+        assert np.array_equal(betas, [old, old])
+        return SimpleNamespace(loss=np.inf if len(asked) < 3 else 0.0)
+
+    last, z, u, _ = admm.nearer(Zero(), ask, rho, old, SimpleNamespace(grads=grads))
+    assert len(asked) == 3 and last.tolist() == (16**3 * rho).tolist()
+    for point, duals, metric in asked:
+        assert np.allclose(point, old - grads.mean(axis=0) / metric)
+        assert np.allclose(metric * (point + duals - old), -grads)
+    assert np.array_equal(z, asked[-1][0]) and np.array_equal(u, asked[-1][1])
 
 
 def test_a_z_that_overflows_is_taken_back():
