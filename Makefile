@@ -37,7 +37,7 @@ test-full: test  ## the same, then the slow tests and the notebooks with their s
 
 browser: setup  ## the lab and the book in Chromium, as a reader meets them; screenshots in build/browser
 	@rm -rf build/browser
-	$(PYTEST) -m browser tests/browser
+	$(PY) -m pytest -m browser tests/browser
 
 lint: setup  ## ruff
 	$(PY) -m ruff check .

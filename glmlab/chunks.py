@@ -97,7 +97,7 @@ class WithShare:
 class Chunks:
     """Rows cut into chunks: `lengths` are their numbers of rows, `dim` counts the intercept, `sparse` is about X."""
 
-    threads = None  # of this process, for rows that are brought here; all cores unless the rows were here before
+    threads = None  # those that work on rows brought here: as many as on rows that are in memory, or all cores
 
     def __init__(self, lengths, p, intercept):
         self.lengths, self.p, self.intercept = tuple(lengths), p, bool(intercept)

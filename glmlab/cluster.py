@@ -21,12 +21,13 @@ __all__ = ["bytes_sent", "client", "dashboard_link", "dealt", "ship"]
 #: One BLAS thread per task: the only place where worker processes are told.
 ONE_BLAS_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
-#: Of the memory that kernels let go of, workers keep this much (bytes, for glibc). dask has them return all but 64 KiB:
-#: a kernel's arrays come back as fresh pages in every block, which takes as long as a Hessian.
+#: What workers keep of the memory that kernels let go of (bytes, for glibc): what is free at the end of the heap up to
+#: 64 MiB, and arrays up to 32 MiB stay in it. dask has them return nearly all: a kernel's arrays come back as fresh
+#: pages in every block, which takes as long as a Hessian.
 KEPT_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**26), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
 
-#: Workers of a lower limit (bytes) return it all the same: with 100 MiB kept, one of 480 MB stays paused for good.
-ROOMY = 2**30
+#: Workers of a limit below ROOMY (bytes) return it, as dask has them do: one of 480 MB would stay paused for good.
+ROOMY, RETURNED_MEMORY = 2**30, {"MALLOC_TRIM_THRESHOLD_": str(2**16), "MALLOC_MMAP_THRESHOLD_": str(2**17)}
 
 #: Seconds that a message waits for others to go with it.
 PROMPT = 0.001
@@ -56,7 +57,8 @@ def client(n_workers=2, threads_per_worker=1, *, memory_limit=None, processes=Tr
         Never taken from the number of cores: in a container that is the host's number.
     memory_limit : int or str, optional
         Per worker, such as "1GiB". By default 2 GiB, or less where n_workers of that size do not fit into
-        80 % of the memory this container or machine allows. With ``processes=False`` nothing enforces it.
+        80 % of the memory this container or machine allows. With ``processes=False`` nothing enforces it. Below
+        1 GiB workers return the memory that kernels let go of, and are slower for it.
     processes : bool
         Worker processes, or threads in this one.
     """
@@ -182,7 +184,8 @@ def _local(n_workers, threads_per_worker, memory_limit, processes):
     memory_limit = _fair_memory(n_workers) if memory_limit is None else memory_limit
     limit = parse_memory_limit(memory_limit, threads_per_worker, logger=logging.getLogger(__name__))
     _hush_exits()
-    with _environment(ONE_BLAS_THREAD | (KEPT_MEMORY if limit is None or limit >= ROOMY else {})):
+    roomy = limit is None or limit >= ROOMY
+    with _environment(ONE_BLAS_THREAD | (KEPT_MEMORY if roomy else RETURNED_MEMORY)):
         opened = Client(
             n_workers=n_workers,
             threads_per_worker=threads_per_worker,
@@ -243,12 +246,16 @@ def _fair_memory(n_workers):
 def _environment(variables):
     """Set environment variables while worker processes start: they are read once, by the loader and by BLAS.
 
-    Each worker's nanny remembers them, so a worker that is restarted gets them too.
+    Each worker's nanny remembers those that dask's configuration names, so a worker that is restarted gets them too.
     """
+    import dask
+
+    key = "distributed.nanny.pre-spawn-environ"
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
-        yield
+        with dask.config.set({key: dask.config.get(key) | variables}):
+            yield
     finally:
         for name, value in before.items():
             os.environ.pop(name, None)

@@ -1,4 +1,4 @@
-"""What a pass over the rows costs, from four numbers that are measured on the machine at hand.
+"""What a pass over the rows costs, from a few numbers that are measured on the machine at hand.
 
     seconds = rounds · latency + tasks · overhead + share · (flops / rate + bytes / bandwidth)
 
@@ -93,7 +93,8 @@ class CostModel(NamedTuple):
     def __repr__(self):
         return (
             f"CostModel: {1e3 * self.latency:.3g} ms a round, {1e6 * self.overhead:.3g} µs a task, "
-            f"{self.rate / 1e9:.3g} Gflop/s and {self.bandwidth / 1e9:.3g} GB/s on each of {self.cores} cores"
+            f"{self.rate / 1e9:.3g} Gflop/s and {self.bandwidth / 1e9:.3g} GB/s on each of {self.cores} cores, "
+            f"{self.row} columns' worth for a row"
         )
 
 
@@ -152,10 +153,10 @@ def n_cores(client, threads=None):
 
 
 def probes(cores, times=1):
-    """Shapes that tell the four costs apart: hardly any work a chunk, much, a cache's, and with a Hessian.
+    """Shapes that tell the costs apart: little work a chunk, much, a cache's, and with a Hessian.
 
-    As many chunks more whatever the cores: tasks are handed out one after the other. Of those, one has many columns:
-    a thread that works lets another take Python's lock, so that what tasks cost is hidden in part.
+    As many chunks more whatever the cores: tasks are handed out one after the other. One of many chunks has many
+    columns: a thread that works lets another take Python's lock, so that what tasks cost is hidden in part.
     """
     few = [Shape(LITTLE * k, p, k) for p, k in ((FEW, cores), (FEW, cores + 14), (MANY, cores + 46))]
     size, cuts = times * SIZE, (cores, cores + 6)
@@ -165,9 +166,9 @@ def probes(cores, times=1):
 
 def timed(shapes, client=None, kernels=None, family="logistic", threads=None, budget=BUDGET):
     """(m,) the median seconds of a pass of each shape; all are repeated in turn until `budget` seconds are gone."""
-    table = functools.cache(make_logistic)
-    rows = functools.cache(lambda n, p, chunks: placed(*table(n, p)[:2], math.ceil(n / chunks), client, threads))
-    passes = [one_pass(rows(*shape[:3]), shape.hessian, kernels, family) for shape in shapes]
+    table = functools.lru_cache(maxsize=1)(make_logistic)  # a cluster's workers have their own copy
+    cut = functools.cache(lambda n, p, chunks: placed(*table(n, p)[:2], math.ceil(n / chunks), client, threads))
+    passes = [one_pass(cut(*shape[:3]), shape.hessian, kernels, family) for shape in shapes]
     for run in passes:
         run()  # loads what is loaded once
     seconds, until = [], time.perf_counter() + budget
@@ -204,7 +205,8 @@ def one_pass(chunks, hessian, kernels, family):
 
 def advice(chunks, model):
     """A sentence on chunks (of `as_chunks`) that make passes slow on this machine, "" where they do not."""
-    return hint_of_chunks(chunks, model.cores, model.overhead, model.bandwidth)
+    work = model.parts(chunks.n, chunks.p, 1)[2]  # seconds of one core
+    return hint_of_chunks(chunks, model.cores, model.overhead, 8 * chunks.n * chunks.p / work if work else math.inf)
 
 
 def check(client=None, kernels=None, family="logistic", threads=None):

@@ -61,9 +61,9 @@ class TestLocal:
 
         assert max(client.gather([client.submit(faults, workers=[w]) for w in client.nthreads()])) < 20 * 512 / 4
 
-    def test_a_restarted_worker_will_have_one_blas_thread_too(self, client):
-        nannies = client.cluster.workers.values()  # each starts its worker again with what it noted at first
-        assert [nanny.pre_spawn_env["OMP_NUM_THREADS"] for nanny in nannies] == ["1", "1"]
+    def test_a_restarted_worker_will_have_its_settings_too(self, client):
+        for nanny in client.cluster.workers.values():  # each starts its worker again with what it noted at first
+            assert (cluster.ONE_BLAS_THREAD | cluster.KEPT_MEMORY).items() <= nanny.pre_spawn_env.items()
 
     @pytest.mark.parametrize(("rows", "held"), [(25, [2, 2]), (30, [2, 2]), (20, [3, 2]), (100, [1, 0])])
     def test_rows_are_dealt_out_evenly_and_in_order(self, client, rows, held):
@@ -83,7 +83,9 @@ class TestLocal:
     def test_a_pass_that_the_cost_model_times_is_over_rows_in_the_workers_memory(self, client):
         X, y, _ = datasets.make_logistic(60, 3)
         lazy = costmodel.placed(X, y, 15, client, None)
-        assert len(client.who_has()) >= 8  # X and y, four pieces each
+        pieces = [future for column in lazy.given for future in client.futures_of(column)]
+        distributed.wait(pieces)
+        assert len(pieces) == 8 and all(client.who_has(pieces).values())
         found = costmodel.one_pass(lazy, False, "numpy", "logistic")()
         here = costmodel.one_pass(costmodel.placed(X, y, 15, None, 2), False, "numpy", "logistic")()
         assert found.loss == here.loss and found.grad.tolist() == here.grad.tolist()
@@ -123,6 +125,16 @@ class TestLocal:
         there = dask.compute(datasets.make_poisson(2_500, 3, chunks=900))[0]
         assert all(np.array_equal(a, b) for a, b in zip(here, there, strict=True))
         assert len(datasets.flights("dask", npartitions=2).compute()) == 327_346
+
+
+def test_workers_of_little_memory_return_it_whatever_the_environment_says(monkeypatch):
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+    for name, value in cluster.KEPT_MEMORY.items():
+        monkeypatch.setenv(name, value)
+    with cluster.client(1, memory_limit=cluster.ROOMY - 1) as client:
+        [nanny] = client.cluster.workers.values()
+        assert cluster.RETURNED_MEMORY.items() <= nanny.pre_spawn_env.items()
+        assert client.submit(lambda: cluster.RETURNED_MEMORY.items() <= os.environ.items()).result()
 
 
 def test_close_closes_what_we_opened_and_nothing_else(monkeypatch):

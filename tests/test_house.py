@@ -209,7 +209,7 @@ def test_continuous_integration_runs_what_the_readme_says():
     assert [line.split("-m ", 1)[1] for line in lines if "pytest" in line or "notebooks" in line] == [
         'pytest -n 2 --dist loadfile -m "not slow"', "tools.notebooks run",
         'pytest -n 2 --dist loadfile -m "slow and not browser"', "tools.notebooks run --solved",
-        "pytest -n 2 --dist loadfile -m browser tests/browser"]
+        "pytest -m browser tests/browser"]
 
 
 def test_the_tests_start_the_lab_as_make_does():

@@ -240,7 +240,7 @@ assert all(0 <= value < 1 for value in share.values())
 # T(K) = latency + a · tasks + ⌈K/cores⌉/K · work,
 #
 # and work = flops / rate + bytes / bandwidth. The fraction is the **share** of the busiest core: with 3 chunks on 2 cores one has 2/3 of the rows.
-# `costmodel.measure` times small passes of a dozen shapes and finds the four numbers by nonnegative least squares. (If it says `inf`, the times are explained
+# `costmodel.measure` times a dozen passes and finds the numbers by nonnegative least squares; a row's η, ℓ, ℓ′ count as columns. (If it says `inf`, the times are explained
 # without that term.) We let glmlab run its NumPy kernels, which are like yours.
 
 # %% id="c04-032"
@@ -447,7 +447,7 @@ ledger
 #
 # - One gradient by hand is fewer tasks than optimised array style.
 # - Tasks and rounds have prices; a task stream shows both as white.
-# - Four numbers predict a pass. Few chunks leave cores idle, many cost tasks.
+# - A few numbers predict a pass. Few chunks leave cores idle, many cost tasks.
 # - A sum has as many results as orders; a fixed tree and one BLAS thread have one.
 #
 # **Check yourself.** 100 chunks, 4 cores, 1 ms a task, 200 ms of work on one core: how long is a pass, and which K is fastest? A
