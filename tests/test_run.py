@@ -30,7 +30,7 @@ from glmlab import (
 from glmlab.datasets import make_logistic
 from glmlab.solvers import SOLVERS
 from glmlab.solvers import run as driver
-from glmlab.solvers.run import no_minimum
+from glmlab.solvers.run import escapes, no_minimum
 
 PROBLEM = random_problem("logistic", Ridge(2.0), seed=0, n=120, weighted=True, shifted=True, intercept=True)
 
@@ -651,6 +651,13 @@ def test_a_solver_that_stands_still_where_nothing_can_be_proved_is_stopped():
     with pytest.warns(NotConverged, match="no progress in the last 100 iterations"):
         result = run(still, problem.objective(), Zero(), start=np.full(4, 30.0), tol=1e3, max_iter=500)
     assert np.isinf(result.certificate.bound) and result.n_iter < 120
+
+
+def test_an_escape_moves_nothing_that_is_penalised():
+    """Along a penalised coefficient F grows in the end, whatever the rows say."""
+    f, free = random_problem("logistic", Zero(), seed=3).objective(), np.array([True, False, True, False])
+    directions = [direction for direction, _ in escapes(f, np.ones(4), free, steps=2)]
+    assert len(directions) == 3 and all(np.any(d[free]) and not np.any(d[~free]) for d in directions)
 
 
 def test_patience_begins_anew_with_each_step_forward():
