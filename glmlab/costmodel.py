@@ -30,7 +30,6 @@ BUDGET, REPEATS = 2.0, (4, 100)  # seconds that `measure` spends on passes once 
 SIZE = 2**22  # numbers in X of the larger shapes
 LITTLE = 1500  # rows in a chunk with hardly any work; with far fewer numpy keeps Python's lock, and tasks look cheaper
 COLUMNS = FEW, MANY = 10, 100  # of the shapes that it times
-TIMES = 2  # as many numbers in the larger shapes on a cluster, where a round takes as long as much work
 
 
 class Shape(NamedTuple):
@@ -142,7 +141,7 @@ def measure(client=None, kernels=None, family="logistic", threads=None):
 def measured(others, client, kernels, family, threads):
     """The CostModel, and the seconds of passes of other shapes, timed in turn with those that it is fitted to."""
     cores = n_cores(client, threads)
-    shapes = probes(cores, 1 if client is None else TIMES)
+    shapes = probes(cores)
     seconds = timed([*shapes, *others], client, kernels, family, threads, BUDGET * (1 + bool(others)))
     return fitted(shapes, seconds[: len(shapes)], cores), seconds[len(shapes) :]
 
@@ -152,16 +151,16 @@ def n_cores(client, threads=None):
     return sum(client.nthreads().values()) if client is not None else threads or cores()
 
 
-def probes(cores, times=1):
+def probes(cores):
     """Shapes that tell the costs apart: little work a chunk, much, a cache's, and with a Hessian.
 
     As many chunks more whatever the cores: tasks are handed out one after the other. One of many chunks has many
     columns: a thread that works lets another take Python's lock, so that what tasks cost is hidden in part.
     """
     few = [Shape(LITTLE * k, p, k) for p, k in ((FEW, cores), (FEW, cores + 14), (MANY, cores + 46))]
-    size, cuts = times * SIZE, (cores, cores + 6)
-    many, small = ([Shape(numbers // p, p, k) for p in COLUMNS for k in cuts] for numbers in (size, SIZE // 8))
-    return [*few, *many, *small, *(Shape(size // p, p, cores, hessian=True) for p in COLUMNS)]
+    cuts = cores, cores + 6
+    many, small = ([Shape(numbers // p, p, k) for p in COLUMNS for k in cuts] for numbers in (SIZE, SIZE // 8))
+    return [*few, *many, *small, *(Shape(SIZE // p, p, cores, hessian=True) for p in COLUMNS)]
 
 
 def timed(shapes, client=None, kernels=None, family="logistic", threads=None, budget=BUDGET):

@@ -111,20 +111,6 @@ def test_measuring_counts_seconds_of_passes(monkeypatch):
     assert np.allclose(found, MACHINE, rtol=1e-6)
 
 
-def test_on_a_cluster_the_larger_passes_have_more_rows(monkeypatch):
-    """A round takes there as long as much work, which would be lost in what a round's time varies by."""
-    rows = []
-
-    def timed(shapes, *rest):
-        rows.append([max(shape.n for shape in shapes if shape.hessian == which) for which in (False, True)])
-        return seconds(MACHINE, shapes)
-
-    monkeypatch.setattr(costmodel, "timed", timed)
-    for client in (None, SimpleNamespace(nthreads=lambda: {"one": 2, "other": 2})):
-        assert np.allclose(measure(client, threads=4), MACHINE)
-    assert all(there >= 2 * here - 1 for here, there in zip(*rows, strict=True))
-
-
 def test_a_measured_machine_is_one(monkeypatch):
     for name, value in {"SIZE": 2**16, "LITTLE": 15, "BUDGET": 0.0}.items():
         monkeypatch.setattr(costmodel, name, value)
