@@ -1,5 +1,6 @@
 """run and fit: what stops a run, what is counted, what is refused, and what an interruption leaves behind."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -201,15 +202,36 @@ def test_settled_means_a_small_gap_and_a_small_slope():
         assert drive.settled(gap) == enough
 
 
-def test_what_will_not_settle_ends_with_what_was_proved(monkeypatch):
-    """A condition number of 1e4: tol is proved soon, and then as many numbers are read as are soon read."""
+@pytest.mark.parametrize("steep", [1e-6, 1e-7])
+def test_what_will_not_settle_ends_with_what_was_proved(steep, monkeypatch):
+    """A condition number of 1e4: tol is proved soon, then as many numbers are read as are soon read.
+
+    That the gap is still large ends it there, unless the slope is, too: then it goes on until that is small.
+    """
     monkeypatch.setattr(driver, "READ", 300 * 4000 * 4)
+    monkeypatch.setattr(driver, "STEEP", steep)
     rng = np.random.default_rng(11)
     X = rng.normal(size=(4000, 3))
     X[:, 2] = X[:, 0] + 1e-4 * rng.normal(size=4000)
     y = (rng.random(4000) < 1 / (1 + np.exp(-0.4 * X[:, 0]))).astype(float)
     result = fit(X, y, family="logistic", penalty=L1(15.0), solver="fista", fit_intercept=True, tol=1e-6)
-    assert result.converged and result.n_iter == 300 and 1e-9 < result.certificate.relative <= 1e-6
+    assert result.converged and result.certificate.relative <= 1e-6 and result.state.residual <= steep
+    assert (result.n_iter == 300 and result.certificate.relative > 1e-9) == (steep == 1e-6)
+
+
+@pytest.mark.parametrize("ours, rows, tol, enough", [
+    (30, "few", 1e-6, False), (31, "few", 1e-6, True), (30, "few", 1e-5, True), (30, "many", 1e-6, True),
+])  # fmt: skip
+def test_a_slope_that_our_own_limit_leaves_is_not_converged(ours, rows, tol, enough, monkeypatch):
+    """A gap that was proved is enough for whoever ends a run sooner, asks for less, or has many rows."""
+    monkeypatch.setattr(driver, "MAX_ITER", ours)
+    monkeypatch.setattr(driver, "LARGE", driver.LARGE if rows == "few" else 0)
+    monkeypatch.setattr(driver.Drive, "due", lambda drive, iteration: False)
+    said = contextlib.nullcontext() if enough else pytest.warns(NotConverged, match="of its scale left")
+    with said:
+        result = PROBLEM.fit(solver="gradient_descent", max_iter=30, tol=tol)
+    assert result.certificate.relative <= 1e-6 and result.state.residual > 1e-6, "near, and not flat"
+    assert result.converged == enough
 
 
 @pytest.mark.parametrize("solver", ["proximal_gradient", "consensus_admm"])

@@ -30,8 +30,9 @@ TIGHT = 0.11  # and so many that the bound is within ten times the gap, unless X
 AMPLE = 2.0  # times the share that would do if the state's own estimate of its gap were exact
 ROUGH = 1e-6  # the default `tol`: whoever asks for less gets less; else, where rows are few, runs go on to a scaled
 FLAT, NEAR = 5e-7, 1e-8  # residual and a relative gap so small that nobody will ask for less,
-LONGER = 16  # times as many iterations at most (3 at a steady rate, but the last may be slower),
-SOON, READ = 2000, 2**29  # or so many, while they read no more numbers of X than that (a quarter of a second)
+LONGER, READ = 16, 2**29  # times as many iterations (3 at a steady rate, but the last may be slower), or while they
+# read no more numbers of X than that (a quarter of a second); beyond,
+STEEP = 1e-6  # no scaled residual above this is called converged there
 VISIBLE, DUST = 1e-9, 1e-12  # of |x|·|d|: what moves a row, and what rounding may leave in x·d where nothing moves
 ROUNDING = 1e-15  # of F: a promise that drowns in it
 FAINT = np.sqrt(np.finfo(float).tiny)  # 1.5e-154: the squares of smaller numbers lose digits, and soon are 0
@@ -81,7 +82,7 @@ class Result:
     intercept: float  # 0.0 where the model has none
     objective: float  # F(β)
     status: str  # how it ended, a sentence
-    converged: bool  # certificate.relative ≤ tol was proved
+    converged: bool  # certificate.relative ≤ tol was proved; nor did few rows keep a slope through all of MAX_ITER
     certificate: Certificate
     trace: Trace = field(repr=False)
     passes: float  # over the rows, made by the solver
@@ -236,7 +237,7 @@ class Drive:
                 return why
         if iteration >= max_iter:
             return f"stopped at max_iter={max_iter}"
-        return "no step lowers the objective beyond rounding"
+        return "the solver took no further step"
 
     def note(self, iteration):
         row = Row(
@@ -265,15 +266,20 @@ class Drive:
         if not self.certify().relative <= self.tol:
             return False
         if self.last_look is None:
-            soon = min(SOON, READ // (self.f.n * self.f.dim))
-            self.last_look = self.next_look = max(LONGER * iteration, soon)
-        return self.settled(self.certificate.relative) or iteration >= self.last_look
+            self.last_look = self.next_look = max(LONGER * iteration, READ // (self.f.n * self.f.dim))
+        return self.settled(self.certificate.relative) or iteration >= self.last_look and not self.steep()
 
     def settled(self, gap):
         """Are the relative gap and the slope so small that nobody will ask for less, or is it not worth its passes?"""
-        if self.many or self.tol > ROUGH:
-            return True
-        return self.state.residual <= FLAT and gap <= NEAR
+        return not self.thorough() or self.state.residual <= FLAT and gap <= NEAR
+
+    def thorough(self):
+        """Is more asked for than `tol`? Where a proof costs little, and nobody has asked for less."""
+        return not self.many and self.tol <= ROUGH and self.until is None
+
+    def steep(self):
+        """Is the slope that is left so large that β may be far from right, however small the gap that was proved?"""
+        return self.thorough() and not self.state.residual <= STEEP
 
     def nearness(self):
         """A number that falls like the relative gap: the state's own estimate of it, or the residual squared."""
@@ -341,6 +347,8 @@ class Drive:
         interrupted = ended == "Interrupted"
         proof = (self.certificate or not_certified(self)) if interrupted else self.certify()
         converged = not interrupted and bool(proof.relative <= self.tol)
+        if converged and len(self.trace) > MAX_ITER and self.steep():  # who ends it sooner asks for the proof only
+            converged, ended = False, f"{ended} with a slope of {self.state.residual:.2g} of its scale left"
         if np.isinf(proof.bound) and not interrupted:
             ended = no_minimum(self.f, self.g, self.state.beta, steps=8) or ended
         status = sentence(ended, converged, proof, self)
