@@ -514,13 +514,15 @@ def auto_rows(n, p, itemsize=8):
     return math.ceil(n / max(1, wanted, math.ceil(size / LARGEST)))
 
 
-def hint_of_chunks(chunks, cores, overhead=OVERHEAD, stream=STREAM):
-    """A sentence on chunks that are far too few or too many for so many cores, "" where they are not."""
-    k, work = len(chunks.lengths), 8 * chunks.n * chunks.p / stream  # seconds on one core
-    idle = work / k - work / cores
-    if idle > max(MANY * overhead, work / k / 3):
+def hint_of_chunks(chunks, cores, overhead=OVERHEAD, work=None):
+    """A sentence on chunks that are far too few or too many for so many cores, "" where they are not.
+
+    overhead: seconds a task; work(k): seconds of the work in k chunks. Without them those of most machines.
+    """
+    k, work = len(chunks.lengths), work or (lambda k: 8 * chunks.n * chunks.p / STREAM / min(k, cores))
+    if work(k) - work(cores) > max(MANY * overhead, work(k) / 3):
         why = f"only {k} of {cores} cores can work at once"
-    elif k > MANY and k * overhead > 3 * work / min(k, cores):
+    elif k > MANY and k * overhead > 3 * work(k):
         why = "handing out their tasks takes longer than the work in them"
     else:
         return ""

@@ -1,10 +1,13 @@
 """What a pass over the rows costs, from a few numbers that are measured on the machine at hand.
 
-    seconds = rounds · latency + tasks · overhead + share · (flops / rate + bytes / bandwidth)
+    seconds = rounds · latency + tasks · overhead + bytes / bus + share · work
+    work = flops / rate + bytes / bandwidth + rows · row
 
 `share` is the part of the work that the busiest core has: ⌈K / cores⌉ / K for K chunks. The first two terms are paid
-by whoever hands out tasks, one after the other; the last is divided among the cores. It is the model of Valiant's BSP
-(1990), with a roofline's two rates (Williams, Waterman and Patterson, 2009).
+by whoever hands out tasks, one after the other; the third is the memory's that all cores share, however many work; the
+last is divided among the cores. It is the model of Valiant's BSP (1990), with a roofline's rates (Williams, Waterman
+and Patterson, 2009) and what a row costs whatever its columns: an exponential for a logistic loss, next to nothing for
+squares.
 
     python -m glmlab.costmodel       measure this machine, then hold such a model against passes that it has not seen
 """
@@ -25,9 +28,8 @@ from glmlab.objective import Objective
 
 __all__ = ["CostModel", "Shape", "advice", "check", "fitted", "measure", "n_tasks", "timed", "typical"]
 
-ROWS = 3, 6, 12, 24  # columns that may cost as much as a row's own work: y, η, ℓ, ℓ′ and what lies between them
-BUDGET, REPEATS = 2.0, (4, 100)  # seconds that `measure` spends on passes once all is warm; least and most repeats
-SIZE = 2**22  # numbers in X of the larger shapes
+BUDGET, REPEATS = 2.5, (4, 100)  # seconds that `measure` spends on passes once all is warm; least and most repeats
+SIZE = 2**22  # numbers in X of the larger shapes, and twice as many where a Hessian must stand out from its round
 LITTLE = 1500  # rows in a chunk with hardly any work; with far fewer numpy keeps Python's lock, and tasks look cheaper
 COLUMNS = FEW, MANY = 10, 100  # of the shapes that it times
 
@@ -45,9 +47,10 @@ class Shape(NamedTuple):
         """Multiplications and additions of Xβ and Xᵀr, and of XᵀDX where it is summed."""
         return self.n * self.p * (4 + 2 * self.p * self.hessian)
 
-    def bytes(self, row):
-        """What is read and written: X, for XᵀDX also DX, and a row's own work, which counts as `row` columns."""
-        return 8 * self.n * (self.p * (1 + 2 * self.hessian) + row)
+    @property
+    def bytes(self):
+        """What is read and written: X, and for XᵀDX also DX."""
+        return 8 * self.n * self.p * (1 + 2 * self.hessian)
 
     def share(self, cores):
         """The part of the rows that the busiest core has."""
@@ -55,23 +58,25 @@ class Shape(NamedTuple):
 
 
 class CostModel(NamedTuple):
-    """Four costs of a machine, its cores, and how much of a row's work is not its columns'."""
+    """Six costs of a machine, and its cores."""
 
     latency: float  # seconds a round: build the graph, send it, wait for the last result
     overhead: float  # seconds a task: paid one after the other
-    rate: float  # flops a second of one core, while all work
-    bandwidth: float  # bytes a second of one core, while all work
+    rate: float  # flops a second of one core
+    bandwidth: float  # bytes a second that go through one core
     cores: int
-    row: int = 12  # columns that cost as much as a row's own work: more for a logistic loss than for squares
+    row: float = 0.0  # seconds of one core for a row's own work: its η, ℓ and ℓ′
+    bus: float = math.inf  # bytes a second that memory hands to all cores together
+    inline: bool = False  # is a single chunk worked on by whoever asks? Then it costs no round and no task
 
     def seconds(self, n, p, chunks, hessian=False):
         """Predicted seconds of one pass over (n, p) rows in so many chunks."""
         return sum(self.parts(n, p, chunks, hessian))
 
     def parts(self, n, p, chunks, hessian=False):
-        """The same in three parts: the round, the tasks, the busiest core's work."""
-        latency, overhead, flops, bytes = terms(Shape(n, p, chunks, hessian), self.cores, self.row) * self.costs
-        return float(latency), float(overhead), float(flops + bytes)
+        """The same in three parts: the round, the tasks, the work until the busiest core is done."""
+        latency, overhead, *work = terms(Shape(n, p, chunks, hessian), self.cores, self.inline) * self.costs
+        return float(latency), float(overhead), float(sum(work))
 
     def best_chunks(self, n, p, memory=None, hessian=False):
         """Rows per chunk for the fastest pass, no chunk of X above `memory` bytes (if a row fits into that).
@@ -86,14 +91,14 @@ class CostModel(NamedTuple):
 
     @property
     def costs(self):
-        """What the terms are multiplied by: (latency, overhead, 1/rate, 1/bandwidth)."""
-        return np.array([self.latency, self.overhead, 1 / self.rate, 1 / self.bandwidth])
+        """What the terms are multiplied by: (latency, overhead, 1/rate, 1/bandwidth, row, 1/bus)."""
+        return np.array([self.latency, self.overhead, 1 / self.rate, 1 / self.bandwidth, self.row, 1 / self.bus])
 
     def __repr__(self):
         return (
             f"CostModel: {1e3 * self.latency:.3g} ms a round, {1e6 * self.overhead:.3g} µs a task, "
-            f"{self.rate / 1e9:.3g} Gflop/s and {self.bandwidth / 1e9:.3g} GB/s on each of {self.cores} cores, "
-            f"{self.row} columns' worth for a row"
+            f"{self.rate / 1e9:.3g} Gflop/s, {self.bandwidth / 1e9:.3g} GB/s and {1e9 * self.row:.3g} ns a row on each "
+            f"of {self.cores} cores, {self.bus / 1e9:.3g} GB/s from memory for all"
         )
 
 
@@ -106,26 +111,20 @@ def n_tasks(chunks):
     return chunks + tree + 1
 
 
-def terms(shape, cores, row):
-    """(4,) what a pass asks for: rounds, tasks, the busiest core's flops and its bytes."""
-    share = shape.share(cores)
-    return np.array([1.0, n_tasks(shape.chunks), share * shape.flops, share * shape.bytes(row)])
+def terms(shape, cores, inline):
+    """(6,) what a pass asks for: rounds, tasks, the busiest core's flops, bytes and rows, the bytes of all."""
+    busiest = shape.share(cores) * np.array([shape.flops, shape.bytes, shape.n])
+    handed = not inline or shape.chunks > 1
+    return np.array([handed, handed * n_tasks(shape.chunks), *busiest, shape.bytes])
 
 
-def fitted(shapes, seconds, cores):
-    """The CostModel that explains measured seconds best: least squares on relative errors, with the best of ROWS."""
-    _, model = min(explained(row, shapes, seconds, cores) for row in ROWS)
-    return model
-
-
-def explained(row, shapes, seconds, cores):
-    """What is left of the relative errors (their norm) after nonnegative least squares, and its CostModel."""
-    A = np.array([terms(shape, cores, row) for shape in shapes]) / np.asarray(seconds)[:, None]
+def fitted(shapes, seconds, cores, inline=False):
+    """The CostModel that explains measured seconds best: nonnegative least squares on relative errors."""
+    A = np.array([terms(shape, cores, inline) for shape in shapes]) / np.asarray(seconds)[:, None]
     unit = A.max(axis=0)  # of one size, so that nnls knows what is small
-    costs, left = nnls(A / unit, np.ones(len(A)))
-    latency, overhead, flop, byte = costs / unit
-    rate, bandwidth = (1 / cost if cost > 0 else math.inf for cost in (flop, byte))
-    return left, CostModel(float(latency), float(overhead), float(rate), float(bandwidth), cores, row)
+    latency, overhead, flop, byte, row, shared = (nnls(A / unit, np.ones(len(A)))[0] / unit).tolist()
+    rate, bandwidth, bus = (1 / cost if cost > 0 else math.inf for cost in (flop, byte, shared))
+    return CostModel(latency, overhead, rate, bandwidth, cores, row, bus, inline)
 
 
 @spelt
@@ -143,7 +142,7 @@ def measured(others, client, kernels, family, threads):
     cores = n_cores(client, threads)
     shapes = probes(cores)
     seconds = timed([*shapes, *others], client, kernels, family, threads, BUDGET * (1 + bool(others)))
-    return fitted(shapes, seconds[: len(shapes)], cores), seconds[len(shapes) :]
+    return fitted(shapes, seconds[: len(shapes)], cores, inline=client is None), seconds[len(shapes) :]
 
 
 def n_cores(client, threads=None):
@@ -152,15 +151,18 @@ def n_cores(client, threads=None):
 
 
 def probes(cores):
-    """Shapes that tell the costs apart: little work a chunk, much, a cache's, and with a Hessian.
+    """Shapes that tell the costs apart: little work a chunk, much, a cache's, with a Hessian, and on one core alone.
 
     As many chunks more whatever the cores: tasks are handed out one after the other. One of many chunks has many
     columns: a thread that works lets another take Python's lock, so that what tasks cost is hidden in part.
     """
     few = [Shape(LITTLE * k, p, k) for p, k in ((FEW, cores), (FEW, cores + 14), (MANY, cores + 46))]
     cuts = cores, cores + 6
-    many, small = ([Shape(numbers // p, p, k) for p in COLUMNS for k in cuts] for numbers in (SIZE, SIZE // 8))
-    return [*few, *many, *small, *(Shape(SIZE // p, p, cores, hessian=True) for p in COLUMNS)]
+    small = [Shape(SIZE // 8 // MANY, MANY, k) for k in cuts]
+    long, wide = [Shape(SIZE // FEW, FEW, k) for k in cuts], Shape(2 * SIZE // MANY, MANY, cores)
+    alone = [Shape(SIZE // 4 // p, p, 1) for p in COLUMNS]
+    hessians = [shape._replace(hessian=True) for shape in (long[0], wide, *alone)]
+    return [*few, *small, *long, wide, *alone, *hessians]
 
 
 def timed(shapes, client=None, kernels=None, family="logistic", threads=None, budget=BUDGET):
@@ -204,8 +206,14 @@ def one_pass(chunks, hessian, kernels, family):
 
 def advice(chunks, model):
     """A sentence on chunks (of `as_chunks`) that make passes slow on this machine, "" where they do not."""
-    work = model.parts(chunks.n, chunks.p, 1)[2]  # seconds of one core
-    return hint_of_chunks(chunks, model.cores, model.overhead, 8 * chunks.n * chunks.p / work if work else math.inf)
+    return hint_of_chunks(chunks, model.cores, model.overhead, lambda k: model.parts(chunks.n, chunks.p, k)[2])
+
+
+def unseen(cores, times):
+    """Shapes that no model is fitted to, with so many times the rows; none finds its table in a cache by the last."""
+    tables = [(50_000 * times, 15), (20_000 * times, 50), (20_000 * times, 100)]
+    shapes = [Shape(n, p, k) for k in (1, cores, 4 * cores, 16 * cores) for n, p in tables]
+    return shapes + [Shape(n, p, 2 * cores, hessian=True) for n, p in tables]
 
 
 def check(client=None, kernels=None, family="logistic", threads=None):
@@ -213,10 +221,7 @@ def check(client=None, kernels=None, family="logistic", threads=None):
 
     They are timed in turn with those that the model is fitted to: a machine is not as fast in every minute.
     """
-    cores, times = n_cores(client, threads), 1 if client is None else 8  # more rows, where a round is dear
-    tables = [(50_000 * times, 15), (20_000 * times, 50), (20_000 * times, 100)]
-    shapes = [Shape(n, p, k * cores) for n, p in tables for k in (1, 4, 16)]
-    shapes += [Shape(n, p, 2 * cores, hessian=True) for n, p in tables]
+    shapes = unseen(n_cores(client, threads), 1 if client is None else 8)  # more rows, where a round is dear
     model, found = measured(shapes, client, kernels, family, threads)
     predicted = np.array([model.seconds(*shape) for shape in shapes])
     print("     rows  columns  chunks  Hessian  predicted ms  measured ms   error")

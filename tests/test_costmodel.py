@@ -15,7 +15,7 @@ from glmlab.families import Logistic
 from glmlab.kernels import loss_grad
 from glmlab.viz import task_counts
 
-MACHINE = CostModel(latency=8e-3, overhead=4e-4, rate=2e10, bandwidth=3e9, cores=4)
+MACHINE = CostModel(latency=8e-3, overhead=4e-4, rate=2e10, bandwidth=3e9, cores=4, row=1e-8, bus=9e9)
 SHAPES = [
     Shape(n, p, k, hessian)
     for n, p, k, hessian in itertools.product((40, 20_000, 300_000), (5, 60), (1, 4, 7, 40), (False, True))
@@ -50,7 +50,12 @@ def test_units():
     assert flops.seconds(n, p, 1) == 4 * n * p, "Xβ and Xᵀr: a multiplication and an addition a number, each"
     assert flops.seconds(n, p, 1, hessian=True) - flops.seconds(n, p, 1) == 2 * n * p * p
     many = CostModel(0, 0, math.inf, 1.0, 1)
-    assert many.seconds(n, 10**6, 1) == pytest.approx(8 * n * 10**6, rel=1e-4), "X is read once"
+    assert many.seconds(n, p, 1) == 8 * n * p, "X is read once"
+    assert CostModel(0, 0, math.inf, math.inf, 1, 3.0).seconds(n, p, 1) == 3 * n, "seconds a row"
+    bus = CostModel(0, 0, math.inf, math.inf, 4, bus=1.0)
+    assert bus.seconds(n, p, 1) == bus.seconds(n, p, 4) == 8 * n * p, "memory is as fast for one core as for four"
+    here = CostModel(2.0, 1.0, math.inf, math.inf, 4, inline=True)
+    assert here.seconds(n, p, 1) == 0 and here.seconds(n, p, 2) == 2 + n_tasks(2), "who works alone hands nothing over"
 
 
 @pytest.mark.parametrize("hessian", [False, True])
@@ -67,10 +72,10 @@ def test_more_work_never_takes_less_time(hessian):
 # ---------------------------------------------------------------- the fit
 
 
-@pytest.mark.parametrize("row", costmodel.ROWS)
+@pytest.mark.parametrize("row", [0.0, 2e-9, 3e-8])
 def test_exact_times_give_the_constants_back(row):
     machine = MACHINE._replace(row=row)
-    assert np.allclose(fitted(SHAPES, seconds(machine, SHAPES), 4), machine, rtol=1e-6)
+    assert np.allclose(fitted(SHAPES, seconds(machine, SHAPES), 4), machine, rtol=1e-6, atol=1e-16)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -79,6 +84,20 @@ def test_noisy_times_give_predictions_within_the_noise(seed):
     found = fitted(SHAPES, noise * seconds(MACHINE, SHAPES), 4)
     ratio = seconds(found, SHAPES) / seconds(MACHINE, SHAPES)
     assert ratio.min() > 0.98 and ratio.max() < 1.22, "every time is between 1 and 1.2 times the machine's"
+
+
+def test_the_timed_shapes_tell_a_clusters_costs_apart():
+    """Rounds of 11 ms hide much of the work, and one core has most of the memory's speed: still times that are off by
+    3 % move the worst of 15 predictions by less than 14 %, nine times in ten."""
+    cluster = CostModel(11e-3, 1e-3, 1e11, 3e10, 2, 2e-9, 1e10)
+    shapes, asked = costmodel.probes(2), costmodel.unseen(2, 8)
+    worst = []
+    for seed in range(100):
+        noise = np.exp(0.03 * np.random.default_rng(seed).normal(size=len(shapes)))
+        found = fitted(shapes, noise * seconds(cluster, shapes), 2)
+        worst.append(np.abs(seconds(found, asked) / seconds(cluster, asked) - 1).max())
+    assert np.quantile(worst, 0.9) < 0.14
+    assert 8 * sum(n * p for n, p, _ in {shape[:3] for shape in shapes}) < 0.22e9, "bytes that it holds meanwhile"
 
 
 def test_a_cost_that_is_not_seen_is_nothing_and_never_negative():
@@ -91,7 +110,7 @@ def test_a_cost_that_is_not_seen_is_nothing_and_never_negative():
 
 def test_measuring_counts_seconds_of_passes(monkeypatch):
     """A clock that shows what MACHINE would: the whole of `measure` but for the true clock."""
-    now, asked = [0.0], []
+    now, asked, machine = [0.0], [], MACHINE._replace(inline=True)
 
     def one_pass(chunks, hessian, kernels, family):
         assert chunks.threads == 4
@@ -99,7 +118,7 @@ def test_measuring_counts_seconds_of_passes(monkeypatch):
         def run():
             asked.append(chunks)
             turn = (len(asked) - 1) // len(costmodel.probes(4)) % 5  # of a shape's calls two are lucky, one held up
-            now[0] += MACHINE.seconds(chunks.n, chunks.p, len(chunks.lengths), hessian) * (0.5, 1, 3, 1, 0.7)[turn]
+            now[0] += machine.seconds(chunks.n, chunks.p, len(chunks.lengths), hessian) * (0.5, 1, 3, 1, 0.7)[turn]
 
         return run
 
@@ -108,7 +127,7 @@ def test_measuring_counts_seconds_of_passes(monkeypatch):
     monkeypatch.setattr(costmodel, "BUDGET", 0.0)
     monkeypatch.setattr(costmodel, "REPEATS", (5, 5))
     found = measure(threads=4)
-    assert np.allclose(found, MACHINE, rtol=1e-6)
+    assert np.allclose(found, machine, rtol=1e-6)
 
 
 def test_a_measured_machine_is_one(monkeypatch):
@@ -137,7 +156,7 @@ def test_every_timed_pass_is_made(hessian):
 @pytest.mark.parametrize(("n", "p"), [(3, 2), (50, 4), (1_000, 10), (4_321, 100)])
 @pytest.mark.parametrize("memory", [None, 10_000, 200_000])
 def test_the_best_chunks_are_those_that_enumeration_finds(cores, n, p, memory):
-    model = CostModel(1e-3, 2e-5, 1e9, 1e9, cores)
+    model = CostModel(1e-3, 2e-5, 1e9, 1e9, cores, 1e-8, 3e9)
     rows = model.best_chunks(n, p, memory)
     allowed = [k for k in range(1, n + 1) if memory is None or 8 * p * math.ceil(n / k) <= memory]
     times = [model.seconds(n, p, k) for k in allowed]
@@ -211,6 +230,9 @@ def test_advice_goes_by_the_machine_that_was_measured():
     chunks = cut(1_000_000, 10, 5_000)
     assert advice(chunks, MACHINE._replace(overhead=1e-6)) == ""
     assert "handing out" in advice(chunks, MACHINE._replace(overhead=1e-2))
+    one, cores = cut(10_000_000, 100, 10_000_000), CostModel(1e-3, 1e-5, math.inf, 1e9, 4)
+    assert "only 1 of 4" in advice(one, cores)
+    assert advice(one, cores._replace(bandwidth=math.inf, bus=1e9)) == "", "more cores would wait for the same memory"
 
 
 def test_fit_hands_the_hint_over_and_leaves_the_status_alone(monkeypatch):

@@ -56,6 +56,7 @@ def test_it_pays_from_the_row_on_from_which_it_stays_ahead():
     assert viz.pays_from(two, one) == 100
     assert viz.pays_from({10: 0.5, 100: 11.0, 1000: 90.0}, one) == 1000, "ahead at first does not count"
     assert math.isinf(viz.pays_from({10: 0.5, 100: 1.0, 1000: 100.0}, one)), "as fast is not ahead"
+    assert math.isinf(viz.pays_from({1000: 97.0}, one)), "nor is what two measurements of one thing may differ by"
 
 
 def test_where_it_pays_draws_predictions_as_lines_and_measurements_as_points():

@@ -11,6 +11,7 @@ from .words import list_text
 
 GREY = "#777777"
 LEAST = 1e-16  # a gap below is rounding, and drawn there
+CLEARLY = 0.95  # of the other's seconds: two models of the same thing differ by less
 
 
 # ---------------------------------------------------------------- the noise floor
@@ -157,10 +158,10 @@ def where_it_pays(predicted, measured):
 
 
 def pays_from(line, baseline):
-    """The least n from which on `line` is below `baseline` at every n that both have; inf if there is none."""
+    """The least n from which on `line` is clearly below `baseline` at every n that both have; inf if there is none."""
     first = math.inf
     for n in sorted(line, reverse=True):
-        if not line[n] < baseline[n]:
+        if not line[n] < CLEARLY * baseline[n]:
             break
         first = n
     return first

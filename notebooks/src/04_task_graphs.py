@@ -235,13 +235,13 @@ assert all(0 <= value < 1 for value in share.values())
 # %% [markdown] tags=["workshop"] id="c04-031"
 # ## A model of a pass, and its U-curve (8 min)
 #
-# Two prices are paid one after the other, by the scheduler; the work is shared by the cores. So for K chunks we suppose
+# Two prices the scheduler pays, one by one; all cores read from one memory; the rest they share:
 #
-# T(K) = latency + a · tasks + ⌈K/cores⌉/K · work,
+# T(K) = latency + a · tasks + bytes / bus + ⌈K/cores⌉/K · work, with work = flops / rate + bytes / bandwidth + n · row.
 #
-# and work = flops / rate + bytes / bandwidth. The fraction is the **share** of the busiest core: with 3 chunks on 2 cores one has 2/3 of the rows.
-# `costmodel.measure` times a dozen passes and finds the numbers by nonnegative least squares; a row's η, ℓ, ℓ′ count as columns. (If it says `inf`, the times are explained
-# without that term.) We let glmlab run its NumPy kernels, which are like yours.
+# The fraction is the **share** of the busiest core: with 3 chunks on 2 cores, 2/3. Loss and gradient make 4np flops from 8np bytes;
+# `row` is for η, ℓ and ℓ′. `costmodel.measure` times a dozen passes, with NumPy kernels like yours, and finds six numbers
+# by nonnegative least squares. (`inf`, or 0 ns: that term explains nothing.)
 
 # %% id="c04-032"
 start = time.perf_counter()
@@ -250,7 +250,7 @@ print(f"{model}\nmeasured in {time.perf_counter() - start:.1f} s")
 
 # %% [markdown] id="c04-033"
 # **Exercise 2.** `best_K(n, p, a, b, cores, mem, Ks)` chooses among the numbers in Ks. A task costs a seconds; b seconds are the work for one
-# number of X on one core. So it minimises T(K) = a·K + b·n·p·⌈K/cores⌉/K. (The latency is the same for all K.) At any time min(K, cores) chunks are in work;
+# number of X on one core. So it minimises T(K) = a·K + b·n·p·⌈K/cores⌉/K. (Latency and bus are the same for all K.) At any time min(K, cores) chunks are in work;
 # their bytes, 8·n·p/K each, must fit into `mem`.
 
 
@@ -266,8 +266,7 @@ best_K = use(best_K)
 # solution("best_K")
 
 # %% [markdown] id="c04-036"
-# Now hold the model against passes that it has not seen: ours, over all n rows, cut in other ways. (Its speeds are a core's *while all work*;
-# with K = 1 one core has the memory to itself.) Each is repeated, and its median
+# Now hold the model against passes that it has not seen: ours, over all n rows, cut in other ways. Each is repeated, and its median
 # counts: now and then a pass has luck, or the machine something else to do.
 #
 # **Predict** which K is the fastest. (In the figure, move the slider, or select it and press the arrow keys, to cut the rows into other chunks.)
@@ -295,11 +294,11 @@ print("  ".join(f"K = {K}: {error:+.0%}" for K, error in zip(Ks, errors, strict=
 
 # %% tags=["figure", "assert"] id="c04-041"
 viz.show(viz.chunk_curve(n, predicted, measured))
-b = model.parts(n, p, 1)[2] / (n * p)
+b = cores * model.parts(n, p, cores)[2] / (n * p)  # of one core, while all work
 K_best = best_K(n, p, model.overhead, b, cores, 1e9, Ks)
 rows = model.best_chunks(n, p)
 K_model = math.ceil(n / rows)
-print(f"best_K: {K_best}; the model, which counts the tasks that add, too: {viz.count_text(K_model, 'chunk')}")
+print(f"best_K: {K_best}; the model, which counts the tasks that add and the bus, too: {viz.count_text(K_model, 'chunk')}")
 assert all(model.seconds(n, p, K_model) <= model.seconds(n, p, K) for K in Ks), "none of Ks is faster"
 T = {K: model.overhead * K + b * n * p * math.ceil(K / cores) / K for K in Ks}
 assert T[K_best] <= min(T.values()) * (1 + 1e-9), "yours is the least T"
@@ -318,7 +317,7 @@ for rows, columns in ((20_000, 100), (400_000, 100), (8_000_000, 15), (800_000_0
 tiny = glmlab.as_chunks(X[:10_000].rechunk((50, -1)), y[:10_000])
 print(tiny.advice())
 for many in (cores, 64, 1024):
-    other = model._replace(cores=many)
+    other = model._replace(cores=many, bus=model.bus * many / cores)  # on machines like this one, each with its memory
     K = math.ceil(10**8 / other.best_chunks(10**8, p, memory=1e8))
     print(f"10⁸ rows, {many:>4} cores, by the model: {other.seconds(10**8, p, K):5.2f} s a pass in {K:,} chunks")
 
