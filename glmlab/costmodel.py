@@ -28,7 +28,7 @@ from glmlab.objective import Objective
 
 __all__ = ["CostModel", "Shape", "advice", "check", "fitted", "measure", "n_tasks", "timed", "typical"]
 
-BUDGET, REPEATS = 2.5, (4, 100)  # seconds that `measure` spends on passes once all is warm; least and most repeats
+BUDGET, REPEATS = 2.3, (4, 100)  # seconds that `measure` spends on passes once all is warm; least and most repeats
 SIZE = 2**22  # numbers in X of the larger shapes, and twice as many where a Hessian must stand out from its round
 LITTLE = 1500  # rows in a chunk with hardly any work; with far fewer numpy keeps Python's lock, and tasks look cheaper
 COLUMNS = FEW, MANY = 10, 100  # of the shapes that it times
@@ -153,11 +153,12 @@ def n_cores(client, threads=None):
 def probes(cores):
     """Shapes that tell the costs apart: little work a chunk, much, a cache's, with a Hessian, and on one core alone.
 
-    As many chunks more whatever the cores: tasks are handed out one after the other. One of many chunks has many
+    As many chunks more whatever the cores: tasks are handed out one after the other. Of many chunks one has many
     columns: a thread that works lets another take Python's lock, so that what tasks cost is hidden in part.
     """
-    few = [Shape(LITTLE * k, p, k) for p, k in ((FEW, cores), (FEW, cores + 14), (MANY, cores + 46))]
-    cuts = cores, cores + 6
+    cuts, most = (cores, cores + 6), cores + 46
+    few = [Shape(LITTLE * k, p, k) for p, k in ((FEW, cores), (FEW, cores + 14), (MANY, most))]
+    few += [Shape(LITTLE // 2 * most, MANY // 2, most)]
     small = [Shape(SIZE // 8 // MANY, MANY, k) for k in cuts]
     long, wide = [Shape(SIZE // FEW, FEW, k) for k in cuts], Shape(2 * SIZE // MANY, MANY, cores)
     alone = [Shape(SIZE // 4 // p, p, 1) for p in COLUMNS]
