@@ -41,7 +41,7 @@ one_thread = threadpool_limits(1)  # as each worker has it: the section on bits 
 # becomes a task for every chunk. We count the tasks for K = 10 chunks that nobody has made yet: their recipes are part of the graph.
 
 # %% tags=["parameters", "setup"] id="c04-004"
-n = scale.pick(ci=20_000, workshop=200_000, full=1_000_000)
+n = scale.pick(ci=20_000, workshop=160_000, full=1_000_000)
 p, n_chunks = 100, 10
 client = cluster.client()
 X, y, beta_true = datasets.course(n, p=p, chunks=n // n_chunks)
@@ -212,6 +212,7 @@ streams = {
     "one task a chunk": recorded(lambda: one_pass(kernel, *chunks, beta).compute()),
     "one task a core": recorded(lambda: one_pass(kernel, *large, beta).compute()),
 }
+del large, large_X, large_y  # the workers let go of this copy
 
 # %% tags=["figure", "predict", "assert"] id="c04-028"
 white.measured(100 * viz.white_space(streams["array style"], cores))
