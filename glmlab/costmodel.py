@@ -5,9 +5,9 @@
 
 `share` is the part of the work that the busiest core has: ⌈K / cores⌉ / K for K chunks. The first two terms are paid
 by whoever hands out tasks, one after the other; the third is the memory's that all cores share, however many work; the
-last is divided among the cores. It is the model of Valiant's BSP (1990), with a roofline's rates (Williams, Waterman
-and Patterson, 2009) and what a row costs whatever its columns: an exponential for a logistic loss, next to nothing for
-squares.
+last is divided among the cores. Rounds and work are those of Valiant's BSP (1990), with a price for each task; the
+speeds are a roofline's (Williams, Waterman and Patterson, 2009), their times added, so that all is linear in what is
+fitted. A row costs something whatever its columns: an exponential for a logistic loss, next to nothing for squares.
 
     python -m glmlab.costmodel       measure this machine, then hold such a model against passes that it has not seen
 """
@@ -32,6 +32,7 @@ BUDGET, REPEATS = 2.3, (4, 100)  # seconds that `measure` spends on passes once 
 SIZE = 2**22  # numbers in X of the larger shapes, and twice as many where a Hessian must stand out from its round
 LITTLE = 1500  # rows in a chunk with hardly any work; with far fewer numpy keeps Python's lock, and tasks look cheaper
 COLUMNS = FEW, MANY = 10, 100  # of the shapes that it times
+FAINT = 0.01  # a term that is a smaller part of every pass does not show
 
 
 class Shape(NamedTuple):
@@ -44,8 +45,8 @@ class Shape(NamedTuple):
 
     @property
     def flops(self):
-        """Multiplications and additions of Xβ and Xᵀr, and of XᵀDX where it is summed."""
-        return self.n * self.p * (4 + 2 * self.p * self.hessian)
+        """Multiplications and additions of Xβ and Xᵀr, and of one half of the symmetric XᵀDX where it is summed."""
+        return self.n * self.p * (4 + self.p * self.hessian)
 
     @property
     def bytes(self):
@@ -58,12 +59,12 @@ class Shape(NamedTuple):
 
 
 class CostModel(NamedTuple):
-    """Six costs of a machine, and its cores."""
+    """Three prices and three speeds of a machine, and its cores."""
 
     latency: float  # seconds a round: build the graph, send it, wait for the last result
     overhead: float  # seconds a task: paid one after the other
     rate: float  # flops a second of one core
-    bandwidth: float  # bytes a second that go through one core
+    bandwidth: float  # bytes a second that one core takes in
     cores: int
     row: float = 0.0  # seconds of one core for a row's own work: its η, ℓ and ℓ′
     bus: float = math.inf  # bytes a second that memory hands to all cores together
@@ -74,15 +75,15 @@ class CostModel(NamedTuple):
         return sum(self.parts(n, p, chunks, hessian))
 
     def parts(self, n, p, chunks, hessian=False):
-        """The same in three parts: the round, the tasks, the work until the busiest core is done."""
+        """The same in three parts: the round, the tasks, and what the rows take, memory and the busiest core."""
         latency, overhead, *work = terms(Shape(n, p, chunks, hessian), self.cores, self.inline) * self.costs
         return float(latency), float(overhead), float(sum(work))
 
     def best_chunks(self, n, p, memory=None, hessian=False):
         """Rows per chunk for the fastest pass, no chunk of X above `memory` bytes (if a row fits into that).
 
-        From a multiple of the cores to the next, more chunks cost tasks and win nothing in the end: the least K that
-        memory allows, and those up to the next multiple of the cores, are all that can be best.
+        The share is least at multiples of the cores, and beyond the first that memory allows more chunks only cost
+        tasks: the least K that memory allows, and those up to that multiple, are all that can be best.
         """
         least = 1 if memory is None else math.ceil(n / max(1, memory // (8 * p)))
         most = min(n, self.cores * math.ceil(least / self.cores))
@@ -121,8 +122,9 @@ def terms(shape, cores, inline):
 def fitted(shapes, seconds, cores, inline=False):
     """The CostModel that explains measured seconds best: nonnegative least squares on relative errors."""
     A = np.array([terms(shape, cores, inline) for shape in shapes]) / np.asarray(seconds)[:, None]
-    unit = A.max(axis=0)  # of one size, so that nnls knows what is small
-    latency, overhead, flop, byte, row, shared = (nnls(A / unit, np.ones(len(A)))[0] / unit).tolist()
+    unit = A.max(axis=0)
+    parts = nnls(A / unit, np.ones(len(A)))[0]  # of each term, in the pass that has most of it
+    latency, overhead, flop, byte, row, shared = (np.where(parts < FAINT, 0, parts) / unit).tolist()
     rate, bandwidth, bus = (1 / cost if cost > 0 else math.inf for cost in (flop, byte, shared))
     return CostModel(latency, overhead, rate, bandwidth, cores, row, bus, inline)
 
@@ -153,8 +155,8 @@ def n_cores(client, threads=None):
 def probes(cores):
     """Shapes that tell the costs apart: little work a chunk, much, a cache's, with a Hessian, and on one core alone.
 
-    As many chunks more whatever the cores: tasks are handed out one after the other. Of many chunks one has many
-    columns: a thread that works lets another take Python's lock, so that what tasks cost is hidden in part.
+    Chunks are the cores and so many more, not multiples: tasks are handed out one after the other. Of many chunks some
+    have many columns: a thread that works lets another take Python's lock, which hides what tasks cost in part.
     """
     cuts, most = (cores, cores + 6), cores + 46
     few = [Shape(LITTLE * k, p, k) for p, k in ((FEW, cores), (FEW, cores + 14), (MANY, most))]

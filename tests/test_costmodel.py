@@ -48,7 +48,7 @@ def test_units():
     flops = CostModel(0, 0, 1.0, math.inf, 1)
     n, p = 1000, 30
     assert flops.seconds(n, p, 1) == 4 * n * p, "Xβ and Xᵀr: a multiplication and an addition a number, each"
-    assert flops.seconds(n, p, 1, hessian=True) - flops.seconds(n, p, 1) == 2 * n * p * p
+    assert flops.seconds(n, p, 1, hessian=True) - flops.seconds(n, p, 1) == n * p * p, "half of XᵀDX"
     many = CostModel(0, 0, math.inf, 1.0, 1)
     assert many.seconds(n, p, 1) == 8 * n * p, "X is read once"
     assert CostModel(0, 0, math.inf, math.inf, 1, 3.0).seconds(n, p, 1) == 3 * n, "seconds a row"
@@ -105,7 +105,7 @@ def test_a_cost_that_is_not_seen_is_nothing_and_never_negative():
     found = fitted(SHAPES, np.abs(times), 4)
     assert min(found) >= 0
     free = fitted(SHAPES, seconds(MACHINE._replace(bandwidth=math.inf), SHAPES), 4)
-    assert free.bandwidth > 1e15 and np.isclose(free.rate, MACHINE.rate)
+    assert free.bandwidth == math.inf and np.isclose(free.rate, MACHINE.rate)
 
 
 def test_measuring_counts_seconds_of_passes(monkeypatch):

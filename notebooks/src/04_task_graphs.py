@@ -77,7 +77,7 @@ print(f"array style, 10 chunks: {written} tasks as written, {optimised} after da
 viz.show(viz.graph(array_gradient(*recipes(3), zero), optimize_graph=True))
 
 # %% [markdown] id="c04-009"
-# Now **by hand**. `kernel` does all that a chunk has to do, in NumPy, while the chunk's rows are in the cache. It returns p + 1 numbers: the chunk's
+# Now **by hand**. `kernel` does all that a chunk has to do, in NumPy, in one task. It returns p + 1 numbers: the chunk's
 # part of the gradient, and of the loss. `X.to_delayed()` gives the chunks as delayed values; `dask.delayed(f)(x)` is a call that waits.
 #
 # **Exercise 1.** `one_pass(kernel, Xs, ys, beta)`: the sum of `kernel(X_k, y_k, beta)` over the chunks, as *one* delayed value, with one call
@@ -212,7 +212,7 @@ streams = {
     "one task a chunk": recorded(lambda: one_pass(kernel, *chunks, beta).compute()),
     "one task a core": recorded(lambda: one_pass(kernel, *large, beta).compute()),
 }
-del large, large_X, large_y  # the workers let go of this copy
+large = large_X = large_y = None  # the workers let go of this copy
 
 # %% tags=["figure", "predict", "assert"] id="c04-028"
 white.measured(100 * viz.white_space(streams["array style"], cores))
@@ -236,13 +236,13 @@ assert all(0 <= value < 1 for value in share.values())
 # %% [markdown] tags=["workshop"] id="c04-031"
 # ## A model of a pass, and its U-curve (8 min)
 #
-# Two prices the scheduler pays, one by one; all cores read from one memory; the rest they share:
-#
 # T(K) = latency + a · tasks + bytes / bus + ⌈K/cores⌉/K · work, with work = flops / rate + bytes / bandwidth + n · row.
 #
-# The fraction is the **share** of the busiest core: with 3 chunks on 2 cores, 2/3. Loss and gradient make 4np flops from 8np bytes;
-# `row` is for η, ℓ and ℓ′. `costmodel.measure` times a dozen passes, with NumPy kernels like yours, and finds six numbers
-# by nonnegative least squares. (`inf`, or 0 ns: that term explains nothing.)
+# A round costs `latency`, a task a seconds. Memory hands all cores together `bus` of X's 8np bytes a second, whatever K. Work is divided:
+# a core does `rate` of the 4np flops a second, takes in `bandwidth` bytes, and spends `row` seconds on η, ℓ, ℓ′ of a row.
+# ⌈K/cores⌉/K is the busiest core's **share**: 3 chunks, 2 cores: 2/3.
+#
+# `costmodel.measure` times passes with NumPy kernels and fits six numbers. (`inf`, or 0 ns: that term did not show.)
 
 # %% id="c04-032"
 start = time.perf_counter()
@@ -250,9 +250,9 @@ model = costmodel.measure(client, kernels="numpy", family="gaussian")
 print(f"{model}\nmeasured in {time.perf_counter() - start:.1f} s")
 
 # %% [markdown] id="c04-033"
-# **Exercise 2.** `best_K(n, p, a, b, cores, mem, Ks)` chooses among the numbers in Ks. A task costs a seconds; b seconds are the work for one
-# number of X on one core. So it minimises T(K) = a·K + b·n·p·⌈K/cores⌉/K. (Latency and bus are the same for all K.) At any time min(K, cores) chunks are in work;
-# their bytes, 8·n·p/K each, must fit into `mem`.
+# **Exercise 2.** `best_K(n, p, a, b, cores, mem, Ks)` returns the K in Ks with the least T(K) = a·K + b·n·p·⌈K/cores⌉/K. That is the model without what is
+# the same for all K (latency and bus), and with K tasks; b = 4/rate + 8/bandwidth + row/p is one core's seconds for one
+# number of X. At any time min(K, cores) chunks are in work; their bytes, 8·n·p/K each, must together fit into `mem`.
 
 
 # %% tags=["exercise"] id="c04-034"
@@ -295,20 +295,22 @@ print("  ".join(f"K = {K}: {error:+.0%}" for K, error in zip(Ks, errors, strict=
 
 # %% tags=["figure", "assert"] id="c04-041"
 viz.show(viz.chunk_curve(n, predicted, measured))
-b = cores * model.parts(n, p, cores)[2] / (n * p)  # of one core, while all work
+b = 4 / model.rate + 8 / model.bandwidth + model.row / p  # one core's seconds for one number of X
 K_best = best_K(n, p, model.overhead, b, cores, 1e9, Ks)
 rows = model.best_chunks(n, p)
 K_model = math.ceil(n / rows)
-print(f"best_K: {K_best}; the model, which counts the tasks that add and the bus, too: {viz.count_text(K_model, 'chunk')}")
+print(f"best_K: {K_best}; the model, which counts the tasks that add, too: {viz.count_text(K_model, 'chunk')}")
 assert all(model.seconds(n, p, K_model) <= model.seconds(n, p, K) for K in Ks), "none of Ks is faster"
 T = {K: model.overhead * K + b * n * p * math.ceil(K / cores) / K for K in Ks}
 assert T[K_best] <= min(T.values()) * (1 + 1e-9), "yours is the least T"
 
 # %% [markdown] id="c04-042"
 # "I suspect that for the dask-glm in particular we'll just develop auto-chunksize heuristics that will mostly solve this problem", says the post.
-# Here they are. `chunks="auto"` takes √(work/a) chunks, up to 16, with an a and a speed as on most machines, and more only where a chunk would be too large
-# for a worker's memory; it goes by n and p alone, so that the bits do not depend on *your* machine. And where chunks are far off, the `advice` of a fit's result says so. (Last: what would many cores make of 10⁸ rows?
-# Tasks are still handed out one by one.)
+# With a core for each chunk T = a·K + work/K, least at K = √(work/a): `chunks="auto"` takes so many, up to 16, at prices of
+# most machines, and more only where a chunk would be too large for a worker. It goes by n and p alone: bits shall not depend on *your* machine.
+# A fit's `advice` names chunks that are far off. (Last: many cores. Tasks are still handed out one by one.)
+#
+# Is K = 1 as fast as any? Then one core empties the bus, and a second waits for the same memory.
 
 # %% id="c04-043"
 for rows, columns in ((20_000, 100), (400_000, 100), (8_000_000, 15), (800_000_000, 15)):
@@ -318,9 +320,10 @@ for rows, columns in ((20_000, 100), (400_000, 100), (8_000_000, 15), (800_000_0
 tiny = glmlab.as_chunks(X[:10_000].rechunk((50, -1)), y[:10_000])
 print(tiny.advice())
 for many in (cores, 64, 1024):
-    other = model._replace(cores=many, bus=model.bus * many / cores)  # on machines like this one, each with its memory
+    other = model._replace(cores=many, bus=model.bus * many / cores)  # each machine brings its memory
     K = math.ceil(10**8 / other.best_chunks(10**8, p, memory=1e8))
-    print(f"10⁸ rows, {many:>4} cores, by the model: {other.seconds(10**8, p, K):5.2f} s a pass in {K:,} chunks")
+    took = f"{other.seconds(10**8, p, K):5.2f} s a pass in {K:,} chunks of 100 MB at most"
+    print(f"10⁸ rows, {many:>4} cores of {many // cores:>3} such machines, by the model: {took}")
 
 # %% [markdown] tags=["workshop"] id="c04-044"
 # ## The same bits, always (5 min)
@@ -447,7 +450,7 @@ ledger
 #
 # - One gradient by hand is fewer tasks than optimised array style.
 # - Tasks and rounds have prices; a task stream shows both as white.
-# - A few numbers predict a pass. Few chunks leave cores idle, many cost tasks.
+# - A few numbers predict a pass. Few chunks leave cores idle (unless memory is the limit), many cost tasks.
 # - A sum has as many results as orders; a fixed tree and one BLAS thread have one.
 #
 # **Check yourself.** 100 chunks, 4 cores, 1 ms a task, 200 ms of work on one core: how long is a pass, and which K is fastest? A
