@@ -378,10 +378,11 @@ def price(rows, family, beta, d, moves):
 
 @quietly
 def unseen(rows, family, V, sizes):
-    """The largest |x·v| ÷ |x|·size over the rows and the columns of V and sizes (dim, m)."""
+    """The largest |x·v| ÷ |x|·size over the rows of positive weight and the columns of V and sizes (dim, m)."""
     worst = 0.0
     for block in blocks(rows, len(V)):
         ratio = np.abs(block.X @ V) / (abs(block.X) @ sizes)
+        ratio = ratio if block.w is None else ratio[block.w > 0]
         worst = max(worst, np.nan_to_num(ratio).max(initial=0.0))
     return worst
 

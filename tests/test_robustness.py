@@ -216,6 +216,21 @@ def test_zero_weights_on_a_whole_chunk_are_the_answer_without_those_rows(place, 
 
 
 @places
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_level_whose_rows_all_have_weight_0_is_no_level(place, family):
+    """Rows that do not count see its column: X has one rank more than what is minimised."""
+    given, level = problem(family), np.arange(N) % 4
+    given["X"] = np.column_stack([given["X"], *(level == k for k in (1, 2, 3))]).astype(float)
+    given["sample_weight"][level == 3] = 0
+    less = {name: value[level != 3] for name, value in given.items()} | {"X": given["X"][level != 3, :-1]}
+    options = dict(penalty=Zero(), fit_intercept=True)
+    with pytest.warns(RankWarning):
+        found = solve(placed(place, given), family, **options)
+    alone = solve(less, family, **options)
+    assert found.converged and found.objective == pytest.approx(alone.objective, rel=1e-9)
+
+
+@places
 def test_bad_numbers_where_the_weight_is_zero_cannot_change_the_answer(place):
     """An overflow in a row that does not count is 0 · ∞."""
     given = problem("poisson")

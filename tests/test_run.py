@@ -1,6 +1,7 @@
 """run and fit: what stops a run, what is counted, what is refused, and what an interruption leaves behind."""
 
 import contextlib
+import itertools
 import os
 import signal
 import threading
@@ -200,6 +201,33 @@ def test_settled_means_a_small_gap_and_a_small_slope():
     for residual, gap, enough in ((4e-7, 9e-9, True), (4e-7, 2e-8, False), (6e-7, 9e-9, False)):
         drive.state = driver.State(np.zeros(5), 1.0, residual)
         assert drive.settled(gap) == enough
+
+
+def large_counts():
+    """A hundred counts of about 1e9, each with what was expected of it."""
+    rng = np.random.default_rng(1)
+    X = np.column_stack([rng.integers(0, 2, 100), rng.normal(size=(100, 2))])
+    expected = 1e9 * np.exp(rng.normal(size=100))
+    y = np.floor(expected * np.exp(X @ [1e-4, -6e-5, 3e-5]) + np.sqrt(expected) * rng.normal(size=100))
+    return {"X": X, "y": y, "offset": np.log(expected), "family": "poisson"}
+
+
+def test_rounding_that_hides_all_progress_is_no_convergence_while_a_slope_is_left():
+    """F is 1e12 and its gap far below tol, but β wrong in its second digit."""
+    with pytest.warns(NotConverged, match="of its scale left"):
+        stalled = fit(**large_counts(), solver="gradient_descent")
+    best = fit(**large_counts(), solver="newton")
+    assert stalled.certificate.relative <= 1e-6 and stalled.n_iter < driver.MAX_ITER
+    assert np.abs(stalled.beta / best.beta - 1).max() > 1e-3
+    assert best.converged and best.state.residual <= 1e-6
+
+
+def test_in_a_solver_of_ones_own_the_proof_alone_counts():
+    def mine(f, g, start):
+        yield from itertools.islice(SOLVERS["gradient_descent"](f, g, start), 31)
+
+    result = PROBLEM.fit(solver=mine)
+    assert result.converged and result.n_iter == 30 and result.state.residual > 1e-6
 
 
 @pytest.mark.parametrize("steep", [1e-6, 1e-7])
