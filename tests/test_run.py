@@ -196,6 +196,18 @@ def test_a_state_that_knows_its_gap_is_certified_once(solver, rows, monkeypatch)
     assert result.converged and np.isfinite(result.trace.relative).sum() == 1
 
 
+@pytest.mark.parametrize("solver", ["pilot_newton", "lbfgs"])
+def test_of_many_rows_that_are_soon_read_no_slope_is_left(solver, monkeypatch):
+    """Where a pass is dear, or little is asked, the gap that was promised is enough."""
+    monkeypatch.setattr(driver, "LARGE", 0)
+    problem = random_problem("poisson", Ridge(2.0), seed=0, n=3000, intercept=True)
+    soon, rough = problem.fit(solver=solver), problem.fit(solver=solver, tol=2e-6)
+    monkeypatch.setattr(driver, "CHEAP", 0)
+    dear = problem.fit(solver=solver)
+    assert soon.converged and soon.state.residual <= 1e-6 < min(dear.state.residual, rough.state.residual)
+    assert dear.converged and dear.n_iter < soon.n_iter
+
+
 def test_settled_means_a_small_gap_and_a_small_slope():
     drive = driver.Drive(PROBLEM.objective(), Ridge(2.0), 1e-6, None, None, False)
     for residual, gap, enough in ((4e-7, 9e-9, True), (4e-7, 2e-8, False), (6e-7, 9e-9, False)):

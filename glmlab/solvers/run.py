@@ -32,6 +32,7 @@ ROUGH = 1e-6  # the default `tol`: whoever asks for less gets less; else, where 
 FLAT, NEAR = 5e-7, 1e-8  # residual and a relative gap so small that nobody will ask for less,
 LONGER, READ = 16, 2**29  # times as many iterations (3 at a steady rate, but the last may be slower), or while they
 # read no more numbers of X than that (a quarter of a second); beyond,
+CHEAP = 2**24  # numbers of X that are soon read once more
 STEEP = 9e-7  # no scaled residual above this is called converged there (it is rounded: the true one is below 1e-6)
 VISIBLE, DUST = 1e-9, 1e-12  # of |x|·|d|: what moves a row, and what rounding may leave in x·d where nothing moves
 ROUNDING = 1e-15  # of F: a promise that drowns in it
@@ -258,8 +259,14 @@ class Drive:
         return near <= self.trigger and (first_order or near <= ROUNDING or self.worth(near))
 
     def worth(self, near):
-        """Would a proof now take no more rows than it has anyway? For states that know their gap."""
-        return AMPLE * near <= TIGHT * self.tol if self.many else self.settled(near)
+        """Would a proof now take no more rows than it has anyway? For states that know their gap.
+
+        A slope is worth another pass first, where that takes hundredths of a second.
+        """
+        if not self.many:
+            return self.settled(near)
+        flat = self.state.residual <= STEEP or self.tol > ROUGH or self.f.n * self.f.dim > CHEAP
+        return AMPLE * near <= TIGHT * self.tol and flat
 
     def good(self, iteration):
         """Is `tol` proved? Where rows are few we go on until the answer is settled, but not for ever."""
