@@ -32,8 +32,8 @@ ROUGH = 1e-6  # the default `tol`: whoever asks for less gets less; else, where 
 FLAT, NEAR = 5e-7, 1e-8  # residual and a relative gap so small that nobody will ask for less,
 LONGER, READ = 16, 2**29  # times as many iterations (3 at a steady rate, but the last may be slower), or while they
 # read no more numbers of X than that (a quarter of a second); beyond,
-CHEAP = 2**24  # numbers of X that are soon read once more
 STEEP = 9e-7  # no scaled residual above this is called converged there (it is rounded: the true one is below 1e-6)
+CHEAP = 2**24  # numbers of X that are soon read once more, to lower such a slope
 VISIBLE, DUST = 1e-9, 1e-12  # of |x|·|d|: what moves a row, and what rounding may leave in x·d where nothing moves
 ROUNDING = 1e-15  # of F: a promise that drowns in it
 FAINT = np.sqrt(np.finfo(float).tiny)  # 1.5e-154: the squares of smaller numbers lose digits, and soon are 0
