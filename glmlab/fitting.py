@@ -27,8 +27,9 @@ def fit(
     what it chose and why. The intercept is never penalised. start: (p,) or (p + 1,) with the intercept last, an earlier
     Result, "pilot", "average" or "one-step". tol bounds the certified relative gap. threads: for in-memory data, all
     cores by default. Further options go to `run` and the solver.
-    Returns a Result; `converged` says whether tol was proved, `advice` whether X is cut badly. Raises ValueError or
-    TypeError, before any pass where shapes or types tell, else within the first pass.
+    Returns a Result; `converged` says whether tol was proved (and, by our solvers on few rows, no slope left: see
+    `run`), `advice` whether X is cut badly. Raises ValueError or TypeError, before any pass where shapes or types tell,
+    else within the first pass.
     """
     family = named("family", family, FAMILIES, FAMILY_NEEDS)
     g = named("penalty", penalty, PENALTIES, PENALTY_NEEDS)

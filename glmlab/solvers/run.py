@@ -83,7 +83,7 @@ class Result:
     intercept: float  # 0.0 where the model has none
     objective: float  # F(β)
     status: str  # how it ended, a sentence
-    converged: bool  # certificate.relative ≤ tol was proved; where rows are few no slope is left that we could lower
+    converged: bool  # certificate.relative ≤ tol was proved, and no slope left (see `run`)
     certificate: Certificate
     trace: Trace = field(repr=False)
     passes: float  # over the rows, made by the solver
@@ -163,8 +163,10 @@ def run(
     "one-step" (solvers/start.py); by default zeros, or what suits the solver.
     tol: the certified relative gap at which to stop; `until(state) -> bool` replaces that rule.
     callback(state) returning True stops. progress=True prints one line that updates. options go to the solver.
-    Returns a Result. Raises TypeError for an option that the solver does not know and ValueError for a solver that
-    cannot minimise this penalty; warns NotConverged when `tol` was not proved.
+    Returns a Result. It has converged where `tol` was proved; only, if one of our solvers ends by itself over few rows
+    (4 million numbers) at a tol of 1e-6 or less, its scaled residual must be below 1e-6, too. Else it warns
+    NotConverged. Raises TypeError for an option that the solver does not know and ValueError for a solver that cannot
+    minimise this penalty.
     """
     g = named("penalty", Zero() if g is None else g, PENALTIES, PENALTY_NEEDS)
     solve, name = resolve(solver, g, options)
