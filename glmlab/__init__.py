@@ -9,12 +9,15 @@ from glmlab.penalties import L1, ElasticNet, Ridge, Zero  # isort: skip
 from glmlab.chunks import as_chunks  # isort: skip
 from glmlab.objective import Objective  # isort: skip
 from glmlab.certificates import Certificate, certify  # isort: skip
-from glmlab.solvers.run import NotConverged, RankWarning, Result, State, Trace, run  # isort: skip
+from glmlab.result import NotConverged, RankWarning, Result, State, Trace  # isort: skip
+from glmlab.policy import Stopping  # isort: skip
+from glmlab.solvers.run import run  # isort: skip
 from glmlab.fitting import fit  # isort: skip
 from glmlab.paths import Path, path  # isort: skip
 
 __version__ = "0.6.2"
 __all__ = [
     "Certificate", "ElasticNet", "Gamma", "Gaussian", "L1", "Logistic", "NotConverged", "Objective", "Path", "Poisson",
-    "RankWarning", "Result", "Ridge", "State", "Trace", "Zero", "as_chunks", "certify", "fit", "path", "run",
+    "RankWarning", "Result", "Ridge", "State", "Stopping", "Trace", "Zero", "as_chunks", "certify", "fit", "path",
+    "run",
 ]  # fmt: skip

@@ -12,11 +12,23 @@ max |t| < 1 the dual point is interior, which proves that a minimiser exists: se
 
 Rounding comes in twice. What ℓ′ is wrong by, row by row, is one more t and has its price; no slope is wrong by it. What
 the sums XᵀWθ are wrong by is undone by moves through H⁻¹, from R where H has lost its digits (Curvature).
+
+Relative gaps are relative to S(β) = max(P(β), P of the null model ÷ 1000), P = F − Σ w min ℓ (Objective.unit), which no
+unit of y, of exposure or of a column changes. The sum F(β) is rounded as well: that allowance is part of the bound, but
+not of the relative gap, since it says how well F is known and not how near β is, and grows with constants in y alone.
+
+From the gap to β: |ℓ‴| ≤ ℓ″ for all four families, so that ∇²f falls by at most e^(−|x·δ|) from β to β* = β − δ, and
+
+    F(β) − F* ≥ ∫₀¹ (1−τ) δᵀ∇²f(β* + τδ)δ dτ ≥ (1 − (1+u)e^(−u)) ÷ L²,    s = ‖δ‖_H,  u = Ls,  L = max ‖x_i‖ in H⁻¹
+
+(Bach 2010, Proposition 1, is of this kind). The right side grows with s, and is the incomplete gamma function P(2, u):
+the s at which it meets the bound is the largest that is possible, and |δ_j| ≤ s √(H⁻¹)_jj is s/√φ standard errors.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import gammaincinv
 
 from glmlab.checks import number, vector
 from glmlab.chunks import as_chunks, one_blas_thread
@@ -30,6 +42,9 @@ from glmlab.quadratic import Curvature, minimise_model
 EPS = np.finfo(float).eps
 INTERIOR = 0.9  # max |t| below this share of the family's reach proves that the dual point is interior
 SHARP = 0.1  # below this share prices are within a few per cent of quadratic, and the bound of the gap
+DEAF = 2.5e-10  # of S: rounding of η may cost as much, and four times of it is then the least that can be asked,
+NOISY = 10.0  # up to so many times P or the null model's; and without limit where all that there is to explain is
+NOTHING = 1e-3  # of that rounding: y is constant to its last digits
 NEARLY = 0.55  # where D ≤ 0.55 ℓ″t² the quadratic price, ½ at best, is used without asking the rows again
 
 
@@ -37,18 +52,21 @@ class Certificate(NamedTuple):
     """A bound on F(β) − F*, and what it rests on."""
 
     bound: float  # F(β) − F* ≤ bound; inf where nothing was proved
-    relative: float  # bound ÷ max(|F(β)|, |F(0)|)
+    relative: float  # (bound − rounding) ÷ S, with S = max(P(β), P of the null model ÷ 1000), P = F − Σ w min ℓ
     kkt: float  # ‖dist(−∇f, ∂g)‖∞, unscaled
     kind: str  # how it was proved
     rigorous: bool  # bound ≥ gap in exact arithmetic
     passes: float  # passes over the rows that it cost
     objective: float  # F(β)
     rank: int  # of X among the coefficients that may move
+    rounding: float  # part of the bound: how wrong the computed F(β) may be
+    step: tuple  # (dim,) where the quadratic model of F at β has its minimiser, seen from β; no proof
+    errors: float  # no β_j is further from its optimum than so many standard errors; nan where that is not known
 
     def __str__(self):
         if not np.isfinite(self.bound):
             return f"no bound on the gap could be proved ({self.kind})"
-        return f"F(β) − F* ≤ {self.bound:.3g}, that is {self.relative:.2g} of max(|F(β)|, |F(0)|) ({self.kind})"
+        return f"F(β) − F* ≤ {self.bound:.3g}, a relative gap of {self.relative:.2g} ({self.kind})"
 
 
 class Corrected(NamedTuple):
@@ -61,6 +79,9 @@ class Corrected(NamedTuple):
     rank: int
     why: str  # empty, or why there is no bound
     rounding: float  # how wrong the computed F(β) may be
+    likely: float  # how wrong it is likely to be, which is part of the bound
+    noise: float = 0.0  # the price of what rounding has done to η, which is part of the bound
+    errors: float = np.nan
     furthest: float = np.inf  # max |t|: near 0 the bound is nearly the gap
 
 
@@ -85,11 +106,12 @@ def certificate_at(f, g, beta, polish=0, sample=None):
             here, used = corrected(f, g, point, sample), used + 1
             through = max(first.objective - here.objective, 0.0) + here.bound + first.rounding
             best, bound = (here, through) if through < bound else (best, bound)
-        scale = reference(f, first.objective)
+        relative = (bound - best.likely) / unit(f, first) if np.isfinite(bound) else np.inf
     steps = f" after {used} Newton step{'s' * (used != 1)}" if used else ""
     kind = f"residual-corrected duality{steps}" if np.isfinite(bound) else here.why
     passes = spent(f, sample) - before
-    return Certificate(bound, bound / scale, first.kkt, kind, True, passes, first.objective, best.rank)
+    return Certificate(bound, relative, first.kkt, kind, True, passes, first.objective, best.rank, best.likely,
+                       tuple(first.step.tolist()), first.errors)  # fmt: skip
 
 
 def spent(f, sample):
@@ -120,20 +142,22 @@ def unproved(f, g, beta):
         kkt = float(np.abs(g.distance(beta, grad)).max()) if hasattr(g, "distance") else np.inf
     objective = loss + g.value(beta)
     why = "the conjugate of this loss or penalty is not known"
-    return Certificate(np.inf, np.inf, kkt, why, False, 1, objective, f.dim)
+    return Certificate(np.inf, np.inf, kkt, why, False, 1, objective, f.dim, 0.0, (np.nan,) * f.dim, np.nan)
 
 
-def reference(f, objective):
-    """max(|F(β)|, |F(0)|), the unit of relative gaps; where both are 0, what the least of bounds is small against."""
-    sizes = [abs(value) for value in (objective, f.survey.loss_at_zero) if np.isfinite(value)]
-    return max([*sizes, f.n * np.finfo(float).tiny / EPS])
+def unit(f, here):
+    """S, what the relative gap is relative to: where η is rounded so much that tol could not be proved, more of it."""
+    least = here.noise / DEAF
+    if max(f.height(here.objective), f.null_height / NOTHING) > here.noise:
+        least = min(least, NOISY * max(f.height(here.objective), f.null_height))
+    return max(f.unit(here.objective), least)
 
 
 @one_blas_thread
 @np.errstate(over="ignore", invalid="ignore")  # where sums overflow there is no bound, and no warning either
 def corrected(f, g, beta, sample=None):
     """The bound at β with the dual point moved along the model's step: one pass, and one more far from the optimum."""
-    loss, loss_slack, grad, hess, slack, _, slip, drift, reach = gather(f, beta, sample)
+    loss, loss_slack, grad, hess, slack, weight, slip, drift, reach = gather(f, beta, sample)
     l1, l2 = weights(g, f.dim)
     objective = loss + float(g.value(beta))
     # The rounding of η differs from row to row: it adds up like √n, and at worst like n.
@@ -142,26 +166,51 @@ def corrected(f, g, beta, sample=None):
     kkt = float(np.abs(g.distance(beta, grad)).max())
     if not (np.isfinite(objective) and np.isfinite(hess).all() and np.isfinite(grad).all()):
         why = "the loss or its curvature overflows"
-        return Corrected(np.inf, np.zeros(f.dim), objective, kkt, f.dim, why, rounding)
+        return Corrected(np.inf, np.zeros(f.dim), objective, kkt, f.dim, why, rounding, likely)
     seen = sample or f
     G, H = grad + l2 * beta, Curvature(hess, l2, lambda: seen.factor(beta))
     d = minimise_model(g, beta, grad, hess, H.factor).step
     moves, fixed, rank, why = feasible(f, G, H, d, l1, ROUNDING * slack)
     if why:
-        return Corrected(np.inf, d, objective, kkt, rank, why, rounding)
+        return Corrected(np.inf, d, objective, kkt, rank, why, rounding, likely)
     cost = price_above(f.family, reach.values, H, d, moves, np.sqrt(slip)) or priced_by_rows(seen, beta, d, moves, slip)
     if np.any((l1 == 0) & (l2 == 0)) and not cost.furthest < INTERIOR * f.family.reach:
         why = "the dual point is not interior: no minimum may exist"
-        return Corrected(np.inf, d, objective, kkt, rank, why, rounding)
+        return Corrected(np.inf, d, objective, kkt, rank, why, rounding, likely)
     carried = np.clip(-(G + H @ d), -l1, l1)
     # On the coordinates that the move is for, s is what it should be; the others' slopes are known to ± wobble only.
     wobble = np.where(fixed, 0.0, np.abs(H @ moves).sum(axis=1) + ROUNDING * slack)
     carry = (l1 - carried * np.sign(beta) + wobble) @ np.abs(beta)
-    bound = cost.price + l2 @ (np.abs(d) + np.abs(moves).sum(axis=1)) ** 2 / 2 + carry + likely
+    gap = cost.price + l2 @ (np.abs(d) + np.abs(moves).sum(axis=1)) ** 2 / 2 + carry
+    bound = gap + likely
     if not np.isfinite(bound):
         why = "the dual point lies outside its domain"
-        return Corrected(np.inf, d, objective, kkt, rank, why, rounding)
-    return Corrected(float(bound), d, objective, kkt, rank, "", rounding, cost.furthest)
+        return Corrected(np.inf, d, objective, kkt, rank, why, rounding, likely)
+    errors = standard_errors(f, H, l1, reach.values, weight / f.survey.weight, gap, objective)
+    return Corrected(float(bound), d, objective, kkt, rank, "", rounding, likely, slip / 2, errors, cost.furthest)
+
+
+def standard_errors(f, H, l1, reach, share, gap, objective):
+    """How many standard errors any β_j may be from its optimum, given the gap; nan where that is not known.
+
+    Standard errors are those of a model without penalty or with a ridge. They and L are made of the H of a `share` of
+    the rows: that of all rows is larger, so that what is said of s holds, and √share scales the errors.
+    """
+    freedom = f.survey.counted - f.dim
+    if np.any(l1 > 0) or not getattr(f.family, "concordant", False) or not freedom > 0:
+        return np.nan
+    part = H.on(np.ones(f.dim, dtype=bool))
+    if part.rank < f.dim:
+        return np.nan
+    deviations = np.sqrt((part.vectors**2 / part.values).sum(axis=1)) / part.root  # √(H⁻¹)_jj
+    s = np.sqrt(2 * gap) if f.quadratic else farthest(gap, reach @ deviations)
+    phi = f.family.dispersion(f.height(objective), freedom)
+    return float(s / np.sqrt(phi * share)) if phi * share > 0 else np.nan
+
+
+def farthest(gap, L):
+    """The largest s with 1 − (1 + Ls) e^(−Ls) ≤ gap L²; nan where any s would do."""
+    return gammaincinv(2, gap * L**2) / L if gap * L**2 < 1 and L > 0 else np.nan
 
 
 def priced_by_rows(f, beta, d, moves, slip):

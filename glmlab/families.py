@@ -2,12 +2,15 @@
 
 A family is a small class of functions that act on arrays of rows. `loss`, `dloss` and `d2loss` are all that a
 solver needs. A family that also has `price` gets certificates, one with `mean` predicts, one with `domain`
-refuses bad labels, and one with `recedes` can be told that it has no minimum.
+refuses bad labels, and one with `recedes` can be told that it has no minimum. `saturated`, `tally` and `level` say how
+much there is to explain: relative gaps are counted in it.
 
 Terms in y alone are left out of every loss. An infinite loss is legal: it is what makes a step too long backtrack.
 """
 
 import numpy as np
+
+from glmlab.sums import Sums, log_sum_exp, moments
 
 
 def sigmoid(eta):
@@ -37,6 +40,7 @@ class Family:
     name = "family"
     domain_text = "any finite number"
     reach = 1.0  # θ = ℓ′ + ℓ″t lies inside the domain of ℓ* for |t| < reach
+    concordant = False  # is |ℓ‴| ≤ ℓ″? Then a gap says how far β is from the optimum
     quadratic = False  # is ℓ″ the same at every η? Then one Hessian serves every β
 
     def __repr__(self):
@@ -65,11 +69,28 @@ class Family:
         """A number c with D(t) ≤ c ℓ″(η) t² for all |t| ≤ u, at any η and y; +∞ where none is known."""
         return np.inf
 
+    def saturated(self, y):
+        """min over η of ℓ(η; y), which is −ℓ*(0; y): what a model with a coefficient for every row would reach."""
+        return -self.conjugate(np.zeros_like(y), y)
+
+    def tally(self, y, w, o):
+        """The sums over rows (n,) from which `level` finds the null model, as Sums; empty where none would do."""
+        return Sums()
+
+    def level(self, sums):
+        """The null model: the b that minimises Σ w ℓ(b + o; y), and that minimum; a guess and nan without a formula."""
+        return 0.0, np.nan
+
+    def dispersion(self, deviance, freedom):
+        """φ, such that standard errors are √(φ (∇²f)⁻¹_jj); from half the deviance and n − p degrees of freedom."""
+        return 1.0
+
 
 class Gaussian(Family):
     """Least squares as in the post, without the ½: ℓ(η; y) = (y − η)²."""
 
     name = "gaussian"
+    concordant = True
     reach = np.inf  # ℓ* is finite everywhere, and a minimum always exists
     quadratic = True
 
@@ -105,11 +126,27 @@ class Gaussian(Family):
         """True where ℓ never increases along t: only where the row does not move."""
         return t == 0
 
+    def saturated(self, y):
+        return np.zeros_like(y)
+
+    def tally(self, y, w, o):
+        return Sums([moments(y - o, w)])
+
+    def level(self, sums):
+        """b is the mean of y − o."""
+        (found,) = sums
+        return found.mean, found.squares
+
+    def dispersion(self, deviance, freedom):
+        """2σ², because ∇²f = 2XᵀX."""
+        return 2 * deviance / freedom
+
 
 class Logistic(Family):
     """ℓ(η; y) = log(1 + e^η) − yη with y in [0, 1], proportions included."""
 
     name = "logistic"
+    concordant = True
     domain_text = "labels in [0, 1] (0/1, bools or proportions)"
 
     def loss(self, eta, y):
@@ -156,11 +193,28 @@ class Logistic(Family):
     def domain(self, y):
         return (y >= 0) & (y <= 1)
 
+    def saturated(self, y):
+        """The entropy of y, 0 for labels."""
+        inside = (y > 0) & (y < 1)
+        return -self.conjugate(np.zeros_like(y), y) if inside.any() else np.zeros_like(y)
+
+    def tally(self, y, w, o):
+        return Sums([w @ y, moments(np.broadcast_to(o, y.shape), w)])
+
+    def level(self, sums):
+        """b + o = log ȳ/(1−ȳ), where all rows have one offset."""
+        events, offsets = sums
+        share = events / offsets.weight
+        b = np.log(share) - np.log1p(-share) - offsets.mean
+        alike = not offsets.squares > 0
+        return b, offsets.weight * self.saturated(np.array([share]))[0] if alike else np.nan
+
 
 class Poisson(Family):
     """Counts with log link: ℓ(η; y) = e^η − yη, y ≥ 0."""
 
     name = "poisson"
+    concordant = True
     domain_text = "counts y >= 0"
 
     def loss(self, eta, y):
@@ -197,11 +251,21 @@ class Poisson(Family):
     def domain(self, y):
         return (y >= 0) & np.isfinite(y)
 
+    def tally(self, y, w, o):
+        return Sums([w @ y, (w * y) @ np.broadcast_to(o, y.shape), log_sum_exp(np.broadcast_to(o, y.shape), w)])
+
+    def level(self, sums):
+        """e^b = Σ w y ÷ Σ w e^o."""
+        events, crossed, exposure = sums
+        b = np.log(events) - exposure.log
+        return b, events - b * events - crossed
+
 
 class Gamma(Family):
     """Positive amounts with log link: ℓ(η; y) = y e^(−η) + η, y > 0."""
 
     name = "gamma"
+    concordant = True
     domain_text = "amounts y > 0"
 
     def loss(self, eta, y):
@@ -237,6 +301,18 @@ class Gamma(Family):
 
     def domain(self, y):
         return (y > 0) & np.isfinite(y)
+
+    def tally(self, y, w, o):
+        return Sums([w.sum(), w @ np.broadcast_to(o, y.shape), log_sum_exp(np.log(y) - o, w)])
+
+    def level(self, sums):
+        """e^b = Σ w y e^(−o) ÷ Σ w."""
+        total, crossed, amount = sums
+        b = amount.log - np.log(total)
+        return b, total * (1 + b) + crossed
+
+    def dispersion(self, deviance, freedom):
+        return 2 * deviance / freedom
 
 
 FAMILIES = {family.name: family for family in (Gaussian, Logistic, Poisson, Gamma)}

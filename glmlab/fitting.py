@@ -9,7 +9,7 @@ from glmlab.names import named
 from glmlab.objective import FAMILY_NEEDS, Objective
 from glmlab.penalties import PENALTIES, PENALTY_NEEDS, weights
 from glmlab.solvers.lbfgs import ENOUGH
-from glmlab.solvers.run import refuse_settings, resolve, run
+from glmlab.solvers.run import POLICY, refuse_settings, resolve, run
 
 MANY = 1000  # rows for each coefficient: then passes with a kept Hessian are cheaper than any Hessian pass
 FEW = 100  # coefficients: so many at most, and a pass with the Hessian costs little more than one without
@@ -17,7 +17,7 @@ FEW = 100  # coefficients: so many at most, and a pass with the Hessian costs li
 
 def fit(
     X, y, *, family, penalty="zero", solver="auto", fit_intercept=False, sample_weight=None, offset=None, start=None,
-    tol=1e-6, max_iter=None, kernels=None, threads=None, callback=None, progress=False, **options,
+    tol=POLICY.default, max_iter=None, kernels=None, threads=None, callback=None, progress=False, **options,
 ):  # fmt: skip
     """Minimise Σᵢ wᵢ ℓ(xᵢᵀβ + oᵢ; yᵢ) + g(β) and prove how close the answer is.
 
@@ -25,16 +25,17 @@ def fit(
     family: "gaussian", "logistic", "poisson", "gamma" or an object. penalty: "zero", L1(lam), Ridge(lam),
     ElasticNet(lam, l1_ratio). solver: a name, a generator function of your own, or "auto", which says in the status
     what it chose and why. The intercept is never penalised. start: (p,) or (p + 1,) with the intercept last, an earlier
-    Result, "pilot", "average" or "one-step". tol bounds the certified relative gap. threads: for in-memory data, all
+    Result, "pilot", "average" or "one-step". tol bounds the certified relative gap (Certificate
+    says relative to what). threads: for in-memory data, all
     cores by default. Further options go to `run` and the solver.
-    Returns a Result; `converged` says whether tol was proved (and, by our solvers on few rows, no slope left: see
+    Returns a Result; `converged` says whether tol was proved and, on few rows, β is right to its last digits (see
     `run`), `advice` whether X is cut badly. Raises ValueError or TypeError, before any pass where shapes or types tell,
     else within the first pass.
     """
     family = named("family", family, FAMILIES, FAMILY_NEEDS)
     g = named("penalty", penalty, PENALTIES, PENALTY_NEEDS)
-    # Refused before anything is read; `until` is an option of `run`.
-    own = {name: value for name, value in options.items() if name != "until"}
+    # Refused before anything is read; `until` and `policy` are options of `run`.
+    own = {name: value for name, value in options.items() if name not in ("until", "policy")}
     resolve(stand_in(solver, g), g, own, caller=fit)
     refuse_settings(tol, max_iter, options.get("until"), callback)
     chunks = as_chunks(

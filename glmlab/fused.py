@@ -16,7 +16,8 @@ from numba import float64, int64, njit, types, void
 
 from glmlab import kernels
 from glmlab.families import Gamma, Gaussian, Logistic, Poisson
-from glmlab.kernels import ROUNDING, SMALL, Evidence, Largest, Losses, LossGrad, LossGradDiag, LossGradHess, Survey
+from glmlab.kernels import ROUNDING, SMALL, Evidence, Losses, LossGrad, LossGradDiag, LossGradHess, Survey
+from glmlab.sums import Largest
 
 #: The families with compiled twins. A subclass is another type: its own loss may differ, so numpy serves it.
 TWINS = {Gaussian: 0, Logistic: 1, Poisson: 2, Gamma: 3}
@@ -153,18 +154,6 @@ def pieces(code, eta, y, loss, slope, curve):
         poisson(eta, y, loss, slope, curve)
     else:
         gamma(eta, y, loss, slope, curve)
-
-
-@exactly
-def at_zero(code, y, loss, slope):
-    """ℓ and ℓ′ at η = 0, where no exp is needed."""
-    for i in range(y.size):
-        if code == GAUSSIAN:
-            loss[i], slope[i] = y[i] * y[i], -2 * y[i]
-        elif code == LOGISTIC:
-            loss[i], slope[i] = LOG2, 0.5 - y[i]
-        else:
-            loss[i], slope[i] = y[i] if code == GAMMA else 1.0, 1 - y[i]
 
 
 @exactly
@@ -363,29 +352,12 @@ def allow(X, code, y, w, o, beta, work, part, numbers, slack, reach):
         height[i] = abs(loss[i])
     for values in (size, height, drift, slid):
         weigh(w, values)
-    numbers[2] += total(height)
-    numbers[3] += total(slid)
-    numbers[4] += total(drift)
+    numbers[1] += total(height)
+    numbers[2] += total(slid)
+    numbers[3] += total(drift)
     for i in range(m):
         height[i] = 1.0 if not w.size or w[i] > 0 else 0.0
     measure(X, size, height, part, slack, reach)
-
-
-@exactly
-def origin(X, code, y, w, o, work, part, numbers, scale):
-    """What `survey` asks at β = 0; all rows of `work` are free."""
-    m = X.shape[0]
-    loss, slope, curve = work[1, :m], work[2, :m], work[3, :m]
-    if o.size:
-        pieces(code, o, y, loss, slope, curve)
-    else:
-        at_zero(code, y, loss, slope)
-    for i in range(m):
-        slope[i] = abs(slope[i])
-    weigh(w, loss)
-    weigh(w, slope)
-    numbers[1] += total(loss)
-    spread_sizes(X, slope, part, scale)
 
 
 @exactly
@@ -404,7 +376,7 @@ def for_both(*rest):
 
 @entrance(*for_both(column, result, result, result, square, result, result, result))
 def walk(X, code, y, w, o, beta, numbers, grad, diag, hess, slack, scale, reach):
-    """Add up over the rows whatever is not of length 0; `numbers` are f, f(0), Σ w|ℓ|, slip and drift."""
+    """Add up over the rows whatever is not of length 0; `numbers` are f, Σ w|ℓ|, slip and drift."""
     work, part, panel = np.empty((8, HEIGHT)), np.empty(beta.size), np.empty((hess.shape[0], HEIGHT + 8))
     height = height_of(X)
     for first in range(0, X.shape[0], height):
@@ -426,7 +398,9 @@ def walk(X, code, y, w, o, beta, numbers, grad, diag, hess, slack, scale, reach)
         if hess.size:
             gram(x, curve, panel, work[4], hess)
         if scale.size:
-            origin(x, code, y_, w_, o_, work, part, numbers, scale)
+            for i in range(m):
+                slope[i] = abs(slope[i])
+            spread_sizes(x, slope, part, scale)
 
 
 @entrance(*for_both(doubles, result))
@@ -465,7 +439,7 @@ def readable(rows):
 def walked(rows, family, beta, diag=False, hess=False, slack=False, scale=False):
     """What `walk` adds up over the chunk: numbers, grad, diag, hess, slack, scale, reach."""
     dim = len(beta)
-    out = [np.zeros(5), np.zeros(dim), *(np.zeros(dim * wanted) for wanted in (diag, slack, scale, slack))]
+    out = [np.zeros(4), np.zeros(dim), *(np.zeros(dim * wanted) for wanted in (diag, slack, scale, slack))]
     out.insert(3, np.zeros((dim * hess, dim * hess)))
     for X, y, w, o in readable(rows):
         walk(X, TWINS[type(family)], y, w, o, beta, *out)
@@ -520,9 +494,9 @@ def loss_grad_diag(rows, family, beta):
 
 @where_faster
 def survey(rows, family, beta):
-    """The first pass: f, ∇f and the diagonal of ∇²f at β, what is known at 0, and what is wrong with y and w."""
+    """The first pass: f, ∇f and the diagonal of ∇²f at β, what slopes there are made of, and what y and w say."""
     numbers, grad, diag, _, _, scale, _ = walked(rows, family, beta, diag=True, scale=True)
-    return Survey(numbers[0], grad, diag, numbers[1], scale, *kernels.checked(rows, family))
+    return Survey(numbers[0], grad, diag, scale, *kernels.null(rows, family), *kernels.checked(rows, family))
 
 
 @narrow
@@ -530,4 +504,4 @@ def evidence(rows, family, beta):
     """f, ∇f, ∇²f and their rounding allowances (certificates.py explains them)."""
     numbers, grad, _, hess, slack, _, reach = walked(rows, family, beta, hess=True, slack=True)
     weight = float(len(rows.y)) if rows.w is None else kernels.as_floats(rows.w).sum()
-    return Evidence(numbers[0], numbers[2], grad, hess, slack, weight, *numbers[3:], Largest(reach))
+    return Evidence(numbers[0], numbers[1], grad, hess, slack, weight, *numbers[2:], Largest(reach))

@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from glmlab.sums import Largest, Sums, Triangle
+
 BLOCK = 2**18  # numbers in a block of X, 2 MiB: two stay in cache, and threads seldom wait for Python's lock
 RUN, MANY = 8, 64  # rows that are drawn together, where as many times so many are
 ROUNDING = 8 * np.finfo(float).eps  # of the numbers that ℓ′ is made of: how wrong its value may be
@@ -51,42 +53,37 @@ class LossGradDiag(NamedTuple):
     diag: np.ndarray  # (dim,) the diagonal of ∇²f
 
 
-class Largest:
-    """Numbers of which a sum keeps the larger, so that one tree serves sums and maxima."""
-
-    def __init__(self, values):
-        self.values = values
-
-    def __add__(self, other):
-        return Largest(np.maximum(self.values, other.values))
-
-
-class Triangle:
-    """A triangular factor; the sum of two is that of the rows of both, so that one tree serves sums and QR."""
-
-    def __init__(self, R):
-        self.R = R
-
-    def __add__(self, other):
-        return Triangle(np.linalg.qr(np.vstack([self.R, other.R]), mode="r"))
-
-
 class Factor(NamedTuple):
     factor: Triangle  # R (at most dim, dim) with RᵀR = ∇²f
 
 
+class Null(NamedTuple):
+    """What y, weights and offsets say without X."""
+
+    floor: float  # Σ w min ℓ over η, which no model can go below; nan where it is unknown
+    tally: Sums  # from which the family finds the null model
+
+
 class Survey(NamedTuple):
-    """What the first pass learns: f where a solver starts, and what is known at β = 0."""
+    """What the first pass learns: f where a solver starts, what y says without X, and what is wrong with y and w."""
 
     loss: float
     grad: np.ndarray  # (dim,)
     diag: np.ndarray  # (dim,) the diagonal of ∇²f
-    loss_at_zero: float  # f(0)
-    scale: np.ndarray  # (dim,) Σ w |x_ij ℓ′_i(0)|, the unit in which residuals are measured
+    scale: np.ndarray  # (dim,) Σ w |x_ij ℓ′_i|, of which slopes are made
+    floor: float  # as in Null
+    tally: Sums
     bad_labels: int  # rows whose y or offset is not finite, or of positive weight with a y that the family refuses
     bad_weights: int  # rows with a negative weight
     weight: float  # Σ w
     counted: int  # rows of positive weight
+
+
+class Spans(NamedTuple):
+    """The range of each column over the rows of positive weight."""
+
+    lowest: Largest  # (dim,) of −x_ij
+    highest: Largest  # (dim,) of x_ij
 
 
 class Evidence(NamedTuple):
@@ -255,23 +252,38 @@ def loss_grad_diag(rows, family, beta):
 
 @quietly
 def survey(rows, family, beta):
-    """The first pass: f, ∇f and the diagonal of ∇²f at β, what is known at 0, and what is wrong with y and w."""
-    loss, loss_at_zero, grad, diag, scale = 0.0, 0.0, *np.zeros((3, len(beta)))
+    """The first pass: f, ∇f and the diagonal of ∇²f at β, what slopes there are made of, and what y and w say."""
+    loss, grad, diag, scale = 0.0, *np.zeros((3, len(beta)))
     for block in blocks(rows, len(beta)):
         eta = predictor(block, beta)
+        slope = weigh(block.w, family.dloss(eta, block.y))
         loss += weigh(block.w, family.loss(eta, block.y)).sum()
-        grad += block.X.T.dot(weigh(block.w, family.dloss(eta, block.y)))
+        grad += block.X.T.dot(slope)
         diag += gram_diagonal(block.X, weigh(block.w, family.d2loss(eta, block.y)))
-        at_zero, slope = from_origin(family, block)
-        loss_at_zero += weigh(block.w, at_zero).sum()
-        scale += abs(block.X).T.dot(weigh(block.w, np.abs(slope)))
-    return Survey(loss, grad, diag, loss_at_zero, scale, *checked(rows, family))
+        scale += abs(block.X).T.dot(np.abs(slope))
+    return Survey(loss, grad, diag, scale, *null(rows, family), *checked(rows, family))
 
 
-def from_origin(family, block):
-    """ℓ and ℓ′ of each row at β = 0; one η serves all rows where no offset tells them apart."""
-    eta = np.zeros(1) if block.o is None else block.o
-    return (np.broadcast_to(of(eta, block.y), block.y.shape) for of in (family.loss, family.dloss))
+@quietly
+def null(rows, family):
+    """What y, weights and offsets say without X."""
+    y, w = as_floats(rows.y), None if rows.w is None else as_floats(rows.w)
+    if not hasattr(family, "tally"):
+        return Null(np.nan, Sums())
+    floor = weigh(w, family.saturated(y)).sum() if hasattr(family, "conjugate") else np.nan
+    offset = np.zeros(1) if rows.o is None else as_floats(rows.o)
+    return Null(float(floor), family.tally(y, np.ones_like(y) if w is None else w, offset))
+
+
+@quietly
+def spans(rows, family, dim):
+    """The range of each column."""
+    lowest = highest = np.full(dim, -np.inf)
+    for block in blocks(rows, dim):
+        X = block.X if block.w is None else block.X[block.w > 0]
+        if X.shape[0]:
+            lowest, highest = np.maximum(lowest, tallest(-X)), np.maximum(highest, tallest(X))
+    return Spans(Largest(lowest), Largest(highest))
 
 
 def checked(rows, family):
@@ -286,7 +298,7 @@ def checked(rows, family):
 
 
 def tallest(size_x):
-    """The largest entry of each column of a non-negative matrix, 0 where it has no rows.
+    """The largest entry of each column of a matrix, 0 where it has no rows.
 
     Halves are laid on each other, which reads along the rows: that is ten times as fast as a maximum down a column.
     """

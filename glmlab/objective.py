@@ -10,12 +10,14 @@ from glmlab import kernels as numpy_kernels
 from glmlab.checks import share
 from glmlab.families import FAMILIES
 from glmlab.names import among, named, spelt
+from glmlab.penalties import weights
 
 KERNELS = ("numpy", "fused")
 NEARLY = 0.6  # of the rows that a certificate asks for: the pilot's will do, which lie together and cost no round
 PILOT = 2**24  # numbers in a pilot of many rows, 128 MiB: it is brought here, however many rows stay away
 MUCH = 2**28  # numbers in X, 2 GiB: it may be that every pass reads or draws them anew, and a draw costs as much
 SOME = 8  # chunks from whose rows a solver then starts
+LEAST = 1e-3  # of the null model's P: where rows are interpolated P itself falls to 0, and gap ÷ P stays 1
 FAMILY_NEEDS = ("loss", "dloss", "d2loss")
 
 
@@ -28,6 +30,14 @@ class Known(NamedTuple):
     diag: np.ndarray | None  # (dim,) of ∇²f, where that pass had it
     hess: np.ndarray | None  # (dim, dim) ∇²f, the same
     apart: bool  # paid for by certifying
+
+
+class Null(NamedTuple):
+    """The null model."""
+
+    level: float  # b; not finite where y allows none, as with labels of one class
+    loss: float  # min over b of Σ w ℓ(b + o; y)
+    floor: float  # Σ w min ℓ over η; nan where it is unknown
 
 
 class Objective:
@@ -49,7 +59,7 @@ class Objective:
         self.passes = self.extra_passes = 0.0
         self.rounds = self.extra_rounds = 0
         self._apart, self._survey, self._last, self._hess, self._pilot = False, None, None, None, None
-        self._factor, self._look_for_pilot = None, False
+        self._factor, self._look_for_pilot, self._diag, self._null, self._spans = None, False, None, None, None
 
     def __repr__(self):
         return f"Objective({self.family!r}, {self.chunks!r})"
@@ -96,8 +106,10 @@ class Objective:
     def _known(self, beta, found):
         """Remember what was found at β, and who paid for it."""
         curves = (np.copy(getattr(found, name)) if hasattr(found, name) else None for name in ("diag", "hess"))
-        self._last = Known(np.array(beta), found.loss, found.grad.copy(), *curves, self._apart)
-        return self._last
+        self._last = known = Known(np.array(beta), found.loss, found.grad.copy(), *curves, self._apart)
+        diag = known.diag if known.hess is None else np.diag(known.hess)
+        self._diag = self._diag if diag is None or not np.isfinite(diag).all() else diag
+        return known
 
     def _recalled(self, beta, wanted="loss"):
         """What was found at this β in the last pass, None if that was elsewhere or did not bring what is wanted."""
@@ -209,7 +221,7 @@ class Objective:
         return self._survey or self.look(np.zeros(self.dim))
 
     def look(self, beta):
-        """The first pass, made once: f and ∇f at β, what is known at 0, and the refusal of what cannot be fitted."""
+        """The first pass, made once: f and ∇f at β, what y says alone, and the refusal of what cannot be fitted."""
         if self._survey is None:
             with self.booked_apart():
                 found = self._sum_with_pilot("survey", beta) if self._look_for_pilot else self._sum("survey", beta)
@@ -218,10 +230,114 @@ class Objective:
                 self._known(beta, found)
         return self._survey
 
+    # --- the unit of gaps and slopes -----------------------------------------------------------------------------
+
+    @property
+    def null(self):
+        """The null model, which has offsets and one level for all rows but no columns: its level b and its f.
+
+        From sums over y, weights and offsets; where the family knows no formula, by Newton's method in b.
+        """
+        if self._null is None:
+            self._null = self._find_null()
+        return self._null
+
+    def _find_null(self):
+        sums = self._survey
+        with self.booked_apart():
+            if sums is None:
+                self._book(0)
+                sums = self.chunks.bare().sum(self.kernel("null"), self.family)
+            with np.errstate(all="ignore"):
+                level, loss = self.family.level(sums.tally) if hasattr(self.family, "level") else (0.0, np.nan)
+            if np.isfinite(level) and np.isnan(loss):
+                rows = Objective(self.family, self.chunks.bare(), "numpy")
+                level, loss = lowest(lambda b: rows.loss_grad_hess(np.array([b])), level)
+        return Null(level, loss, sums.floor)
+
+    def height(self, objective):
+        """P = F − Σ w min ℓ ≥ 0, where F is `objective`: half the deviance and the penalty."""
+        return max(objective - self.null.floor, 0.0)
+
+    @property
+    def null_height(self):
+        """P of the null model: what there is for columns to explain."""
+        return max(self.null.loss - self.null.floor, 0.0)
+
+    def unit(self, objective):
+        """S = max(P, P of the null model ÷ 1000): what relative gaps are relative to, where F is `objective`.
+
+        Nothing that only re-parametrises the model changes gap ÷ S: a unit of y or of exposure, the scale of a column,
+        rows split in two, a constant in the loss. For a family of unknown min ℓ it is max(|F|, |F of the null model|).
+        """
+        if np.isfinite(self.null.floor):
+            found = max(self.height(objective), LEAST * self.null_height)
+        else:
+            found = max([abs(value) for value in (objective, self.null.loss) if np.isfinite(value)], default=0.0)
+        return max(found, self.n * np.finfo(float).tiny / np.finfo(float).eps)
+
     def residual(self, beta, grad, g):
-        """max_j dist(−∇f, ∂g)_j ÷ max_j Σ w|x_ij ℓ′(0)|: 0 iff β is optimal, the same in any unit of X and y."""
-        scale = self.survey.scale.max()
-        return float(np.abs(g.distance(beta, grad)).max() / (scale if scale > 0 else 1.0))
+        """max_j dist(−∇f, ∂g)_j ÷ √(2 (H_jj + λ₂) S): 0 iff β is optimal, the same in any unit of X and y.
+
+        Its square is the relative gap that the worst coordinate alone would close. H_jj is from the last pass that
+        brought the diagonal of ∇²f.
+        """
+        found = np.abs(g.distance(beta, grad))
+        with self.booked_apart():
+            if self._diag is None:
+                self.look(beta)
+            objective = self.loss_grad(beta).loss + g.value(beta)
+        penalties, diag = weights(g, self.dim), np.nan if self._diag is None else self._diag
+        curve = diag + (penalties[1] if penalties else 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scaled = found / np.sqrt(2 * curve * self.unit(objective))
+        return float(np.where(found == 0, 0.0, scaled).max(initial=0.0))
+
+    @property
+    def spans(self):
+        """Middle and half range of each column over the rows of positive weight, (2, dim): one pass, made once."""
+        if self._spans is None:
+            with self.booked_apart():
+                found = self._sum("spans", self.dim)
+            high, low = found.highest.values, -found.lowest.values
+            self._spans = np.array([(high + low) / 2, (high - low) / 2])
+        return self._spans
+
+    @property
+    def level(self):
+        """The coordinate that moves all rows alike, the last of them; None without one."""
+        middle, half = self.spans
+        alike = np.flatnonzero((half == 0) & (middle != 0))
+        return int(alike[-1]) if alike.size else None
+
+    def terms(self, beta):
+        """The largest |x_ij β_j| of each coordinate (dim,); beside a level |x_ij| counts from the column's middle.
+
+        The level carries what a column adds to all rows alike, and itself has 0 here.
+        """
+        middle, half = self.spans
+        if self.level is None:
+            return (np.abs(middle) + half) * np.abs(beta)
+        size = np.where(half > 0, half, np.abs(middle))
+        size[self.level] = 0.0
+        return size * np.abs(beta)
+
+    def effect(self, d):
+        """By how much d (dim,) moves η through one coordinate, at worst over rows and coordinates."""
+        shared = 0.0 if self.level is None else abs(self.spans[0] @ d)
+        return float(max(np.max(self.terms(d), initial=0.0), shared))
+
+    def largest_term(self, beta):
+        """The largest |x_ij β_j|: η is rounded by a share of it."""
+        middle, half = self.spans
+        return float(np.max((np.abs(middle) + half) * np.abs(beta), initial=0.0))
+
+    @property
+    def level_curvature(self):
+        """Σ w ℓ″, by which F grows along a level; nan without one."""
+        if self.level is None or self._diag is None:
+            return np.nan
+        return self._diag[self.level] / self.spans[0, self.level] ** 2
 
     # --- counting ----------------------------------------------------------------------------------------------
 
@@ -314,9 +430,28 @@ def loader():
     return load
 
 
+def lowest(derivatives, b, steps=100):
+    """The minimiser of a convex function of one variable and its value; `derivatives(b)` are loss, (1,) and (1, 1).
+
+    Newton's method from b, its steps halved until the loss does not rise.
+    """
+    loss, slope, curve = derivatives(b)
+    for _ in range(steps):
+        with np.errstate(all="ignore"):
+            step = -float(slope[0] / curve[0, 0])
+        if not np.isfinite(step) or abs(step) <= 4 * np.finfo(float).eps * abs(b):
+            break
+        new = derivatives(b + step)
+        while not new[0] <= loss + 4 * np.finfo(float).eps * abs(loss) and abs(step) > 1e-12 * max(abs(b), 1.0):
+            step /= 2
+            new = derivatives(b + step)
+        b, (loss, slope, curve) = b + step, new
+    return b, float(loss)
+
+
 def refuse(found, f):
     """The errors that only values can cause, found in the first pass."""
-    finite = np.isfinite(found.loss_at_zero) and np.isfinite(found.scale).all() and np.isfinite(found.weight)
+    finite = np.isfinite(found.loss) and np.isfinite(found.scale).all() and np.isfinite(found.weight)
     if not finite or found.bad_labels:
         scan(f)
     if found.bad_weights:

@@ -11,14 +11,16 @@ from glmlab.families import FAMILIES
 from glmlab.fitting import choose, stand_in
 from glmlab.names import among, named
 from glmlab.objective import FAMILY_NEEDS, Objective
-from glmlab.penalties import PENALTIES, PENALTY_NEEDS, Zero
-from glmlab.solvers.run import NotConverged, RankWarning, html_card, plain_card, refuse_settings, resolve, run
+from glmlab.penalties import PENALTIES, PENALTY_NEEDS
+from glmlab.result import NotConverged, RankWarning, html_card, plain_card
+from glmlab.solvers.run import POLICY, refuse_settings, resolve, run
+from glmlab.solvers.start import null_start
 
 
 def path(
     X, y, *, family, lams=None, n_lams=30, ratio=1e-3, penalty="l1", solver="auto", fit_intercept=False,
-    sample_weight=None, offset=None, start=None, tol=1e-6, max_iter=None, kernels=None, threads=None, callback=None,
-    progress=False, **options,
+    sample_weight=None, offset=None, start=None, tol=POLICY.default, max_iter=None, kernels=None, threads=None,
+    callback=None, progress=False, **options,
 ):  # fmt: skip
     """`fit` at each λ, the largest first, every fit started where the one before ended.
 
@@ -34,7 +36,7 @@ def path(
     at, family = penalty_at(penalty), named("family", family, FAMILIES, FAMILY_NEEDS)
     lams, n_lams, ratio = falling(lams), whole("n_lams", n_lams, 1), share("ratio", ratio)
     weight = l1_share(at, needed=lams is None)
-    own = {name: value for name, value in options.items() if name != "until"}
+    own = {name: value for name, value in options.items() if name not in ("until", "policy")}
     resolve(stand_in(solver, at(1.0)), at(1.0), own, caller=path)
     refuse_settings(tol, max_iter, options.get("until"), callback)
     chunks = as_chunks(
@@ -43,7 +45,8 @@ def path(
     )  # fmt: skip
     f = Objective(family, chunks, kernels)
     solver, _ = choose(solver, f, at(1.0))
-    null = null_model(f)
+    null = null_start(f)
+    f.look(null)  # refuses what cannot be fitted
     lam_max = float(np.abs(f.loss_grad(null).grad[: chunks.p]).max()) / weight
     if lams is None:
         lams = lam_max * ratio ** (np.arange(n_lams) / max(n_lams - 1, 1))
@@ -75,18 +78,6 @@ def warn_of(results):
         first = failed[0]
         message = f"{len(failed)} of {len(results)} fits; {first.penalty!r}: {first.status}"
         warnings.warn(f"path: Not converged in {message}", NotConverged, stacklevel=3)
-
-
-def null_model(f):
-    """The best β (dim,) whose coefficients are zero: the intercept is fitted if there is one."""
-    f.survey  # noqa: B018  the first pass refuses what cannot be fitted
-    null = np.zeros(f.dim)
-    if f.chunks.intercept:
-        rows = Objective(f.family, f.chunks.bare(), f.kernels)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotConverged)  # a good start is all that is wanted
-            null[-1] = run("newton", rows, Zero(), until=lambda state: state.residual <= 1e-13, max_iter=50).intercept
-    return null
 
 
 def penalty_at(penalty):

@@ -27,12 +27,22 @@ SLOPE = {
     "poisson": lambda eta, y: np.exp(eta) - y,
     "gamma": lambda eta, y: 1 - y / np.exp(eta),
 }
+SATURATED = {  # min over η
+    "gaussian": lambda y: 0 * y,
+    "logistic": lambda y: -xlogx(y) - xlogx(1 - y),
+    "poisson": lambda y: y - xlogx(y),
+    "gamma": lambda y: 1 + np.log(y),
+}
 CURVE = {
     "gaussian": lambda eta, y: 2 + 0 * eta,
     "logistic": lambda eta, y: 1 / (2 + np.exp(eta) + np.exp(-eta)),
     "poisson": lambda eta, y: np.exp(eta),
     "gamma": lambda eta, y: y / np.exp(eta),
 }
+
+
+def xlogx(x):
+    return x * np.log(np.where(x > 0, x, 1))
 
 
 class Problem(NamedTuple):
@@ -87,6 +97,28 @@ class Problem(NamedTuple):
         l1, l2 = weights(self.g, len(beta))
         slope = self.grad(beta) + l2 * beta
         return np.where(beta == 0, np.maximum(np.abs(slope) - l1, 0), np.abs(slope + l1 * np.sign(beta)))
+
+    def unit(self, beta):
+        """S(β) = max(P(β), P of the null model ÷ 1000), P = F − Σ w min ℓ."""
+        floor = self.floor()
+        return max(self.value(beta) - floor, (self.null()[1] - floor) / 1000)
+
+    def floor(self):
+        _, w, _, y = self.rows(np.zeros(self.columns.shape[1]))
+        counts = w > 0
+        return (w[counts] * SATURATED[self.family](y[counts])).sum()
+
+    def null(self):
+        """The best level beside the offsets, and its loss: bisection of the slope, which grows with the level."""
+        _, w, o, y = self.rows(np.zeros(self.columns.shape[1]))
+        w, o, y = (column[w > 0] for column in (w, o, y))
+        middle = (y - o).mean() if self.family == "gaussian" else -o.mean()
+        reach = np.abs(y - o - middle).max() if self.family == "gaussian" else np.longdouble(50)
+        low, high = middle - reach, middle + reach
+        for _ in range(100):
+            b = (low + high) / 2
+            low, high = (b, high) if (w * SLOPE[self.family](b + o, y)).sum() < 0 else (low, b)
+        return b, (w * LOSS[self.family](b + o, y)).sum()
 
     def blur(self, beta):
         """How wrong `value` may be: an extended number has 19 digits, and η is a difference of large ones."""

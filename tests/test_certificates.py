@@ -419,8 +419,7 @@ def test_its_fields():
     beta = best.astype(float) + 1e-3
     found = certificate_at(f, problem.g, beta)
     assert found.objective == pytest.approx(float(problem.value(beta)), rel=1e-14)
-    scale = max(abs(problem.value(beta)), abs(problem.value(np.zeros(5))))
-    assert found.relative == pytest.approx(found.bound / float(scale), rel=1e-12)
+    assert found.relative == pytest.approx((found.bound - found.rounding) / float(problem.unit(beta)), rel=1e-12)
     assert found.kkt == pytest.approx(float(problem.kkt(beta).max()), rel=1e-9)
     assert found.rigorous and f"{found.bound:.3g}" in str(found)
     assert f.passes == 0 and f.rounds == 0

@@ -64,7 +64,10 @@ def rows_of(family, n, p, extras="bare", dtype=float):
 
 def fields(found):
     """All numbers that a kernel returned, by name."""
-    return {name: np.asarray(getattr(value, "values", value), float) for name, value in found._asdict().items()}
+    plain = found._asdict()
+    tally = [list(vars(part).values()) if hasattr(part, "__dict__") else [part] for part in plain.pop("tally", ())]
+    found = {name: np.asarray(getattr(value, "values", value), float) for name, value in plain.items()}
+    return found | {"tally": np.asarray(sum(tally, []), float)}
 
 
 @every_family

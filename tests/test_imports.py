@@ -8,14 +8,15 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "glmlab"
 # From the bottom to the top; a module may import from the lines below its own, and from its own line.
 LAYERS = [
-    "names checks workspace",
+    "names checks workspace policy sums",
     "families penalties dispatch quadratic",
     "conventions",
     "kernels fused",
     "chunks",
     "objective",
     "certificates",
-    "solvers.linesearch",
+    "result existence",
+    "solvers.linesearch solvers.stopping",
     "solvers.gradient solvers.newton solvers.pilot solvers.lbfgs solvers.admm solvers.asynchronous",
     "solvers.start",
     "solvers",
@@ -32,7 +33,8 @@ LAYERS = [
 ]
 LEVEL = {name: level for level, line in enumerate(LAYERS) for name in line.split()}
 # What may be written without knowing that a cluster exists.
-NO_DASK = set("families penalties objective certificates quadratic kernels fused solvers names checks".split())
+PURE = "families penalties objective certificates quadratic kernels fused solvers names checks policy sums"
+NO_DASK = set(PURE.split())
 MAY_USE_DASK = "solvers.asynchronous"
 
 

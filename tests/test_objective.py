@@ -164,14 +164,27 @@ def test_a_hessian_that_is_the_same_everywhere_is_summed_once_and_safe_from_who_
     assert found.loss == twin.loss and found.grad.tolist() == twin.grad.tolist()
 
 
-def test_the_first_look_may_be_anywhere_and_knows_what_is_at_zero():
-    beta = np.linspace(-1, 1, 5) / 3
-    here, at_zero = hard("poisson").objective(chunks=20), hard("poisson").objective(chunks=20)
+def test_the_first_look_may_be_anywhere_and_knows_the_null_model():
+    beta, problem = np.linspace(-1, 1, 5) / 3, hard("poisson")
+    here, at_zero = problem.objective(chunks=20), problem.objective(chunks=20)
     found, known = here.look(beta), at_zero.survey
-    assert found.loss == at_zero.loss(beta) != found.loss_at_zero == known.loss == known.loss_at_zero
-    assert found.scale.tolist() == known.scale.tolist() and here.survey is found
+    assert found.loss == at_zero.loss(beta) != known.loss and here.survey is found
+    assert here.null == at_zero.null == problem.objective(chunks=20).null
     here.loss_grad(beta)
     assert (here.passes, here.extra_passes) == (1, 0)
+
+
+@every_family
+@pytest.mark.parametrize("shift", [0.0, 1e3, -1e3])
+def test_the_null_model_is_that_of_the_naive_twin_wherever_offsets_are(family, shift):
+    problem = hard(family)
+    problem = problem._replace(o=problem.o + shift)
+    level, loss = problem.null()
+    found = problem.objective(chunks=20).null
+    allowed = 64 * np.finfo(float).eps * (1 + abs(shift))
+    assert abs(found.level - level) <= allowed
+    assert abs(found.loss - loss) <= allowed * problem.w.sum() * (1 + np.abs(problem.y).max())
+    assert found.floor == pytest.approx(float(problem.floor()), rel=1e-13)
 
 
 def test_thin_rows_are_those_of_a_sample_and_stay_where_they_are():
@@ -209,7 +222,8 @@ def test_the_residual_is_zero_exactly_at_the_optimum_with_the_intercept_free():
     best = np.array([1 - 2.0 / 8, 4.0])
     assert f.residual(best, f.loss_grad(best).grad, g) == 0.0
     off = best + [0.0, 0.5]
-    assert f.residual(off, f.loss_grad(off).grad, g) == pytest.approx(2 * 4 * 0.5 / 32)
+    unit = 4 * (0.25**2 + 0.5**2) + 2 * 0.75  # P = F, and a thousandth of Σ (y − 4)² is less
+    assert f.residual(off, f.loss_grad(off).grad, g) == pytest.approx(2 * 4 * 0.5 / np.sqrt(2 * 2 * 4 * unit))
 
 
 def test_a_sample_of_everything_is_everything():

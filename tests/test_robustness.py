@@ -20,7 +20,7 @@ from scipy import sparse
 
 import glmlab
 from glmlab import L1, ElasticNet, NotConverged, Objective, RankWarning, Ridge, Zero, as_chunks, certify, fit, run
-from glmlab.solvers import SMOOTH_ONLY, SOLVERS
+from glmlab.solvers import METHODS, SOLVERS
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -1119,7 +1119,7 @@ def test_step(solver, step):
 
 
 @places
-@pytest.mark.parametrize("solver", sorted(SMOOTH_ONLY))
+@pytest.mark.parametrize("solver", [method.name for method in METHODS if method.needs_gradient])
 @pytest.mark.parametrize("penalty", [L1(1), ElasticNet(1, 0.5)])
 def test_solvers_that_need_a_derivative_refuse_l1(place, solver, penalty):
     given = placed(place, problem())

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from glmlab import datasets
+from glmlab.chunks import as_chunks
 from glmlab.families import sigmoid
 from glmlab.fitting import fit
+from glmlab.objective import Objective
 from glmlab.paths import path
 from glmlab.penalties import L1, Ridge, Zero
 
@@ -143,7 +145,7 @@ class Posed:
     lam: float
     optimum: float  # F(β*)
     proved: float  # F(β*) − F* is at most this
-    size: float  # max(|F(β*)|, |F(0)|), the unit of relative gaps
+    size: float  # S at β* (Objective.unit), the unit of relative gaps
     support: list = field(default_factory=list)
 
     @property
@@ -180,16 +182,16 @@ def write(folder, X, y, beta):
 
 
 def solved(problem, folder):
-    """λ, F* and its bound, F(0) and the support, by full Newton steps with NumPy's kernels: none of them is a racer."""
+    """λ, F* and its bound, S and the support, by full Newton steps with NumPy's kernels: none of them is a racer."""
     X, y = np.load(folder / "X.npy", mmap_mode="r"), np.load(folder / "y.npy")
     lam = problem.lam if problem.zeros is None else zeroing(problem, X, y)
     options = {"family": problem.family, "penalty": problem.penalty(lam), "kernels": "numpy"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the bound says how far it came
         result = fit(X, y, solver="proximal_newton", tol=PRECISE, **options)
-    gap = result.certificate.bound
-    return {"lam": lam, "optimum": result.objective, "proved": gap, "size": float(gap / result.certificate.relative),
-            "support": np.flatnonzero(result.beta).tolist()}  # fmt: skip
+    f = Objective(problem.family, as_chunks(X, y), "numpy")
+    return {"lam": lam, "optimum": result.objective, "proved": result.certificate.bound,
+            "size": float(f.unit(result.objective)), "support": np.flatnonzero(result.beta).tolist()}  # fmt: skip
 
 
 def zeroing(problem, X, y, rows=500_000, step=0.8):

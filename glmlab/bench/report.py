@@ -148,7 +148,7 @@ def static(name, lines, x):
     for k, points in enumerate(lines.values()):
         colour, marker, dash = look(k, MARKERS, DASHES)
         ax.plot(*zip(*points, strict=True), color=colour, marker=marker, linestyle=dash)
-    ax.set(xscale="log", yscale="log", xlabel=X_AXES[x], ylabel="(F − F*) / max(|F*|, |F(0)|)",
+    ax.set(xscale="log", yscale="log", xlabel=X_AXES[x], ylabel="(F − F*) / S",
            title=f"{name}: suboptimality by {x}")  # fmt: skip
     fig.legend(ax.lines, list(lines), loc="outside lower center", ncols=3)
     return fig
@@ -159,7 +159,7 @@ def moving(name, lines, x):
     from bokeh.resources import INLINE
 
     fig = bokeh_figure(x_axis_type="log", y_axis_type="log", tools="pan,box_zoom,hover,reset", x_axis_label=X_AXES[x],
-                       y_axis_label="(F − F*) / max(|F*|, |F(0)|)", title=f"{name}: suboptimality by {x}")  # fmt: skip
+                       y_axis_label="(F − F*) / S", title=f"{name}: suboptimality by {x}")  # fmt: skip
     for k, (label, points) in enumerate(lines.items()):
         xs, ys = zip(*points, strict=True)
         colour, marker, dash = look(k, BOKEH_MARKERS, BOKEH_DASHES)

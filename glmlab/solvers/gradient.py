@@ -8,6 +8,8 @@ from glmlab.checks import frozen, number
 from glmlab.kernels import LossGrad
 from glmlab.solvers.linesearch import ROUNDING, armijo, first_step
 
+DROWNED = 1e3 * ROUNDING  # of F: a decrease that says nothing of the step any more
+
 
 class GradientState(NamedTuple):
     beta: np.ndarray  # (dim,)
@@ -20,6 +22,7 @@ def gradient_descent(f, g, start, *, step=None):
     """Gradient descent on F = f + g, g smooth.
 
     Update: β⁺ = β − t ∇F(β), with t from Armijo's rule (`step=None`) or constant (`step=t`).
+    Where F drowns in its rounding slopes say how long a step may be: ‖β − β_old‖ ÷ ‖∇F(β) − ∇F(β_old)‖ ≥ 1/L.
     Oracle: one loss+gradient pass an iteration, and with Armijo's rule one pass that prices fourteen step sizes.
     Rate: for L-smooth, μ-strongly convex F and t = 1/L, an iteration multiplies F − F* by 1 − μ/L at most (Karimi,
     Nutini & Schmidt 2016, Theorem 1), ‖β − β*‖² by (L − μ)/(L + μ) (Nesterov 2018, Theorem 2.1.15); the constant step
@@ -27,17 +30,21 @@ def gradient_descent(f, g, start, *, step=None):
     backtracking.
     """
     check_step(step)
-    beta, t = frozen(start), step
+    beta, t, old = frozen(start), step, None
     while True:
         loss, grad = f.loss_grad(beta)
         slope = grad + g.grad(beta)
         t = t or first_step(f, beta, loss, grad)
         objective = loss + g.value(beta)
         yield GradientState(frozen(beta), objective, f.residual(beta, grad, g), t)
-        if step is None:
+        if step is None and old and t * (slope @ slope) <= DROWNED * abs(objective):
+            bent = np.linalg.norm(slope - old[1])
+            t = min(t, np.linalg.norm(beta - old[0]) / bent) if bent > 0 else t
+        elif step is None:
             t = armijo(f, g, beta, objective, -(slope @ slope), -slope, 2.0 ** np.arange(2, -12, -1) * t)
             if t == 0.0:
                 return
+        old = beta, slope
         beta = beta - t * slope
 
 
@@ -56,7 +63,7 @@ def proximal_gradient(f, g, start, *, step=None):
     while True:
         yield GradientState(frozen(beta), loss + g.value(beta), f.residual(beta, grad, g), t)
         trial, new = forward_backward(f, g, beta, grad, t)
-        while step is None and not below_model(new.loss, loss, grad, trial - beta, t):
+        while step is None and not below_model(new, loss, grad, trial - beta, t):
             t /= 2
             if not t * np.abs(grad).max() > ROUNDING * np.abs(beta).max():
                 return
@@ -88,7 +95,7 @@ def fista(f, g, start, *, step=None):
         if not np.isfinite(at_v.loss):  # momentum overshot to where f overflows
             theta, v, at_v = 1.0, beta, LossGrad(loss, grad)
         trial, new = forward_backward(f, g, v, at_v.grad, t)
-        while step is None and not below_model(new.loss, *at_v, trial - v, t):
+        while step is None and not below_model(new, *at_v, trial - v, t):
             t /= 2
             if not t * np.abs(at_v.grad).max() > ROUNDING * np.abs(v).max():
                 return
@@ -105,10 +112,14 @@ def forward_backward(f, g, beta, grad, t):
     return trial, f.loss_grad(trial)
 
 
-def below_model(new_loss, loss, grad, move, t):
-    """Does f at the trial point lie below its quadratic model? Rounding of f is forgiven."""
-    model = loss + grad @ move + move @ move / (2 * t)
-    return new_loss <= model + ROUNDING * abs(loss)
+def below_model(new, loss, grad, move, t):
+    """Does f at the trial point lie below its quadratic model? Rounding of f is forgiven.
+
+    Where f is so small that it is all rounding its slopes can still tell: f is convex, so that
+    f(β⁺) − f(β) − ∇f(β)ᵀmove ≤ (∇f(β⁺) − ∇f(β))ᵀmove.
+    """
+    bend = move @ move / (2 * t)
+    return new.loss <= loss + grad @ move + bend + ROUNDING * abs(loss) or (new.grad - grad) @ move <= bend
 
 
 def check_step(step):

@@ -22,6 +22,7 @@ class LbfgsState(NamedTuple):
     objective: float  # F(β)
     residual: float  # ‖dist(−∇f, ∂g)‖∞ in the scale of Objective.residual
     decrement: float  # ½ ∇FᵀH∇F, what the quadratic model promises: an estimate of F(β) − F*
+    move: np.ndarray  # (dim,) −H∇F, an estimate of β* − β
     step: float  # the step length that led here, 1 unless the line search had to shorten it
     pairs: int  # how many (s, y) H has been corrected by
     metric: str  # what H began as, the inverse of: the "pilot" Hessian, the "full" one, or its "diagonal"
@@ -55,7 +56,9 @@ def lbfgs(f, g, start, *, memory=10, seed=0):
     while True:
         d = -two_loop(here.slope, pairs, first.solve)
         promise, residual = -(here.slope @ d), f.residual(here.beta, here.grad, g)
-        yield LbfgsState(frozen(here.beta), here.objective, residual, promise / 2, t, len(pairs), first.name)
+        yield LbfgsState(
+            frozen(here.beta), here.objective, residual, promise / 2, frozen(d), t, len(pairs), first.name
+        )
         if not promise > SETTLED * abs(here.objective):
             return
         t, new = 1.0, at(g, here.beta + d, *f.loss_grad(here.beta + d))

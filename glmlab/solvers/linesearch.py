@@ -13,15 +13,16 @@ def objective_along(f, g, beta, direction, steps):
     return np.where(np.isfinite(values), values, np.inf)
 
 
-def armijo(f, g, beta, objective, slope, direction, steps, c=1e-4, likely=False):
+def armijo(f, g, beta, objective, slope, direction, steps, c=1e-4, likely=False, noise=None):
     """The first t of `steps` (longest first) with F(β + t·direction) ≤ F(β) + c·t·slope (Nocedal & Wright 2006, 3.4).
 
-    slope = ∇F(β)ᵀdirection < 0. Near the optimum the decrease drowns in the rounding of F, so that much is forgiven.
+    slope = ∇F(β)ᵀdirection < 0. Near the optimum the decrease drowns in the rounding of F, so that much is forgiven:
+    `noise`, or what `rounding` says of F alone.
     Where none of the steps qualifies, as many shorter ones are tried, without pardon, until they could not lower F
     measurably. likely: the first step will do, so it is priced alone, and all in one more pass where it does not: two
     dozen prices cost as much arithmetic as ten gradients. Returns the step, 0.0 where there is none.
     """
-    steps, noise = np.asarray(steps, dtype=float), ROUNDING * abs(objective)
+    steps, noise = np.asarray(steps, dtype=float), ROUNDING * abs(objective) if noise is None else noise
     forgiven = noise
 
     def first_of(steps):

@@ -8,7 +8,7 @@ import numpy as np
 from glmlab.checks import frozen
 from glmlab.penalties import weights
 from glmlab.quadratic import Curvature, minimise_model, spectrum
-from glmlab.solvers.linesearch import armijo
+from glmlab.solvers.linesearch import armijo, rounding
 
 STEPS = 2.0 ** -np.arange(0, 24, 1.0)
 
@@ -18,6 +18,7 @@ class NewtonState(NamedTuple):
     objective: float  # F(β)
     residual: float  # ‖dist(−∇f, ∂g)‖∞ in the scale of Objective.residual
     decrement: float  # what the model at β promises, an estimate of F(β) − F*
+    move: np.ndarray  # (dim,) d, which would lead to the minimiser of the model
     step: float  # the step length that led here, 1 once convergence is quadratic
 
 
@@ -38,10 +39,10 @@ def newton(f, g, start):
         objective, slope = loss + g.value(beta), grad + g.grad(beta)
         known = np.isfinite(hess).all()
         d = direction(f, g, beta, slope, hess) if known else np.full(f.dim, np.nan)
-        yield NewtonState(frozen(beta), objective, f.residual(beta, grad, g), -(slope @ d) / 2, t)
+        yield NewtonState(frozen(beta), objective, f.residual(beta, grad, g), -(slope @ d) / 2, frozen(d), t)
         if not known:
             return
-        t = 1.0 if is_model(f, hess) else armijo(f, g, beta, objective, slope @ d, d, STEPS, likely=True)
+        t = 1.0 if is_model(f, hess) else longest(f, g, beta, objective, slope @ d, d)
         if t == 0.0:
             return
         beta = beta + t * d
@@ -65,14 +66,22 @@ def proximal_newton(f, g, start):
     while True:
         loss, grad, hess = f.loss_grad_hess(beta)
         objective, model = loss + g.value(beta), minimise_model(g, beta, grad, hess, functools.partial(f.factor, beta))
-        yield NewtonState(frozen(beta), objective, f.residual(beta, grad, g), model.decrement, t)
+        yield NewtonState(
+            frozen(beta), objective, f.residual(beta, grad, g), model.decrement, frozen(model.step), t
+        )
         if np.isnan(model.promise):
             return
         d = model.point - beta
-        t = 1.0 if is_model(f, hess) else armijo(f, g, beta, objective, -model.promise, d, STEPS, likely=True)
+        t = 1.0 if is_model(f, hess) else longest(f, g, beta, objective, -model.promise, d)
         if t == 0.0:
             return
         beta = model.point if t == 1.0 else beta + t * d
+
+
+def longest(f, g, beta, objective, slope, d):
+    """The step length by Armijo's rule; Newton's steps are right when F has long drowned in the rounding of η."""
+    noise = rounding(f, beta, objective)
+    return armijo(f, g, beta, objective, slope, d, STEPS, likely=True, noise=noise)
 
 
 def is_model(f, hess):

@@ -12,7 +12,11 @@ from glmlab.solvers.linesearch import SETTLED, armijo, rounding
 TRIES = 40  # times that the kept Hessian is scaled up before we say that no step helps
 SHORTER = 2.0 ** -np.arange(1, 13, 1.0)
 FAR = 8.0  # times the curvature that Ĥ knows: beyond, a step is not scaled by it
-DIGITS = 1e-11  # of F: what may still be wanted when we ask whether a new Hessian pays
+FEW = 2**22  # numbers in X: of so few all digits of β are wanted,
+LAST = 1e-20  # of S (Objective.unit), because F falls like the square of a digit; of more rows
+DIGITS = 1e-11  # of S is what may still be wanted when we ask whether a new Hessian pays,
+BRISK = 0.1  # unless a pass leaves less than so much of the decrement; of few rows
+SWIFT = 1e-3  # less than this, since more is wanted and a Hessian costs microseconds
 SURELY = 1.5  # times that a sampled second moment of a common column can hardly be wrong by
 HESSIAN = 2  # passes that one with a Hessian costs more than one without, when columns are few
 
@@ -22,6 +26,7 @@ class PilotState(NamedTuple):
     objective: float  # F(β)
     residual: float  # ‖dist(−∇f, ∂g)‖∞ in the scale of Objective.residual
     decrement: float  # what the model at β promises, an estimate of F(β) − F*
+    move: np.ndarray  # (dim,) v − β, where v minimises the model
     hessian: str  # where the kept Hessian is from: "pilot" or "full"
     scale: float  # what it has been multiplied by since then, because steps were too long
 
@@ -45,7 +50,8 @@ def pilot_newton(f, g, start, *, seed=0):
     model = kept.model(g, beta, grad)
     while True:
         objective = loss + g.value(beta)
-        yield PilotState(frozen(beta), objective, f.residual(beta, grad, g), model.decrement, kept.origin, kept.scale)
+        residual, move = f.residual(beta, grad, g), frozen(model.step)
+        yield PilotState(frozen(beta), objective, residual, model.decrement, move, kept.origin, kept.scale)
         for _ in range(TRIES):
             if not model.promise > SETTLED * abs(objective):
                 return
@@ -64,7 +70,8 @@ def pilot_newton(f, g, start, *, seed=0):
             kept = full(f, model.point, new.hess)
         beta, loss, grad, before = model.point, new.loss, new.grad, model.decrement
         model = kept.model(g, beta, grad)
-        renew = pays(model.decrement, before, objective, f.dim)
+        digits, enough = (LAST, SWIFT) if f.n * f.dim <= FEW else (DIGITS, BRISK)
+        renew = pays(model.decrement, before, digits * f.unit(objective), f.dim, enough)
 
 
 class Kept(NamedTuple):
@@ -149,10 +156,12 @@ def descends(objective, promise, bent, value, noise):
     return value <= objective + noise and bent - promise <= 0.8 * promise
 
 
-def pays(decrement, before, objective, dim):
-    """Would a pass with the full Hessian save more than it costs, at the rate of the last pass?"""
-    wanted = DIGITS * abs(objective)
-    if not decrement > max(wanted, 0.1 * before):
+def pays(decrement, before, wanted, dim, enough=BRISK):
+    """Would a pass with the full Hessian save more than it costs, at the rate of the last pass?
+
+    The decrement, `before` a pass earlier, is to fall to `wanted`; a pass that leaves less than `enough` of it will do.
+    """
+    if not decrement > max(wanted, enough * before):
         return False
     if decrement >= before:
         return True

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from glmlab.checks import vector
+from glmlab.checks import frozen, vector
 from glmlab.chunks import InMemory
 from glmlab.names import among
 from glmlab.objective import Objective
@@ -13,13 +13,19 @@ from glmlab.penalties import weights
 from glmlab.quadratic import minimise_model
 from glmlab.solvers.newton import proximal_newton
 
-ENOUGH = 1e-6  # of F: more digits of the answer to a few rows would be digits of their noise
+ENOUGH = 1e-6  # of S (Objective.unit): more digits of the answer to a few rows would be digits of their noise
+
+
+def null_start(f):
+    """The null model as a vector (dim,): no coefficient, and the level as intercept where the model has one."""
+    beta = np.zeros(f.dim)
+    if f.chunks.intercept and np.isfinite(f.null.level):
+        beta[-1] = f.null.level
+    return frozen(beta)
 
 
 def starting_point(start, f, g):
-    """A start as a vector (dim,): zeros, a vector, a Result's, or what "pilot", "average" or "one-step" computes."""
-    if start is None:
-        return np.zeros(f.dim)
+    """A start as a vector (dim,): a vector, a Result's, or what "pilot", "average" or "one-step" computes."""
     if hasattr(start, "beta"):
         start = np.append(start.beta, start.intercept) if f.chunks.intercept else start.beta
     if isinstance(start, str):
@@ -35,11 +41,12 @@ def pilot(f, g):
     """The minimiser for a pilot of the rows, to the accuracy that so few rows are worth; zeros where that fails."""
     few = f.glimpse()
     try:
-        few.look(np.zeros(f.dim))
+        start = null_start(few)
+        few.look(start)
     except ValueError:  # the pass over all rows says it with all counts
         return np.zeros(f.dim)
-    for state in islice(proximal_newton(few, g, np.zeros(f.dim)), 15):
-        if not np.isfinite(state.objective) or state.decrement <= ENOUGH * abs(state.objective):
+    for state in islice(proximal_newton(few, g, start), 15):
+        if not np.isfinite(state.objective) or state.decrement <= ENOUGH * few.unit(state.objective):
             break
     return state.beta
 
@@ -84,8 +91,8 @@ def own_minimiser(rows, problem):
     if not weight > 0:
         return Own(None, 0.0, 0.0)
     f = Objective(family, InMemory(rows, [len(rows.y)], intercept=intercept, threads=1).scaled(n), kernels)
-    for state in islice(proximal_newton(f, g, np.zeros(f.dim)), 30):
-        if state.decrement <= 1e-12 * abs(state.objective):
+    for state in islice(proximal_newton(f, g, null_start(f)), 30):
+        if state.decrement <= 1e-12 * f.unit(state.objective):
             return Own(state.beta, weight, f.passes)
     return Own(None, weight, f.passes)
 

@@ -72,7 +72,7 @@ def race(curves, *, yardstick=None, targets=(1e-3, 1e-6, 1e-9)):
         ax.set(xscale="log", yscale="log", xlabel=X_AXES[name])
     if yardstick is not None:
         axes[0].axvline(yardstick, color=GREY, lw=1.5, ls="-", marker="", label="one X.sum()")
-    axes[0].set(ylabel="certified (F − F*) / max(|F|, |F(0)|)", title="Seconds on the clock")
+    axes[0].set(ylabel="certified relative gap", title="Seconds on the clock")
     axes[1].set_title("Passes over the rows")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     finding = f"{'; '.join(_came_to(name, *curve) for name, curve in curves.items())}."

@@ -205,8 +205,8 @@ result
 
 # %% [markdown] id="c00-035"
 # Read it from the top. The **status** is a sentence. The **certificate** is a computable number that F(β) − F* cannot exceed;
-# F* is the minimum, which nobody knows. Its second number is relative: the first divided by max(|F(β)|, |F(0)|). Here it
-# lies near the rounding error of the sum. The method behind it, residual-corrected duality, is derived in notebook 06.
+# F* is the minimum, which nobody knows. Its second number is the relative gap: the bound divided by how much F(β) leaves
+# unexplained, which for least squares is F(β) itself (notebook 06 says why). Here it is as small as rounding allows. The method behind it, residual-corrected duality, is derived in notebook 06.
 # `Zero()` says that there is no penalty; kernels are the functions that run on one chunk. **Passes** and **rounds** say what
 # the answer cost.
 #

@@ -481,14 +481,15 @@ watch = viz.Live(lambda state: smooth_bound(f.loss_grad(state.beta).grad, mu), t
 
 def near_enough(state):
     watch(state)
-    return watch.bounds[-1] <= 1e-7 * watch.objectives[0]
+    return watch.bounds[-1] <= 1e-7 * watch.objectives[-1]
 
 
 path = []
 with watch:
     result = glmlab.run(
-        "gradient_descent", f, step=safe_step(H_unit), until=near_enough, callback=lambda state: path.append(state.beta)
-    )
+        "gradient_descent", f, step=safe_step(H_unit), until=near_enough, tol=1e-6,
+        callback=lambda state: path.append(state.beta),
+    )  # fmt: skip
 
 # %% id="c03-062"
 result

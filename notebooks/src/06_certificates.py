@@ -3,7 +3,7 @@
 #
 # *We prove how far an answer is from optimal, not knowing the optimum, catch a wrong solver, and fill every "?" of the ledger.*
 #
-# **60 minutes.** Prerequisites: [03 gradient descent](03_gradient_descent.ipynb) and [05 ADMM](05_admm.ipynb).
+# **65 minutes.** Prerequisites: [03 gradient descent](03_gradient_descent.ipynb) and [05 ADMM](05_admm.ipynb).
 #
 # Afterwards you can
 #
@@ -28,7 +28,6 @@ from glmlab import L1, certificates, certify, cluster, datasets, viz
 from glmlab.conventions import from_lam
 from glmlab.penalties import shrinkage
 from glmlab.quadratic import minimise_model
-from glmlab.solvers.run import LARGE, SHARE
 from glmlab.teaching import check, hint, ledger, predict, replays, scale, solution, use
 
 one_thread = threadpool_limits(1)  # matrices are small here: BLAS threads would only wait
@@ -364,7 +363,7 @@ corrected = use(corrected)
 
 # %% [markdown] id="c06-039"
 # All bounds together, at λ = λ_max/100. β has random relative errors in the coefficients of β*, such that F(β) − F* is about
-# 1e-9 of max(|F(β)|, |F(0)|), which is what the ledger calls a *relative* gap. Rows enter by X_S d and X_SᵀX_S only, so here, too,
+# 1e-9 of F(0) = ‖y‖². Rows enter by X_S d and X_SᵀX_S only, so here, too,
 # triangles stand for rows.
 
 
@@ -460,7 +459,8 @@ for fraction in (0.1, 1.0):
     print(f"{fraction:.0%} of the rows move, {z_proof.passes:.1f} passes: {z_proof}")
 result = glmlab.fit(X, y, **lasso, tol=1e-9)
 print(f"the package's own fit: {result.passes:.0f} passes, its certificate {result.certificate.passes:.1f} more")
-print(f"X has {X.size:,} numbers; beyond {LARGE:,} a share of {SHARE} of the rows moves")
+rules = glmlab.Stopping()
+print(f"X has {X.size:,} numbers; beyond {rules.few:,} a share of {rules.share} of the rows moves")
 assert z_proof.rigorous and z_proof.passes <= 1 and result.certificate.passes <= 1, "one extra pass at most"
 assert z_gap * (1 - 1e-9) <= z_proof.bound <= 1.05 * z_gap, "on the workers' rows as on p + 1"
 assert result.converged and result.certificate.relative <= 1e-9
@@ -550,6 +550,77 @@ except ImportError:
 else:
     theirs = proximal_grad(X[:m], y[:m], regularizer="l1", lamduh=lam_m, family=Normal, normalize=False)
     print("dask-glm:", certify(X_m, y_m, np.asarray(theirs), family="gaussian", penalty=L1(lam_m)))
+
+# %% [markdown] id="small-compared-with-what"
+# ## Small, compared with what? (6 min)
+#
+# A bound of 0.01 is small if F is a million, and large if F is 1. So a stop rule needs a unit. max(|F(β)|, |F(0)|) looks
+# natural. Watch what it does to a small table: two groups of equal size, with 20 cases in the first and 40 in the second. Cases are Poisson, so the loss of a row is e^η − yη. The number of persons enters
+# as an offset: η = log(persons) + b₀ + b₁·group. The second rate is twice the first, so b₁ = log 2 = 0.693.
+#
+# We certify b₁ = 0.52 for several numbers of persons. It is wrong in its first digit.
+
+# %% id="unit-of-exposure" tags=["assert"]
+group, cases, slopes, units = np.array([[0.0], [1.0]]), np.array([20.0, 40.0]), [], {}
+for persons in (1, 1e4, 1e8):
+    table = {"family": "poisson", "offset": np.full(2, np.log(persons))}
+    at_zero = np.sum(persons - cases * np.log(persons))  # F(0)
+    level = np.log(60 / (1 + np.exp(0.52)) / persons)  # the best b₀ for b₁ = 0.52
+    wrong = certify(group, cases, [0.52], intercept=level, **table)
+    units[persons] = wrong.bound / abs(at_zero), wrong.relative
+    slopes.append(glmlab.fit(group, cases, fit_intercept=True, **table).beta[0])
+    print(f"{persons:>11,.0f} persons: bound {wrong.bound:.3f}, {units[persons][0]:.0e} of F(0), {wrong.relative:.2f} of S; fitted slope {slopes[-1]:.6f}")
+assert np.allclose(slopes, np.log(2), rtol=1e-9), "no number of persons changes the answer"
+assert units[1e8][0] < 1e-8 < 0.1 < units[1e8][1], "of F(0) the wrong slope is off by nothing"
+
+# %% [markdown] id="what-is-left-to-explain"
+# The bound hardly changes, because the model is the same: b₀ absorbs the number of persons. But F(0) grows with them, so a
+# rule that compares with F(0) accepts the wrong slope as soon as there are persons enough.
+#
+# A better unit says how much there is to explain. No model can make the loss of row i smaller than min over η of ℓ(η; yᵢ).
+# Subtract the sum of these minima:
+#
+# P(β) = F(β) − Σᵢ min_η ℓ(η; yᵢ) ≥ 0.
+#
+# P(β) is what β leaves unexplained: half of what statisticians call the *deviance*, plus the penalty. For least squares the
+# minima are 0, so P = F.
+
+# %% [markdown] id="the-unit-s"
+# If a model fits every row exactly, as two coefficients fit two groups, then P(β*) = 0, and gap ÷ P is 1 until the very
+# end. So we take a floor: the *null model* has offsets and an intercept but no columns, and a thousandth of its P is the
+# smallest unit:
+#
+# **S(β) = max(P(β), P(null model) ÷ 1000)**, and the relative gap is the bound ÷ S(β).
+#
+# No change that only renames the model's parameters changes it. Other offsets, other units of a column, a row split in two of
+# half the weight: gap, P and the null model's P stay. Least squares with y in other units: all three grow by the same factor.
+
+# %% [markdown] id="gap-in-standard-errors"
+# What does a gap say of the coefficients? Near the optimum F(β) − F* ≈ ½ (β − β*)ᵀH(β − β*), so a gap of G leaves β within
+# √(2G) of β* in the norm of H. Without a penalty, or with a ridge, the standard error of b_j is √(H⁻¹)_jj (for Poisson and
+# logistic losses). So **every coefficient is within √(2G) standard errors of its optimum.** The approximation can be made
+# a proof: for all four losses of this course |ℓ‴| ≤ ℓ″, so H cannot change much on a short way (the docstring of
+# `glmlab.certificates` has the inequality). A Result prints the number it proves.
+
+# %% id="proved-standard-errors" tags=["assert"]
+rng = np.random.default_rng(0)
+X_c = rng.normal(size=(5_000, 3))
+y_c = rng.poisson(np.exp(X_c @ [0.3, -0.2, 0.1]))
+exact_c = glmlab.fit(X_c, y_c, family="poisson", fit_intercept=True)
+early = glmlab.fit(X_c, y_c, family="poisson", fit_intercept=True, solver="fista", tol=1e-6)
+columns_c = np.column_stack([X_c, np.ones(len(X_c))])
+H_c = columns_c.T @ (exact_c.predict(X_c)[:, None] * columns_c)
+apart = abs(early.beta - exact_c.beta) / np.sqrt(np.diag(np.linalg.inv(H_c)))[:3]
+print(f"stopped at a relative gap of {early.certificate.relative:.0e}: {early.summary()['accuracy']}")
+print(f"true distance: at most {apart.max():.2g} standard errors; run to the end: {exact_c.summary()['accuracy']}")
+assert apart.max() <= early.certificate.errors <= np.sqrt(2e-6 * len(X_c)) and exact_c.certificate.errors < 1e-6
+
+# %% [markdown] id="last-digits"
+# The error of β is like the *square root* of the gap. A relative gap of 10⁻⁹, which is the default `tol`, leaves β with four
+# or five digits. That is less than one standard error by far, so a statistician is content. But a table of some thousand
+# rows costs microseconds a pass, and one more step of Newton's method gives all digits. So where X has at most four million
+# numbers, `fit` goes on until the next step would move no row by more than 10⁻¹⁰ of the largest effect (first-order methods:
+# 5·10⁻⁷). Whoever gives a larger `tol` stops at it.
 
 # %% [markdown] tags=["workshop"] id="c06-059"
 # ## When to stop, and what remains (5 min)

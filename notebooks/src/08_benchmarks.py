@@ -44,7 +44,7 @@ one_thread = threadpool_limits(1)  # of BLAS: glmlab brings its own threads
 #
 # `replays` repeats its four methods as far as they are known (λ = 1 is assumed), on fewer rows. We certify each answer for dask-glm's problem,
 # F(β) = Σᵢ ℓ(xᵢᵀβ; yᵢ) + λ‖β‖₁, and add the **exact** answer (to a proved 10⁻⁹), on all cores and on one. *Certified gap*: 06's bound on F − F*, as a
-# share of max(|F|, |F(0)|).
+# share of what F leaves unexplained.
 
 # %% tags=["parameters"] id="c08-004"
 n = scale.pick(ci=20_000, workshop=200_000, full=2_000_000)
