@@ -15,7 +15,8 @@ class Stopping:
     patience: int = 100  # iterations without any progress before we stop asking for more
 
     few: int = 2**22  # numbers in X: so few are read in milliseconds, and then answers are right to their last digits
-    default: float = 1e-9  # relative gap: whoever asks for a larger `tol` wants to stop at it, however few the rows are
+    default: float = 1e-9  # relative gap: `tol` unless the caller says another
+    rough: float = 1e-6  # relative gap: whoever asks for a larger `tol` wants to stop at it, however few the rows are
     still: float = 1e-10  # effect of the next step where a method knows its step: one more pass makes it so small
     right: float = 5e-7  # effect of the certificate's step at which any answer is right: six digits
     soon: int = 2**24  # numbers in X: one more pass takes hundredths of a second, worth it where the next step has

@@ -126,22 +126,26 @@ def minimise_model(g, beta, grad, hess, factor=None):
     v = lasso_point(G, curve.H, beta, l1) if np.any(l1 > 0) else beta
     d = settled(v, G, curve, beta, l1)
     v = np.where((v == 0) & (l1 > 0), 0.0, beta + d)
-    promise = -(grad @ d + l1 @ (np.abs(v) - np.abs(beta)) + l2 @ (d * (v + beta)) / 2)
+    # Where no sign turns |v| − |β| is the sign times d, which has more digits than the difference of two floats.
+    kept = v * beta > 0
+    slope = G + np.where(kept, l1 * np.sign(beta), 0.0)
+    promise = -(slope @ d + l1 @ np.where(kept, 0.0, np.abs(v) - np.abs(beta)) + l2 @ d**2 / 2)
     return Model(v, promise, promise - curve.lengths(d)[0] ** 2 / 2, d)
 
 
 def settled(v, G, curve, beta, l1):
     """The step to v, its slope made right where that is fixed, through R if need be, unless that turns a sign."""
     d, A = v - beta, (v != 0) | (l1 == 0)
-    exact = np.any(l1 > 0)  # what `lasso_point` found is right, unless H has lost digits
-    if not A.any() or (exact and curve.factor is None):
+    if not A.any():
         return d
-    part = curve.on(A)
-    if exact and curve.R is None:
-        return d
+    solve = by_cholesky(curve.H[np.ix_(A, A)]) if curve.R is None else None
+    if solve is None:
+        if np.any(l1 > 0) and curve.factor is None:  # `lasso_point` has done what H allows
+            return d
+        solve = curve.on(A).solve
     new = d.copy()
     for _ in range(3):  # the later ones refine
-        new[A] -= part.solve((G + curve @ new + l1 * np.sign(v))[A])
+        new[A] -= solve((G + curve @ new + l1 * np.sign(v))[A])
     return new if np.all((np.sign(beta + new) == np.sign(v)) | (l1 == 0)) else d
 
 

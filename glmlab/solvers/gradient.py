@@ -6,8 +6,9 @@ import numpy as np
 
 from glmlab.checks import frozen, number
 from glmlab.kernels import LossGrad
-from glmlab.solvers.linesearch import ROUNDING, armijo, first_step
+from glmlab.solvers.linesearch import ROUNDING, armijo, first_step, rounding
 
+LIKELY = 1 / 8  # of what `rounding` allows: with more of it forgiven, steps would lengthen within the noise
 DROWNED = 1e3 * ROUNDING  # of F: a decrease that says nothing of the step any more
 
 
@@ -63,9 +64,9 @@ def proximal_gradient(f, g, start, *, step=None):
     while True:
         yield GradientState(frozen(beta), loss + g.value(beta), f.residual(beta, grad, g), t)
         trial, new = forward_backward(f, g, beta, grad, t)
-        while step is None and not below_model(new, loss, grad, trial - beta, t):
+        while step is None and not below_model(f, beta, loss, grad, trial, new, t):
             t /= 2
-            if not t * np.abs(grad).max() > ROUNDING * np.abs(beta).max():
+            if not np.any(t * np.abs(grad) > ROUNDING * np.abs(beta)):
                 return
             trial, new = forward_backward(f, g, beta, grad, t)
         beta, (loss, grad) = trial, new
@@ -95,9 +96,9 @@ def fista(f, g, start, *, step=None):
         if not np.isfinite(at_v.loss):  # momentum overshot to where f overflows
             theta, v, at_v = 1.0, beta, LossGrad(loss, grad)
         trial, new = forward_backward(f, g, v, at_v.grad, t)
-        while step is None and not below_model(new, *at_v, trial - v, t):
+        while step is None and not below_model(f, v, *at_v, trial, new, t):
             t /= 2
-            if not t * np.abs(at_v.grad).max() > ROUNDING * np.abs(v).max():
+            if not np.any(t * np.abs(at_v.grad) > ROUNDING * np.abs(v)):
                 return
             trial, new = forward_backward(f, g, v, at_v.grad, t)
         if (v - trial) @ (trial - beta) > 0:
@@ -112,14 +113,16 @@ def forward_backward(f, g, beta, grad, t):
     return trial, f.loss_grad(trial)
 
 
-def below_model(new, loss, grad, move, t):
-    """Does f at the trial point lie below its quadratic model? Rounding of f is forgiven.
+def below_model(f, beta, loss, grad, trial, new, t):
+    """Does f at the trial point lie below its quadratic model at β? Rounding of f is forgiven.
 
     Where f is so small that it is all rounding its slopes can still tell: f is convex, so that
     f(β⁺) − f(β) − ∇f(β)ᵀmove ≤ (∇f(β⁺) − ∇f(β))ᵀmove.
     """
+    move = trial - beta
     bend = move @ move / (2 * t)
-    return new.loss <= loss + grad @ move + bend + ROUNDING * abs(loss) or (new.grad - grad) @ move <= bend
+    noise = LIKELY * rounding(f, beta, loss)
+    return new.loss <= loss + grad @ move + bend + noise or (new.grad - grad) @ move <= bend
 
 
 def check_step(step):

@@ -43,9 +43,10 @@ def rounding(f, beta, objective):
     """How wrong the computed F(β) may be: by that share of F, and of the large numbers that η may be a difference of.
 
     The latter are off by as much in another direction on every row, so that they add up like √n. How large they are,
-    Σ w|ℓ′| |x|·|β|, is known for ℓ′ at 0.
+    Σ w|ℓ′| |x|·|β|, is known for ℓ′ at the start; where F has come close to its floor ℓ′ has shrunk like its root.
     """
-    return ROUNDING * (abs(objective) + f.survey.scale @ np.abs(beta) / np.sqrt(f.n))
+    left = min(np.sqrt(f.height(objective) / f.null_height), 1.0) if f.null_height > 0 else 1.0
+    return ROUNDING * (abs(objective) + left * f.survey.scale @ np.abs(beta) / np.sqrt(f.n))
 
 
 def first_step(f, beta, loss, grad):

@@ -37,7 +37,7 @@ def run(
     tol: the certified relative gap at which to stop; `until(state) -> bool` replaces that rule.
     callback(state) returning True stops. progress=True prints one line that updates. policy: all further thresholds.
     options go to the solver.
-    Returns a Result. It has converged where `tol` was proved and, over few rows (4 million numbers) at a tol of 1e-9 or
+    Returns a Result. It has converged where `tol` was proved and, over few rows (4 million numbers) at a tol of 1e-6 or
     less, β is right to its last digits (solvers/stopping.py); else it warns NotConverged. Raises TypeError for an
     option that the solver does not know and ValueError for a solver that cannot minimise this penalty.
     """

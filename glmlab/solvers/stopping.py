@@ -10,15 +10,15 @@ import numpy as np
 
 
 def thorough(size, tol, policy):
-    """Is more asked for than `tol`? Where X has few numbers, and nobody has asked for less than the default."""
-    return size <= policy.few and tol <= policy.default
+    """Is more asked for than `tol`? Where X has few numbers, and nobody has asked for little."""
+    return size <= policy.few and tol <= policy.rough
 
 
 def asked(size, tol, policy):
     """Up to which effect of its next step a method that knows it goes on."""
     if thorough(size, tol, policy):
         return policy.still
-    return policy.near if size <= policy.soon and tol <= policy.default else np.inf
+    return policy.near if size <= policy.soon and tol <= policy.rough else np.inf
 
 
 def effect(f, objective, beta, step):
