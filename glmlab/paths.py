@@ -66,7 +66,7 @@ def visit(f, at, lams, solver, start, **options):
             f.passes, f.rounds = 0.0, 0  # each Result counts its own
             results.append(run(solver, f, at(lam), start=start, **options))
             start = results[-1]
-            if start.status.startswith("Interrupted"):
+            if start.interrupted:
                 break
     return results
 

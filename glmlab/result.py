@@ -80,6 +80,7 @@ class Result:
     family: object
     penalty: object
     state: object = field(repr=False)  # the last state that the solver yielded
+    interrupted: bool = False  # by Ctrl-C
     advice: str = ""  # a sentence on what makes passes slow here, if anything: it may differ from machine to machine
 
     def predict(self, X, offset=None):

@@ -41,7 +41,7 @@ DESELECTED = {
     "test_tags*": "fits nothing",
     "test_newton_solver_verbosity*": "what scikit-learn's private solver prints",
     "test_linalg_warning_with_newton_solver*": "the private warning with which scikit-learn falls back to L-BFGS",
-    "test_convergence_warning": "asks for a warning after one step, which solves least squares, as is proved to its tol",
+    "test_convergence_warning": "wants a warning after one step, which solves least squares: its tol is proved",
     "test_poisson_regressor_array_api*": "array libraries other than NumPy; hard-wired to L-BFGS",
 }
 

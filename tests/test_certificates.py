@@ -29,8 +29,9 @@ from glmlab import (
     certify,
     fit,
 )
-from glmlab.certificates import certificate_at, corrected, damped, gather, price_above, priced_by_rows
+from glmlab.certificates import certificate_at, corrected, damped, farthest, gather, price_above, priced_by_rows
 from glmlab.families import Family
+from glmlab.penalties import weights
 from glmlab.quadratic import Curvature
 
 EPS = np.finfo(float).eps
@@ -360,6 +361,47 @@ def test_nearly_dependent_columns_are_certified_in_every_family(family, digits):
     problem = plain._replace(X=8 * of_condition(10.0**digits, digits, n=60))
     result, lowest = problem.fit(solver="newton", tol=1e-9), problem.value(optimum(problem))
     assert problem.value(result.beta) - lowest <= result.certificate.bound and result.converged
+
+
+# --- from the gap to the coefficients ---------------------------------------------------------------------------
+
+
+@every_family
+@pytest.mark.parametrize("penalty", [Zero(), Ridge(3.0)], ids=repr)
+@pytest.mark.parametrize("distance", [1e-6, 1e-3, 1e-1])
+def test_no_coefficient_is_further_from_its_optimum_than_is_proved(family, penalty, distance):
+    """In standard errors of the model at β, against the optimum in extended precision; and sharp when the gap is."""
+    for seed in range(6):
+        problem = random_problem(family, penalty, seed=seed, intercept=True, weighted=seed % 2 == 0)
+        best, rng = optimum(problem), np.random.default_rng(seed)
+        beta = best + distance * rng.normal(size=len(best))
+        found = certificate_at(problem.objective(), problem.g, beta.astype(float))
+        H = (problem.hess(beta) + np.diag(weights(problem.g, len(best))[1])).astype(float)
+        counted = len(problem.y) if problem.w is None else np.sum(problem.w > 0)
+        half = float(problem.loss(beta) - problem.floor()) / (counted - len(best))
+        phi = 2 * half if family in ("gaussian", "gamma") else 1.0
+        apart = np.abs(beta - best) / np.sqrt(phi * np.diag(np.linalg.inv(H)))
+        if np.isfinite(found.errors):
+            assert apart.max() <= found.errors * (1 + 1e-6)
+        if distance <= 1e-3:
+            gap = float(problem.value(beta) - problem.value(best))
+            assert found.errors <= 1.1 * np.sqrt(2 * gap / phi) + 1e-6
+
+
+def test_from_a_large_gap_nothing_follows():
+    """The Hessian may have changed by any factor on the way."""
+    assert np.isnan(farthest(2.0, 1.0)) and farthest(0.9, 1.0) > farthest(0.5, 1.0) > 1
+    for gap in (1e-20, 1e-8, 1e-2):
+        s = farthest(gap, 3.0)
+        u = 3.0 * s
+        assert s == pytest.approx(np.sqrt(2 * gap), rel=2 * u) and s > np.sqrt(2 * gap)
+
+
+def test_standard_errors_are_of_models_without_l1_only():
+    problem = random_problem("poisson", L1(2.0), seed=1, intercept=True)
+    assert np.isnan(problem.fit().certificate.errors) and "accuracy" not in problem.fit().summary()
+    free = problem._replace(penalty=Zero()).fit()
+    assert free.certificate.errors < 1e-6 and "standard errors of the optimum" in repr(free)
 
 
 # --- no optimum, no bound ---------------------------------------------------------------------------------------
