@@ -1,4 +1,9 @@
-"""Bits: for the same row chunks every solver gives equal numbers in memory, on threads and on any processes."""
+"""Bits: every solver gives equal numbers in memory, on threads and on any number of processes.
+
+That is promised for the same row chunks and dtype, set of kernels, versions of the libraries and type of processor (it
+decides which kernels BLAS, NumPy and numba choose). Another type agrees to the certificate only. So bits are compared
+with bits of the same run, never with stored ones; tests/test_arithmetic.py sees that workers choose the same kernels.
+"""
 
 import dask
 import dask.array as da
