@@ -13,7 +13,7 @@ from glmlab.solvers.run import NotConverged, RankWarning, Result, State, Trace, 
 from glmlab.fitting import fit  # isort: skip
 from glmlab.paths import Path, path  # isort: skip
 
-__version__ = "0.6.2"
+__version__ = "0.7.0"
 __all__ = [
     "Certificate", "ElasticNet", "Gamma", "Gaussian", "L1", "Logistic", "NotConverged", "Objective", "Path", "Poisson",
     "RankWarning", "Result", "Ridge", "State", "Trace", "Zero", "as_chunks", "certify", "fit", "path", "run",
