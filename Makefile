@@ -1,6 +1,6 @@
 # `make` alone prints the verbs. Everything that decides something is in tools/ and in `python -m glmlab`.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-full browser bench bench-grid peers lint notebooks book lock reset doctor clean
+.PHONY: help setup lab test test-full test-arithmetic browser bench bench-grid peers lint notebooks book lock reset doctor clean
 SHELL := /bin/sh
 
 # The first Python on the PATH that is new enough, under any of its usual names.
@@ -18,7 +18,7 @@ SCALE ?= workshop
 RACE := $(if $(filter ci,$(SCALE)),ci --repetitions 1,full)
 
 help:  ## print the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:  ## make .venv with the pinned packages (nothing to do the second time)
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer on the PATH. Type: make PYTHON=/path/to/python3.12 lab" >&2; exit 1; }
@@ -34,6 +34,9 @@ test: setup lint  ## lint, unit tests, every notebook as shipped
 test-full: test  ## the same, then the slow tests and the notebooks with their solutions
 	$(PYTEST) -m "slow and not browser"
 	$(PY) -m tools.notebooks run --solved
+
+test-arithmetic: setup  ## the fast tests on other processors' arithmetic (ARGS=--list, ARGS="numpy no-numba")
+	$(PY) -m tools.arithmetic $(ARGS)
 
 browser: setup  ## the lab and the book in Chromium, as a reader meets them; screenshots in build/browser
 	@rm -rf build/browser

@@ -1,7 +1,9 @@
 """Where the rows are. A `Chunks` maps a kernel over row chunks and adds what comes back, in memory or on dask.
 
 The two classes differ in one method, `_pass`: run a function on every chunk, then combine the results in a tree
-whose shape depends on the number of chunks alone. That, and one BLAS thread per task, is why both give equal bits.
+whose shape depends on the number of chunks alone. That, and one BLAS thread per task, is why both give equal bits,
+given the same chunks, dtype, set of kernels, versions of the libraries and type of processor (it decides which kernels
+BLAS, NumPy and numba choose). Another type of processor agrees to the certificate only.
 """
 
 import contextlib
@@ -504,7 +506,7 @@ def default_lengths(X):
 
 
 def auto_rows(n, p, itemsize=8):
-    """Rows of a chunk on dask for `chunks="auto"`, from (n, p, itemsize) alone: the same bits on every machine.
+    """Rows of a chunk on dask for `chunks="auto"`, from (n, p, itemsize) alone: the same on every machine.
 
     K chunks on as many cores take OVERHEAD·K + work/K seconds, least at K = √(work/OVERHEAD). More cores than
     MANY_CORES, and chunks above LARGEST bytes, are not supposed.

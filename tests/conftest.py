@@ -1,6 +1,7 @@
 """What all tests share: no setting of the machine decides a result, and nothing is written in the clone."""
 
 import os
+import signal
 
 import pytest
 
@@ -9,6 +10,8 @@ os.environ["BOKEH_RESOURCES"] = "inline"
 os.environ.setdefault("GLMLAB_SCALE", "ci")
 for name in [name for name in os.environ if name.startswith("DASK_")]:
     del os.environ[name]
+# A shell starts what runs in the background deaf to Ctrl-C, which some tests send to themselves.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

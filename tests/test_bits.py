@@ -1,9 +1,15 @@
-"""Bits: for the same row chunks every solver gives equal numbers in memory, on threads and on any processes."""
+"""Bits: every solver gives equal numbers in memory, on threads and on any number of processes.
+
+That is promised for the same row chunks and dtype, set of kernels, versions of the libraries and type of processor (it
+decides which kernels BLAS, NumPy and numba choose). Another type agrees to the certificate only. So bits are compared
+with bits of the same run, never with stored ones; tests/test_arithmetic.py sees that workers choose the same kernels.
+"""
 
 import dask
 import dask.array as da
 import numpy as np
 import pytest
+from kernel_sets import compiled
 from naive import draw, joined
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -39,7 +45,13 @@ CASES = [
     ("gamma", ElasticNet(5.0, 0.7), "proximal_newton", 13, UNEVEN, "float64", True, True),
 ]
 CASES = [(*case, "fused") for case in CASES] + [(*case, "numpy") for case in CASES[:6]]
-every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, (*case[:4], case[-1]))))
+
+
+def each_of(cases):
+    return pytest.mark.parametrize("case", [
+        pytest.param(case, marks=compiled if case[-1] == "fused" else (), id="-".join(map(str, (*case[:4], case[-1]))))
+        for case in cases
+    ])  # fmt: skip
 
 
 def data(case):
@@ -90,7 +102,7 @@ def one_worker():
         yield client
 
 
-@every_case
+@each_of(CASES)
 def test_one_thread_two_threads_and_dask_threads(case, monkeypatch):
     one = in_memory(case, monkeypatch, 1)
     assert in_memory(case, monkeypatch, 2) == one
@@ -103,13 +115,13 @@ def test_one_thread_two_threads_and_dask_threads(case, monkeypatch):
 class TestTwoProcesses:
     """Rows that arrive by wire at any address, in processes whose BLAS was started with other settings."""
 
-    @every_case
+    @each_of(CASES)
     def test_bits(self, two_workers, case, monkeypatch):
         assert fitted(case, lazily(case, data(case))) == in_memory(case, monkeypatch, 1)
 
 
 class TestOneProcess:
-    @pytest.mark.parametrize("case", CASES[:3], ids=lambda case: "-".join(map(str, (*case[:4], case[-1]))))
+    @each_of(CASES[:3])
     def test_bits(self, one_worker, case, monkeypatch):
         assert fitted(case, lazily(case, data(case))) == in_memory(case, monkeypatch, 1)
 
@@ -122,12 +134,13 @@ def four_workers():
 
 @pytest.mark.slow
 class TestFourProcesses:
-    @pytest.mark.parametrize("case", CASES[::2], ids=lambda case: "-".join(map(str, (*case[:4], case[-1]))))
+    @each_of(CASES[::2])
     def test_bits(self, four_workers, case, monkeypatch):
         assert len(four_workers.nthreads()) == 4
         assert fitted(case, lazily(case, data(case))) == in_memory(case, monkeypatch, 1)
 
 
+@compiled
 def test_the_layout_of_the_rows_changes_nothing(monkeypatch):
     case = CASES[0]
     X, *rest = data(case)
@@ -148,21 +161,27 @@ def test_the_number_of_blas_threads_outside_changes_nothing(monkeypatch):
     assert found[0] == found[1]
 
 
+@compiled
 def test_the_same_fit_twice():
     X, y, w, o = data(CASES[2])
     twice = [fitted(CASES[2], (X, y, w, o)) for _ in range(2)]
     assert twice[0] == twice[1]
 
 
+@compiled
 def test_another_order_in_the_tree_would_show(monkeypatch):
-    """The comparison can fail: add the chunks' sums from the last to the first and bits differ."""
-    case = next(case for case in CASES if case[2] == "proximal_gradient")  # many steps, none of which corrects the last
+    """The comparison can fail: add the chunks' sums from the last to the first and bits differ.
+
+    One sum of six numbers may come out the same in both orders; a hundred columns in ten passes are a thousand sums.
+    """
+    case = next(case for case in CASES if case[2] == "lbfgs" and case[3] > 100)
     one = in_memory(case, monkeypatch, 1)
     monkeypatch.setattr(glmlab.chunks, "add", lambda parts: add(parts[::-1]))
     other = in_memory(case, monkeypatch, 1)
-    assert other["trace"] != one["trace"] and np.allclose(other["beta"], one["beta"], rtol=1e-6)
+    assert other != one and np.allclose(other["beta"], one["beta"], rtol=1e-6)
 
 
+@compiled
 def test_other_chunkings_agree_to_the_certificate():
     case = CASES[1]
     columns = data(case)

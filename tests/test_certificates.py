@@ -78,7 +78,7 @@ def test_no_bound_is_below_the_true_gap(family, penalty):
 def test_a_polished_bound_allows_for_the_roundings_of_both_objectives():
     """F(β) − F* ≤ F(β) − F(β⁺) + bound(β⁺): the difference is of two computed numbers."""
     problem = random_problem("logistic", Ridge(1.0), seed=2)
-    f, beta = problem.objective(), optimum(problem) + 0.5
+    f, beta = problem.objective(), optimum(problem).astype(float) + 0.5
     here = corrected(f, problem.g, beta)
     there = corrected(f, problem.g, damped(f, problem.g, beta, here))
     found = certificate_at(f, problem.g, beta, polish=1)

@@ -13,6 +13,7 @@ import pytest
 import zarr
 from dask.callbacks import Callback
 from distributed import Client
+from naive import extended
 from scipy import sparse
 from threadpoolctl import threadpool_info
 
@@ -136,7 +137,8 @@ def test_dim_counts_the_intercept():
         (X.astype(object), Y, TypeError, "dtype object"), (X + 1j, Y, TypeError, "complex"),
         (X, Y.astype(str), TypeError, "y has dtype"), (X, None, TypeError, "y is None"),
         ([[1.0], [1.0, 2.0]], Y, ValueError, "ragged"), (X, sparse.csr_matrix(Y), TypeError, "sparse"),
-        (np.ma.masked_array(X), Y, TypeError, "masked"), (X.astype(np.longdouble), Y, TypeError, "float64"),
+        (np.ma.masked_array(X), Y, TypeError, "masked"),
+        pytest.param(X.astype(np.longdouble), Y, TypeError, "float64", marks=extended),
         (frame(X).assign(c="x"), Y, TypeError, r"\['c'\]"), (sparse.csr_matrix(X), lazily(Y), TypeError, "sparse"),
         (lazily(X), lazily(Y[:-1]), ValueError, "y has 119 rows"), ("X", Y, TypeError, "X has dtype"),
     ],

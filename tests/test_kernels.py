@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from kernel_sets import NAMES
 from naive import CURVE, LOSS, SLOPE, draw
 from scipy import sparse
 
@@ -49,7 +50,7 @@ EXTRAS = {"bare": (False, False, False), "weights": (True, False, False), "offse
           "intercept": (False, False, True), "all three": (True, True, True)}  # fmt: skip
 
 
-@pytest.fixture(params=["numpy", "fused"])
+@pytest.fixture(params=NAMES)
 def kernels(request):
     """Either set of kernels, as an Objective finds them."""
     return KernelSet(Objective("gaussian", as_chunks(np.ones((2, 1)), np.ones(2)), request.param))

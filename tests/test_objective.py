@@ -5,6 +5,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from dask.callbacks import Callback
+from kernel_sets import NAMES
 from naive import Problem, PseudoHuber, random_problem
 
 from glmlab import L1, Gamma, Gaussian, Logistic, Objective, Poisson, Ridge, as_chunks
@@ -292,7 +293,7 @@ def test_families_and_kernels_by_name():
     with pytest.raises(TypeError, match=r"Gamma\(\)"):
         Objective(Gamma, chunks)
     assert "gamma" in repr(Objective("gamma", chunks)).lower()
-    for name in ("numpy", "fused"):
+    for name in NAMES:
         assert Objective("gamma", chunks, name).kernels == name
 
 

@@ -10,6 +10,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from kernel_sets import NAMES
 from naive import Problem, draw, optimum
 from scipy.optimize import minimize
 from sklearn import linear_model
@@ -24,7 +25,7 @@ CHOICES = {
         "gradient_descent",
     ],
     "where": ["memory", "dask 1", "dask 7", "dask uneven"],
-    "kernels": ["numpy", "fused"],
+    "kernels": NAMES,
     "data": ["random", "flights"],
     "intercept": [False, True],
     "weighted": [False, True],

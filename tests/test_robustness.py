@@ -888,6 +888,8 @@ BAD_TYPES = {
     "Fraction": lambda a: np.vectorize(lambda v: Fraction(float(v)), otypes=[object])(a),
     "None": lambda a: np.full(a.shape, None), "empty strings": lambda a: np.full(a.shape, ""),
 }  # fmt: skip
+if np.dtype(np.longdouble).itemsize == 8:
+    del BAD_TYPES["longdouble"]  # a double by another name, on some Arm processors
 
 
 @places

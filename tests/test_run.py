@@ -397,7 +397,7 @@ def test_a_result_says_what_was_done(solver, where):
     f = WHERE[where]()
     result = run(solver, f, Ridge(2.0), tol=1e-7)
     best = optimum(PROBLEM)
-    assert result.converged and result.solver == solver and result.kernels == "fused"
+    assert result.converged and result.solver == solver and result.kernels == f.kernels
     assert result.beta.shape == (4,) and isinstance(result.intercept, float)
     assert result.objective == pytest.approx(float(PROBLEM.value(joined(result, True))), rel=1e-13)
     assert result.objective - float(PROBLEM.value(best)) <= result.certificate.bound
@@ -429,7 +429,10 @@ def test_predict_is_the_mean():
     np.testing.assert_allclose(result.predict(PROBLEM.X), 1 / (1 + np.exp(-eta)), rtol=1e-12)
     np.testing.assert_allclose(result.predict(PROBLEM.X, PROBLEM.o), 1 / (1 + np.exp(-eta - PROBLEM.o)), rtol=1e-12)
     lazy = result.predict(da.from_array(PROBLEM.X, chunks=(50, 4)))
-    np.testing.assert_array_equal(lazy.compute(), result.predict(PROBLEM.X))
+    # BLAS may multiply 50 rows in another order than 120: η is a sum of five terms, and μ moves by less than η does.
+    size = 1 + np.abs(PROBLEM.X) @ np.abs(result.beta) + abs(result.intercept)
+    eps = np.finfo(float).eps
+    assert np.all(np.abs(lazy.compute() / result.predict(PROBLEM.X) - 1) <= 2 * 5 * eps * size)
 
 
 def test_progress_prints_one_line_that_updates(capsys):

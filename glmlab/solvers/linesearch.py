@@ -16,27 +16,31 @@ def objective_along(f, g, beta, direction, steps):
 def armijo(f, g, beta, objective, slope, direction, steps, c=1e-4, likely=False, noise=None):
     """The first t of `steps` (longest first) with F(β + t·direction) ≤ F(β) + c·t·slope (Nocedal & Wright 2006, 3.4).
 
-    slope = ∇F(β)ᵀdirection < 0. Near the optimum the decrease drowns in the rounding of F, so that much is forgiven:
-    `noise`, or what `rounding` says of F alone.
-    Where none of the steps qualifies, as many shorter ones are tried, without pardon, until they could not lower F
-    measurably. likely: the first step will do, so it is priced alone, and all in one more pass where it does not: two
-    dozen prices cost as much arithmetic as ten gradients. Returns the step, 0.0 where there is none.
+    slope = ∇F(β)ᵀdirection; where that is not below 0 there is no step. Near the optimum the decrease drowns in the
+    rounding of F, so that much is forgiven: `noise`, or what `rounding` says of F alone. Where none of the steps
+    qualifies, as many shorter ones are tried, without pardon, down to where F would fall by less than its rounding:
+    beyond, the last bits decide, and they differ from processor to processor. likely: the first step will do, so it is
+    priced alone, and all in one more pass where it does not: two dozen prices cost as much arithmetic as ten gradients.
+    Returns the step, 0.0 where there is none.
     """
+    if not slope < 0:
+        return 0.0
     steps, noise = np.asarray(steps, dtype=float), ROUNDING * abs(objective) if noise is None else noise
-    forgiven = noise
 
-    def first_of(steps):
+    def first_of(steps, forgiven=0.0):
         good = objective_along(f, g, beta, direction, steps) <= objective + c * steps * slope + forgiven
         return float(steps[good.argmax()]) if good.any() else 0.0
 
-    if likely and (t := first_of(steps[:1])):
+    if likely and (t := first_of(steps[:1], noise)):
         return t
-    while True:
-        if t := first_of(steps):
-            return t
-        steps, forgiven = steps * (steps[-1] / steps[0]) * (steps[1] / steps[0]), 0.0
-        if not -slope * steps[0] > noise:
+    t, shorter = first_of(steps, noise), (steps[-1] / steps[0]) * (steps[1] / steps[0])
+    while not t:
+        steps = steps * shorter
+        measurable = steps[-slope * steps > noise]
+        if not len(measurable):
             return 0.0
+        t = first_of(measurable)
+    return t
 
 
 def rounding(f, beta, objective):

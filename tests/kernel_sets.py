@@ -1,0 +1,13 @@
+"""The kernel sets of this run: both, but in the setting `no-numba` of tools/arithmetic.py, which has one."""
+
+import os
+
+import pytest
+
+COMPILED = os.environ.get("GLMLAB_ARITHMETIC") != "no-numba"
+if COMPILED:
+    from glmlab import fused
+else:
+    fused = None
+NAMES = ["numpy", "fused"] if COMPILED else ["numpy"]
+compiled = pytest.mark.skipif(not COMPILED, reason="the compiled kernels need numba")
