@@ -1,4 +1,4 @@
-"""What passes add up: the sum of two parts is what all rows give, however they are cut and however large the numbers."""
+"""What passes add up: the sum of two parts is that of all rows, however they are cut and however large numbers are."""
 
 import functools
 import operator
