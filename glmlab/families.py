@@ -34,6 +34,12 @@ def steepest(u):
     return float(phi(-u) / u**2) if u > 1e-3 else 1 / 2 + u * (1 / 6 + u * (1 / 12 + u * (1 / 20 + u / 20)))
 
 
+def suits_the_loss(family, name):
+    """Was the method `name` written for this family's loss, and not inherited from a class with another loss?"""
+    writer, of_loss = (next((c for c in type(family).__mro__ if what in vars(c)), None) for what in (name, "loss"))
+    return writer is not None and of_loss is not None and issubclass(writer, of_loss)
+
+
 class Family:
     """What all families share: names for messages, equality by type and parameters."""
 
@@ -74,7 +80,7 @@ class Family:
         return -self.conjugate(np.zeros_like(y), y)
 
     def tally(self, y, w, o):
-        """The sums over rows (n,) from which `level` finds the null model, as Sums; empty where none would do."""
+        """The sums over rows (n,) from which `level` finds the null model, as Sums."""
         return Sums()
 
     def level(self, sums):

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from glmlab.families import suits_the_loss
 from glmlab.sums import Largest, Sums, Triangle
 
 BLOCK = 2**18  # numbers in a block of X, 2 MiB: two stay in cache, and threads seldom wait for Python's lock
@@ -268,11 +269,14 @@ def survey(rows, family, beta):
 def null(rows, family):
     """What y, weights and offsets say without X."""
     y, w = as_floats(rows.y), None if rows.w is None else as_floats(rows.w)
-    if not hasattr(family, "tally"):
-        return Null(np.nan, Sums())
-    floor = weigh(w, family.saturated(y)).sum() if hasattr(family, "conjugate") else np.nan
-    offset = np.zeros(1) if rows.o is None else as_floats(rows.o)
-    return Null(float(floor), family.tally(y, np.ones_like(y) if w is None else w, offset))
+    floor, tally = np.nan, Sums()
+    if hasattr(family, "conjugate"):
+        own = suits_the_loss(family, "saturated")
+        floor = weigh(w, family.saturated(y) if own else -family.conjugate(np.zeros_like(y), y)).sum()
+    if suits_the_loss(family, "level"):
+        offset = np.zeros(1) if rows.o is None else as_floats(rows.o)
+        tally = family.tally(y, np.ones_like(y) if w is None else w, offset)
+    return Null(float(floor), tally)
 
 
 @quietly

@@ -249,7 +249,7 @@ class Objective:
                 self._book(0)
                 sums = self.chunks.bare().sum(self.kernel("null"), self.family)
             with np.errstate(all="ignore"):
-                level, loss = self.family.level(sums.tally) if hasattr(self.family, "level") else (0.0, np.nan)
+                level, loss = self.family.level(sums.tally) if sums.tally else (0.0, np.nan)
             if np.isfinite(level) and np.isnan(loss):
                 rows = Objective(self.family, self.chunks.bare(), "numpy")
                 level, loss = lowest(lambda b: rows.loss_grad_hess(np.array([b])), level)
@@ -268,7 +268,9 @@ class Objective:
         """S = max(P, P of the null model ÷ 1000): what relative gaps are relative to, where F is `objective`.
 
         Nothing that only re-parametrises the model changes gap ÷ S: a unit of y or of exposure, the scale of a column,
-        rows split in two, a constant in the loss. For a family of unknown min ℓ it is max(|F|, |F of the null model|).
+        rows split in two, a constant in the loss. P itself, and not the null model's alone, because nearly separable
+        rows leave a millionth of that; a part of the null model's, because rows that are fitted exactly leave no P at
+        all, and gap ÷ P is 1 until the end. For a family of unknown min ℓ it is max(|F|, |F of the null model|).
         """
         if np.isfinite(self.null.floor):
             found = max(self.height(objective), LEAST * self.null_height)

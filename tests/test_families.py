@@ -5,8 +5,9 @@ import pickle
 import numpy as np
 import pytest
 from naive import CURVE, EPS, LOSS, SLOPE, extended
+from scipy.special import gammaln
 
-from glmlab import Gamma, Gaussian, Logistic, Poisson
+from glmlab import Gamma, Gaussian, Logistic, Objective, Poisson, as_chunks, certify, fit
 from glmlab.families import FAMILIES, Family, phi, sigmoid
 
 LABELS = {
@@ -215,3 +216,44 @@ def test_families_are_values():
     for name, kind in FAMILIES.items():
         assert kind.name == name and repr(kind()) == f"{kind.__name__}()"
         assert pickle.loads(pickle.dumps(kind())) == kind()
+
+
+class Displaced(Poisson):
+    """Poisson counts with log y! and more in the loss: the same model."""
+
+    def loss(self, eta, y):
+        return super().loss(eta, y) + 100.0 + gammaln(y + 1)
+
+    def conjugate(self, theta, y):
+        return super().conjugate(theta, y) - 100.0 - gammaln(y + 1)
+
+
+class Halved(Gaussian):
+    """Least squares with the ½ of other libraries."""
+
+    def loss(self, eta, y):
+        return super().loss(eta, y) / 2
+
+    def dloss(self, eta, y):
+        return super().dloss(eta, y) / 2
+
+    def d2loss(self, eta, y):
+        return super().d2loss(eta, y) / 2
+
+    def price(self, t, eta, y):
+        return super().price(t, eta, y) / 2
+
+
+@pytest.mark.parametrize("plain, other, times", [(Poisson(), Displaced(), 1), (Gaussian(), Halved(), 0.5)], ids=repr)
+def test_a_constant_or_a_factor_in_the_loss_changes_no_relative_gap(plain, other, times):
+    """Formulas of the null model and of the least loss are not inherited where the loss is another."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(80, 3)), rng.poisson(2.0, 80).astype(float)
+    fits = [fit(X, y, family=family, solver="newton", fit_intercept=True) for family in (plain, other)]
+    np.testing.assert_allclose(fits[0].beta, fits[1].beta, rtol=1e-12)
+    proofs = [certify(X, y, fits[0].beta * 1.01, family=family, intercept=0.5) for family in (plain, other)]
+    assert proofs[1].relative == pytest.approx(proofs[0].relative, rel=1e-9)
+    nulls = [Objective(family, as_chunks(X, y)).null for family in (plain, other)]
+    assert nulls[1].level == pytest.approx(nulls[0].level, rel=1e-12)
+    heights = [null.loss - null.floor for null in nulls]
+    assert heights[1] == pytest.approx(times * heights[0], rel=1e-9) and heights[0] > 0
