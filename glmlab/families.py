@@ -10,7 +10,7 @@ Terms in y alone are left out of every loss. An infinite loss is legal: it is wh
 
 import numpy as np
 
-from glmlab.sums import Sums, log_sum_exp, moments
+from glmlab.sums import LogSum, Moments, Sums, log_sum_exp, moments, weighed
 
 
 def sigmoid(eta):
@@ -32,6 +32,11 @@ def phi(x):
 def steepest(u):
     """The least c with φ(−t) ≤ c t² for all |t| ≤ u < 1: ½ at 0, and growing like ½ + u/6."""
     return float(phi(-u) / u**2) if u > 1e-3 else 1 / 2 + u * (1 / 6 + u * (1 / 12 + u * (1 / 20 + u / 20)))
+
+
+def total(y, w):
+    """Σ w."""
+    return float(len(y)) if w is None else w.sum()
 
 
 def suits_the_loss(family, name):
@@ -80,7 +85,7 @@ class Family:
         return -self.conjugate(np.zeros_like(y), y)
 
     def tally(self, y, w, o):
-        """The sums over rows (n,) from which `level` finds the null model, as Sums."""
+        """The sums over rows (n,) from which `level` finds the null model, as Sums; w and o may be None."""
         return Sums()
 
     def level(self, sums):
@@ -136,7 +141,7 @@ class Gaussian(Family):
         return np.zeros_like(y)
 
     def tally(self, y, w, o):
-        return Sums([moments(y - o, w)])
+        return Sums([moments(y if o is None else y - o, w)])
 
     def level(self, sums):
         """b is the mean of y − o."""
@@ -201,11 +206,12 @@ class Logistic(Family):
 
     def saturated(self, y):
         """The entropy of y, 0 for labels."""
-        inside = (y > 0) & (y < 1)
-        return -self.conjugate(np.zeros_like(y), y) if inside.any() else np.zeros_like(y)
+        labels = np.count_nonzero(y) == np.count_nonzero(y == 1)
+        return np.zeros_like(y) if labels else -self.conjugate(np.zeros_like(y), y)
 
     def tally(self, y, w, o):
-        return Sums([w @ y, moments(np.broadcast_to(o, y.shape), w)])
+        offsets = Moments(total(y, w), 0.0, 0.0) if o is None else moments(o, w)
+        return Sums([weighed(y, w), offsets])
 
     def level(self, sums):
         """b + o = log ȳ/(1−ȳ), where all rows have one offset."""
@@ -258,7 +264,9 @@ class Poisson(Family):
         return (y >= 0) & np.isfinite(y)
 
     def tally(self, y, w, o):
-        return Sums([w @ y, (w * y) @ np.broadcast_to(o, y.shape), log_sum_exp(np.broadcast_to(o, y.shape), w)])
+        if o is None:
+            return Sums([weighed(y, w), 0.0, LogSum(np.log(total(y, w)))])
+        return Sums([weighed(y, w), weighed(y * o, w), log_sum_exp(o, w)])
 
     def level(self, sums):
         """e^b = Σ w y ÷ Σ w e^o."""
@@ -309,13 +317,14 @@ class Gamma(Family):
         return (y > 0) & np.isfinite(y)
 
     def tally(self, y, w, o):
-        return Sums([w.sum(), w @ np.broadcast_to(o, y.shape), log_sum_exp(np.log(y) - o, w)])
+        crossed, level = (0.0, np.log(y)) if o is None else (weighed(o, w), np.log(y) - o)
+        return Sums([total(y, w), crossed, log_sum_exp(level, w)])
 
     def level(self, sums):
         """e^b = Σ w y e^(−o) ÷ Σ w."""
-        total, crossed, amount = sums
-        b = amount.log - np.log(total)
-        return b, total * (1 + b) + crossed
+        weight, crossed, amount = sums
+        b = amount.log - np.log(weight)
+        return b, weight * (1 + b) + crossed
 
     def dispersion(self, deviance, freedom):
         return 2 * deviance / freedom

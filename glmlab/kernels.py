@@ -274,8 +274,7 @@ def null(rows, family):
         own = suits_the_loss(family, "saturated")
         floor = weigh(w, family.saturated(y) if own else -family.conjugate(np.zeros_like(y), y)).sum()
     if suits_the_loss(family, "level"):
-        offset = np.zeros(1) if rows.o is None else as_floats(rows.o)
-        tally = family.tally(y, np.ones_like(y) if w is None else w, offset)
+        tally = family.tally(y, w, None if rows.o is None else as_floats(rows.o))
     return Null(float(floor), tally)
 
 

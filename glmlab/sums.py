@@ -58,20 +58,26 @@ class Sums(tuple):
         return Sums(mine + theirs for mine, theirs in zip(self, other, strict=True))
 
 
+def weighed(values, weights):
+    """Σ weights · values, where no weights are all 1."""
+    return values.sum() if weights is None else weights @ values
+
+
 def moments(values, weights):
-    """The Moments of values (n,) with weights (n,)."""
-    weight = weights.sum()
+    """The Moments of values (n,) with weights (n,), None where all are 1."""
+    weight = float(len(values)) if weights is None else weights.sum()
     if not weight > 0:
         return Moments(0.0, 0.0, 0.0)
-    shift = values[np.argmax(weights > 0)]
-    mean = shift + weights @ (values - shift) / weight
-    return Moments(weight, mean, weights @ (values - mean) ** 2)
+    shift = values[0 if weights is None else np.argmax(weights > 0)]
+    mean = shift + weighed(values - shift, weights) / weight
+    return Moments(weight, mean, weighed((values - mean) ** 2, weights))
 
 
 def log_sum_exp(values, weights):
     """The LogSum of Σ weights · e^values over (n,), with nothing above e⁰ on the way."""
-    counted = weights > 0
-    if not counted.any():
+    if weights is not None:
+        values, weights = values[weights > 0], weights[weights > 0]
+    if not len(values):
         return LogSum(-np.inf)
-    top = values[counted].max()
-    return LogSum(top + np.log(weights[counted] @ np.exp(values[counted] - top)))
+    top = values.max()
+    return LogSum(top + np.log(weighed(np.exp(values - top), weights)))

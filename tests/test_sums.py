@@ -39,6 +39,14 @@ def test_a_log_sum_neither_overflows_nor_vanishes(shift, lengths):
     assert found.log - shift == pytest.approx(np.log(w @ np.exp(z - shift)), rel=1e-12)
 
 
+def test_no_weights_are_weights_of_one():
+    z = np.random.default_rng(2).normal(size=60)
+    for of, names in ((moments, ("weight", "mean", "squares")), (log_sum_exp, ("log",))):
+        plain, weighted = of(z, None), of(z, np.ones(60))
+        assert [getattr(plain, n) for n in names] == pytest.approx([getattr(weighted, n) for n in names], rel=1e-14)
+        assert [getattr(of(z[:0], None), n) for n in names] == [getattr(of(z[:0], z[:0]), n) for n in names]
+
+
 def test_rows_of_no_weight_say_nothing():
     z, none = np.array([3.0, np.nan]), np.zeros(2)
     assert moments(z, none).weight == 0 and log_sum_exp(z, none).log == -np.inf
