@@ -502,10 +502,10 @@ def row_by_row(function, X, offset):
         refuse_lengths(given)
         return function(*given.values())
     if offset is None:  # X may have blocks of unknown length
-        X = looked_at("X", X.values)
-        given = {"X": X if X.numblocks[1] == 1 else X.rechunk({1: -1})}
+        given = {"X": X.values if X.values.numblocks[1] == 1 else looked_at("X", X.values).rechunk({1: -1})}
     else:
-        given = {name: looked_at(name, values) for name, values in lined_up(given).items()}
+        given = lined_up(given)
+    given = {name: distrustful(name, values) for name, values in given.items()}
     blocks = itertools.chain.from_iterable(zip(given.values(), ("ij", "i"), strict=False))
     return da.blockwise(function, "i", *blocks, concatenate=True, dtype="float64", meta=np.empty(0))
 
