@@ -408,11 +408,12 @@ def tree(tasks, name, combine):
 def as_chunks(X, y, *, sample_weight=None, offset=None, intercept=False, chunks=None, threads=None):
     """Rows with all that belongs to them, checked and cut into chunks.
 
-    X (n, p) is a numpy array, a list, a pandas or dask DataFrame, a dask array, a zarr array or scipy.sparse rows;
-    y, sample_weight and offset are (n,) of the like. `chunks` (an int or a tuple of row counts) cuts anew; without it
-    dask data keep their own row chunks and in-memory data get lengths that depend on (n, p, dtype) alone. If anything
-    is on dask, all is. Returns InMemory or OnDask. Raises TypeError for a type and ValueError for a shape that cannot
-    be fitted, naming the argument; values are looked at in the first pass.
+    X (n, p) is an array (numpy, dask, zarr, h5py, netCDF4, xarray, sparse), a table (pandas, dask, polars, pyarrow)
+    or a list; y, sample_weight and offset are (n,) of the like. What lies on disk is read in every pass. `chunks` (an
+    int or a tuple of row counts) cuts anew; without it dask data keep their own row chunks, stored arrays theirs, and
+    in-memory data get lengths that depend on (n, p, dtype) alone. If anything is on dask, all is. Returns InMemory or
+    OnDask. Raises TypeError for a type and ValueError for a shape that cannot be fitted or row labels that differ,
+    naming the argument; values and blocks are looked at in the first pass.
     """
     if isinstance(X, Chunks):
         raise TypeError("X is made of chunks already: pass it to Objective(family, chunks)")

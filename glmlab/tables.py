@@ -75,6 +75,8 @@ def numbers(name, values):
             values = np.asarray(values)
         except ValueError:
             raise ValueError(f"{name} is a ragged list: its rows have different lengths") from None
+    if values.dtype.kind == "O" and values.ndim == 0:
+        raise TypeError(f"{name} is {table.values!r:.80}, not an array of real numbers")
     if values.dtype.kind not in "fiub":
         raise not_numbers(name, values.dtype, values)
     if values.dtype.itemsize > 8:
@@ -144,6 +146,8 @@ def refuse_container(name, values):
     if all(hasattr(values, part) for part in ("X", "obs", "var")):
         raise TypeError(f"{name} is an {kind}, a matrix with tables beside it; type {name}.X for the matrix, and "
                         f"{name}.obs['…'] for a column of its rows' table")  # fmt: skip
+    if hasattr(values, "to_memory"):
+        raise TypeError(f"{name} is a {kind}, sparse rows in a file; type {name}.to_memory()")
     if hasattr(values, "data_vars"):
         inside = list(values.data_vars)
         raise TypeError(f"{name} is an xarray {kind} of {inside}; name the variable, as {name}[{inside[0]!r}], or join "

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import zarr
+from scipy import sparse
 
 from glmlab import Objective, Ridge, as_chunks, certify, fit, path, run
 
@@ -239,6 +240,25 @@ def test_a_group_of_arrays_is_asked_which(tmp_path):
         with pytest.raises(TypeError, match=rf"^X is a {kind} that holds \['rows'\].*X\['rows'\]"):
             fit(held, Y, **GIVEN)
     assert np.array_equal(fit(group["rows"], Y, **GIVEN).beta, fit(X, Y, **GIVEN).beta)
+
+
+def test_what_is_no_array_is_said_to_be_none():
+    with pytest.raises(TypeError, match="^X is <object object .*>, not an array of real numbers"):
+        fit(object(), Y, **GIVEN)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_annotated_matrix_that_stays_in_its_file(tmp_path):
+    anndata = pytest.importorskip("anndata")
+    for held, name in ((X, "dense.h5ad"), (sparse.csr_array(X), "sparse.h5ad")):
+        with anndata.settings.override(allow_write_nullable_strings=True):
+            anndata.AnnData(held).write_h5ad(tmp_path / name)
+    backed = anndata.read_h5ad(tmp_path / "dense.h5ad", backed="r").X
+    assert np.array_equal(fit(backed, Y, **GIVEN).beta, fit(X, Y, **GIVEN).beta)
+    backed = anndata.read_h5ad(tmp_path / "sparse.h5ad", backed="r").X
+    with pytest.raises(TypeError, match=r"^X is a \w+, sparse rows in a file; type X\.to_memory\(\)"):
+        fit(backed, Y, **GIVEN)
+    fit(backed.to_memory(), Y, **GIVEN)
 
 
 CURES = {
