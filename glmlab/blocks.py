@@ -5,6 +5,7 @@ on, and rows are cast, cut or paired with other rows. Here a block is compared w
 task that works on it, or earlier where dask would join it with others: what is joined takes the type of the first.
 """
 
+from collections import defaultdict
 from typing import NamedTuple
 
 import numpy as np
@@ -62,13 +63,22 @@ def seen(block, told, k, shape):
     if not (isinstance(block, np.ndarray) if dense else is_sparse(block)):
         raise TypeError(f"{place} is a {type(block).__name__}, but dask was told {told.kind.__name__}; type "
                         f"{told.name}.map_blocks({cure(block, dense)})")  # fmt: skip
-    if len(block.shape) != len(shape) or any(a != b for a, b in zip(block.shape, shape, strict=True) if b == b):
-        raise ValueError(f"{place} has shape {block.shape}, but dask was told {tuple(shape)}; type "
+    if other_shape(block, shape):
+        raise ValueError(f"{place} has shape {block.shape}, but dask was told {whole(shape)}; type "
                          f"{told.name}.compute_chunk_sizes(), or tell dask the right lengths")  # fmt: skip
     if block.dtype.newbyteorder("=") != told.dtype.newbyteorder("="):
         raise TypeError(f"{place} holds {block.dtype}, but dask was told {told.dtype}; before anything joins blocks, "
                         f"type {told.name}.map_blocks(numpy.float64, dtype='float64')")  # fmt: skip
     return np.asarray(block) if dense else csr(place, block)
+
+
+def other_shape(block, shape):
+    """Has the block another shape than this, of which unknown lengths are nan?"""
+    return len(block.shape) != len(shape) or any(a != b for a, b in zip(block.shape, shape, strict=True) if b == b)
+
+
+def whole(shape):
+    return tuple(length if length != length else int(length) for length in shape)
 
 
 def cure(block, dense):
@@ -90,25 +100,54 @@ def look(block, told, *, block_info):
     return seen(block, told, place["chunk-location"][0], place["chunk-shape"])
 
 
-def watched(graph, needs):
-    """The graph with each join of blocks looking at them first; `needs` are {argument: keys of the tasks it needs}."""
-    owner = {key: name for name, keys in needs.items() for key in keys}
-    return graph | {key: careful(graph[key], name) for key, name in owner.items()}
+def watched(graph, arrays, needs):
+    """The graph with each cut and join of blocks, as `rechunk` makes them, looking at them first.
+
+    needs: {argument: keys of the tasks that it needs}.
+    """
+    owner, told = {key: name for name, keys in needs.items() for key in keys}, told_of_cuts(arrays)
+    return graph | {key: careful(graph[key], name, told) for key, name in owner.items()}
 
 
-def careful(task, name):
-    """The task as it is, or with a Join in place of dask's; dask fuses some tasks into one that holds them."""
+def told_of_cuts(arrays):
+    """{key of a task that cuts a block in a rechunk: the shape that dask was told of the block}: where its cuts end."""
+    layers = [layer for array in arrays for name, layer in array.dask.layers.items() if name.startswith("rechunk")]
+    cuts = {key: task for layer in layers for key, task in layer.items()
+            if isinstance(task, Task) and key[0].startswith("rechunk-split")}  # fmt: skip
+    ends = defaultdict(list)
+    for block, index in (task.args for task in cuts.values()):
+        ends[block.key].append([np.nan if part.stop is None else part.stop for part in index])
+    return {key: tuple(np.max(ends[task.args[0].key], axis=0)) for key, task in cuts.items()}
+
+
+def careful(task, name, told):
+    """The task as it is, or with a Cut or a Join in place of dask's; dask fuses some tasks into one that holds them."""
     func = getattr(task, "func", None)
     called = getattr(func, "__name__", "")
+    if task.key in told and called == "getitem":
+        return Task(task.key, Cut(name, told[task.key]), *task.args)
     if called in JOINS:
         return Task(task.key, Join(name, func), *task.args, **task.kwargs)
     if called != "_execute_subgraph":
         return task
     inside, *rest = task.args
-    changed = {key: careful(own, name) for key, own in inside.items()}
+    changed = {key: careful(own, name, told) for key, own in inside.items()}
     if all(changed[key] is own for key, own in inside.items()):
         return task
     return Task(task.key, func, changed, *rest, _data_producer=task.data_producer, **task.kwargs)
+
+
+class Cut:
+    """Some rows of an argument's block, refused where the block has others than dask was told."""
+
+    def __init__(self, name, shape):
+        self.name, self.shape = name, shape
+
+    def __call__(self, block, index):
+        if other_shape(block, self.shape):
+            raise ValueError(f"{self.name} has a block of shape {block.shape}, and dask was told {whole(self.shape)}; "
+                             f"before a rechunk, type {self.name}.compute_chunk_sizes()")  # fmt: skip
+        return block[index]
 
 
 class Join:

@@ -347,7 +347,7 @@ def guarded(given):
     """The tasks of {argument: dask array}, optimised for all together, that look at blocks before they join them."""
     graph = optimized(list(given.values()))
     needs = {name: ancestors(graph, flatten(values.__dask_keys__())) for name, values in given.items()}
-    return watched(graph, needs)
+    return watched(graph, given.values(), needs)
 
 
 def makers(graph, chunks):

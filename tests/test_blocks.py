@@ -64,6 +64,13 @@ def test_blocks_of_x_of_other_lengths_are_refused(door, lengths):
 
 
 @doors
+def test_a_rechunk_of_blocks_that_are_longer_than_told_is_refused(door):
+    """It left rows out, and every chunk had the length that it should."""
+    with pytest.raises(ValueError, match=r"^X has a block of shape \(200, 2\), and dask was told \(150, 2\); before"):
+        door(told(X, TRUE, (150, 150, 150)).rechunk((100, 2)), Y[:450])
+
+
+@doors
 def test_a_block_of_another_width_is_refused(door):
     with pytest.raises(ValueError, match=r"^X\.blocks\[\d\] has shape \(200, 1\), but dask was told \(200, 2\)"):
         door(changed(lambda block: block[:, :1]), Y)
