@@ -341,9 +341,12 @@ def _cut(name, array, rows):
 
 
 def _same_rows(X, y):
+    from glmlab.chunks import sized
     from glmlab.tables import numbers
 
+    given = X, y
     X, y = (numbers(name, values).values for name, values in (("X", X), ("y", y)))
+    X, y = (sized(a) if is_lazy(a) and not is_lazy(own) else a for a, own in zip((X, y), given, strict=True))
     if np.isnan((*X.shape, *y.shape)).any():
         raise ValueError("X or y has chunks of unknown length. Type X.compute_chunk_sizes() first (y too).")
     if X.ndim != 2 or y.shape != X.shape[:1]:

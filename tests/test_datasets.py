@@ -261,6 +261,16 @@ def test_every_reader_finds_the_files_of_a_frame_in_the_order_of_its_rows(tmp_pa
     assert pd.read_parquet(tmp_path / "f").equals(frame[:6])
 
 
+@pytest.mark.parametrize("place", [lambda frame: frame, lambda frame: dd.from_pandas(frame, npartitions=3)])
+def test_columns_of_a_frame_are_saved_as_doubles(tmp_path, place):
+    whole = pd.Series(range(9), dtype="Int64")
+    frame = pd.DataFrame({"x": whole, "late": [True, False, True] * 3, "y": np.arange(9.0)})
+    held = place(frame)
+    datasets.save(tmp_path / "a.zarr", held[["x", "late"]], held["y"])
+    X, y, _ = datasets.load(tmp_path / "a.zarr")
+    assert X.dtype == y.dtype == float and np.array_equal(np.c_[X, y], frame.to_numpy(float))
+
+
 # ---- the course's data
 
 
