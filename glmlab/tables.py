@@ -12,7 +12,7 @@ from typing import NamedTuple
 import dask.array as da
 import numpy as np
 import pandas as pd
-from dask._task_spec import Task, TaskRef
+from dask._task_spec import Alias, Task, TaskRef
 from dask.highlevelgraph import HighLevelGraph
 from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 from scipy import sparse
@@ -203,7 +203,9 @@ def from_dask_frame(name, frame):
     places = [(key, k, *(0 for _ in width)) for k in range(len(rows))]
     tasks = {place: Task(place, partition, TaskRef(part), name, k, names)
              for k, (place, part) in enumerate(zip(places, rows, strict=True))}  # fmt: skip
-    graph = HighLevelGraph({key: tasks, frame._name: frame.__dask_graph__()}, {key: {frame._name}, frame._name: set()})
+    own = {part: Alias(part, task.target) if isinstance(task, Alias) else task  # `loc` names them after their targets
+           for part, task in frame.__dask_graph__().items()}  # fmt: skip
+    graph = HighLevelGraph({key: tasks, frame._name: own}, {key: {frame._name}, frame._name: set()})
     chunks = ((np.nan,) * len(rows), *((p,) for p in width))
     values = da.Array(graph, key, chunks, dtype="float64")
     return Table(values, names, index, f"table = {{first}}.join({name}.rename('{name}'))", f"{name}.clear_divisions()")

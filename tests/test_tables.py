@@ -135,6 +135,14 @@ def test_dask_frames_of_other_divisions_are_refused(door):
     door(lazy(FRAME), lazy(pd.Series(Y, index=range(100, 160))).clear_divisions())
 
 
+def test_rows_that_loc_chooses_from_one_frame_belong_together():
+    """Also of a dask X and a pandas y, as far as divisions tell."""
+    whole = FRAME.assign(y=Y)
+    expected = fit(whole.loc[5:55][["a", "b"]], whole.loc[5:55]["y"], **GIVEN).beta
+    for y in (lazy(whole).loc[5:55]["y"], whole.loc[5:55]["y"]):
+        np.testing.assert_allclose(fit(lazy(whole).loc[5:55][["a", "b"]], y, **GIVEN).beta, expected, rtol=1e-9)
+
+
 def test_an_offset_that_is_labelled_otherwise_is_refused_at_predict(model):
     with pytest.raises(ValueError, match="^offset and X have different indexes"):
         model.predict(FRAME, offset=SERIES[::-1])
