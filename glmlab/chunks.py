@@ -340,7 +340,9 @@ def optimized(columns):
 def distrustful(name, array):
     """The dask array, its blocks looked at before they are stored, or joined in its own graph."""
     looked = looked_at(name, array)
-    return da.Array(guarded({name: looked}), looked.name, looked.chunks, meta=looked._meta)
+    held = {key: value for key, value in looked.__dask_graph__().items() if hasattr(value, "client")}
+    graph = guarded({name: looked}) | held  # the futures: without them a cluster would forget the rows
+    return da.Array(graph, looked.name, looked.chunks, meta=looked._meta)
 
 
 def guarded(given):

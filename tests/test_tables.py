@@ -1,5 +1,7 @@
 """Tables as people bring them: names and order kept, labels that differ refused, and every door speaks alike."""
 
+import gc
+
 import dask.array as da
 import dask.dataframe as dd
 import numpy as np
@@ -7,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import zarr
+from distributed import Client
 from scipy import sparse
 
 from glmlab import Objective, Ridge, as_chunks, certify, fit, path, run
@@ -189,6 +192,16 @@ def test_predictions_are_the_same_to_the_bit_whatever_holds_the_rows(model):
         assert np.array_equal(model.predict(held), expected)
     found = model.predict(da.from_array(X, chunks=(25, 2)), offset=np.zeros(N))
     assert isinstance(found, da.Array) and np.array_equal(found.compute(), expected)
+
+
+@pytest.mark.parametrize("cut", [20, 15])
+@pytest.mark.parametrize("offset", [None, Y], ids=["no offset", "offset"])
+def test_a_lazy_prediction_keeps_the_rows_that_it_is_made_of(model, cut, offset):
+    """The caller's X may go: else the cluster would forget the rows."""
+    with Client(n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"):
+        found = model.predict(da.from_array(X, chunks=(20, 3)).persist().rechunk((cut, 3)), offset)
+        gc.collect()
+        assert np.array_equal(found.compute(), model.predict(X, offset))
 
 
 # --- types ----------------------------------------------------------------------------------------------------------
