@@ -38,6 +38,7 @@ from glmlab.names import named, spelt
 from glmlab.objective import Objective
 from glmlab.penalties import PENALTIES, FreeIntercept, weights
 from glmlab.quadratic import Curvature, minimise_model
+from glmlab.tables import coefficients, is_answer, refuse_other_names
 
 EPS = np.finfo(float).eps
 INTERIOR = 0.9  # max |t| below this share of the family's reach proves that the dual point is interior
@@ -294,14 +295,20 @@ def certify(
 ):
     """A certificate for any β, whoever computed it.
 
-    beta (p,) are the coefficients; `intercept=None` says that the model has none, any number that it has a free one.
+    beta (p,) are the coefficients, an array, a Series whose labels are X's columns, or a Result, which brings its
+    intercept along; else `intercept=None` says that the model has none, any number that it has a free one.
     λ counts against a loss that is a sum over rows. `fraction` < 1 moves the dual point on a seeded sample of the rows
     only: cheaper and looser, but a bound all the same.
     Returns a Certificate; its bound holds whatever solver made β. Takes the inputs and raises the errors of `fit`.
     """
+    names = None
+    if is_answer(beta):
+        names, free = beta.names, len(beta.state.beta) > len(beta.beta)
+        beta, intercept = beta.beta, beta.intercept if intercept is None and free else intercept
     f = Objective(family, as_chunks(X, y, sample_weight=sample_weight, offset=offset, intercept=intercept is not None))
+    refuse_other_names("X", f.chunks.names, names, "the model", "X[list(result.names)]")
     g = named("penalty", penalty, PENALTIES, ("value",))
-    point = vector("beta", beta, f.chunks.p)
+    point = vector("beta", coefficients("beta", beta, f.chunks.names, f.chunks.p), f.chunks.p)
     if intercept is not None:
         point, g = np.append(point, number("intercept", intercept, -np.inf)), FreeIntercept(g)
     f.survey  # noqa: B018  refuses what cannot be fitted

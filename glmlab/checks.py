@@ -60,6 +60,11 @@ def vector(name, values, length):
     return np.array(given, dtype=float)
 
 
+def not_finite(name, value, count):
+    """The error for an argument with `count` values like this one."""
+    return ValueError(f"{name} holds {value} ({count:,} values are not finite); drop or fill those rows first")
+
+
 def frozen(values):
     """A read-only copy: what is done to the original afterwards cannot change it."""
     values = np.array(values, dtype=float)

@@ -9,11 +9,11 @@ BLAS, NumPy and numba choose). Another type of processor agrees to the certifica
 import contextlib
 import copy
 import functools
+import itertools
 import math
 import os
 import threading
 import uuid
-import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral
@@ -21,22 +21,21 @@ from numbers import Integral
 import dask
 import dask.array as da
 import numpy as np
-import pandas as pd
 from dask._task_spec import DataNode, List, Task, TaskRef, convert_legacy_graph
 from dask.base import get_scheduler
 from dask.core import flatten
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
-from pandas.api.types import is_complex_dtype, is_numeric_dtype
 from scipy import sparse
 from threadpoolctl import ThreadpoolController
 
+from glmlab.blocks import is_sparse, looked_at, seen, told_of, watched
 from glmlab.checks import flag, whole
 from glmlab.kernels import Rows, add, drawn, kept, take, these
 from glmlab.names import spelt
+from glmlab.tables import column, cut, default_lengths, matrix, refuse_empty, refuse_other_rows
 
 FAN = 4  # results added by one task of the tree
-CHUNK, MOST = 2**23, 48  # bytes of X in one chunk of in-memory data, or more where there would be more chunks than that
 # What `chunks="auto"` and the hint of `fit` suppose of a cluster; glmlab.costmodel measures yours.
 OVERHEAD, STREAM = 1.5e-3, 1e10  # seconds of everyone's that a task takes, and bytes of X a second that one core fuses
 LARGEST, MANY_CORES = 2**27, 16  # bytes of X in one chunk (a task of 13 ms), and cores that should all have work
@@ -79,10 +78,19 @@ class OneBlasThread(contextlib.ContextDecorator):
 one_blas_thread = OneBlasThread()
 
 
-def on_chunk(kernel, shared, X, y, w, o, *own):
-    """What a task runs: the kernel on one chunk, with what all chunks share and what is this chunk's own."""
+def on_chunk(kernel, shared, rows, *own):
+    """The kernel on one chunk of rows, with what all chunks share and what is this chunk's own."""
     with one_blas_thread:
-        return kernel(Rows(X, y, w, o), *shared, *own)
+        return kernel(rows, *shared, *own)
+
+
+def on_blocks(kernel, shared, place, X, y, w, o, *own):
+    """What a task of dask runs: the kernel on blocks that are what dask was told of them."""
+    shared, told = shared
+    k, length = place
+    rows = (None if said is None else seen(block, said, k, (length, *said.width))
+            for block, said in zip((X, y, w, o), told, strict=True))  # fmt: skip
+    return on_chunk(kernel, shared, Rows(*rows), *own)
 
 
 class WithShare:
@@ -100,6 +108,7 @@ class Chunks:
     """Rows cut into chunks: `lengths` are their numbers of rows, `dim` counts the intercept, `sparse` is about X."""
 
     threads = None  # those that work on rows brought here: as many as on rows that are in memory, or all cores
+    names = None  # of the columns, where X had such
 
     def __init__(self, lengths, p, intercept):
         self.lengths, self.p, self.intercept = tuple(lengths), p, bool(intercept)
@@ -204,7 +213,7 @@ class InMemory(Chunks):
 
     def _pass(self, kernel, shared, per_chunk, combine):
         def task(k):
-            return on_chunk(kernel, shared, *self.chunk(k), *(own[k] for own in per_chunk))
+            return on_chunk(kernel, shared, self.chunk(k), *(own[k] for own in per_chunk))
 
         with one_blas_thread:
             parts = spread(task, range(len(self.lengths)), self.threads)
@@ -270,13 +279,17 @@ class OnDask(Chunks):
 
     def __init__(self, X, y, w=None, o=None, *, intercept=False):
         super().__init__(X.chunks[0], X.shape[1], intercept)
-        self.sparse = sparse.issparse(X._meta)
-        self.given = [column for column in (X, y, w, o) if column is not None]  # so a cluster keeps the rows
+        self.sparse = is_sparse(X._meta)
+        given = dict(zip(("X", "y", "sample_weight", "offset"), (X, y, w, o), strict=True))
+        self.told = [values if values is None else told_of(name, values) for name, values in given.items()]
+        given = {name: values for name, values in given.items() if values is not None}
+        self.given = list(given.values())  # so a cluster keeps the rows
         refuse_closed(self.given)
-        graph = optimized(self.given)  # once, not in every pass; this forgets the futures
+        graph = guarded(given)  # once, not in every pass; this forgets the futures
         keys = iter([list(flatten(column.__dask_keys__())) for column in self.given])
         of_columns = [next(keys) if column is not None else None for column in (X, y, w, o)]
         self.keys = [[keys and TaskRef(keys[k]) for keys in of_columns] for k in range(len(self.lengths))]
+        self.places = list(enumerate(self.lengths))
         self.makers = makers(graph, self.keys)
         self.common = {key: graph[key] for key in graph.keys() - {task.key for own in self.makers for task in own}}
         self.beside = y, w, o
@@ -286,7 +299,7 @@ class OnDask(Chunks):
         return OnDask(da.empty((self.n, 0), chunks=(self.lengths, (0,))), *self.beside, intercept=True)
 
     def _choose(self, which):
-        self.keys, self.makers = ([own[k] for k in which] for own in (self.keys, self.makers))
+        self.keys, self.makers, self.places = ([own[k] for k in which] for own in (self.keys, self.makers, self.places))
         wanted = ancestors(self.common, [column.key for columns in self.keys for column in columns if column])
         self.common = {key: node for key, node in self.common.items() if key in wanted or isinstance(node, DataNode)}
 
@@ -311,10 +324,10 @@ class OnDask(Chunks):
 
     def graph(self, name, kernel, shared, per_chunk, combine):
         """The tasks of one pass: one for what is shared, one a chunk, the tree; the last is called `name`."""
-        first = DataNode(f"{name}-shared", shared)
+        first = DataNode(f"{name}-shared", (shared, self.told))
         tasks = [
-            Task(f"{name}-chunk-{k}", on_chunk, kernel, first.ref(), *columns, *(own[k] for own in per_chunk))
-            for k, columns in enumerate(self.keys)
+            Task(f"{name}-chunk-{k}", on_blocks, kernel, first.ref(), place, *columns, *(own[k] for own in per_chunk))
+            for k, (place, columns) in enumerate(zip(self.places, self.keys, strict=True))
         ]
         tasks = [Task.fuse(*made, task) for made, task in zip(self.makers, tasks, strict=True)]
         return {task.key: task for task in [first, *tasks, *tree(tasks, name, combine)]}
@@ -324,6 +337,21 @@ def optimized(columns):
     """The tasks of dask arrays, optimised for all together: by dask.optimize a y made from X would make X once more."""
     keys = list(flatten([column.__dask_keys__() for column in columns]))
     return convert_legacy_graph(dict(da.optimize(HighLevelGraph.merge(*(column.dask for column in columns)), keys)))
+
+
+def distrustful(name, array):
+    """The dask array, its blocks looked at before they are stored, or joined in its own graph."""
+    looked = looked_at(name, array)
+    held = {key: value for key, value in looked.__dask_graph__().items() if hasattr(value, "client")}
+    graph = guarded({name: looked}) | held  # the futures: without them a cluster would forget the rows
+    return da.Array(graph, looked.name, looked.chunks, meta=looked._meta)
+
+
+def guarded(given):
+    """The tasks of {argument: dask array}, optimised for all together, that look at blocks before they join them."""
+    graph = optimized(list(given.values()))
+    needs = {name: ancestors(graph, flatten(values.__dask_keys__())) for name, values in given.items()}
+    return watched(graph, given.values(), needs)
 
 
 def makers(graph, chunks):
@@ -356,8 +384,8 @@ def current_client():
 
 def refuse_closed(columns):
     """The error for persisted data whose client was closed: dask would only name lost keys."""
-    for column in columns:
-        for value in column.__dask_graph__().values():
+    for lazy in columns:
+        for value in lazy.__dask_graph__().values():
             client = getattr(value, "client", None)
             if client is not None and client.status != "running":
                 raise ValueError("the data live on a cluster whose client is closed; connect again and load them anew")
@@ -384,41 +412,37 @@ def tree(tasks, name, combine):
 def as_chunks(X, y, *, sample_weight=None, offset=None, intercept=False, chunks=None, threads=None):
     """Rows with all that belongs to them, checked and cut into chunks.
 
-    X (n, p) is a numpy array, a list, a pandas or dask DataFrame, a dask array, a zarr array or scipy.sparse rows;
-    y, sample_weight and offset are (n,) of the like. `chunks` (an int or a tuple of row counts) cuts anew; without it
-    dask data keep their own row chunks and in-memory data get lengths that depend on (n, p, dtype) alone. If anything
-    is on dask, all is. Returns InMemory or OnDask. Raises TypeError for a type and ValueError for a shape that cannot
-    be fitted, naming the argument; values are looked at in the first pass.
+    X (n, p) is an array (numpy, dask, zarr, h5py, netCDF4, xarray, sparse), a table (pandas, dask, polars, pyarrow)
+    or a list; y, sample_weight and offset are (n,) of the like. What lies on disk is read in every pass. `chunks` (an
+    int or a tuple of row counts) cuts anew; without it dask data keep their own row chunks, stored arrays theirs, and
+    in-memory data get lengths that depend on (n, p, dtype) alone. If anything is on dask, all is. Returns InMemory or
+    OnDask. Raises TypeError for a type and ValueError for a shape that cannot be fitted or row labels that differ,
+    naming the argument; values and blocks are looked at in the first pass.
     """
     if isinstance(X, Chunks):
         raise TypeError("X is made of chunks already: pass it to Objective(family, chunks)")
     threads = None if threads is None else whole("threads", threads, 1)
     intercept, chunks = flag("intercept", intercept), chunk_rows(chunks)
-    X = matrix(X)
+    tables = {"X": matrix(X)}
     columns = {"y": y, "sample_weight": sample_weight, "offset": offset}
-    columns = {name: None if value is None else column(name, value) for name, value in columns.items()}
+    tables |= {name: None if values is None else column(name, values) for name, values in columns.items()}
     if y is None:
         raise TypeError("y is None: fit needs one response for each row of X")
-    if any(isinstance(value, da.Array) for value in (X, *columns.values())):
-        return on_dask(X, columns, chunks, intercept)
-    refuse_lengths(X, columns)
-    X = X.tocsr() if sparse.issparse(X) else X
+    refuse_other_rows(tables)
+    values = {name: table and table.values for name, table in tables.items()}
+    made = chunked(values, chunks, intercept, threads)
+    made.names = tables["X"].names
+    return made
+
+
+def chunked(given, chunks, intercept, threads):
+    """The Chunks of {argument: array or None}."""
+    if any(isinstance(values, da.Array) for values in given.values()):
+        return OnDask(*lined_up(given, chunks).values(), intercept=intercept)
+    refuse_lengths(given)
+    X = given["X"]
     lengths = cut(X.shape[0], chunks) if chunks is not None else default_lengths(X)
-    return InMemory(Rows(X, *columns.values()), lengths, intercept=intercept, threads=threads)
-
-
-def matrix(X):
-    """X as a 2-d numpy, dask or scipy.sparse matrix of numbers."""
-    X = plain("X", X)
-    if X.ndim != 2:
-        raise ValueError(f"X must have 2 dimensions (rows, columns), got shape {X.shape}; try X.reshape(-1, 1)")
-    refuse_empty(X)
-    return X
-
-
-def refuse_empty(X):
-    if X.shape[0] == 0 or X.shape[1] == 0:
-        raise ValueError(f"X must have at least one row and one column, got shape {X.shape}")
+    return InMemory(Rows(*given.values()), lengths, intercept=intercept, threads=threads)
 
 
 def chunk_rows(chunks):
@@ -430,79 +454,11 @@ def chunk_rows(chunks):
     return tuple(whole("chunks", length) for length in chunks)
 
 
-def column(name, values):
-    """y, sample_weight or offset as a 1-d array; a column vector is ravelled with a warning."""
-    values = plain(name, values)
-    if sparse.issparse(values):
-        raise TypeError(f"{name} is a sparse matrix; pass {name}.toarray().ravel()")
-    if values.ndim == 2 and values.shape[1] == 1:
-        warnings.warn(f"{name} is a column vector of shape {values.shape}; it is used as {name}.ravel()", stacklevel=5)
-        values = values[:, 0]
-    if values.ndim != 1:
-        raise ValueError(f"{name} must have shape (n,), one number a row; got shape {values.shape}")
-    return values
-
-
-def plain(name, values):
-    """`values` as a numpy, dask or scipy.sparse array of numbers, never copied where that can be avoided."""
-    values = from_frame(name, values)
-    if isinstance(getattr(values, "_meta", values), np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array; fill or drop its masked rows first")
-    if not isinstance(values, da.Array) and not sparse.issparse(values):
-        try:
-            values = np.asarray(values)
-        except ValueError:
-            raise ValueError(f"{name} is a ragged list: its rows have different lengths") from None
-    if values.dtype.kind not in "fiub":
-        raise TypeError(f"{name} has dtype {values.dtype} ({example(values)}); glmlab needs real numbers: {cure(name)}")
-    if values.dtype.itemsize > 8:
-        raise TypeError(f"{name} has dtype {values.dtype}; use float64: {name}.astype('float64')")
-    return values
-
-
-def example(values):
-    """A few values for a message, computing nothing that is lazy."""
-    seen = list(dict.fromkeys(map(repr, np.ravel(values)[:1000].tolist()))) if isinstance(values, np.ndarray) else []
-    return f"it holds {', '.join(seen[:3])}{' …' if len(seen) > 3 else ''}" if seen else "not numbers"
-
-
-def cure(name):
-    return "code labels as 0 and 1, as in (y == 'yes')" if name == "y" else f"try {name}.astype('float64')"
-
-
-def from_frame(name, values):
-    """DataFrames and stored arrays as arrays: pandas at once, dask and zarr lazily."""
-    if isinstance(values, (da.Array, np.ndarray)):
-        return values
-    if isinstance(values, (pd.DataFrame, pd.Series)):
-        return frame_values(name, values, values.to_numpy)
-    if hasattr(values, "to_dask_array"):
-        frame_values(name, values._meta, lambda dtype=None: None)
-        return values.map_partitions(lambda part: part.astype("float64")).to_dask_array(lengths=True)
-    if hasattr(values, "store") and hasattr(values, "chunks"):  # zarr
-        return da.from_zarr(values)
-    return values
-
-
-def frame_values(name, frame, to_numpy):
-    """The numbers of a frame, or the names of its columns that are not numbers."""
-    dtypes = frame.dtypes.items() if frame.ndim == 2 else [(frame.name, frame.dtype)]
-    bad = [column for column, dtype in dtypes if not (is_numeric_dtype(dtype) and not is_complex_dtype(dtype))]
-    if bad:
-        raise TypeError(f"{name} has columns that are not numbers: {bad}; encode them, as with pandas.get_dummies")
-    return to_numpy(dtype="float64")
-
-
-def refuse_lengths(X, columns):
-    for name, values in columns.items():
+def refuse_lengths(given):
+    X = given["X"]
+    for name, values in given.items():
         if values is not None and values.shape[0] != X.shape[0]:
             raise ValueError(f"{name} has {values.shape[0]:,} rows but X has {X.shape[0]:,}; they must agree")
-
-
-def default_lengths(X):
-    """Equal chunks of about CHUNK bytes, MOST at most: the same whatever machine and however many threads."""
-    n, p = X.shape
-    return cut(n, -(-n // min(MOST, max(1, -(-n * p * X.dtype.itemsize // CHUNK)))))
 
 
 def auto_rows(n, p, itemsize=8):
@@ -532,27 +488,31 @@ def hint_of_chunks(chunks, cores, overhead=OVERHEAD, work=None):
     return f"X comes in {k:,} chunks of about {chunks.n // k:,} rows: {why}. Try X.rechunk(({rows}, -1))"
 
 
-def cut(n, chunks):
-    """Row counts of the chunks from a number of rows, or the tuple as it is."""
-    if not isinstance(chunks, int) and sum(chunks) != n:
-        raise ValueError(f"chunks={chunks} add up to {sum(chunks):,} rows, but X has {n:,}")
-    lengths = da.core.normalize_chunks((chunks,), shape=(n,))[0]
-    return tuple(length for length in lengths if length)
-
-
-def on_dask(X, columns, chunks, intercept):
-    """All four on dask, in the row chunks of X."""
-    if sparse.issparse(X):
+def lined_up(given, chunks=None):
+    """{argument: array or None} all on dask, in the row chunks asked for or those of X."""
+    if sparse.issparse(given["X"]):
         raise TypeError("X is a scipy.sparse matrix but y, sample_weight or offset is on dask; compute those first")
-    given = {"X": X} | {name: values for name, values in columns.items() if values is not None}
     given = {name: sized(values) if isinstance(values, da.Array) else values for name, values in given.items()}
     refuse_empty(given["X"])
-    refuse_lengths(given["X"], given)
-    first = next(values for values in given.values() if isinstance(values, da.Array))
-    source = given["X"] if isinstance(given["X"], da.Array) else first
-    lengths = cut(source.shape[0], chunks if chunks is not None else (source.chunks[0],)[0])
-    wanted = {name: arranged(values, lengths) for name, values in given.items()}
-    return OnDask(*(wanted.get(name) for name in ("X", *columns)), intercept=intercept)
+    refuse_lengths(given)
+    source = next(values for values in given.values() if isinstance(values, da.Array))
+    lengths = cut(source.shape[0], chunks if chunks is not None else source.chunks[0])
+    return {name: None if values is None else arranged(name, values, lengths) for name, values in given.items()}
+
+
+def row_by_row(function, X, offset):
+    """function(X, offset or None) on a Table of each: at once, or lazily, block by block, if one is on dask."""
+    given = {"X": X.values, "offset": offset and offset.values}
+    if not any(isinstance(values, da.Array) for values in given.values()):
+        refuse_lengths(given)
+        return function(*given.values())
+    if offset is None:  # X may have blocks of unknown length
+        given = {"X": X.values if X.values.numblocks[1] == 1 else looked_at("X", X.values).rechunk({1: -1})}
+    else:
+        given = lined_up(given)
+    given = {name: distrustful(name, values) for name, values in given.items()}
+    blocks = itertools.chain.from_iterable(zip(given.values(), ("ij", "i"), strict=False))
+    return da.blockwise(function, "i", *blocks, concatenate=True, dtype="float64", meta=np.empty(0))
 
 
 def sized(values):
@@ -563,7 +523,9 @@ def sized(values):
     return values
 
 
-def arranged(values, lengths):
-    """A dask array in the given row chunks, its columns in one piece."""
-    whole = (lengths, *values.shape[1:])
-    return values.rechunk(whole) if isinstance(values, da.Array) else da.from_array(values, chunks=whole)
+def arranged(name, values, lengths):
+    """A dask array in the given row chunks, its columns in one piece; blocks that are cut or joined are looked at."""
+    chunks = (lengths, *((size,) for size in values.shape[1:]))
+    if not isinstance(values, da.Array):
+        return da.from_array(values, chunks=chunks)
+    return values if values.chunks == chunks else looked_at(name, values).rechunk(chunks)

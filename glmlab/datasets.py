@@ -193,7 +193,8 @@ def save(path, X, y, beta=None):
 
     Not compressed, since random doubles do not compress. The group appears under its name only when it is
     complete; an older group of that name is replaced, anything else there is refused (FileExistsError).
-    Dask arrays are written chunk by chunk, X and y in one pass; on a cluster the workers must see the path.
+    Dask arrays are written chunk by chunk, X and y in one pass; on a cluster the workers must see the path. A block
+    that is not what dask was told of it is refused (ValueError, TypeError): storing it would cast it.
     """
     import dask.array as da
     import zarr
@@ -203,7 +204,7 @@ def save(path, X, y, beta=None):
     partial = path.with_name(path.name + ".partial")
     group = zarr.open_group(partial, mode="w")
     rows = max(1, 2**23 // (X.shape[1] * X.dtype.itemsize))  # 8 MiB a piece
-    X, y = _cut(X, rows), _cut(y, rows)
+    X, y = _cut("X", X, rows), _cut("y", y, rows)
     da.store([X, y], [_new_array(group, "X", X, rows), _new_array(group, "y", y, rows)], lock=False)
     if beta is not None:
         _new_array(group, "beta", np.asarray(beta), X.shape[1])[:] = np.asarray(beta)
@@ -231,11 +232,15 @@ def load(path, *, chunks=None):
 
 @spelt
 def save_frame(path, frame):
-    """Write a pandas or dask DataFrame as a folder of parquet files, one a partition; replaces older ones."""
+    """Write a pandas or dask DataFrame as a folder of parquet files, one a partition; replaces older ones.
+
+    The files' names have as many digits as they need, so that every reader finds them in the order of the rows.
+    """
     import dask.dataframe as dd
 
     frame = frame if isinstance(frame, dd.DataFrame) else dd.from_pandas(frame, npartitions=1)
-    frame.to_parquet(path, overwrite=True)
+    digits = len(str(frame.npartitions - 1))
+    frame.to_parquet(path, overwrite=True, name_function=lambda k: f"part.{k:0{digits}d}.parquet")
 
 
 @spelt
@@ -324,17 +329,24 @@ def _new_array(group, name, array, rows):
                               chunks=(min(rows, shape[0]), *shape[1:]))  # fmt: skip
 
 
-def _cut(array, rows):
+def _cut(name, array, rows):
     """The array in dask chunks made of whole pieces, so that no two tasks write to the same piece on disk."""
     import dask.array as da
 
-    array = da.asarray(array)
+    from glmlab.chunks import distrustful
+
+    array = distrustful(name, da.asarray(array))
     pieces = max(1, max(array.chunks[0]) // rows)
     return array.rechunk({0: pieces * rows, 1: -1} if array.ndim == 2 else {0: pieces * rows})
 
 
 def _same_rows(X, y):
-    X, y = (a if is_lazy(a) else np.asarray(a) for a in (X, y))
+    from glmlab.chunks import sized
+    from glmlab.tables import numbers
+
+    given = X, y
+    X, y = (numbers(name, values).values for name, values in (("X", X), ("y", y)))
+    X, y = (sized(a) if is_lazy(a) and not is_lazy(own) else a for a, own in zip((X, y), given, strict=True))
     if np.isnan((*X.shape, *y.shape)).any():
         raise ValueError("X or y has chunks of unknown length. Type X.compute_chunk_sizes() first (y too).")
     if X.ndim != 2 or y.shape != X.shape[:1]:

@@ -21,7 +21,8 @@ def fit(
 ):  # fmt: skip
     """Minimise Σᵢ wᵢ ℓ(xᵢᵀβ + oᵢ; yᵢ) + g(β) and prove how close the answer is.
 
-    X (n, p): numpy, dask, pandas, zarr or scipy.sparse rows; y, sample_weight, offset: (n,).
+    X (n, p): an array (numpy, dask, zarr, h5py, xarray, sparse) or a table (pandas, dask, polars, pyarrow), whose names
+    the Result keeps; y, sample_weight, offset: (n,). Labels of rows must be the same in all of them.
     family: "gaussian", "logistic", "poisson", "gamma" or an object. penalty: "zero", L1(lam), Ridge(lam),
     ElasticNet(lam, l1_ratio). solver: a name, a generator function of your own, or "auto", which says in the status
     what it chose and why. The intercept is never penalised. start: (p,) or (p + 1,) with the intercept last, an earlier

@@ -447,14 +447,24 @@ def walked(rows, family, beta, diag=False, hess=False, slack=False, scale=False)
     return out
 
 
+def refuse_misfit(rows, dim):
+    """Compiled loops know no bounds: a column shorter than X, or β than its rows, would be read past its end."""
+    shape, lengths = rows.X.shape, [len(values) for values in rows[1:] if values is not None]
+    if any(length != shape[0] for length in lengths) or dim not in (shape[1], shape[1] + 1):
+        raise ValueError(f"these rows do not belong together: X has shape {shape}, what stands beside it the lengths "
+                         f"{lengths}, and there are {dim} coefficients")  # fmt: skip
+
+
 def where_faster(kernel, columns=np.inf):
     """The kernel for dense rows of at most so many columns; for others numpy's of the same name."""
     twin = getattr(kernels, kernel.__name__)
 
     @functools.wraps(kernel)
     def run(rows, family, beta):
-        chosen = kernel if isinstance(rows.X, np.ndarray) and rows.X.shape[1] <= columns else twin
-        return chosen(rows, family, np.ascontiguousarray(beta, dtype=np.float64))
+        if not (isinstance(rows.X, np.ndarray) and rows.X.shape[1] <= columns):
+            return twin(rows, family, np.ascontiguousarray(beta, dtype=np.float64))
+        refuse_misfit(rows, np.shape(beta)[-1])
+        return kernel(rows, family, np.ascontiguousarray(beta, dtype=np.float64))
 
     return run
 

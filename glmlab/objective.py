@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from glmlab import kernels as numpy_kernels
-from glmlab.checks import share
+from glmlab.checks import not_finite, share
 from glmlab.families import FAMILIES
 from glmlab.names import among, named, spelt
 from glmlab.penalties import weights
@@ -474,7 +474,7 @@ def scan(f):
     if found:
         name, value, _ = found[0]
         total = sum(count for other, _, count in found if other == name)
-        raise ValueError(f"{name} holds {value} ({total:,} values are not finite); drop or fill those rows first")
+        raise not_finite(name, value, total)
 
 
 def some_labels(f, most=5):

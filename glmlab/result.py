@@ -6,8 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from glmlab.certificates import Certificate
-from glmlab.chunks import matrix
+from glmlab.checks import not_finite
+from glmlab.chunks import one_blas_thread, row_by_row
+from glmlab.kernels import Rows, blocks, culprits, predictor
 from glmlab.names import nearest
+from glmlab.tables import column, matrix, refuse_other_names, refuse_other_rows
 
 
 class NotConverged(UserWarning):
@@ -82,16 +85,20 @@ class Result:
     state: object = field(repr=False)  # the last state that the solver yielded
     interrupted: bool = False  # by Ctrl-C
     advice: str = ""  # a sentence on what makes passes slow here, if anything: it may differ from machine to machine
+    names: tuple | None = field(default=None, repr=False)  # of the columns, where X had such
 
     def predict(self, X, offset=None):
-        """The mean of y at each row of X (n, p), plus an optional offset on the scale of η."""
-        from glmlab.dispatch import dot
+        """The mean of y at each row of X (n, p), plus an optional offset (n,) on the scale of η.
 
-        X = matrix(X)
-        if X.shape[1] != len(self.beta):
-            raise ValueError(f"X has {X.shape[1]} columns, but the model has {len(self.beta)} coefficients")
-        eta = dot(X, self.beta) + self.intercept
-        return self.family.mean(eta if offset is None else eta + offset)
+        Lazy where X or the offset is on dask. Takes and refuses what `fit` does, in the same words; a frame's columns
+        must have the names that the model was fitted with, in their order.
+        """
+        X, offset = matrix(X), None if offset is None else column("offset", offset)
+        refuse_other_names("X", X.names, self.names, "the model", "X[list(result.names)]")
+        if X.values.shape[1] != len(self.beta):
+            raise ValueError(f"X has {X.values.shape[1]} columns, but the model has {len(self.beta)} coefficients")
+        refuse_other_rows({"X": X, "offset": offset})
+        return row_by_row(Mean(self.family, self.beta, self.intercept), X, offset)
 
     def to_frame(self):
         """The trace as a pandas DataFrame."""
@@ -122,6 +129,22 @@ class Result:
 
     def _repr_html_(self):
         return html_card("glmlab-result", self.summary())
+
+
+class Mean:
+    """The mean of y at some rows, for tasks. What is not finite is refused where it shows, as in a fit."""
+
+    def __init__(self, family, beta, intercept):
+        self.family, self.beta, self.intercept = family, beta, intercept
+
+    def __call__(self, X, offset=None):
+        rows, p = Rows(X, None, None, offset), len(self.beta)
+        with one_blas_thread, np.errstate(over="ignore", invalid="ignore"):
+            parts = [predictor(block, self.beta) + self.intercept for block in blocks(rows, p)]
+        eta = np.concatenate([np.empty(0), *parts])
+        if not np.isfinite(eta).all() and (found := culprits(rows)):
+            raise not_finite(*found)
+        return self.family.mean(eta)
 
 
 def accuracy(certificate):

@@ -140,7 +140,7 @@ def test_dim_counts_the_intercept():
         (np.ma.masked_array(X), Y, TypeError, "masked"),
         pytest.param(X.astype(np.longdouble), Y, TypeError, "float64", marks=extended),
         (frame(X).assign(c="x"), Y, TypeError, r"\['c'\]"), (sparse.csr_matrix(X), lazily(Y), TypeError, "sparse"),
-        (lazily(X), lazily(Y[:-1]), ValueError, "y has 119 rows"), ("X", Y, TypeError, "X has dtype"),
+        (lazily(X), lazily(Y[:-1]), ValueError, "y has 119 rows"), ("X", Y, TypeError, "X is the text or path"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_fitted_is_refused_before_any_task(X_, y_, error, message):

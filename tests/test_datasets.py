@@ -5,13 +5,14 @@ from importlib import resources
 
 import dask
 import dask.array as da
+import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
 import zarr
 from scipy import stats
 
-from glmlab import datasets
+from glmlab import datasets, fit
 from glmlab.dispatch import sigmoid
 
 MAKERS = {
@@ -198,7 +199,7 @@ def test_no_two_tasks_write_the_same_piece(tmp_path):
     X, y, _ = datasets.make_regression(5_000, 2_000, chunks=900)
     rows = 2**23 // (2_000 * 8)
     for array in (X, y):
-        cut = datasets._cut(array, rows)
+        cut = datasets._cut("X", array, rows)
         assert (np.cumsum(cut.chunks[0])[:-1] % rows == 0).all()
 
 
@@ -247,6 +248,27 @@ def test_saved_frames_reopen(tmp_path):
     assert reopened.compute().equals(frame.compute())
     with pytest.raises(ValueError, match="no saved dataframe here"):
         datasets.load_frame(tmp_path / "g")
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # dask's own call of pandas, not ours
+def test_every_reader_finds_the_files_of_a_frame_in_the_order_of_its_rows(tmp_path):
+    """By name part.10 stood before part.2: X read by dask was paired with a y read by pandas in another order."""
+    frame = pd.DataFrame({"x": np.arange(24.0), "y": 2 * np.arange(24.0)})
+    datasets.save_frame(tmp_path / "f", dd.from_pandas(frame, npartitions=12))
+    X, y = datasets.load_frame(tmp_path / "f")[["x"]], pd.read_parquet(tmp_path / "f")["y"].to_numpy()
+    assert fit(X, y, family="gaussian").beta == pytest.approx([2.0])
+    datasets.save_frame(tmp_path / "f", dd.from_pandas(frame[:6], npartitions=3))
+    assert pd.read_parquet(tmp_path / "f").equals(frame[:6])
+
+
+@pytest.mark.parametrize("place", [lambda frame: frame, lambda frame: dd.from_pandas(frame, npartitions=3)])
+def test_columns_of_a_frame_are_saved_as_doubles(tmp_path, place):
+    whole = pd.Series(range(9), dtype="Int64")
+    frame = pd.DataFrame({"x": whole, "late": [True, False, True] * 3, "y": np.arange(9.0)})
+    held = place(frame)
+    datasets.save(tmp_path / "a.zarr", held[["x", "late"]], held["y"])
+    X, y, _ = datasets.load(tmp_path / "a.zarr")
+    assert X.dtype == y.dtype == float and np.array_equal(np.c_[X, y], frame.to_numpy(float))
 
 
 # ---- the course's data

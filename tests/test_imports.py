@@ -12,6 +12,8 @@ LAYERS = [
     "families penalties dispatch quadratic",
     "conventions",
     "kernels fused",
+    "blocks",
+    "tables",
     "chunks",
     "objective",
     "certificates",

@@ -11,7 +11,7 @@ from tools.prose import escape
 # Modules below glmlab in reading order; those that no group names come last, so that none is forgotten.
 GROUPS = {
     "Ask and prove": "fitting solvers.run solvers.stopping policy result certificates existence estimators",
-    "The problem": "families penalties objective chunks",
+    "The problem": "families penalties objective chunks tables blocks",
     "Solvers": "solvers solvers.gradient solvers.newton solvers.lbfgs solvers.admm solvers.asynchronous "
                "solvers.linesearch solvers.start",
     "Data and machines": "datasets dispatch cluster costmodel bench",

@@ -251,7 +251,7 @@ def result_of(watch, ended, g):
     return Result(
         *split, objective, status, converged, proof, watch.trace, f.passes, f.rounds,
         len(watch.trace) - 1, time.perf_counter() - watch.began, f.kernels, name, f.family, g, watch.state,
-        ended.interrupted,
+        ended.interrupted, names=f.chunks.names,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from glmlab.objective import Objective
 from glmlab.penalties import weights
 from glmlab.quadratic import minimise_model
 from glmlab.solvers.newton import proximal_newton
+from glmlab.tables import coefficients, is_answer, refuse_other_names
 
 ENOUGH = 1e-6  # of S (Objective.unit): more digits of the answer to a few rows would be digits of their noise
 
@@ -26,7 +27,8 @@ def null_start(f):
 
 def starting_point(start, f, g):
     """A start as a vector (dim,): a vector, a Result's, or what "pilot", "average" or "one-step" computes."""
-    if hasattr(start, "beta"):
+    if is_answer(start):
+        refuse_other_names("start", getattr(start, "names", None), f.chunks.names, "X", "X[list(start.names)]")
         start = np.append(start.beta, start.intercept) if f.chunks.intercept else start.beta
     if isinstance(start, str):
         compute = STARTS[among("start", start, STARTS)]
@@ -34,7 +36,7 @@ def starting_point(start, f, g):
             raise ValueError(f"start={start!r} solves small problems with λ₁‖β‖₁ + (λ₂/2)‖β‖² in them, and {g!r} is of "
                              f"another form; give {f.dim} numbers, or leave it out")  # fmt: skip
         return compute(f, g)
-    return vector("start", start, f.dim)
+    return vector("start", coefficients("start", start, f.chunks.names, f.dim), f.dim)
 
 
 def pilot(f, g):
