@@ -16,7 +16,7 @@ from numba import float64, int64, njit, types, void
 
 from glmlab import kernels
 from glmlab.families import Gamma, Gaussian, Logistic, Poisson
-from glmlab.kernels import ROUNDING, SMALL, Evidence, Losses, LossGrad, LossGradDiag, LossGradHess, Survey
+from glmlab.kernels import ROUNDING, SMALL, Evidence, Losses, LossGrad, LossGradDiag, LossGradHess, Spans, Survey
 from glmlab.sums import Largest
 
 #: The families with compiled twins. A subclass is another type: its own loss may differ, so numpy serves it.
@@ -419,6 +419,18 @@ def walk_losses(X, code, y, w, o, B, losses):
             losses[k] += total(work[1, :m])
 
 
+@entrance(*for_both(result, result))
+def walk_spans(X, code, y, w, o, lowest, highest):
+    """The largest −x_ij and x_ij of each column over the rows of positive weight."""
+    for i in range(X.shape[0]):
+        if not w.size or w[i] > 0:
+            for j in range(X.shape[1]):
+                lowest[j] = higher(lowest[j], -X[i, j])
+                highest[j] = higher(highest[j], X[i, j])
+            if highest.size > X.shape[1]:
+                lowest[-1], highest[-1] = -1.0, 1.0
+
+
 # --- the kernels --------------------------------------------------------------------------------------------------
 
 
@@ -507,6 +519,17 @@ def survey(rows, family, beta):
     """The first pass: f, ∇f and the diagonal of ∇²f at β, what slopes there are made of, and what y and w say."""
     numbers, grad, diag, _, _, scale, _ = walked(rows, family, beta, diag=True, scale=True)
     return Survey(numbers[0], grad, diag, scale, *kernels.null(rows, family), *kernels.checked(rows, family))
+
+
+def spans(rows, family, dim):
+    """The range of each column."""
+    if not isinstance(rows.X, np.ndarray):
+        return kernels.spans(rows, family, dim)
+    refuse_misfit(rows, dim)
+    found = Spans(Largest(np.full(dim, -np.inf)), Largest(np.full(dim, -np.inf)))
+    for X, y, w, o in readable(rows):
+        walk_spans(X, TWINS[type(family)], y, w, o, found.lowest.values, found.highest.values)
+    return found
 
 
 @narrow

@@ -14,7 +14,7 @@ from naive import EPS, draw
 from scipy import sparse
 from test_kernels import EXTRAS, FAMILIES, FORMS, every_family, naive_sums, unaligned
 
-from glmlab import L1, Logistic, Objective, as_chunks, cluster, fit, kernels
+from glmlab import L1, Gaussian, Logistic, Objective, as_chunks, cluster, fit, kernels
 from glmlab.kernels import Rows
 
 pytestmark = compiled
@@ -87,6 +87,20 @@ def test_every_kernel_finds_what_numpy_finds(family, p, extras):
             ours, theirs = (fields(getattr(module, name)(rows, family, point)) for module in (fused, kernels))
             for field, value in theirs.items():
                 np.testing.assert_allclose(ours[field], value, rtol=1e-13, atol=1e-14 * (n + 1), err_msg=f"{name} {n}")
+
+
+@pytest.mark.parametrize("extras", EXTRAS)
+@pytest.mark.parametrize("p", [1, 15, 130])
+def test_ranges_of_columns_are_numpys_and_those_of_the_rows_that_count(p, extras):
+    for n, dtype in [(0, float), (1, np.float32), (521, float)]:
+        rows, beta = rows_of(Gaussian(), n, p, extras, dtype)
+        ours, theirs = (fields(module.spans(rows, Gaussian(), len(beta))) for module in (fused, kernels))
+        counted = rows.X if rows.w is None else rows.X[rows.w > 0]
+        for field in theirs:
+            assert ours[field].tolist() == theirs[field].tolist()
+        if len(counted):
+            assert ours["highest"][:p].tolist() == counted.max(axis=0).tolist()
+            assert ours["lowest"][:p].tolist() == (-counted.min(axis=0)).tolist()
 
 
 @every_family

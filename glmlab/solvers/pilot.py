@@ -12,7 +12,7 @@ from glmlab.solvers.linesearch import SETTLED, armijo, rounding
 TRIES = 40  # times that the kept Hessian is scaled up before we say that no step helps
 SHORTER = 2.0 ** -np.arange(1, 13, 1.0)
 FAR = 8.0  # times the curvature that Ĥ knows: beyond, a step is not scaled by it
-FEW = 2**22  # numbers in X: of so few all digits of β are wanted,
+FEW = 2**24  # numbers in X: of so few, which are soon read, all digits of β are wanted,
 LAST = 1e-20  # of S (Objective.unit), because F falls like the square of a digit; of more rows
 DIGITS = 1e-11  # of S is what may still be wanted when we ask whether a new Hessian pays,
 BRISK = 0.1  # unless a pass leaves less than so much of the decrement; of few rows
