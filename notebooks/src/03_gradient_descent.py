@@ -487,7 +487,7 @@ def near_enough(state):
 path = []
 with watch:
     result = glmlab.run(
-        "gradient_descent", f, step=safe_step(H_unit), until=near_enough, tol=1e-6,
+        "gradient_descent", f, step=safe_step(H_unit), until=near_enough, tol=1e-5,
         callback=lambda state: path.append(state.beta),
     )  # fmt: skip
 
