@@ -4,18 +4,18 @@ Data are touched only in passes; a solver is a generator of states between passe
 far it is from optimal.
 """
 
-from glmlab.families import Gamma, Gaussian, Logistic, Poisson  # isort: skip
-from glmlab.penalties import L1, ElasticNet, Ridge, Zero  # isort: skip
-from glmlab.chunks import as_chunks  # isort: skip
-from glmlab.objective import Objective  # isort: skip
-from glmlab.certificates import Certificate, certify  # isort: skip
-from glmlab.result import NotConverged, RankWarning, Result, State, Trace  # isort: skip
+from glmlab.maths.families import Gamma, Gaussian, Logistic, Poisson  # isort: skip
+from glmlab.maths.penalties import L1, ElasticNet, Ridge, Zero  # isort: skip
+from glmlab.rows.entrance import as_chunks  # isort: skip
+from glmlab.rows.objective import Objective  # isort: skip
+from glmlab.maths.certificates import Certificate  # isort: skip
+from glmlab.solvers.result import NotConverged, RankWarning, Result, State, Trace  # isort: skip
 from glmlab.policy import Stopping  # isort: skip
 from glmlab.solvers.run import run  # isort: skip
-from glmlab.fitting import fit  # isort: skip
+from glmlab.fitting import certify, fit  # isort: skip
 from glmlab.paths import Path, path  # isort: skip
 
-__version__ = "0.7.0"
+__version__ = "0.8.0"
 __all__ = [
     "Certificate", "ElasticNet", "Gamma", "Gaussian", "L1", "Logistic", "NotConverged", "Objective", "Path", "Poisson",
     "RankWarning", "Result", "Ridge", "State", "Stopping", "Trace", "Zero", "as_chunks", "certify", "fit", "path",

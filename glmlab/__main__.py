@@ -1,4 +1,4 @@
-"""python -m glmlab lab | doctor | reset | prepare"""
+"""The commands `python -m glmlab lab`, `doctor`, `reset` and `prepare`."""
 
 import argparse
 import sys
@@ -13,7 +13,7 @@ def main(argv=None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line; what `lab` does not know goes to JupyterLab."""
+    """The command line. Unknown options of `lab` go to JupyterLab."""
     top = argparse.ArgumentParser(prog="python -m glmlab", description="The glmlab course.")
     verbs = top.add_subparsers(dest="verb", required=True)
     verbs.add_parser("lab", help="open the course; further options go to JupyterLab", add_help=False)
@@ -25,14 +25,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run_lab(options, rest) -> int:
-    from glmlab.lab import lab
+    from glmlab.classroom.lab import lab
 
     lab(rest)
     return 0
 
 
 def run_doctor(options, rest) -> int:
-    from glmlab.doctor import doctor
+    from glmlab.classroom.doctor import doctor
 
     return doctor()
 
@@ -49,7 +49,7 @@ def run_reset(options, rest) -> int:
 
 
 def run_prepare(options, rest) -> int:
-    from glmlab.lab import prepare_hub
+    from glmlab.classroom.lab import prepare_hub
 
     prepare_hub()
     return 0

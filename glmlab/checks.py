@@ -1,4 +1,4 @@
-"""Parameters that a user types: each check returns the value in the form that code uses, or names what is wrong."""
+"""Checks of parameters: each returns the value in the form that the code uses, or raises an error that names it."""
 
 import math
 from numbers import Integral, Real
@@ -35,7 +35,7 @@ def whole(name, value, least=0):
 
 
 def flag(name, value):
-    """`value` (a bool, 0 or 1) as a bool. Raises TypeError for anything that merely has a truth value."""
+    """`value` (a bool, 0 or 1) as a bool. Raises TypeError for anything else, even if Python takes it for true."""
     if not isinstance(value, (bool, np.bool_)) and not (isinstance(value, Integral) and value in (0, 1)):
         raise TypeError(f"{name} must be True or False, got {value!r}")
     return bool(value)
@@ -50,7 +50,7 @@ def function(name, value):
 
 def vector(name, values, length):
     """A float64 copy (length,) of `values`. Raises TypeError or ValueError naming it."""
-    given = np.asarray(values) if not isinstance(values, np.ndarray) else values
+    given = np.asarray(values)
     if given.dtype.kind not in "fiub":
         raise TypeError(f"{name} must be {length} real numbers, got {type(values).__name__} of dtype {given.dtype}")
     if given.shape != (length,):
@@ -61,12 +61,12 @@ def vector(name, values, length):
 
 
 def not_finite(name, value, count):
-    """The error for an argument with `count` values like this one."""
+    """The error for an argument with `count` values that are not finite, `value` one of them."""
     return ValueError(f"{name} holds {value} ({count:,} values are not finite); drop or fill those rows first")
 
 
 def frozen(values):
-    """A read-only copy: what is done to the original afterwards cannot change it."""
+    """A read-only float64 copy, which later changes of the original do not reach."""
     values = np.array(values, dtype=float)
     values.flags.writeable = False
     return values

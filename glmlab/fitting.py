@@ -1,23 +1,26 @@
-"""fit: from arrays to a certified answer in one call."""
+"""From arrays to a certified answer in one call: `fit`; and a proof for anybody's answer: `certify`."""
 
 from dataclasses import replace
 
-from glmlab.checks import flag
-from glmlab.chunks import as_chunks
-from glmlab.families import FAMILIES
-from glmlab.names import named
-from glmlab.objective import FAMILY_NEEDS, Objective
-from glmlab.penalties import PENALTIES, PENALTY_NEEDS, weights
-from glmlab.solvers.lbfgs import ENOUGH
-from glmlab.solvers.run import POLICY, refuse_settings, resolve, run
+import numpy as np
 
-MANY = 1000  # rows for each coefficient: then passes with a kept Hessian are cheaper than any Hessian pass
-FEW = 100  # coefficients: so many at most, and a pass with the Hessian costs little more than one without
+from glmlab.checks import flag, number, vector
+from glmlab.maths.certificates import certificate_at
+from glmlab.maths.families import FAMILIES, FAMILY_NEEDS
+from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, lambdas
+from glmlab.names import named, spelt
+from glmlab.policy import Choosing, Stopping
+from glmlab.rows.columns import coefficients, is_answer, refuse_other_names
+from glmlab.rows.entrance import as_chunks
+from glmlab.rows.objective import Objective
+from glmlab.rows.threads import one_blas_thread
+from glmlab.solvers import resolve
+from glmlab.solvers.run import refuse_settings, run
 
 
 def fit(
     X, y, *, family, penalty="zero", solver="auto", fit_intercept=False, sample_weight=None, offset=None, start=None,
-    tol=POLICY.default, max_iter=None, kernels=None, threads=None, callback=None, progress=False, **options,
+    tol=Stopping.default, max_iter=None, kernels=None, threads=None, callback=None, progress=False, **options,
 ):  # fmt: skip
     """Minimise Σᵢ wᵢ ℓ(xᵢᵀβ + oᵢ; yᵢ) + g(β) and prove how close the answer is.
 
@@ -33,47 +36,81 @@ def fit(
     `run`), `advice` whether X is cut badly. Raises ValueError or TypeError, before any pass where shapes or types tell,
     else within the first pass.
     """
-    family = named("family", family, FAMILIES, FAMILY_NEEDS)
     g = named("penalty", penalty, PENALTIES, PENALTY_NEEDS)
-    # Refused before anything is read; `until` and `policy` are options of `run`.
-    own = {name: value for name, value in options.items() if name not in ("until", "policy")}
-    resolve(stand_in(solver, g), g, own, caller=fit)
-    refuse_settings(tol, max_iter, options.get("until"), callback)
-    chunks = as_chunks(
-        X, y, sample_weight=sample_weight, offset=offset, intercept=flag("fit_intercept", fit_intercept),
-        threads=threads,
+    settings = {"tol": tol, "max_iter": max_iter, "callback": callback, **options}
+    refuse_early(solver, g, settings, caller=fit)
+    f = over_rows(
+        X, y, family=family, kernels=kernels, sample_weight=sample_weight, offset=offset,
+        intercept=flag("fit_intercept", fit_intercept), threads=threads,
     )  # fmt: skip
-    f = Objective(family, chunks, kernels)
     solver, why = choose(solver, f, g)
-    result = run(
-        solver, f, g, start=start, tol=tol, max_iter=max_iter, callback=callback, progress=progress,
-        **options,
-    )  # fmt: skip
+    result = run(solver, f, g, start=start, progress=progress, **settings)
     status = f"{result.status} {solver} was chosen because {why}." if why else result.status
-    return replace(result, status=status, advice=chunks.advice())
+    return replace(result, status=status, advice=f.chunks.advice())
+
+
+def refuse_early(solver, g, settings, caller):
+    """The error for what makes no sense whatever the rows are. `settings` are those of `run` and of the solver."""
+    of_run = ("tol", "max_iter", "callback", "until", "policy")
+    own = {name: value for name, value in settings.items() if name not in of_run}
+    resolve(stand_in(solver, g), g, own, callers=[run, caller])
+    refuse_settings(*(settings.get(name) for name in ("tol", "max_iter", "until", "callback")))
+
+
+def over_rows(X, y, *, family, kernels=None, **rows):
+    """The Objective of a family, by name or itself, over what a user holds."""
+    family = named("family", family, FAMILIES, FAMILY_NEEDS)
+    return Objective(family, as_chunks(X, y, **rows), kernels)
 
 
 def stand_in(solver, g):
     """For refusals before any row is seen: a solver that can minimise g and has no options, where it is "auto"."""
     if not (isinstance(solver, str) and solver == "auto"):
         return solver
-    return "fista" if weights(g, 1) is None else "proximal_newton"
+    return "fista" if lambdas(g, 1) is None else "proximal_newton"
 
 
-def choose(solver, f, g):
+def choose(solver, f, g, policy=Choosing()):
     """The solver that "auto" stands for, and why; any other as it is."""
     if not (isinstance(solver, str) and solver == "auto"):
         return solver, ""
-    if weights(g, f.dim) is None:
+    if lambdas(g, f.dim) is None:
         return "fista", f"of {g!r} only the prox is known"
     full, kind = ("newton", "smooth") if g.smooth else ("proximal_newton", "not smooth")
     if f.quadratic:
         return full, f"{g!r} is {kind} and the Hessian of least squares is summed once"
-    if f.n >= MANY * f.dim:
-        return "pilot_newton", f"{f.n:,} rows are {MANY:,} and more for each of {f.dim} coefficients"
-    if f.dim <= FEW:
+    if f.n >= policy.plenty * f.dim:
+        return "pilot_newton", f"{f.n:,} rows are {policy.plenty:,} and more for each of {f.dim} coefficients"
+    if f.dim <= policy.narrow:
         return full, f"{g!r} is {kind} and {f.dim} x {f.dim} systems are small"
-    if f.n < ENOUGH * f.dim:
+    if f.n < policy.spare * f.dim:
         return full, f"{g!r} is {kind} and of {f.n:,} rows for {f.dim} coefficients none can be spared"
     passes = f"{f.dim} coefficients make Hessians dear, and {f.n:,} rows are enough for a pilot"
     return ("lbfgs", f"{g!r} is smooth, {passes}") if g.smooth else ("pilot_newton", f"{g!r} is not smooth, {passes}")
+
+
+@spelt
+def certify(
+    X, y, beta, *, family, penalty="zero", intercept=None, sample_weight=None, offset=None, fraction=1.0, seed=0
+):
+    """A certificate for any β, whoever computed it.
+
+    beta (p,) are the coefficients, an array, a Series whose labels are X's columns, or a Result, which brings its
+    intercept along; else `intercept=None` says that the model has none, any number that it has a free one.
+    λ counts against a loss that is a sum over rows. `fraction` < 1 moves the dual point on a seeded sample of the rows
+    only: cheaper and looser, but a bound all the same.
+    Returns a Certificate; its bound holds whatever solver made β. Takes the inputs and raises the errors of `fit`.
+    """
+    names = None
+    if is_answer(beta):
+        names, free = beta.names, len(beta.state.beta) > len(beta.beta)
+        beta, intercept = beta.beta, beta.intercept if intercept is None and free else intercept
+    f = over_rows(X, y, family=family, sample_weight=sample_weight, offset=offset, intercept=intercept is not None)
+    refuse_other_names("X", f.chunks.names, names, "the model", "X[list(result.names)]")
+    g = named("penalty", penalty, PENALTIES, ("value",))
+    point = vector("beta", coefficients("beta", beta, f.chunks.names, f.chunks.p), f.chunks.p)
+    if intercept is not None:
+        point, g = np.append(point, number("intercept", intercept, -np.inf)), FreeIntercept(g)
+    f.look(np.zeros(f.dim))  # refuses what cannot be fitted
+    with one_blas_thread:  # then the machine's setting changes no bit
+        return certificate_at(f, g, point, polish=30, sample=None if fraction == 1 else f.sample(fraction, seed))

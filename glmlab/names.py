@@ -1,4 +1,4 @@
-"""Names that a user types, resolved with the nearest known one in the error."""
+"""Names that a user types. An error about a misspelt one suggests the nearest known name."""
 
 import difflib
 import functools
@@ -6,13 +6,13 @@ import inspect
 
 
 def nearest(word, known):
-    """' Did you mean …?' for a misspelt word, else the list of what is known."""
+    """For an error's text: the known word nearest to a misspelt one, or all known words if none is near."""
     close = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
 
 
 def spelt(function):
-    """Decorates a function so that its TypeError for an unknown keyword names the nearest parameter."""
+    """A decorator: the function's TypeError for an unknown keyword suggests the nearest parameter."""
     known = [name for name in inspect.signature(function).parameters if name != "self"]
 
     @functools.wraps(function)
@@ -27,10 +27,10 @@ def spelt(function):
 
 
 def named(what, given, known, needs):
-    """The object that `given` names in `known` (names to classes), or `given` itself if it has what is needed.
+    """`given`, or a new object of the class `known[given]` where `given` is a name.
 
-    `needs` are the attributes that such an object has. Raises TypeError or ValueError saying what was given and what
-    is known.
+    what: the parameter, for the error's text. known: {name: class}. needs: the attributes that an object of the user's
+    own must have. Raises TypeError or ValueError that says what was given and what is known.
     """
     if isinstance(given, str):
         try:
@@ -48,7 +48,7 @@ def named(what, given, known, needs):
 
 
 def among(what, given, known):
-    """`given` if it is one of the names `known`. Raises TypeError or ValueError naming the nearest."""
+    """`given` if it is one of the names `known`. Raises TypeError or ValueError that suggests the nearest."""
     if not isinstance(given, str):
         raise TypeError(f"{what} must be one of the names {', '.join(sorted(known))}; got {given!r}")
     if given not in known:
@@ -57,6 +57,6 @@ def among(what, given, known):
 
 
 def example(cls):
-    """How an object of the class is written, as L1(lam=…)."""
+    """The text of a call that makes an object of the class, as L1(lam=…)."""
     inside = ", ".join(f"{name}=…" for name in inspect.signature(cls).parameters)
     return f"{cls.__name__}({inside})"

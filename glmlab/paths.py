@@ -6,20 +6,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from glmlab.checks import flag, frozen, number, share, whole
-from glmlab.chunks import as_chunks
-from glmlab.families import FAMILIES
-from glmlab.fitting import choose, stand_in
+from glmlab.fitting import choose, over_rows, refuse_early
+from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS
 from glmlab.names import among, named
-from glmlab.objective import FAMILY_NEEDS, Objective
-from glmlab.penalties import PENALTIES, PENALTY_NEEDS
-from glmlab.result import NotConverged, RankWarning, html_card, plain_card
-from glmlab.solvers.run import POLICY, refuse_settings, resolve, run
+from glmlab.policy import Stopping
+from glmlab.solvers.result import NotConverged, RankWarning, html_card, plain_card
+from glmlab.solvers.run import run
 from glmlab.solvers.start import null_start
 
 
 def path(
     X, y, *, family, lams=None, n_lams=30, ratio=1e-3, penalty="l1", solver="auto", fit_intercept=False,
-    sample_weight=None, offset=None, start=None, tol=POLICY.default, max_iter=None, kernels=None, threads=None,
+    sample_weight=None, offset=None, start=None, tol=Stopping.default, max_iter=None, kernels=None, threads=None,
     callback=None, progress=False, **options,
 ):  # fmt: skip
     """`fit` at each λ, the largest first, every fit started where the one before ended.
@@ -33,25 +31,22 @@ def path(
     Returns a Path. Warns once, with NotConverged, of the fits that were not proved. Raises what `fit` raises.
     Reference: Friedman, Hastie & Tibshirani (2010), §2.5.
     """
-    at, family = penalty_at(penalty), named("family", family, FAMILIES, FAMILY_NEEDS)
+    at = penalty_at(penalty)
     lams, n_lams, ratio = falling(lams), whole("n_lams", n_lams, 1), share("ratio", ratio)
     weight = l1_share(at, needed=lams is None)
-    own = {name: value for name, value in options.items() if name not in ("until", "policy")}
-    resolve(stand_in(solver, at(1.0)), at(1.0), own, caller=path)
-    refuse_settings(tol, max_iter, options.get("until"), callback)
-    chunks = as_chunks(
-        X, y, sample_weight=sample_weight, offset=offset, intercept=flag("fit_intercept", fit_intercept),
-        threads=threads,
+    settings = {"tol": tol, "max_iter": max_iter, "callback": callback, **options}
+    refuse_early(solver, at(1.0), settings, caller=path)
+    f = over_rows(
+        X, y, family=family, kernels=kernels, sample_weight=sample_weight, offset=offset,
+        intercept=flag("fit_intercept", fit_intercept), threads=threads,
     )  # fmt: skip
-    f = Objective(family, chunks, kernels)
     solver, _ = choose(solver, f, at(1.0))
     null = null_start(f)
     f.look(null)  # refuses what cannot be fitted
-    lam_max = float(np.abs(f.loss_grad(null).grad[: chunks.p]).max()) / weight
+    lam_max = float(np.abs(f.loss_grad(null).grad[: f.chunks.p]).max()) / weight
     if lams is None:
         lams = lam_max * ratio ** (np.arange(n_lams) / max(n_lams - 1, 1))
-    results = visit(f, at, lams, solver, null if start is None else start, tol=tol, max_iter=max_iter,
-                    callback=callback, progress=progress, **options)  # fmt: skip
+    results = visit(f, at, lams, solver, null if start is None else start, progress=progress, **settings)
     warn_of(results)
     return Path(results, lams, lam_max)
 
@@ -150,12 +145,6 @@ class Path(Sequence):
             for lam, result in zip(self.lams, self, strict=True)
         ]  # fmt: skip
         return pd.DataFrame(rows)
-
-    def plot(self, **options):
-        """Coefficients against λ/λ_max (viz.coefficients takes the same options)."""
-        from glmlab.viz import coefficients
-
-        return coefficients(self.lams, self.betas, lam_max=self.lam_max, **options)
 
     def summary(self):
         """Name and value of everything worth printing."""

@@ -1,38 +1,196 @@
-"""Every threshold of the stop rule, with its unit and its reason. Passed in, so that another choice needs no patch."""
+"""Every threshold, with its unit and the reason for its value. A policy is passed in, so that another needs no patch.
 
+S is the unit of gaps (Scale.unit). An *effect* of a move d is by how much d moves the rows' η through one
+coordinate (Scale.effect), relative to what the largest coefficient does.
+"""
+
+import sys
 from dataclasses import dataclass
+
+EPS = sys.float_info.epsilon
 
 
 @dataclass(frozen=True)
 class Stopping:
-    """When a run stops, and when its answer counts as converged.
+    """When a proof is worth its pass, when a run stops, and when its answer counts as converged."""
 
-    An *effect* of a move d is by how much it moves the rows' η through one coordinate (`Objective.effect`). Effects
-    are compared with the largest of the coefficients, after an allowance for the rounding of η.
-    """
-
+    default: float = 1e-9  # relative gap: `tol` unless the caller says another; β is then within 0.05 standard errors
     max_iter: int = 10_000  # iterations, unless the caller says another number
-    patience: int = 100  # iterations without any progress before we stop asking for more
+    patience: int = 100  # iterations without any progress before a run gives up; slow solvers have pauses of dozens
 
-    few: int = 2**22  # numbers in X: so few are read in milliseconds, and then answers are right to their last digits
-    default: float = 1e-9  # relative gap: `tol` unless the caller says another
-    rough: float = 1e-6  # relative gap: whoever asks for a larger `tol` wants to stop at it, however few the rows are
-    still: float = 1e-10  # effect of the next step where a method knows its step: one more pass makes it so small
-    right: float = 5e-7  # effect of the certificate's step at which any answer is right: six digits
-    soon: int = 2**24  # numbers in X: one more pass takes hundredths of a second, worth it where the next step has
-    near: float = 1e-8  # an effect above this
-    rest: float = 1e-5  # effect below which steps that no longer shrink are rounding, not a bad start
-    shrink: float = 0.9  # the least step of the last `window` against the least before: above it nothing has shrunk
-    window: int = 4  # states
+    # What is asked beyond `tol`.
+    few: int = 2**22  # numbers in X up to which answers are right to their last digits: a pass takes milliseconds
+    soon: int = 2**24  # numbers in X up to which one pass more is made for digits: it takes hundredths of a second
+    rough: float = 1e-6  # relative gap: whoever asks for a larger `tol` wants to stop there, however few the rows are
+    still: float = 1e-10  # effect of the next step, for methods that know it: one pass more makes it as small
+    near: float = 1e-8  # the same where X has up to `soon` numbers
+    right: float = 5e-7  # effect of the certificate's step for any method: six digits, which slow methods can reach
+    rest: float = 1e-5  # effect below which steps that shrink no more are rounding; above it the start was bad
+    shrink: float = 0.9  # ratio of the least recent step to the least before: above it steps shrink no more
+    window: int = 4  # states that count as recent
 
-    share: float = 0.2  # of many rows: a certificate moves the dual point on so many at most,
-    least: float = 0.01  # at least on so many,
-    rows: int = 15  # on so many for each coefficient, lest their Hessian be singular,
-    tight: float = 0.11  # and on so many that the bound is within ten times the gap,
-    much: int = 2**28  # unless X holds so many numbers, 2 GiB, that a look at the rows may be a read
-    ample: float = 2.0  # times the share that would do if the state's own estimate of its gap were exact
-    sooner: float = 0.25  # of the present gap: it must fall as much before it is proved anew,
-    later: float = 1e-6  # and no less than so much
-    first_look: int = 16  # iterations after which a certificate is made anyway, and after twice as many, and so on
-    rounding: float = 1e-15  # relative gap: a promise below it is rounding, and a proof will not come nearer
-    small: float = 1e-6  # of tol: the squared residual at which a run ends for whose loss or penalty nothing is proved
+    # When a proof is worth its pass.
+    first_look: int = 16  # iterations after which one is made anyway, and after 32, 64, …, lest no estimate asks for it
+    sooner: float = 0.25  # of the present gap: the next proof waits until the gap has fallen at least to this,
+    later: float = 1e-6  # and at most to this, since estimates so far ahead are wrong
+    unproved: float = 0.01  # the same where no bound was found: two digits nearer there may be one
+    rounding: float = 1e-15  # relative gap: an estimate below it is rounding, and no proof will come nearer
+    small: float = 1e-6  # of tol: the squared residual at which a run ends where nothing can ever be proved
+
+    # How many rows a proof takes where X has more than `few` numbers.
+    share: float = 0.2  # of the rows at most: with more, all might be taken as well
+    least: float = 0.01  # of the rows at least
+    rows: int = 15  # for each coefficient at least: with fewer the Hessian of the sample may be singular
+    tight: float = 0.11  # of the rows at least, unless passes are dear: the bound is then within ten times the gap
+    dear: int = 2**28  # numbers in X, 2 GiB, above which a look at the rows may be a read from disk
+    ample: float = 2.0  # times the share that would do if the state's estimate of its gap were exact
+
+
+@dataclass(frozen=True)
+class Choosing:
+    """What "auto" takes, where a solver starts, and what it starts with: by rows for each coefficient."""
+
+    plenty: int = 1000  # rows for each coefficient above which passes with a kept Hessian beat Hessian passes
+    narrow: int = 100  # coefficients up to which a pass with the Hessian costs little more than one without
+    spare: int = 30  # rows for each coefficient below which a pilot mistakes noise for flat directions
+    cheap: int = 300  # coefficients up to which p × p systems are cheap however few the rows
+    pays: int = 200  # rows for each coefficient above which a start at the pilot's own answer saves more than it costs
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """When a kept Hessian is scaled, and when a new one pays."""
+
+    tries: int = 40  # times that the Hessian is scaled up before no step is said to help
+    far: float = 8.0  # times the curvature that Ĥ knows: a step that met more went too far to be scaled by it
+    surely: float = 1.5  # factor by which a sampled second moment of a common column can hardly be wrong
+    soon: int = Stopping.soon  # numbers in X up to which all digits of β are wanted,
+    last: float = 1e-20  # of S: F falls like the square of a digit, so that this is the last digit of β
+    swift: float = 1e-3  # of the decrement: a pass that leaves less is fast enough; there a Hessian costs microseconds
+    digits: float = 1e-11  # of S: what is wanted where X has more numbers,
+    brisk: float = 0.1  # of the decrement: and what is fast enough there
+    hessian: int = 2  # passes that one with a Hessian costs more than one without, when columns are few
+    wide: int = 64  # columns for which it costs one pass more
+
+
+@dataclass(frozen=True)
+class Proving:
+    """What a certificate takes for proved."""
+
+    interior: float = 0.9  # of the family's reach: a dual point that moved less is interior, so that a minimum exists
+    sharp: float = 0.1  # of the reach: below it prices are nearly quadratic, the bound is the gap, no polish is needed
+    nearly: float = 0.55  # D ÷ ℓ″t², ½ at best: up to here a price from known sums does, and rows are not asked again
+    invisible: float = 1e-12  # of |x|·|v|: a direction v that moves every row by less is one that X does not have
+    deaf: float = 2.5e-10  # of S: rounding of η may cost so much, and four times of it is the least that can be proved,
+    noisy: float = 10.0  # in a unit of up to so many times P or the null model's P; without limit where all that there
+    nothing: float = 1e-3  # is to explain is less than noise ÷ this: y is constant to its last digits
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """How wrong computed numbers may be, and when that is taken for a move of the dual point."""
+
+    slope: float = 8 * EPS  # of the numbers that ℓ′ is made of: how wrong its value may be
+    own: float = 1e-4  # of the family's reach: a row whose ℓ′ is known so well is its own dual point, rounding and all
+
+
+@dataclass(frozen=True)
+class Existing:
+    """What proves that no minimum exists."""
+
+    visible: float = 1e-9  # of |x|·|d|: what moves a row
+    dust: float = 1e-12  # of |x|·|d|: what rounding may leave in x·d where nothing moves
+    often: int = 16  # iterations for each Newton step of the search, which is never dearer than a share of the run
+    steps: int = 8  # Newton steps of the search at most
+
+
+@dataclass(frozen=True)
+class Storing:
+    """How arrays are laid out on disk."""
+
+    piece: int = 2**23  # bytes of one file of a stored array: small beside a chunk, so that chunks can be cut freely
+
+
+@dataclass(frozen=True)
+class Algebra:
+    """When a p × p sum has lost too many digits, and how the exact lasso step is searched (`maths.quadratic`)."""
+
+    blurred: float = 1e-10  # smallest ÷ largest eigenvalue, scaled: at 1e-10 about five digits of the smallest are left
+    pivot: float = 1e-4  # smallest diagonal entry of a Cholesky factor, scaled: its square, 1e-8, leaves eight digits
+    warm: int = 2  # active-set steps before sweeps of coordinate descent: a good start needs no more
+    sweeps: int = 30  # sweeps made then: each costs p², a step p³, so a bad start is improved by many cheap moves
+    ray: float = 1e-6  # share of the pull in the null space of H: above it the objective falls along a ray
+    dust: float = 1e-9  # of the largest entry of a ray: smaller entries are rounding
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The worker processes that `machine.cluster.client` starts on this machine."""
+
+    memory: int = 2 * 2**30  # bytes of each worker's limit at most: a laptop of 8 GiB has room for two workers
+    share: float = 0.8  # of the memory that this machine allows, for all workers together: the notebook needs the rest
+    # Freed memory stays in a worker (glibc's variables; dask has it returned). Otherwise a kernel's arrays come back as
+    # fresh pages in every block, which takes as long as a Hessian.
+    kept_heap: int = 2**26  # bytes that stay when they are free at the end of the heap
+    kept_array: int = 2**25  # bytes of the largest array that is put on the heap
+    roomy: int = 2**30  # bytes of a worker's limit below which it returns memory: one of 480 MB stayed paused for good
+    small_heap: int = 2**16  # as kept_heap, in such a worker: dask's own choice
+    small_array: int = 2**17  # as kept_array, in such a worker: glibc's own choice
+    prompt: float = 0.001  # seconds that a message waits for others to go with it: dask's 2 to 10 ms delay each pass
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """How `machine.costmodel.measure` times passes, and what it takes for noise."""
+
+    budget: float = 2.3  # seconds of timed passes once all is loaded: with loading, `measure` ends within 5 seconds
+    least: int = 4  # repeats of each pass at least: their median survives one that was disturbed
+    most: int = 100  # repeats at most, where passes take hardly any time
+    size: int = 2**22  # numbers in X of the larger shapes: 32 MiB, more than most caches hold
+    little: int = 1500  # rows in a chunk with hardly any work; with far fewer numpy keeps Python's lock all the time
+    few: int = 10  # columns of the shapes where rows count
+    many: int = 100  # columns of the shapes where flops count
+    faint: float = 0.01  # of a pass: a term that is a smaller part of every pass is noise, and is set to 0
+
+
+@dataclass(frozen=True)
+class Course:
+    """What the course needs of a machine (`classroom.doctor`)."""
+
+    memory: int = 3 * 2**29  # bytes: at the workshop scale the notebooks take 1.5 GiB
+    disk: int = 2 * 2**30  # bytes free for data
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How many rows are drawn, for a pilot and for a first look, and how many neighbours are drawn together."""
+
+    least: float = 0.01  # share of the rows: a pilot has 1 % of them, unless one of the next three limits forbids it
+    pilot: int = 2**24  # numbers, 128 MiB: 1 % of huge data would be more than one process should hold
+    each: int = 150  # rows for each coefficient: with fewer, the Hessian of a pilot has large random errors
+    most: float = 0.15  # share of the rows: a larger pilot costs more than it saves
+    much: int = Stopping.dear  # numbers in X: with so many a draw may cost as much as a pass, which reads X
+    chunks: int = 8  # chunks: so many are read for a first look at such an X, instead of all
+    nearly: float = 0.6  # share of the rows asked for: a pilot with 60 % of them will do, because it is in memory here
+    run: int = 8  # rows: so many neighbours are drawn together, because they share cache lines
+    runs: int = 64  # runs: when fewer are wanted, rows are drawn one by one, so that they still come from everywhere
+
+
+@dataclass(frozen=True)
+class Chunking:
+    """How many rows chunks have when nobody says it, and when they are so bad that a fit says so."""
+
+    chunk: int = 2**23  # bytes of X in a chunk of data in memory: a thread then works for longer than it takes to start
+    most: int = 48  # chunks of data in memory: of more data, chunks are longer instead
+    overhead: float = 1.5e-3  # seconds that a task of dask costs on a typical cluster; machine/costmodel.py measures it
+    stream: float = 1e10  # bytes of X a second: so fast one typical core makes a pass with fused kernels
+    largest: int = 2**27  # bytes of X in a chunk on dask: 13 ms of work, and small beside any worker's memory
+    cores: int = 16  # cores: chunks on dask are made for so many, because most clusters have no more
+    tasks: int = 100  # tasks: the overhead of so many is worth a sentence of advice
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What relative gaps are relative to: S (rows/scale.py)."""
+
+    least: float = 1e-3  # share of P of the null model: S is not smaller, since rows that are fitted exactly leave no P

@@ -9,7 +9,7 @@ _HERE = Path(__file__).resolve().parent
 
 
 def workspace() -> Path:
-    """The folder for data and ledger, made if absent: `$GLMLAB_WORKSPACE`, else `workspace` here."""
+    """The folder for data and ledger, made if absent: `$GLMLAB_WORKSPACE`, else `workspace` in the current folder."""
     path = Path(os.environ.get("GLMLAB_WORKSPACE") or Path.cwd() / "workspace").expanduser()
     path.mkdir(parents=True, exist_ok=True)
     return path
@@ -36,10 +36,10 @@ def fill(my) -> list[Path]:
 
 
 def reset(name, my=None) -> Path:
-    """Copy one notebook again, by its name or the start of it ("00"); returns the path of the fresh copy.
+    """Copy one notebook again, given by its name or the start of its name ("00"); returns the path of the new copy.
 
-    The copy that was there is kept beside it as `NAME.old-<n>.ipynb`. `my` is the folder of the copies, by
-    default the current one, where a notebook runs. ValueError when the name fits none or more than one.
+    The old copy is kept beside it as `NAME.old-<n>.ipynb`. `my` is the folder of the copies; the default is the current
+    folder, where a notebook runs. Raises ValueError where no notebook or more than one has such a name.
     """
     source = find(name)
     copy = Path(my or Path.cwd()) / source.name
@@ -50,7 +50,7 @@ def reset(name, my=None) -> Path:
 
 
 def find(name) -> Path:
-    """The one shipped notebook whose file name starts with `name`."""
+    """The path of the one shipped notebook whose file name starts with `name`. Raises ValueError."""
     names = sorted(path.name for path in course().glob("*.ipynb"))
     hits = [n for n in names if name and n.startswith(str(name).removesuffix(".ipynb"))]
     if len(hits) != 1:

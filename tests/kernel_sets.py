@@ -6,7 +6,7 @@ import pytest
 
 COMPILED = os.environ.get("GLMLAB_ARITHMETIC") != "no-numba"
 if COMPILED:
-    from glmlab import fused
+    from glmlab.rows import fused
 else:
     fused = None
 NAMES = ["numpy", "fused"] if COMPILED else ["numpy"]

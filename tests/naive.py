@@ -11,7 +11,7 @@ import pytest
 from scipy.optimize import linprog
 
 from glmlab import Objective, as_chunks, fit
-from glmlab.penalties import FreeIntercept, weights
+from glmlab.maths.penalties import FreeIntercept, lambdas
 
 EPS = float(np.finfo(np.longdouble).eps)
 extended = pytest.mark.skipif(EPS > 2e-19, reason="needs an extended precision that this processor lacks")
@@ -97,13 +97,13 @@ class Problem(NamedTuple):
     def value(self, beta):
         """F(β) = f(β) + g(β)."""
         beta = np.asarray(beta, np.longdouble)
-        l1, l2 = weights(self.g, len(beta))
+        l1, l2 = lambdas(self.g, len(beta))
         return self.loss(beta) + l1 @ np.abs(beta) + (l2 @ beta**2) / 2
 
     def kkt(self, beta):
         """The distance from 0 to ∂F(β), coordinate by coordinate."""
         beta = np.asarray(beta, np.longdouble)
-        l1, l2 = weights(self.g, len(beta))
+        l1, l2 = lambdas(self.g, len(beta))
         slope = self.grad(beta) + l2 * beta
         return np.where(beta == 0, np.maximum(np.abs(slope) - l1, 0), np.abs(slope + l1 * np.sign(beta)))
 
@@ -171,7 +171,7 @@ def optimum(problem):
     Columns may be dependent, or nearly so.
     """
     beta = np.asarray(joined(problem.fit(tol=1e-9), problem.intercept), np.longdouble)
-    l1, l2 = weights(problem.g, len(beta))
+    l1, l2 = lambdas(problem.g, len(beta))
     moving = (beta != 0) | (l1 == 0)
     signs = np.sign(beta)
     for _ in range(8):
@@ -191,7 +191,7 @@ def minimum(problem):
     Where it stops short, its value is still one that F takes: gaps measured from it are never too large.
     """
     dim = problem.columns.shape[1]
-    (l1, l2), beta = weights(problem.g, dim), np.zeros(dim, np.longdouble)
+    (l1, l2), beta = lambdas(problem.g, dim), np.zeros(dim, np.longdouble)
     value = problem.value(beta)
     for _ in range(100):
         slope, H = problem.grad(beta) + l2 * beta, problem.hess(beta) + np.diag(l2)
@@ -233,7 +233,7 @@ def recedes(problem):
 
     Along it no row may get worse, and some must get better: y = 1 wants t ≥ 0, y = 0 t ≤ 0, what lies between t = 0.
     """
-    l1, l2 = weights(problem.g, problem.columns.shape[1])
+    l1, l2 = lambdas(problem.g, problem.columns.shape[1])
     if problem.family in ("gaussian", "gamma") or not np.any((l1 == 0) & (l2 == 0)):
         return False
     counts = np.ones(len(problem.y), bool) if problem.w is None else problem.w > 0

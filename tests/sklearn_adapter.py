@@ -1,10 +1,10 @@
-"""A pytest plugin that runs scikit-learn's own GLM tests with `glmlab.fit` in the place of its Newton solver.
+"""A pytest plugin that runs scikit-learn's own GLM tests with glmlab in the place of its Newton solver.
 
     python -m pytest -p tests.sklearn_adapter --pyargs sklearn.linear_model._glm.tests.test_glm
 
 SKLEARN_GLM_CHUNKS = "1", "3" or "uneven" puts dense rows on dask in so many chunks, and cuts sparse ones likewise.
 scikit-learn minimises mean(ℓ) + α/2 ‖β‖²; here the loss is a sum, so λ = α Σw. Its squared error has a ½ that ours
-has not, which doubles λ. Its `tol` bounds a gradient and ours a gap: `fit` gets the smaller of it and 1e-8 as it is,
+has not, which doubles λ. Its `tol` bounds a gradient and ours a gap: `run` gets the smaller of it and 1e-8 as it is,
 and no callback. A fit that does not say that it converged warns as scikit-learn's does.
 """
 
@@ -70,13 +70,15 @@ class GlmlabNewton:
     def solve(self, X, y, sample_weight):
         GlmlabNewton.fits += 1
         total = len(y) if sample_weight is None else sample_weight.sum()
-        X, y, sample_weight = (placed(column, len(y)) for column in (X, y, sample_weight))
+        lengths = CHUNKS(len(y)) if CHUNKS else None
+        if lengths and not sparse.issparse(X):
+            X, y, sample_weight = (placed(column, lengths) for column in (X, y, sample_weight))
+        rows = glmlab.as_chunks(X, y, sample_weight=sample_weight, intercept=self.intercept, chunks=lengths)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", (glmlab.NotConverged, glmlab.RankWarning))
-            result = glmlab.fit(
-                X, y, family=self.family, penalty=glmlab.Ridge(self.factor * self.alpha * total), solver="newton",
-                fit_intercept=self.intercept, sample_weight=sample_weight, start=self.start, max_iter=self.max_iter,
-                tol=min(self.tol, 1e-8),
+            result = glmlab.run(
+                "newton", glmlab.Objective(self.family, rows), glmlab.Ridge(self.factor * self.alpha * total),
+                start=self.start, max_iter=self.max_iter, tol=min(self.tol, 1e-8),
             )  # fmt: skip
         self.iteration = result.n_iter
         if not result.converged:
@@ -84,14 +86,9 @@ class GlmlabNewton:
         return np.append(result.beta, result.intercept) if self.intercept else result.beta
 
 
-def placed(column, n):
-    """The column in the row chunks that are asked for."""
-    lengths = CHUNKS(n) if CHUNKS else None
-    if column is None or lengths is None:
-        return column
-    if sparse.issparse(column):
-        glmlab.chunks.default_lengths = lambda X: lengths
-    return column if sparse.issparse(column) else da.from_array(column, chunks=(lengths, *column.shape[1:]))
+def placed(column, lengths):
+    """The column on dask, in these row chunks."""
+    return None if column is None else da.from_array(column, chunks=(lengths, *column.shape[1:]))
 
 
 def uneven(n):

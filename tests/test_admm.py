@@ -13,11 +13,13 @@ from scipy import sparse
 from scipy.optimize import fmin_l_bfgs_b, minimize
 from test_pairwise import Box
 
-from glmlab import L1, ElasticNet, Objective, Ridge, Zero, as_chunks, fit, kernels, penalties, run, solvers
-from glmlab.chunks import one_blas_thread
-from glmlab.families import Gaussian, Logistic
-from glmlab.kernels import Rows
-from glmlab.penalties import weights
+from glmlab import L1, ElasticNet, Objective, Ridge, Zero, as_chunks, fit, run, solvers
+from glmlab.maths import penalties
+from glmlab.maths.families import Gaussian, Logistic
+from glmlab.maths.penalties import lambdas
+from glmlab.rows import kernels
+from glmlab.rows.kernels import Rows
+from glmlab.rows.threads import one_blas_thread
 from glmlab.solvers import SOLVERS, admm
 from glmlab.solvers.admm import consensus_admm, local_update, post_admm, shrinkage, z_update
 from glmlab.solvers.newton import proximal_newton
@@ -127,7 +129,7 @@ def test_the_z_update_minimises_what_it_says(penalty, matrices):
 @pytest.mark.parametrize("family", ["gaussian", "poisson"])
 def test_the_sum_of_rho_u_is_a_subgradient_at_z(family, penalty, rho):
     problem = random_problem(family, penalty, seed=5, weighted=True, shifted=True, intercept=True)
-    l1, l2 = weights(problem.g, 5)
+    l1, l2 = lambdas(problem.g, 5)
     for state in states(problem, 12, rho=rho)[1:]:
         pull, z = slopes(state) - l2 * state.beta, state.beta
         size = 1e-10 * (1 + np.abs(admm.times(state.rho, state.u)).sum())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from glmlab import cluster
+from glmlab.machine import cluster
 from tools import arithmetic
 from tools.arithmetic import ELSEWHERE, RUNNING, Setting, settings
 

@@ -13,7 +13,7 @@ from glmlab.bench.entries import ENTRIES, Entry
 from glmlab.bench.harness import Wish
 from glmlab.bench.problems import PROBLEMS, Posed, posed
 from glmlab.bench.targets import Side, Target
-from glmlab.chunks import cores
+from glmlab.rows.threads import cores
 from glmlab.viz.style import DASHES, MARKERS
 
 

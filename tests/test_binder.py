@@ -166,4 +166,4 @@ def test_prepare_writes_copies_and_layout(tmp_path):
     saved = next((tmp_path / "layouts").iterdir()).read_text()
     assert '"my/00_start_here.ipynb"' in saved and '"glmlab/panes/8787"' in saved
     assert (tmp_path / "app" / "settings" / "overrides.json").exists()
-    assert "glmlab.panes" in (tmp_path / "config" / "jupyter_server_config.d" / "glmlab.json").read_text()
+    assert "glmlab.classroom.panes" in (tmp_path / "config" / "jupyter_server_config.d" / "glmlab.json").read_text()

@@ -13,10 +13,10 @@ from kernel_sets import compiled
 from naive import draw, joined
 from threadpoolctl import threadpool_info, threadpool_limits
 
-import glmlab.chunks
-from glmlab import L1, ElasticNet, Ridge, Zero, cluster, fit
-from glmlab.chunks import default_lengths
-from glmlab.kernels import add
+from glmlab import L1, ElasticNet, Objective, Ridge, Zero, as_chunks, fit, run
+from glmlab.machine import cluster
+from glmlab.rows.chunks import InMemory
+from glmlab.rows.kernels import add
 
 N = 3000
 UNEVEN = (1, 1300, 13, 1200, 486)
@@ -65,13 +65,32 @@ def data(case):
     return X, draw(family, eta, rng), w, o
 
 
-def fitted(case, columns, **options):
+def tol_of(solver):
+    """The whole trace is compared: a long one proves no more."""
+    return 1e-9 if "newton" in solver or solver == "lbfgs" else 1e-3
+
+
+def fitted(case, columns):
+    """The fit of data on dask, which keep their row chunks, or of data in memory, for which the package chooses."""
     family, penalty, solver, _, _, _, _, intercept, kernels = case
     X, y, w, o = columns
-    quick = "newton" in solver or solver == "lbfgs"
-    tol = 1e-9 if quick else 1e-3  # the whole trace is compared: a long one proves no more
-    result = fit(X, y, sample_weight=w, offset=o, family=family, penalty=penalty, solver=solver, tol=tol,
-                 fit_intercept=intercept, kernels=kernels, **options)  # fmt: skip
+    result = fit(X, y, sample_weight=w, offset=o, family=family, penalty=penalty, solver=solver, tol=tol_of(solver),
+                 fit_intercept=intercept, kernels=kernels)  # fmt: skip
+    return numbers(case, result)
+
+
+def in_memory(case, columns=None, threads=1, made=lambda chunks: chunks):
+    """The same fit of data in memory, in the row chunks of the case; `made` may change them."""
+    family, penalty, solver, _, lengths, _, _, intercept, kernels = case
+    X, y, w, o = data(case) if columns is None else columns
+    rows = as_chunks(X, y, sample_weight=w, offset=o, intercept=intercept, chunks=lengths, threads=threads)
+    f = Objective(family, made(rows), kernels)
+    return numbers(case, run(solver, f, penalty, tol=tol_of(solver)))
+
+
+def numbers(case, result):
+    """All of a Result that is compared."""
+    intercept, kernels = case[-2:]
     assert result.converged and result.kernels == kernels
     return {
         "beta": joined(result, intercept).tolist(), "objective": result.objective, "passes": result.passes,
@@ -82,12 +101,6 @@ def fitted(case, columns, **options):
 
 def lazily(case, columns):
     return [None if c is None else da.from_array(c, chunks=(case[4], *c.shape[1:])) for c in columns]
-
-
-def in_memory(case, monkeypatch, threads):
-    """The fit in memory with the row chunks of the case; a pilot of its rows is cut as ever."""
-    monkeypatch.setattr(glmlab.chunks, "default_lengths", lambda X: case[4] if len(X) == N else default_lengths(X))
-    return fitted(case, data(case), threads=threads)
 
 
 @pytest.fixture(scope="class")
@@ -103,9 +116,9 @@ def one_worker():
 
 
 @each_of(CASES)
-def test_one_thread_two_threads_and_dask_threads(case, monkeypatch):
-    one = in_memory(case, monkeypatch, 1)
-    assert in_memory(case, monkeypatch, 2) == one
+def test_one_thread_two_threads_and_dask_threads(case):
+    one = in_memory(case)
+    assert in_memory(case, threads=2) == one
     lazy = lazily(case, data(case))
     for scheduler, number in (("threads", 2), ("synchronous", 1)):
         with dask.config.set(scheduler=scheduler, num_workers=number):
@@ -116,14 +129,14 @@ class TestTwoProcesses:
     """Rows that arrive by wire at any address, in processes whose BLAS was started with other settings."""
 
     @each_of(CASES)
-    def test_bits(self, two_workers, case, monkeypatch):
-        assert fitted(case, lazily(case, data(case))) == in_memory(case, monkeypatch, 1)
+    def test_bits(self, two_workers, case):
+        assert fitted(case, lazily(case, data(case))) == in_memory(case)
 
 
 class TestOneProcess:
     @each_of(CASES[:3])
-    def test_bits(self, one_worker, case, monkeypatch):
-        assert fitted(case, lazily(case, data(case))) == in_memory(case, monkeypatch, 1)
+    def test_bits(self, one_worker, case):
+        assert fitted(case, lazily(case, data(case))) == in_memory(case)
 
 
 @pytest.fixture(scope="class")
@@ -135,29 +148,28 @@ def four_workers():
 @pytest.mark.slow
 class TestFourProcesses:
     @each_of(CASES[::2])
-    def test_bits(self, four_workers, case, monkeypatch):
+    def test_bits(self, four_workers, case):
         assert len(four_workers.nthreads()) == 4
-        assert fitted(case, lazily(case, data(case))) == in_memory(case, monkeypatch, 1)
+        assert fitted(case, lazily(case, data(case))) == in_memory(case)
 
 
 @compiled
-def test_the_layout_of_the_rows_changes_nothing(monkeypatch):
+def test_the_layout_of_the_rows_changes_nothing():
     case = CASES[0]
     X, *rest = data(case)
-    monkeypatch.setattr(glmlab.chunks, "default_lengths", lambda X: case[4])
     assert case[-1] == "fused"
     layouts = [X, np.ascontiguousarray(X), np.asfortranarray(X), X.astype(">f8"), X[::-1].copy()[::-1]]
-    first, *others = [fitted(case, (layout, *rest)) for layout in layouts]
+    first, *others = [in_memory(case, (layout, *rest), threads=2) for layout in layouts]
     assert all(other == first for other in others)
 
 
-def test_the_number_of_blas_threads_outside_changes_nothing(monkeypatch):
+def test_the_number_of_blas_threads_outside_changes_nothing():
     """With 101 columns a multithreaded BLAS sums in another order; a pass does not let it."""
     case, found = next(case for case in CASES if case[3] == 101 and case[-1] == "numpy"), []
     for threads in (1, 2):
         with threadpool_limits(threads, user_api="blas"):
             assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {threads}
-            found.append(in_memory(case, monkeypatch, 2))
+            found.append(in_memory(case, threads=2))
     assert found[0] == found[1]
 
 
@@ -168,16 +180,22 @@ def test_the_same_fit_twice():
     assert twice[0] == twice[1]
 
 
+class Backwards(InMemory):
+    """Chunks whose sums are added from the last to the first."""
+
+    def sum(self, kernel, *shared):
+        return add(self.map(kernel, *shared)[::-1])
+
+
 @compiled
-def test_another_order_in_the_tree_would_show(monkeypatch):
+def test_another_order_in_the_tree_would_show():
     """The comparison can fail: add the chunks' sums from the last to the first and bits differ.
 
     One sum of six numbers may come out the same in both orders; a hundred columns in ten passes are a thousand sums.
     """
     case = next(case for case in CASES if case[2] == "lbfgs" and case[3] > 100)
-    one = in_memory(case, monkeypatch, 1)
-    monkeypatch.setattr(glmlab.chunks, "add", lambda parts: add(parts[::-1]))
-    other = in_memory(case, monkeypatch, 1)
+    one = in_memory(case)
+    other = in_memory(case, made=lambda rows: Backwards(rows.rows, rows.lengths, intercept=rows.intercept, threads=1))
     assert other != one and np.allclose(other["beta"], one["beta"], rtol=1e-6)
 
 

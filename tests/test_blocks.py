@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 
 from glmlab import Gaussian, certify, datasets, fit
-from glmlab.kernels import Rows
+from glmlab.rows.kernels import Rows
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(600, 2))
@@ -179,7 +179,7 @@ def test_columns_of_a_table_of_small_files_are_its_rows(tmp_path, columns):
     (Rows(X, Y), np.zeros(1)),
 ])  # fmt: skip
 def test_compiled_kernels_read_nothing_past_its_end(rows, beta):
-    fused = pytest.importorskip("glmlab.fused")
+    fused = pytest.importorskip("glmlab.rows.fused")
     for kernel in (fused.loss_grad, fused.loss_grad_hess, fused.survey, fused.evidence):
         with pytest.raises(ValueError, match="do not belong together"):
             kernel(rows, Gaussian(), beta)

@@ -17,9 +17,14 @@ from naive import extended
 from scipy import sparse
 from threadpoolctl import threadpool_info
 
-from glmlab import Logistic, as_chunks, kernels
-from glmlab.chunks import FAN, InMemory, OnDask, cut, groups, one_blas_thread
-from glmlab.kernels import LossGrad, Rows
+from glmlab import Logistic, as_chunks
+from glmlab.rows import kernels
+from glmlab.rows.chunks import FAN, InMemory, groups
+from glmlab.rows.kernels import LossGrad, Rows
+from glmlab.rows.ondask import OnDask
+from glmlab.rows.sampling import Draw
+from glmlab.rows.tables import cut
+from glmlab.rows.threads import one_blas_thread
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(120, 3)), (RNG.random(120) < 0.5).astype(float)
@@ -355,7 +360,7 @@ def test_an_error_in_a_chunk_comes_out_as_it_is(make):
 def test_a_sample_is_rows_of_every_chunk(make):
     columns = (Y, W, OFF) if make is sparse.csr_array else (make(Y), make(W), make(OFF))
     chunks = as_chunks(make(X), columns[0], sample_weight=columns[1], offset=columns[2], chunks=(40, 60, 20))
-    sample = chunks.sample(0.25, seed=1)
+    sample = chunks.sample(Draw(0.25, seed=1))
     assert sample.lengths == (10, 15, 5) and isinstance(sample, InMemory)
     found = sample.rows.X.toarray() if sparse.issparse(sample.rows.X) else sample.rows.X
     index = [int(np.flatnonzero((X == row).all(axis=1))[0]) for row in found]
@@ -405,11 +410,11 @@ def test_some_chunks_are_those_of_their_numbers():
         some = rows.some(which)
         assert some.map(first) == [50.0, 200.0] and some.lengths == (50, 40) and rows.map(first)[2:4] == [100.0, 150.0]
         assert some.map(lambda rows: len(rows.y)) == [50, 40]
-        assert [value // 50 for value in rows.thin(0.1, 0).some(which).map(first)] == which
+        assert [value // 50 for value in rows.thin(Draw(0.1)).some(which).map(first)] == which
 
 
 def test_rows_that_are_drawn_run_on_as_many_threads_as_those_they_come_from():
     rows = as_chunks(np.ones((100, 2)), np.ones(100), chunks=25, threads=1)
-    assert rows.sample(0.5, 0).threads == rows.sample(0.5, 0).scaled(100).threads == 1
-    _, sample = rows.sum_and_sample(kernels.loss_grad, Logistic(), np.zeros(2), fraction=0.5, seed=0)
+    assert rows.sample(Draw(0.5)).threads == rows.sample(Draw(0.5)).scaled(100).threads == 1
+    _, sample = rows.sum_and_sample(kernels.loss_grad, Logistic(), np.zeros(2), draw=Draw(0.5))
     assert sample.threads == 1

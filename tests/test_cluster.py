@@ -1,4 +1,4 @@
-"""cluster: which client one gets, what a local cluster is made of, and that nothing is left behind."""
+"""cluster: which client is returned, the settings of a local cluster, and that nothing is left behind."""
 
 import contextlib
 import logging
@@ -15,7 +15,10 @@ from distributed import Client, LocalCluster
 from threadpoolctl import threadpool_info
 
 import glmlab
-from glmlab import cluster, costmodel, datasets, dispatch
+from glmlab import datasets
+from glmlab.machine import cluster, costmodel, shipping
+from glmlab.policy import Workers
+from glmlab.rows import dispatch
 
 
 @pytest.fixture(scope="class")
@@ -47,13 +50,13 @@ class TestLocal:
             assert counts and set(counts) == {1} and variable == "1"
 
     @pytest.mark.skipif(sys.platform != "linux", reason="page faults are counted, and glibc told, on Linux")
-    def test_memory_that_a_kernel_lets_go_of_is_there_for_the_next(self, client):
-        """dask tells glibc to return it: each of these arrays (2 MiB) would cost 512 page faults again."""
+    def test_workers_keep_freed_memory(self, client):
+        """With dask's own settings glibc returns it, and each of these arrays (2 MiB) causes 512 page faults again."""
 
         def faults(times=20):
             import resource
 
-            for _ in range(2):  # the first round takes what memory it needs
+            for _ in range(2):  # the first round allocates
                 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
                 for _ in range(times):
                     np.ones(2**18)
@@ -62,8 +65,8 @@ class TestLocal:
         assert max(client.gather([client.submit(faults, workers=[w]) for w in client.nthreads()])) < 20 * 512 / 4
 
     def test_a_restarted_worker_will_have_its_settings_too(self, client):
-        for nanny in client.cluster.workers.values():  # each starts its worker again with what it noted at first
-            assert (cluster.ONE_BLAS_THREAD | cluster.KEPT_MEMORY).items() <= nanny.pre_spawn_env.items()
+        for nanny in client.cluster.workers.values():  # a nanny restarts its worker with the variables that it stored
+            assert cluster.worker_variables("1GiB", 1, Workers()).items() <= nanny.pre_spawn_env.items()
 
     @pytest.mark.parametrize(("rows", "held"), [(25, [2, 2]), (30, [2, 2]), (20, [3, 2]), (100, [1, 0])])
     def test_rows_are_dealt_out_evenly_and_in_order(self, client, rows, held):
@@ -75,8 +78,8 @@ class TestLocal:
         assert lazy.chunks[0][0] == rows and lazy.compute().tobytes() == a.tobytes()
         assert client.submit(lambda piece: piece.flags.aligned, client.futures_of(lazy)[-1]).result()
 
-    def test_rows_that_are_dealt_out_again_do_not_go_with_those_that_are_let_go(self, client):
-        """Of equal names, the new rows were lost now and then: the release of the old ones came last."""
+    def test_rows_that_are_dealt_twice_have_different_names(self, client):
+        """With equal names the new rows were sometimes lost: the release of the old ones came after them."""
         names = [{future.key for future in client.futures_of(cluster.dealt(client, np.eye(4), 2))} for _ in range(2)]
         assert len(names[0]) == len(names[1]) == 2 and not names[0] & names[1]
 
@@ -116,7 +119,7 @@ class TestLocal:
         distributed.wait(y)
         before = cluster.bytes_sent(client)
         assert client.submit(np.sum, y, workers=[here], pure=False).result() == -100_000
-        assert cluster.bytes_sent(client) - before < 1_000  # a number came here
+        assert cluster.bytes_sent(client) - before < 1_000  # one number came to this process
         assert client.submit(np.sum, x, workers=[there], pure=False).result() == 100_000
         assert 800_000 <= cluster.bytes_sent(client) - before < 802_000  # and x went there
 
@@ -127,20 +130,30 @@ class TestLocal:
         assert len(datasets.flights("dask", npartitions=2).compute()) == 327_346
 
 
+@pytest.mark.parametrize(("limit", "kept"), [(2**30, True), (2**30 - 1, False), ("1GiB", True), ("480MB", False),
+                                             (0, True), (None, True)])
+def test_only_workers_of_little_memory_return_it(limit, kept):
+    variables = cluster.worker_variables(limit, 1, Workers())
+    assert (variables["MALLOC_TRIM_THRESHOLD_"] == str(2**26)) == kept
+    assert (variables["MALLOC_MMAP_THRESHOLD_"] == str(2**25)) == kept
+    assert variables["OMP_NUM_THREADS"] == "1"
+
+
 def test_workers_of_little_memory_return_it_whatever_the_environment_says(monkeypatch):
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
-    for name, value in cluster.KEPT_MEMORY.items():
-        monkeypatch.setenv(name, value)
-    with cluster.client(1, memory_limit=cluster.ROOMY - 1) as client:
+    small, variables = Workers().roomy - 1, cluster.worker_variables(Workers().roomy - 1, 1, Workers())
+    for name in variables:
+        monkeypatch.setenv(name, "7")
+    with cluster.client(1, memory_limit=small) as client:
         [nanny] = client.cluster.workers.values()
-        assert cluster.RETURNED_MEMORY.items() <= nanny.pre_spawn_env.items()
-        assert client.submit(lambda: cluster.RETURNED_MEMORY.items() <= os.environ.items()).result()
+        assert variables.items() <= nanny.pre_spawn_env.items()
+        assert client.submit(lambda: variables.items() <= os.environ.items()).result()
 
 
 def test_close_closes_what_we_opened_and_nothing_else(monkeypatch):
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
     first = cluster.client(n_workers=1, processes=False)
-    cluster.client().close()  # the opening cell was run twice, the closing cell once
+    cluster.client().close()  # as when the cell that opens is run twice, the one that closes once
     assert first.status == "closed"
     with Client(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as theirs:
         cluster.client().close()
@@ -165,7 +178,7 @@ SESSION = """
 import psutil, dask.array as da
 def workers():  # multiprocessing's resource tracker stays until Python ends
     return [child for child in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(child.cmdline())]
-from glmlab import cluster
+from glmlab.machine import cluster
 if __name__ == "__main__":
     with cluster.client() as c:
         assert da.ones((100, 4), chunks=10).sum().compute() == 400 and len(workers()) == 2
@@ -174,7 +187,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_session_ends_without_noise_processes_or_files(tmp_path):
+def test_a_session_leaves_no_output_process_or_file(tmp_path):
     (tmp_path / "session.py").write_text(SESSION)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -187,16 +200,16 @@ def test_a_session_ends_without_noise_processes_or_files(tmp_path):
     ("distributed.nanny", "Worker process still alive after 4.0 seconds, killing"),
     ("distributed.worker", "Failed to communicate with scheduler during heartbeat."),
 ])
-def test_only_how_a_cluster_ends_is_hushed(caplog, name, known):
-    cluster._hush_exits()
+def test_only_warnings_about_the_end_of_a_cluster_are_dropped(caplog, name, known):
+    cluster.hush_exits()
     logging.getLogger(name).warning(known)
     logging.getLogger(name).warning("Restarting worker")
     assert caplog.messages == ["Restarting worker"]
 
 
-def test_the_workers_are_hushed_too(client):
+def test_they_are_dropped_in_the_workers_too(client):
     filters = client.run(lambda: [each.__name__ for each in logging.getLogger("distributed.worker").filters])
-    assert all("_is_news" in names for names in filters.values())
+    assert all("is_news" in names for names in filters.values())
 
 
 def test_no_message_waits_for_others(client):
@@ -204,7 +217,7 @@ def test_no_message_waits_for_others(client):
     ours = [client.scheduler_comm, *scheduler.stream_comms.values(), *scheduler.client_comms.values()]
     theirs = client.run(lambda dask_worker: dask_worker.batched_stream.interval)
     assert client.direct_to_workers
-    assert len(ours) >= 4 and {stream.interval for stream in ours} | {*theirs.values()} == {cluster.PROMPT}
+    assert len(ours) >= 4 and {stream.interval for stream in ours} | {*theirs.values()} == {Workers().prompt}
 
 
 def run_python(arguments, **variables):
@@ -214,9 +227,9 @@ def run_python(arguments, **variables):
 
 
 @pytest.mark.parametrize("arguments, error, message", [
-    ({"n_workers": 0}, ValueError, "n_workers = 0; at least 1"),
-    ({"n_workers": "2"}, TypeError, "n_workers = '2' is a str"),
-    ({"threads_per_worker": 1.5}, TypeError, "threads_per_worker = 1.5 is a float"),
+    ({"n_workers": 0}, ValueError, "n_workers must be a whole number >= 1, got 0"),
+    ({"n_workers": "2"}, TypeError, "n_workers must be a whole number >= 1, got '2'"),
+    ({"threads_per_worker": 1.5}, TypeError, "threads_per_worker must be a whole number >= 1, got 1.5"),
 ])  # fmt: skip
 def test_refusals(arguments, error, message, monkeypatch):
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
@@ -228,9 +241,9 @@ def test_refusals(arguments, error, message, monkeypatch):
 @pytest.mark.parametrize("gib", [1, 2, 64])
 def test_default_memory_fits(n_workers, gib, monkeypatch):
     monkeypatch.setattr(distributed.system, "MEMORY_LIMIT", gib * 2**30)
-    limit = cluster._fair_memory(n_workers)
+    limit = cluster.fair_memory(n_workers, Workers())
     assert n_workers * limit <= 0.8 * gib * 2**30 and limit <= 2 * 2**30
-    assert n_workers * limit > 0.79 * gib * 2**30 or limit == 2 * 2**30  # and is not smaller than it must be
+    assert n_workers * limit > 0.79 * gib * 2**30 or limit == 2 * 2**30  # and no smaller than necessary
 
 
 # ---- a scheduler elsewhere
@@ -250,7 +263,7 @@ main()
 
 @pytest.fixture
 def scheduler(monkeypatch):
-    """A scheduler without workers, named by DASK_SCHEDULER_ADDRESS as on someone else's cluster."""
+    """A scheduler without workers, which DASK_SCHEDULER_ADDRESS names."""
     options = {"n_workers": 0, "threads_per_worker": 1, "protocol": "tcp://", "host": "127.0.0.1"}
     with LocalCluster(processes=False, dashboard_address="127.0.0.1:0", **options) as lone:
         monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", lone.scheduler_address)
@@ -259,7 +272,7 @@ def scheduler(monkeypatch):
 
 @contextlib.contextmanager
 def worker_without_glmlab(scheduler, folder, admit=True):
-    """A worker process that cannot import glmlab; with `admit`, it can once it was sent."""
+    """A worker process that cannot import glmlab; with `admit` it can when it was sent."""
     options = "--no-nanny --nthreads 1 --memory-limit 0 --no-dashboard --host 127.0.0.1".split()
     command = [sys.executable, "-c", HIDE.format(admit=admit), scheduler.scheduler_address, *options]
     with open(folder / "log", "w") as log:
@@ -281,10 +294,10 @@ def test_workers_elsewhere_are_sent_the_package(scheduler, tmp_path):
     with worker_without_glmlab(scheduler, tmp_path), cluster.client() as c:
         assert c.scheduler.address == scheduler.scheduler_address
         assert c.submit(dispatch.sigmoid, 0.0).result(timeout=60) == 0.5
-        assert "glmlab.zip" in c.submit(by_value(where), "glmlab.dispatch").result()
-        assert len(datasets.flights("dask", npartitions=1).compute()) == 327_346  # its data came along
-        assert cluster.ship(c) == 0  # once is enough
-    assert scheduler.status.name == "running"  # it is not ours to close
+        assert "glmlab.zip" in c.submit(by_value(where), "glmlab.rows.dispatch").result()
+        assert len(datasets.flights("dask", npartitions=1).compute()) == 327_346  # the data were sent too
+        assert shipping.ship(c) == 0  # they have it already
+    assert scheduler.status.name == "running"  # closing the client leaves it
 
 
 def test_workers_that_join_later_are_sent_it_too(scheduler, tmp_path):
@@ -293,7 +306,7 @@ def test_workers_that_join_later_are_sent_it_too(scheduler, tmp_path):
 
 
 def by_value(function):
-    """A copy that travels as code: the worker cannot import this test."""
+    """A copy that dask sends as code, because the worker cannot import this test."""
     import types
 
     return types.FunctionType(function.__code__, {"sys": sys, "__name__": "__main__"}, function.__name__)
@@ -308,7 +321,7 @@ def test_workers_that_cannot_import_it_even_then_are_named(scheduler, tmp_path):
 
 
 def test_workers_elsewhere_that_have_it_are_left_alone(scheduler, monkeypatch):
-    monkeypatch.setattr(cluster, "_upload", lambda client: pytest.fail("sent"))
+    monkeypatch.setattr(shipping, "upload", lambda client: pytest.fail("sent"))
     scheduler.scale(1)
     scheduler.wait_for_workers(1)
     with cluster.client() as c:
@@ -323,7 +336,7 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
 
 
 def test_the_dashboard_is_where_the_panes_look(monkeypatch):
-    """…while that port is free; a second client gets another one instead of a warning."""
+    """If that port is free; a second client gets another port, without a warning."""
     wanted = cluster.free_port(0)
     monkeypatch.setenv(cluster.DASHBOARD_PORT, str(wanted))
     with cluster.client(1, processes=False) as first:

@@ -1,4 +1,4 @@
-"""λ elsewhere: what another library finds with the converted weight is certified as the optimum of our problem."""
+"""λ in other libraries: with the converted value their answer is certified as the optimum of our problem."""
 
 import inspect
 import warnings
@@ -9,8 +9,9 @@ import statsmodels.api as sm
 from naive import draw
 from sklearn import linear_model
 
-from glmlab import L1, ElasticNet, Gaussian, Ridge, certify, conventions, fit
-from glmlab.conventions import CONVENTIONS, from_lam, table, to_lam
+from glmlab import L1, ElasticNet, Gaussian, Ridge, certify, fit
+from glmlab.maths import conventions
+from glmlab.maths.conventions import CONVENTIONS, from_lam, table, to_lam
 
 N, LAM = 90, 2.0
 FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
@@ -21,7 +22,7 @@ SM = {
 
 
 def rows(family, *, weighted=False, copies=1):
-    """X, y and weights that do not add up to n, each row given `copies` times."""
+    """X, y and weights whose sum is not n; each row appears `copies` times."""
     rng = np.random.default_rng([3, *family.encode()])
     X = rng.normal(size=(N, 4)) * [0.4, 0.7, 1.0, 0.5]
     y = draw(family, X @ [0.8, -0.5, 0.1, 0.6] + 0.3, rng)
@@ -35,7 +36,7 @@ def size(kind, w, n):
 
 
 class Case:
-    """A library's fit of our problem: `model(value, intercept)` is an estimator with fit, coef_ and intercept_."""
+    """A library's fit of our problem. `model(value, intercept)` is an estimator with fit, coef_ and intercept_."""
 
     def __init__(self, kind, family, penalty, model, weights=True, intercept=True):
         self.kind, self.family, self.penalty, self.model = kind, family, penalty, model
@@ -45,7 +46,7 @@ class Case:
         return f"{self.kind}-{self.family}-{self.penalty!r}"
 
     def solve(self, lam=LAM, *, weighted=False, intercept=False, copies=1):
-        """Its coefficients (and intercept or None) where our λ is lam, with the rows."""
+        """The rows, and the library's coefficients and intercept (or None) for λ = lam."""
         X, y, w = rows(self.family, weighted=weighted, copies=copies)
         value = from_lam(lam, size(self.kind, w, len(y)), self.kind, self.family)
         model = self.model(value, intercept)
@@ -57,7 +58,7 @@ class Case:
 
 
 class ByStatsmodels:
-    """The elastic net of statsmodels, with weights where it takes them. All its columns are penalised."""
+    """The elastic net of statsmodels, which takes weights in GLM only and penalises all columns."""
 
     def __init__(self, family, alpha, l1_ratio, least_squares=False):
         self.family, self.alpha, self.l1_ratio, self.least_squares = family, alpha, l1_ratio, least_squares
@@ -81,7 +82,7 @@ class ByDaskGlm:
 
         kind = {"gaussian": families.Normal, "logistic": families.Logistic, "poisson": families.Poisson}[self.family]
         options = dict(regularizer=self.regularizer, lamduh=self.lam, family=kind, normalize=False)
-        accurate = dict(rho=20.0, abstol=1e-12, reltol=1e-12, max_iter=500)  # its proximal_grad stops much too early
+        accurate = dict(rho=20.0, abstol=1e-12, reltol=1e-12, max_iter=500)  # proximal_grad stops much too early
         self.coef_ = algorithms.admm(X, y, **options, **accurate)
 
 
@@ -151,13 +152,13 @@ def test_what_a_library_finds_is_the_optimum_of_our_problem(case, weighted, inte
     (X, y, w), beta, constant = case.solve(weighted=weighted, intercept=intercept)
     proof = certify(X, y, beta, family=case.family, penalty=case.penalty, intercept=constant, sample_weight=w)
     assert proof.relative <= 1e-6
-    other = case.penalty.at(1.2 * LAM)  # and it is no accident: with another λ it is not
+    other = case.penalty.at(1.2 * LAM)  # not by accident: with another λ it is not the optimum
     wrong = certify(X, y, beta, family=case.family, penalty=other, intercept=constant, sample_weight=w)
     assert wrong.relative > 1e-6 and wrong.bound > 3 * proof.bound
 
 
 def test_stochastic_gradients_end_near_the_same_optimum():
-    """SGD stops where it is told; averaged over many epochs of small steps it is as near as the others."""
+    """SGD has no stopping rule here, but the average over many epochs of small steps is as exact as other solvers."""
     X, y, _ = rows("logistic")
     model = linear_model.SGDClassifier(
         loss="log_loss", penalty="l2", alpha=from_lam(LAM, N, "SGDClassifier"), fit_intercept=False, average=N * 300,
@@ -170,7 +171,7 @@ def test_stochastic_gradients_end_near_the_same_optimum():
 
 @every_case
 def test_twice_the_rows_are_twice_the_sum(case):
-    """2F has the same minimiser: with 2λ on doubled rows, every library must find what it found before."""
+    """2F has the same minimiser as F: with 2λ and every row twice, a library must find the same answer."""
     _, beta, constant = case.solve(intercept=case.intercept)
     _, again, doubled = case.solve(2 * LAM, copies=2, intercept=case.intercept)
     np.testing.assert_allclose(again, beta, atol=1e-4)
@@ -187,13 +188,13 @@ def test_there_and_back(kind, family):
         for n in (1, 50, 8e6):
             value = from_lam(lam, n, kind, family)
             assert to_lam(value, n, kind, family) == pytest.approx(lam, rel=1e-15)
-            # The law of duplication, without any fit: means do not see it, sums do, and C is the inverse of a sum.
+            # The same law without a fit: a mean does not change, a sum doubles, and C is the inverse of a sum's λ.
             twice = from_lam(2 * lam, 2 * n, kind, family) / value
             assert twice == pytest.approx(1 if CONVENTIONS[kind].mean else 0.5 if CONVENTIONS[kind].inverse else 2)
 
 
 def test_our_own_fit_is_what_the_table_says():
-    """The other way round: λ from a value of theirs, our fit, their coefficients."""
+    """The other direction: with λ from the library's value our fit finds its coefficients."""
     X, y, w = rows("gaussian", weighted=True)
     theirs = linear_model.Lasso(0.05, tol=1e-12, max_iter=100_000).fit(X, y, w)
     ours = fit(X, y, family="gaussian", penalty=L1(to_lam(0.05, w.sum(), "Lasso")), fit_intercept=True, sample_weight=w,
@@ -202,7 +203,7 @@ def test_our_own_fit_is_what_the_table_says():
 
 
 @pytest.mark.parametrize("kind", CONVENTIONS)
-def test_the_table_writes_what_is_computed(kind):
+def test_the_formulas_of_the_table_are_those_of_to_lam(kind):
     entry = CONVENTIONS[kind]
     for family in entry.losses:
         written = table(family).loc[kind, "ours"].removeprefix("λ = ").replace(" ", "*").replace("lambda", "value")
@@ -212,7 +213,7 @@ def test_the_table_writes_what_is_computed(kind):
         len(set(entry.losses.values())) > 1)  # fmt: skip
 
 
-def test_a_family_may_be_an_object_and_is_asked_for_where_it_matters():
+def test_the_family_may_be_an_object_and_is_needed_where_it_matters():
     assert to_lam(1, 10, "glmnet", Gaussian()) == to_lam(1, 10, "glmnet", "gaussian") == 20
     assert to_lam(1, 10, "Lasso", "gaussian") == to_lam(1, 10, "Lasso")
     with pytest.raises(TypeError, match="lambda depends on the family: give one of gaussian, logistic"):

@@ -1,4 +1,4 @@
-"""The cost model: what a pass asks for, the fit of its costs, the best chunks, and the chunks that "auto" takes."""
+"""The cost model: the amounts that a pass needs, the fit of its costs, the best chunks, and the chunks of "auto"."""
 
 import itertools
 import math
@@ -8,13 +8,17 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from glmlab import costmodel, datasets, fit
-from glmlab.chunks import LARGEST, MANY_CORES, OVERHEAD, STREAM, as_chunks, auto_rows, hint_of_chunks
-from glmlab.costmodel import CostModel, Shape, advice, fitted, measure, n_tasks
-from glmlab.families import Logistic
-from glmlab.kernels import loss_grad
+from glmlab import datasets, fit
+from glmlab.machine import costmodel
+from glmlab.machine.costmodel import CostModel, Shape, advice, fitted, measure, n_tasks
+from glmlab.maths.families import Logistic
+from glmlab.policy import Chunking, Measuring
+from glmlab.rows.entrance import as_chunks
+from glmlab.rows.kernels import loss_grad
+from glmlab.rows.ondask import auto_rows, hint_of_chunks
 from glmlab.viz import task_counts
 
+POLICY = Chunking()
 MACHINE = CostModel(latency=8e-3, overhead=4e-4, rate=2e10, bandwidth=3e9, cores=4, row=1e-8, bus=9e9)
 SHAPES = [
     Shape(n, p, k, hessian)
@@ -26,7 +30,7 @@ def seconds(model, shapes):
     return np.array([model.seconds(*shape) for shape in shapes])
 
 
-# ---------------------------------------------------------------- what a pass asks for
+# ---------------------------------------------------------------- the amounts that a pass needs
 
 
 @pytest.mark.parametrize("k", [1, 2, 4, 5, 16, 17, 40, 65])
@@ -38,7 +42,7 @@ def test_tasks_are_those_of_the_graph(k):
 
 @pytest.mark.parametrize(("k", "cores", "share"), [(1, 4, 1), (4, 4, 1 / 4), (5, 4, 0.4), (8, 4, 1 / 4), (3, 8, 1 / 3)])
 def test_the_share_is_that_of_the_busiest_core(k, cores, share):
-    loads = np.bincount(np.arange(k) % cores, minlength=cores)  # chunks dealt like cards
+    loads = np.bincount(np.arange(k) % cores, minlength=cores)  # chunks are given to the cores in turn
     assert Shape(100, 1, k).share(cores) == share == loads.max() / k
 
 
@@ -86,9 +90,11 @@ def test_noisy_times_give_predictions_within_the_noise(seed):
     assert ratio.min() > 0.98 and ratio.max() < 1.22, "every time is between 1 and 1.2 times the machine's"
 
 
-def test_the_timed_shapes_tell_a_clusters_costs_apart():
-    """Rounds of 11 ms hide much of the work, and one core has most of the memory's speed: still times that are off by
-    3 % move the worst of 15 predictions by less than 14 %, nine times in ten."""
+def test_the_timed_shapes_identify_the_costs_of_a_cluster():
+    """Even where rounds of 11 ms hide much of the work and one core has most of the memory's speed.
+
+    With errors of 3 % in the times the worst of 15 predictions is off by less than 14 % in nine cases of ten.
+    """
     cluster = CostModel(11e-3, 1e-3, 1e11, 3e10, 2, 2e-9, 1e10)
     shapes, asked = costmodel.probes(2), costmodel.unseen(2, 8)
     worst = []
@@ -100,7 +106,7 @@ def test_the_timed_shapes_tell_a_clusters_costs_apart():
     assert 8 * sum(n * p for n, p, _ in {shape[:3] for shape in shapes}) < 0.24e9, "bytes that it holds meanwhile"
 
 
-def test_a_cost_that_is_not_seen_is_nothing_and_never_negative():
+def test_a_cost_that_does_not_show_is_zero_and_never_negative():
     times = seconds(MACHINE, SHAPES) - 7e-3 - 2e-3 * (np.arange(len(SHAPES)) % 2)
     found = fitted(SHAPES, np.abs(times), 4)
     assert min(found) >= 0
@@ -109,7 +115,7 @@ def test_a_cost_that_is_not_seen_is_nothing_and_never_negative():
 
 
 def test_measuring_counts_seconds_of_passes(monkeypatch):
-    """A clock that shows what MACHINE would: the whole of `measure` but for the true clock."""
+    """All of `measure`, but with a clock that shows the times of MACHINE."""
     now, asked, machine = [0.0], [], MACHINE._replace(inline=True)
 
     def one_pass(chunks, hessian, kernels, family):
@@ -117,30 +123,26 @@ def test_measuring_counts_seconds_of_passes(monkeypatch):
 
         def run():
             asked.append(chunks)
-            turn = (len(asked) - 1) // len(costmodel.probes(4)) % 5  # of a shape's calls two are lucky, one held up
+            turn = (len(asked) - 1) // len(costmodel.probes(4)) % 5  # of five calls two are short, one is long
             now[0] += machine.seconds(chunks.n, chunks.p, len(chunks.lengths), hessian) * (0.5, 1, 3, 1, 0.7)[turn]
 
         return run
 
     monkeypatch.setattr(costmodel, "one_pass", one_pass)
     monkeypatch.setattr(costmodel.time, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(costmodel, "BUDGET", 0.0)
-    monkeypatch.setattr(costmodel, "REPEATS", (5, 5))
-    found = measure(threads=4)
+    found = measure(threads=4, policy=Measuring(budget=0.0, least=5, most=5))
     assert np.allclose(found, machine, rtol=1e-6)
 
 
-def test_a_measured_machine_is_one(monkeypatch):
-    for name, value in {"SIZE": 2**16, "LITTLE": 15, "BUDGET": 0.0}.items():
-        monkeypatch.setattr(costmodel, name, value)
-    model = measure(kernels="numpy", threads=2)
+def test_a_measured_machine_is_one():
+    model = measure(kernels="numpy", threads=2, policy=Measuring(size=2**16, little=15, budget=0.0))
     assert model.cores == 2 and all(cost >= 0 for cost in model) and model.seconds(10**6, 10, 8) > 0
     assert "a round" in repr(model) and "2 cores" in repr(model)
 
 
 @pytest.mark.parametrize("hessian", [False, True])
 def test_every_timed_pass_is_made(hessian):
-    """None is answered from memory, as an Objective would: of least squares it knows the Hessian for good."""
+    """An Objective remembers results, the Hessian of least squares for good; the timed function must not."""
     X, y, _ = datasets.make_regression(60, 3)
     chunks, seen = as_chunks(X, y, chunks=15), []
     monitored = SimpleNamespace(dim=3, n=60, lengths=chunks.lengths, sum=lambda *a: seen.append(a) or chunks.sum(*a))
@@ -177,16 +179,16 @@ SIZES = [(10, 2), (20_000, 15), (400_000, 15), (400_000, 100), (8_000_000, 15), 
 
 @pytest.mark.parametrize(("n", "p"), SIZES)
 def test_auto_follows_the_model_on_machines_of_many_cores(n, p):
-    """√(work/overhead) chunks are the least of overhead·K + work/K on 1 … MANY_CORES cores."""
+    """√(work/overhead) chunks are the least of overhead·K + work/K on as many cores as are expected."""
     k = math.ceil(n / auto_rows(n, p))
-    size, memory = 8 * n * p, math.ceil(8 * n * p / LARGEST)
-    times = {m: OVERHEAD * m + size / STREAM / m for m in range(1, MANY_CORES + 1)}
+    size, memory = 8 * n * p, math.ceil(8 * n * p / POLICY.largest)
+    times = {m: POLICY.overhead * m + size / POLICY.stream / m for m in range(1, POLICY.cores + 1)}
     best = min(times, key=times.get)
     if memory <= best:
-        assert times[min(k, MANY_CORES)] <= 1.2 * times[best] and k <= MANY_CORES
+        assert times[min(k, POLICY.cores)] <= 1.2 * times[best] and k <= POLICY.cores
     else:
         assert memory <= k <= memory + 1
-    assert 8 * p * auto_rows(n, p) <= LARGEST + 8 * p
+    assert 8 * p * auto_rows(n, p) <= POLICY.largest + 8 * p
 
 
 def test_auto_chunks_do_not_depend_on_the_machine_or_on_dask(monkeypatch):
@@ -209,11 +211,11 @@ def cut(n, p, rows):
     (10_000_000, 100, 10_000_000, 8, "only 1 of 8 cores"),
     (10_000_000, 100, 5_000_000, 64, "only 2 of 64 cores"),
 ], ids=["tiny chunks", "one chunk", "two chunks"])
-def test_chunks_that_are_far_off_get_a_hint_that_helps(n, p, rows, cores, word):
+def test_bad_chunks_get_a_hint_that_helps(n, p, rows, cores, word):
     bad = cut(n, p, rows)
     hint = hint_of_chunks(bad, cores)
     assert word in hint and f"{len(bad.lengths):,} chunks" in hint
-    model = CostModel(0, OVERHEAD, math.inf, STREAM, cores)
+    model = CostModel(0, POLICY.overhead, math.inf, POLICY.stream, cores)
     advised = int(hint.partition("rechunk((")[2].partition(",")[0])
     assert model.seconds(n, p, math.ceil(n / advised)) < 0.7 * model.seconds(n, p, len(bad.lengths))
     assert hint_of_chunks(cut(n, p, advised), cores) == ""
@@ -226,7 +228,7 @@ def test_no_hint_for_small_data_or_good_chunks(n, p, rows, cores):
     assert hint_of_chunks(cut(n, p, rows), cores) == ""
 
 
-def test_advice_goes_by_the_machine_that_was_measured():
+def test_advice_depends_on_the_measured_machine():
     chunks = cut(1_000_000, 10, 5_000)
     assert advice(chunks, MACHINE._replace(overhead=1e-6)) == ""
     assert "handing out" in advice(chunks, MACHINE._replace(overhead=1e-2))
@@ -235,12 +237,16 @@ def test_advice_goes_by_the_machine_that_was_measured():
     assert advice(one, cores._replace(bandwidth=math.inf, bus=1e9)) == "", "more cores would wait for the same memory"
 
 
-def test_fit_hands_the_hint_over_and_leaves_the_status_alone(monkeypatch):
-    X, y, _ = datasets.make_logistic(600, 2, chunks=100)
-    plain = fit(X, y, family="logistic")
+def test_a_limit_on_tasks_is_passed_in():
+    chunks = cut(600, 2, 100)
+    assert hint_of_chunks(chunks, 4) == ""
+    assert "6 chunks of about 100 rows" in hint_of_chunks(chunks, 4, policy=Chunking(tasks=5))
+
+
+def test_fit_hands_the_hint_over_and_leaves_the_status_alone():
+    X, y, _ = datasets.make_logistic(606, 2, chunks=6)
+    told, plain = fit(X, y, family="logistic"), fit(X.rechunk((101, -1)), y, family="logistic")
+    assert "101 chunks of about 6 rows" in told.advice and told.summary()["advice"] == told.advice
+    assert told.advice not in told.status
     assert plain.advice == "" and "advice" not in plain.summary()
-    monkeypatch.setattr("glmlab.chunks.MANY", 5)
-    told = fit(X, y, family="logistic")
-    assert "6 chunks of about 100 rows" in told.advice and told.summary()["advice"] == told.advice
-    assert told.status == plain.status and (told.beta == plain.beta).all()
     assert fit(*map(np.asarray, (X, y)), family="logistic").advice == "", "we chose the chunks"

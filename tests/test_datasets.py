@@ -1,4 +1,4 @@
-"""datasets: the same rows whatever the chunking, the distributions promised, formats that reopen, the flights."""
+"""datasets: the same rows in every chunking, the promised distributions, files that reopen, the flights."""
 
 import tracemalloc
 from importlib import resources
@@ -13,7 +13,9 @@ import zarr
 from scipy import stats
 
 from glmlab import datasets, fit
-from glmlab.dispatch import sigmoid
+from glmlab.datasets import simulated, stored
+from glmlab.policy import Storing
+from glmlab.rows.dispatch import sigmoid
 
 MAKERS = {
     "regression": datasets.make_regression,
@@ -74,7 +76,7 @@ def test_lazy_with_two_tasks_a_chunk(make):
     assert len(X.__dask_graph__()) == 20 and len(y.__dask_graph__()) == 40
 
 
-def test_labels_are_drawn_beside_the_rows_without_a_copy_of_them():
+def test_a_lazy_y_copies_no_chunk_of_X():
     X, y, _ = datasets.make_logistic(20_000, 50, chunks=20_000)
     with dask.config.set(scheduler="sync"):
         y.compute()
@@ -91,8 +93,8 @@ def test_same_call_same_keys():
 
 
 def test_a_chunk_draws_only_the_blocks_it_overlaps(monkeypatch):
-    drawn, bits = set(), datasets._bits
-    monkeypatch.setattr(datasets, "_bits", lambda *key: drawn.add(key[1:]) or bits(*key))
+    drawn, bits = set(), simulated.random_bits
+    monkeypatch.setattr(simulated, "random_bits", lambda *key: drawn.add(key[1:]) or bits(*key))
     X, y, _ = datasets.make_regression(100_000, 2, chunks=2_500)
     drawn.clear()
     dask.compute(X.blocks[3], y.blocks[3], scheduler="synchronous")  # rows 7,500 to 9,999
@@ -123,7 +125,7 @@ def test_poisson_counts():
 
 
 def assert_calibrated(X, y, mu, variance):
-    """The score is a sum of independent terms of mean zero: within five standard deviations of 0."""
+    """Require that the score, a sum of independent terms of mean zero, is within five standard deviations of 0."""
     score, sd = X.T @ (y - mu), np.sqrt((X**2).T @ variance(mu))
     assert (np.abs(score) < 5 * sd).all()
 
@@ -143,20 +145,20 @@ def test_noise_beta_and_scales_are_used():
 
 
 @pytest.mark.parametrize("arguments, error, message", [
-    ({"n": 0}, ValueError, "n = 0"),
-    ({"n": 1e3}, TypeError, "n = 1000.0 is a float"),
-    ({"p": -1}, ValueError, "p = -1"),
-    ({"p": True}, TypeError, "p = True"),
-    ({"seed": -1}, ValueError, "seed = -1"),
-    ({"seed": None}, TypeError, "seed = None"),
-    ({"beta": [1.0]}, ValueError, r"beta has shape \(1,\).*\(3,\)"),
-    ({"beta": [1.0, 2.0, np.nan]}, ValueError, "beta holds nan"),
-    ({"beta": "abc"}, TypeError, "beta = 'abc'"),
-    ({"noise": -1}, ValueError, "noise = -1"),
-    ({"noise": np.nan}, ValueError, "noise = nan"),
-    ({"noise": "1"}, TypeError, "noise = '1'"),
-    ({"scales": [1, 2]}, ValueError, "scales has shape"),
-    ({"dtype": "int8"}, ValueError, "dtype = 'int8'.*'float32'"),
+    ({"n": 0}, ValueError, "n must be a whole number >= 1, got 0"),
+    ({"n": 1e3}, TypeError, "n must be a whole number >= 1, got 1000.0"),
+    ({"p": -1}, ValueError, "p must .* got -1"),
+    ({"p": True}, TypeError, "p must .* got True"),
+    ({"seed": -1}, ValueError, "seed must be a whole number >= 0, got -1"),
+    ({"seed": None}, TypeError, "seed must .* got None"),
+    ({"beta": [1.0]}, ValueError, r"beta must have shape \(3,\), got \(1,\)"),
+    ({"beta": [1.0, 2.0, np.nan]}, ValueError, "beta holds values that are not finite: nan"),
+    ({"beta": "abc"}, TypeError, "beta must be 3 real numbers, got str"),
+    ({"noise": -1}, ValueError, "noise must be a finite number >= 0, got -1"),
+    ({"noise": np.nan}, ValueError, "noise must .* got nan"),
+    ({"noise": "1"}, TypeError, "noise must .* got '1'"),
+    ({"scales": [1, 2]}, ValueError, r"scales must have shape \(3,\), got \(2,\)"),
+    ({"dtype": "int8"}, ValueError, "unknown dtype 'int8'; known are float32, float64"),
     ({"chunks": 0}, ValueError, "chunks = 0"),
     ({"chunks": 2.5}, ValueError, "chunks = 2.5"),
     ({"chunks": (5, 2)}, ValueError, "only rows"),
@@ -169,7 +171,7 @@ def test_refusals(arguments, error, message):
 
 
 def test_unknown_x_is_refused():
-    with pytest.raises(ValueError, match="x = 'cauchy' is not known; type one of 'uniform', 'normal'"):
+    with pytest.raises(ValueError, match="unknown x 'cauchy'; known are normal, uniform"):
         datasets.make_logistic(10, 3, x="cauchy")
 
 
@@ -177,7 +179,7 @@ def test_unknown_x_is_refused():
 
 
 @pytest.mark.parametrize("chunks", [None, 1_300, ((1, 4_998, 1), -1)])
-@pytest.mark.parametrize("p", [1, 2_000])  # one piece on disk, and ten
+@pytest.mark.parametrize("p", [1, 2_000])  # X has one piece on disk, or ten
 def test_saved_arrays_reopen(tmp_path, chunks, p):
     data = datasets.make_regression(5_000, p, chunks=chunks)
     datasets.save(tmp_path / "a.zarr", *data)
@@ -195,18 +197,24 @@ def test_saved_arrays_are_plain_doubles(tmp_path):
     assert datasets.load(tmp_path / "a.zarr")[2] is None
 
 
-def test_no_two_tasks_write_the_same_piece(tmp_path):
-    X, y, _ = datasets.make_regression(5_000, 2_000, chunks=900)
-    rows = 2**23 // (2_000 * 8)
+@pytest.mark.parametrize("rows", [1, 7, 524, 900, 10_000])
+def test_no_two_tasks_write_the_same_piece(rows):
+    X, y, _ = datasets.make_regression(5_000, 3, chunks=900)
     for array in (X, y):
-        cut = datasets._cut("X", array, rows)
-        assert (np.cumsum(cut.chunks[0])[:-1] % rows == 0).all()
+        assert (np.cumsum(stored.cut("X", array, rows).chunks[0])[:-1] % rows == 0).all()
+
+
+def test_the_policy_sets_the_size_of_a_piece(tmp_path):
+    data = datasets.make_regression(100, 4, chunks=30)
+    datasets.save(tmp_path / "a.zarr", *data, policy=Storing(piece=7 * 4 * 8))
+    assert zarr.open_group(tmp_path / "a.zarr", mode="r")["X"].chunks == (7, 4)
+    assert equal(data, datasets.load(tmp_path / "a.zarr"))
 
 
 def test_saving_replaces_and_a_failure_leaves_the_old(tmp_path):
     path = tmp_path / "a.zarr"
     datasets.save(path, np.ones((3, 2)), np.ones(3))
-    datasets.save(path, *datasets.load(path, chunks=1)[:2])  # over itself
+    datasets.save(path, *datasets.load(path, chunks=1)[:2])  # saved over itself
     datasets.save(path, np.zeros((4, 2)), np.zeros(4))
 
     def fail(block):
@@ -238,11 +246,11 @@ def test_shapes_are_checked_before_saving(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.filterwarnings("ignore:The inplace keyword")  # dask's own call of pandas, not ours
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # dask calls pandas so, not we
 def test_saved_frames_reopen(tmp_path):
     frame = datasets.flights("dask", npartitions=3)
     datasets.save_frame(tmp_path / "f", datasets.flights("dask", npartitions=5))
-    datasets.save_frame(tmp_path / "f", frame)  # fewer parts: none of the older five may survive
+    datasets.save_frame(tmp_path / "f", frame)  # with fewer parts: none of the older five may stay
     reopened = datasets.load_frame(tmp_path / "f")
     assert reopened.npartitions == 3
     assert reopened.compute().equals(frame.compute())
@@ -250,9 +258,9 @@ def test_saved_frames_reopen(tmp_path):
         datasets.load_frame(tmp_path / "g")
 
 
-@pytest.mark.filterwarnings("ignore:The inplace keyword")  # dask's own call of pandas, not ours
-def test_every_reader_finds_the_files_of_a_frame_in_the_order_of_its_rows(tmp_path):
-    """By name part.10 stood before part.2: X read by dask was paired with a y read by pandas in another order."""
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # dask calls pandas so, not we
+def test_the_names_of_a_frames_files_sort_as_its_rows(tmp_path):
+    """The name part.10 sorts before part.2: pandas would read the rows of y in another order than dask those of X."""
     frame = pd.DataFrame({"x": np.arange(24.0), "y": 2 * np.arange(24.0)})
     datasets.save_frame(tmp_path / "f", dd.from_pandas(frame, npartitions=12))
     X, y = datasets.load_frame(tmp_path / "f")[["x"]], pd.read_parquet(tmp_path / "f")["y"].to_numpy()
@@ -308,7 +316,7 @@ def test_course_labels_belong_to_its_rows(workspace, saved, chunks):
 
 
 @pytest.mark.parametrize("saved", [False, True])
-def test_the_courses_rows_as_the_benchmark_has_them(workspace, saved):
+def test_course_benchmark_follows_its_formulas(workspace, saved):
     if saved:
         datasets.save(workspace / "course.zarr", *datasets.make_regression(8_000, 100))
     X, y, beta = datasets.course_benchmark(8_000)
@@ -342,7 +350,7 @@ def test_flights_table(frame):
     assert frame.carrier.nunique() == 16 and frame.dest.nunique() == 104
     order = pd.to_datetime(frame.assign(year=2013, hour=frame.sched_dep_time // 100)[["year", "month", "day", "hour"]])
     assert order.is_monotonic_increasing
-    assert (frame.distance**2 > 0).all()  # wide integers: nothing overflows
+    assert (frame.distance**2 > 0).all()  # the integers are wide enough for squares
 
 
 def test_flights_file_is_small_and_says_where_it_comes_from():
@@ -371,7 +379,7 @@ def test_flights_as_arrays(frame, xy):
     assert lazy[0].numblocks == (4, 1) and equal(xy, lazy)
 
 
-def test_flights_frame_to_array_is_the_same_design(xy):
+def test_flights_design_by_partitions_is_the_same(xy):
     lazy = datasets.flights("dask").map_partitions(datasets.flights_design)
     assert tuple(lazy.columns) == datasets.FLIGHTS_FEATURES
     assert equal(xy[:1], (lazy.to_dask_array(lengths=True),))
@@ -398,15 +406,15 @@ def test_flights_design_codes_each_column(frame, xy):
     assert (fourth.weekday_3 == 1).all()
 
 
-def test_flights_design_knows_nothing_too_late(frame, xy):
+def test_flights_design_uses_nothing_that_is_known_too_late(frame, xy):
     late = ["dep_delay", "arr_delay", "air_time"]
     shuffled = frame.assign(**{name: frame[name].to_numpy()[::-1] for name in late})
     assert np.array_equal(datasets.flights_design(shuffled), xy[0])
 
 
 @pytest.mark.parametrize("arguments, message", [
-    ({"kind": "polars"}, "kind = 'polars' is not known; type one of 'pandas', 'dask', 'xy'"),
-    ({"kind": "dask", "npartitions": 0}, "npartitions = 0"),
+    ({"kind": "polars"}, "unknown kind 'polars'; did you mean 'pandas'"),
+    ({"kind": "dask", "npartitions": 0}, "npartitions must be a whole number >= 1, got 0"),
     ({"kind": "xy", "chunks": -5}, "chunks = -5"),
 ])  # fmt: skip
 def test_flights_refusals(arguments, message):

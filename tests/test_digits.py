@@ -19,7 +19,7 @@ from mpmath import mpf
 from naive import Problem, draw, minimum, recedes
 
 from glmlab import L1, ElasticNet, NotConverged, Ridge, Zero, fit
-from glmlab.penalties import weights
+from glmlab.maths.penalties import lambdas
 
 SECOND_ORDER = ("auto", "newton", "proximal_newton", "pilot_newton")
 CASES: dict[str, Callable[[], Problem]] = {}
@@ -243,7 +243,7 @@ class Exact:
         self.y = [mpf(v) for v in np.asarray(problem.y, float).tolist()]
         self.w = [mpf(v) for v in (np.ones(n) if problem.w is None else problem.w).tolist()]
         self.o = [mpf(v) for v in (np.zeros(n) if problem.o is None else problem.o).tolist()]
-        self.l1, self.l2 = ([mpf(v) for v in part.tolist()] for part in weights(problem.g, len(signs)))
+        self.l1, self.l2 = ([mpf(v) for v in part.tolist()] for part in lambdas(problem.g, len(signs)))
         self.signs = signs
 
     def eta(self, beta):
@@ -281,7 +281,7 @@ def reference(name):
     assert not recedes(problem), "no minimum exists"
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # on its way, which is halved then
         near = minimum(problem)
-    l1, _ = weights(problem.g, len(near))
+    l1, _ = lambdas(problem.g, len(near))
     with mp.workdps(50):
         moving = [j for j in range(len(near)) if near[j] != 0 or l1[j] == 0]
         exact = Exact(problem, [int(s) for s in np.sign(near)], moving)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from glmlab import dispatch
+from glmlab.rows import dispatch
 
 rng = np.random.default_rng(0)
 A = rng.normal(size=(7, 5)) * (rng.random((7, 5)) < 0.6)

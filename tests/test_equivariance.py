@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from naive import CURVE, LOSS, Problem, draw
 
 from glmlab import L1, ElasticNet, Ridge, Zero, certify, fit, path
-from glmlab.penalties import Penalty
+from glmlab.maths.penalties import Penalty
 
 FAMILIES = ("gaussian", "logistic", "poisson", "gamma")
 PENALTIES = {"zero": (0.0, 0.0), "l1": (4.0, 0.0), "ridge": (0.0, 3.0), "elastic_net": (3.0, 2.0)}  # λ₁, λ₂

@@ -8,7 +8,7 @@ from naive import CURVE, EPS, LOSS, SLOPE, extended
 from scipy.special import gammaln
 
 from glmlab import Gamma, Gaussian, Logistic, Objective, Poisson, as_chunks, certify, fit
-from glmlab.families import FAMILIES, Family, phi, sigmoid
+from glmlab.maths.families import FAMILIES, Family, phi, sigmoid
 
 LABELS = {
     "gaussian": [-1e3, -1.0, 0.0, 0.5, 1e3],

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from distributed import CancelledError, Client, KilledWorker, LocalCluster, wait
 
-import glmlab.cluster
+import glmlab.machine.cluster
 from glmlab import NotConverged, Ridge, datasets, fit
 
 pytestmark = pytest.mark.timeout(120)
@@ -232,7 +232,7 @@ def test_rows_from_disk_leave_a_worker_its_memory(tmp_path):
     rows = 140_000  # 17 MB, in a process that has 300 of its 480 once everything is imported and compiled
     datasets.save(tmp_path / "rows.zarr", *datasets.make_logistic(15 * rows, 15, seed=1, chunks=rows))
     X, y, _ = datasets.load(tmp_path / "rows.zarr", chunks=rows)
-    with glmlab.cluster.client(2, memory_limit="480MB") as client:
+    with glmlab.machine.cluster.client(2, memory_limit="480MB") as client:
         assert fit(X, y, family="logistic", penalty=Ridge(1)).converged
         events = [event for topic in client.get_events().values() for _, event in topic if isinstance(event, dict)]
     assert "running" in (seen := {event.get("status") for event in events}) and "paused" not in seen

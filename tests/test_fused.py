@@ -14,8 +14,10 @@ from naive import EPS, draw
 from scipy import sparse
 from test_kernels import EXTRAS, FAMILIES, FORMS, every_family, naive_sums, unaligned
 
-from glmlab import L1, Gaussian, Logistic, Objective, as_chunks, cluster, fit, kernels
-from glmlab.kernels import Rows
+from glmlab import L1, Gaussian, Logistic, Objective, as_chunks, fit
+from glmlab.machine import cluster
+from glmlab.rows import kernels
+from glmlab.rows.kernels import Rows
 
 pytestmark = compiled
 KERNELS = ["loss_grad", "loss_grad_hess", "loss_grad_diag", "survey", "evidence", "losses"]
@@ -302,5 +304,5 @@ def hide_numba():
     sys.modules["numba"] = None
     import glmlab
 
-    sys.modules.pop("glmlab.fused")
-    del glmlab.fused
+    sys.modules.pop("glmlab.rows.fused")
+    del glmlab.rows.fused

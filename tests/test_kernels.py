@@ -6,10 +6,10 @@ from kernel_sets import NAMES
 from naive import CURVE, LOSS, SLOPE, draw
 from scipy import sparse
 
-import glmlab.kernels
 from glmlab import Gamma, Gaussian, Logistic, Objective, Poisson, as_chunks
-from glmlab.kernels import Rows
-from glmlab.sums import Largest
+from glmlab.maths.sums import Largest
+from glmlab.rows import kernels as in_numpy
+from glmlab.rows.kernels import Rows
 
 N, P = 700, 5
 FAMILIES = [Gaussian(), Logistic(), Poisson(), Gamma()]
@@ -68,7 +68,7 @@ class KernelSet:
 def height(request, monkeypatch):
     """Blocks of all rows, and the smallest there are (256 rows), so that a chunk is cut into three."""
     if request.param == "many blocks":
-        monkeypatch.setattr(glmlab.kernels, "BLOCK", 1)
+        monkeypatch.setattr(in_numpy, "BLOCK", 1)
     return request.param
 
 
@@ -215,7 +215,7 @@ def test_evidence_is_the_sums_and_allowances_for_their_rounding(family, extras, 
     slip = 8 * np.finfo(float).eps * size / true["curve"]
     assert found.slip == pytest.approx(float((true["w"] * true["curve"] * slip**2).sum()), rel=1e-9, abs=0)
     if form == "plain" and len(beta) == P:
-        slope = family.dloss(glmlab.kernels.predictor(rows, beta), rows.y)
+        slope = family.dloss(in_numpy.predictor(rows, beta), rows.y)
         assert np.all(np.abs(slope - true["slope"]) <= true["curve"] * slip)
     off = np.abs(true["X"]).T @ (true["w"] * true["curve"] * slip)
     assert np.all(8 * np.finfo(float).eps * found.slack + off >= np.abs(found.grad - true["grad"]))
@@ -260,8 +260,8 @@ def test_the_factor_is_that_of_the_hessian_however_rows_are_cut(family, extras, 
     rows, beta = rows_of(family, form=form, extras=extras, seed=4)
     true = naive_sums(family, rows, beta)
     halves = [Rows(*(None if c is None else c[cut] for c in rows)) for cut in (slice(0, 7), slice(7, None))]
-    for R in (glmlab.kernels.factor(rows, family, beta).factor.R,
-              glmlab.kernels.add([glmlab.kernels.factor(half, family, beta) for half in halves]).factor.R):  # fmt: skip
+    for R in (in_numpy.factor(rows, family, beta).factor.R,
+              in_numpy.add([in_numpy.factor(half, family, beta) for half in halves]).factor.R):  # fmt: skip
         assert R.shape == (len(beta), len(beta)) and np.array_equal(R, np.triu(R))
         same(R.T @ R, true["hess"], 1e-14, np.abs(true["hess"]).max())
 
@@ -272,7 +272,7 @@ def test_the_factor_keeps_what_the_sum_has_lost():
     X = rng.normal(size=(50, 2))
     X = np.column_stack([X, X[:, 0] + 1e-11 * rng.normal(size=50)])
     true = 2 * ((X[:, 2] - X[:, 0]) ** 2).sum()
-    R = glmlab.kernels.factor(Rows(X, np.zeros(50)), Gaussian(), np.zeros(3)).factor.R
+    R = in_numpy.factor(Rows(X, np.zeros(50)), Gaussian(), np.zeros(3)).factor.R
     v = np.array([-1.0, 0.0, 1.0])
     assert np.sum((R @ v) ** 2) == pytest.approx(true, rel=1e-3, abs=0)
     assert v @ (R.T @ R) @ v != pytest.approx(true, rel=0.5, abs=0)
@@ -295,7 +295,7 @@ def test_price_covers_the_whole_interval(family, extras, form, height, kernels):
 
 
 @pytest.mark.parametrize("form", ["plain", "csr"])
-def test_unseen_is_zero_only_for_directions_without_effect(form, height, kernels):
+def test_visibility_is_zero_only_for_directions_without_effect(form, height, kernels):
     rows, _ = rows_of(Gaussian(), seed=7)
     X = np.column_stack([rows.X, rows.X[:, 0] + rows.X[:, 1]])
     V = np.zeros((P + 1, 2))
@@ -303,10 +303,10 @@ def test_unseen_is_zero_only_for_directions_without_effect(form, height, kernels
     V[:, 1] = np.arange(P + 1)
     twice = rows._replace(X=FORMS[form](X))
     sizes = np.abs(V) + 0.1
-    assert kernels.unseen(twice, Gaussian(), V[:, :1], sizes[:, :1]) < 1e-15
+    assert kernels.visibility(twice, Gaussian(), V[:, :1], sizes[:, :1]) < 1e-15
     size = np.abs(X) @ sizes
     expected = np.max(np.abs(X @ V) / np.where(size > 0, size, np.inf))
-    assert kernels.unseen(twice, Gaussian(), V, sizes) == pytest.approx(expected) and expected > 0.5
+    assert kernels.visibility(twice, Gaussian(), V, sizes) == pytest.approx(expected) and expected > 0.5
 
 
 @every_family
@@ -336,10 +336,10 @@ def test_align_counts_rows_that_hold_a_descent(form, height, kernels):
 @pytest.mark.parametrize("form", ["plain", "csr", "float32"])
 def test_culprits_name_the_argument_and_one_value(name, form):
     rows, _ = rows_of(Gaussian(), form=form, extras="all three")
-    assert glmlab.kernels.culprits(rows) is None
+    assert in_numpy.culprits(rows) is None
     of_X = rows.X.data if form == "csr" else rows.X
     {"X": of_X, "y": rows.y, "sample_weight": rows.w, "offset": rows.o}[name].flat[[11, 40]] = -np.inf
-    assert glmlab.kernels.culprits(rows) == (name, -np.inf, 2)
+    assert in_numpy.culprits(rows) == (name, -np.inf, 2)
 
 
 @every_family
@@ -373,7 +373,7 @@ def test_no_kernel_changes_its_rows(form, kernels):
     before = [column.copy() for column in rows]
     args = {"losses": (beta[None],), "loss_grad": (beta,), "loss_grad_hess": (beta,), "loss_grad_diag": (beta,),
             "survey": (beta,), "evidence": (beta,), "factor": (beta,), "price": (beta, beta, beta[:, None]),
-            "unseen": (beta[:, None], abs(beta[:, None])), "align": (beta, abs(beta), abs(beta))}  # fmt: skip
+            "visibility": (beta[:, None], abs(beta[:, None])), "align": (beta, abs(beta), abs(beta))}  # fmt: skip
     for name, given in args.items():
         getattr(kernels, name)(rows, Logistic(), *given)
     for now, then in zip(rows, before, strict=True):
@@ -383,7 +383,7 @@ def test_no_kernel_changes_its_rows(form, kernels):
 
 def test_blocks_are_contiguous_float64_and_cover_every_row_once(height):
     rows, _ = rows_of(Gaussian(), form="fortran", extras="all three")
-    cut = list(glmlab.kernels.blocks(rows, P + 1))
+    cut = list(in_numpy.blocks(rows, P + 1))
     assert len(cut) == (3 if height == "many blocks" else 1)
     assert all(block.X.flags.c_contiguous and block.X.dtype == np.float64 for block in cut)
     np.testing.assert_array_equal(np.vstack([b.X for b in cut]), np.column_stack([rows.X, np.ones(N)]))
@@ -392,51 +392,14 @@ def test_blocks_are_contiguous_float64_and_cover_every_row_once(height):
 
 
 def test_add_is_a_sum_field_by_field_in_the_order_given():
-    parts = [glmlab.kernels.LossGrad(value, np.array([value, 1.0])) for value in (1e16, 1.0, -1e16)]
-    total = glmlab.kernels.add(parts)
-    assert type(total) is glmlab.kernels.LossGrad
+    parts = [in_numpy.LossGrad(value, np.array([value, 1.0])) for value in (1e16, 1.0, -1e16)]
+    total = in_numpy.add(parts)
+    assert type(total) is in_numpy.LossGrad
     assert total.loss == 0.0 and total.grad.tolist() == [0.0, 3.0], "(1e16 + 1) − 1e16 is 0 in this order"
-    assert glmlab.kernels.add([parts[0], parts[2], parts[1]]).loss == 1.0
+    assert in_numpy.add([parts[0], parts[2], parts[1]]).loss == 1.0
     assert parts[0].grad.tolist() == [1e16, 1.0], "the parts are left as they were"
-
-
-@pytest.mark.parametrize("fraction", [0.01, 0.1, 0.5, 1.0])
-def test_take_spreads_over_the_chunk(fraction):
-    rows, _ = rows_of(Gaussian(), extras="weights")
-    rows = rows._replace(y=np.arange(N, dtype=float))
-    taken = glmlab.kernels.take(rows, fraction, 0, 3)
-    index = taken.y.astype(int)
-    assert len(index) == round(N * fraction) and np.all(np.diff(index) > 0)
-    runs = np.arange(len(index) + 1) * N // len(index)
-    assert np.all((runs[:-1] <= index) & (index < runs[1:])), "one of every run of rows, not the head of the chunk"
-    assert fraction == 1.0 or len(set(index - runs[:-1])) > 1, "and not always the same one of a run"
-    np.testing.assert_array_equal(taken.X, rows.X[index])
-    np.testing.assert_array_equal(taken.w, rows.w[index])
-    assert taken.o is None
-    again, other, next_one = (glmlab.kernels.take(rows, fraction, *of) for of in ((0, 3), (1, 3), (0, 4)))
-    assert again.y.tolist() == taken.y.tolist()
-    assert fraction == 1.0 or taken.y.tolist() not in (other.y.tolist(), next_one.y.tolist()), "by seed and by chunk"
-
-
-@pytest.mark.parametrize("n", [20_000, 20_003])
-def test_where_many_rows_are_taken_neighbours_come_together(n):
-    """From memory they cost little more than one: RUN at a time, of every part of the chunk, any of them as likely."""
-    run, fraction = glmlab.kernels.RUN, 0.05
-    assert fraction * n >= run * glmlab.kernels.MANY
-    taken = [glmlab.kernels.drawn(n, fraction, seed, 0) for seed in range(2000)]
-    assert {len(index) for index in taken} == {glmlab.kernels.kept(n, fraction)} == {run * round(n // run * fraction)}
-    stretches = taken[0].reshape(-1, run)
-    assert np.all(np.diff(stretches, axis=1) == 1) and np.all(stretches[:, 0] % run == 0)
-    assert np.diff(stretches[:, 0]).max() <= 2 * run / fraction + run, "no part of the chunk is left out"
-    share = np.bincount(np.concatenate(taken), minlength=n)[: n // run * run : run] / len(taken)
-    assert abs(share.mean() - fraction) < 1e-3 and np.abs(share - fraction).max() < 6 * np.sqrt(fraction / len(taken))
-
-
-def test_take_always_has_a_row():
-    rows, _ = rows_of(Gaussian())
-    assert len(glmlab.kernels.take(Rows(rows.X[:3], rows.y[:3]), 0.01, 0, 0).y) == 1
 
 
 def test_labels():
     rows, _ = rows_of(Logistic())
-    assert glmlab.kernels.labels(rows).tolist() == [0.0, 1.0]
+    assert in_numpy.labels(rows).tolist() == [0.0, 1.0]

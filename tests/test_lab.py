@@ -1,4 +1,4 @@
-"""`python -m glmlab lab` serves the course: on loopback, with a token, with dask's panes, and nothing leaves."""
+"""`python -m glmlab lab` serves the course on loopback, with a token, with dask's panes, off the network."""
 
 import json
 import re
@@ -10,16 +10,17 @@ import psutil
 import pytest
 from lab_server import Lab, clone_into
 
-from glmlab import doctor as doc
 from glmlab.__main__ import main
-from glmlab.cluster import free_port
-from glmlab.lab import layout
-from glmlab.panes import PANES
+from glmlab.classroom import doctor as doc
+from glmlab.classroom.lab import layout
+from glmlab.classroom.panes import PANES
+from glmlab.machine.cluster import free_port
+from glmlab.policy import Course
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """JupyterLab where the first port is taken and the reader's own settings ask for no token."""
+    """JupyterLab where the first port is taken and the reader's own settings switch the token off."""
     clone = clone_into(tmp_path_factory.mktemp("clone"))
     (clone / "careless").mkdir()
     (clone / "careless" / "jupyter_server_config.json").write_text('{"IdentityProvider": {"token": ""}}')
@@ -31,7 +32,7 @@ def lab(tmp_path_factory):
         lab.stop()
 
 
-def test_it_answers_with_its_token_and_refuses_without(lab):
+def test_it_answers_with_its_token_only(lab):
     assert lab.info["token"]
     assert lab.get("api/contents")[0] == 200
     assert lab.get("api/contents", token=False)[0] == 403
@@ -109,7 +110,7 @@ def test_doctor_names_the_cure_and_fails(capsys):
     assert capsys.readouterr().out == "ok      all well\nFAILED  no memory\n        cure: buy some\n"
 
 
-def test_doctor_is_content_with_this_machine(capsys):
+def test_doctor_finds_no_trouble_on_this_machine(capsys):
     assert main(["doctor"]) == 0
     assert "FAILED" not in capsys.readouterr().out
 
@@ -125,6 +126,12 @@ def test_doctor_sees_settings_that_cannot_work(monkeypatch, capsys, variable, va
     assert "cure:" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("check", "needs"), [(doc.memory, Course(memory=2**60)), (doc.disk, Course(disk=2**60))])
+def test_doctor_sees_too_little_room(check, needs):
+    with pytest.raises(doc.Trouble, match="GiB"):
+        check(needs)
+
+
 def test_doctor_sees_a_missing_package():
     with pytest.raises(doc.Trouble, match="not installed: no_such_package"):
         doc.packages(["numpy", "no_such_package"])
@@ -132,7 +139,7 @@ def test_doctor_sees_a_missing_package():
 
 def test_doctor_says_which_kernels_serve(monkeypatch):
     assert doc.kernels() == "kernels: fused, compiled"
-    monkeypatch.setitem(sys.modules, "glmlab.fused", None)
+    monkeypatch.setitem(sys.modules, "glmlab.rows.fused", None)
     assert "numpy's only" in doc.kernels()
 
 

@@ -116,7 +116,7 @@ def test_with_exact_line_searches_it_ends_on_a_quadratic_after_p_steps(p, monkey
     X, y = correlated(400, p, 1e2, family="gaussian")
     f, best = Objective("gaussian", as_chunks(X, y)), np.linalg.solve(X.T @ X, X.T @ y)
     rough = module.Metric("diagonal", by_diagonal(2 * (X**2).sum(0)))
-    monkeypatch.setattr(module, "first_metric", lambda f, g, beta, seed: (rough, first_metric(f, g, beta, seed)[1]))
+    monkeypatch.setattr(module, "first_metric", lambda *a: (rough, first_metric(*a)[1]))
     monkeypatch.setattr(module, "descends", lambda *a: False)
     monkeypatch.setattr(module, "armijo", exactly)
     monkeypatch.setattr(module, "shortening", lambda pairs, solve: 1.0)
@@ -180,8 +180,8 @@ def test_an_iteration_is_one_pass_and_a_refused_unit_step_two_more(monkeypatch):
 
 
 def test_memory_is_bounded_and_more_of_it_helps_a_poor_metric(monkeypatch):
-    def poor(f, g, beta, seed):
-        return module.Metric("diagonal", by_diagonal(f.loss_grad_diag(beta).diag)), first_metric(f, g, beta, seed)[1]
+    def poor(f, g, beta, *rest):
+        return module.Metric("diagonal", by_diagonal(f.loss_grad_diag(beta).diag)), first_metric(f, g, beta, *rest)[1]
 
     monkeypatch.setattr(module, "first_metric", poor)
     f, counts = made(2000, 20, 1e3), []

@@ -1,4 +1,4 @@
-"""Misspelt keywords: every public function names the near miss, and is still the function that it was."""
+"""Misspelt keywords: every public function suggests the nearest one, and keeps its signature, docstring and pickle."""
 
 import inspect
 import pickle
@@ -6,7 +6,9 @@ import pickle
 import pytest
 
 import glmlab
-from glmlab import cluster, conventions, datasets
+from glmlab import datasets
+from glmlab.machine import cluster
+from glmlab.maths import conventions
 from glmlab.names import spelt
 
 SPELT = [

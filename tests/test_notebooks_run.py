@@ -11,7 +11,7 @@ from tools.notebooks import run
 pytestmark = pytest.mark.slow
 MODE = 'import os\nassert (os.environ["GLMLAB_SCALE"], os.environ["GLMLAB_EXERCISES"]) == ("ci", "{}")\n'
 ON_A_WORKER = """
-from glmlab.cluster import client
+from glmlab.machine.cluster import client
 def task():
     {}
 with client(n_workers=1) as c:

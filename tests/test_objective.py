@@ -9,7 +9,9 @@ from kernel_sets import NAMES
 from naive import Problem, PseudoHuber, random_problem
 
 from glmlab import L1, Gamma, Gaussian, Logistic, Objective, Poisson, Ridge, as_chunks
-from glmlab.penalties import FreeIntercept
+from glmlab.maths.penalties import FreeIntercept
+from glmlab.policy import Scaling
+from glmlab.rows.scale import Scale
 
 FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
 every_family = pytest.mark.parametrize("family", FAMILIES)
@@ -74,8 +76,9 @@ def test_a_pass_is_one_compute():
     f, beta = Objective("poisson", as_chunks(*lazy[:2], sample_weight=lazy[2], offset=lazy[3])), np.ones(4)
     computes = []
     with dask.config.set(scheduler="threads"), Callback(start=lambda dsk: computes.append(1)):
-        f.survey, f.loss(beta), f.loss_grad(beta), f.loss_grad_hess(beta), f.evidence(beta), f.unseen(np.ones((4, 1)))
-        f.price(beta, beta, beta[:, None]), f.align(beta, 1e-12, 1e-9), f.sample(0.5), f.map(lambda rows: 0)
+        f.survey, f.loss(beta), f.loss_grad(beta), f.loss_grad_hess(beta), f.evidence(beta), f.sample(0.5)
+        f.visibility(np.ones((4, 1))), f.price(beta, beta, beta[:, None]), f.align(beta, 1e-12, 1e-9)
+        f.map(lambda rows: 0)
     assert len(computes) == f.rounds + f.extra_rounds == 10
 
 
@@ -151,7 +154,7 @@ def test_what_certificates_ask_is_the_worst_of_all_rows_whatever_the_chunks(chun
     rng = np.random.default_rng(0)
     beta, d, moves = (rng.normal(size=shape) / 9 for shape in (5, 5, (5, 2)))
     np.testing.assert_allclose(f.price(beta, d, moves), whole.price(beta, d, moves), rtol=1e-12)
-    assert f.unseen(moves) == pytest.approx(whole.unseen(moves), rel=1e-12)
+    assert f.visibility(moves) == pytest.approx(whole.visibility(moves), rel=1e-12)
 
 
 @every_family
@@ -188,17 +191,58 @@ def test_the_null_model_is_that_of_the_naive_twin_wherever_offsets_are(family, s
     assert found.floor == pytest.approx(float(problem.floor()), rel=1e-13)
 
 
+@pytest.mark.parametrize("family, label", [("logistic", 0.0), ("logistic", 1.0), ("poisson", 0.0)])
+@pytest.mark.parametrize("shifted", [False, True])
+@pytest.mark.parametrize("look", [False, True], ids=["by itself", "after the first look"])
+def test_where_labels_allow_no_null_model_gaps_are_relative_to_p_alone(family, label, shifted, look):
+    """With labels of one class the level runs away and the loss falls to its floor: columns have nothing to explain."""
+    X, offset = np.linspace(-1, 1, 40)[:, None], np.linspace(0, 3, 40) if shifted else None
+    f = Objective(family, as_chunks(X, np.full(40, label), offset=offset, chunks=15))
+    if look:
+        f.survey  # noqa: B018
+    assert f.null.level == (np.inf if label else -np.inf) and f.null.loss == f.null.floor == 0.0
+    objective = f.loss(np.zeros(1))
+    assert f.scale.null_height == 0.0 and f.scale.unit(objective) == f.scale.height(objective) == objective > 0
+    assert 0 < f.residual(np.zeros(1), f.loss_grad(np.zeros(1)).grad, Ridge(1)) < np.inf
+
+
+def test_rows_that_are_fitted_exactly_leave_a_part_of_the_null_models_p():
+    """How large a part is a policy's; nothing but P counts where that is 0."""
+    y = np.array([1.0, 2.0, 4.0, 7.0])
+    f = Objective("gaussian", as_chunks(np.eye(4), y))
+    assert f.scale.null_height == pytest.approx(np.sum((y - 3.5) ** 2))
+    assert f.scale.unit(0.0) == pytest.approx(f.scale.null_height / 1000) and f.scale.unit(5.0) == 5.0
+    assert Scale(f, Scaling(least=0.5)).unit(0.0) == pytest.approx(f.scale.null_height / 2)
+    assert Scale(f, Scaling(least=0.0)).unit(1e-9) == 1e-9
+
+
+def test_a_family_of_unknown_least_loss_is_measured_by_f_itself():
+    problem = random_problem("gaussian", Ridge(1), seed=8)
+    f = Objective(PseudoHuber(), as_chunks(problem.X, problem.y))
+    assert np.isnan(f.null.floor) and f.scale.unit(-3 * f.null.loss) == 3 * f.null.loss
+    assert f.scale.unit(f.null.loss / 9) == f.null.loss > 0
+
+
+def test_the_residual_at_the_point_of_the_last_pass_is_free_and_books_no_pass():
+    f, beta = hard("logistic").objective(), np.full(5, 0.1)
+    f.survey  # noqa: B018
+    grad = f.loss_grad(beta).grad
+    before = f.passes, f.rounds, f.extra_passes, f.extra_rounds
+    assert f.residual(beta, grad, Ridge(1)) > 0
+    assert (f.passes, f.rounds, f.extra_passes, f.extra_rounds) == before
+
+
 def test_thin_rows_are_those_of_a_sample_and_stay_where_they_are():
     problem, beta = hard("logistic"), np.linspace(-1, 1, 5)
     f = problem.objective(chunks=30)
-    thin, sample = f.thin(0.3, seed=5), f.sample(0.3, seed=5)
+    thin, sample = f.thin(0.3), f.sample(0.3)
     assert f.passes == 0.3 and (thin.n, thin.n_chunks, thin.dim) == (24, 3, 5)
     assert thin.loss_grad_hess(beta).hess.tolist() == sample.loss_grad_hess(beta).hess.tolist()
     assert thin.price(beta, beta, beta[:, None]) == sample.price(beta, beta, beta[:, None])
     assert f.passes == 0.3 and thin.passes == 2
     lazy = [da.from_array(c, chunks=(30, *c.shape[1:])) for c in (problem.X, problem.y, problem.w, problem.o)]
     on_dask = Objective("logistic", as_chunks(*lazy[:2], sample_weight=lazy[2], offset=lazy[3], intercept=True))
-    assert on_dask.thin(0.3, seed=5).loss(beta) == thin.loss(beta)
+    assert on_dask.thin(0.3).loss(beta) == thin.loss(beta)
     assert on_dask.thin(0.3).map(lambda rows, own: (len(rows.y), own), "abc") == [(9, "a"), (9, "b"), (6, "c")]
     with pytest.raises(ValueError, match="fraction"):
         f.thin(1.5)

@@ -1,4 +1,4 @@
-"""Frames for dask's dashboard: is one there, and where are its plots? Whoever has no token is told nothing."""
+"""Frames for dask's dashboard: whether there is one, where its plots are, and that both need the token."""
 
 import json
 
@@ -6,8 +6,8 @@ import pytest
 from distributed import Client
 from lab_server import Lab, clone_into
 
-from glmlab.cluster import free_port
-from glmlab.panes import PANES, panes_url
+from glmlab.classroom.panes import PANES, panes_url
+from glmlab.machine.cluster import free_port
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_the_layout_of_the_lab_names_addresses_that_are_served(lab):
 
 @pytest.mark.parametrize("taken", [False, True])
 def test_where_there_is_no_dashboard_nothing_fails(lab, taken):
-    """Nobody listens, or somebody who is no scheduler."""
+    """Nothing listens on the port, or something that is no scheduler."""
     port = lab.info["port"] if taken else free_port(0)
     assert json.loads(get(lab, port, "up.json")) is False
     assert set(json.loads(get(lab, port, "individual-plots.json")).values()) == {f"/{route}" for route in PANES}
@@ -61,11 +61,11 @@ def test_a_frame_names_a_plot_that_the_dashboard_serves(lab, port):
         assert status == 200 and "bokeh" in page
 
 
-def test_an_address_is_no_way_to_write_into_the_page(lab):
+def test_html_in_an_address_is_escaped(lab):
     assert "<b>" not in get(lab, 1, "a%22%3E%3Cb%3E")
 
 
-def test_without_the_token_one_is_sent_to_the_login_page(lab, port):
+def test_without_the_token_the_answer_is_the_login_page(lab, port):
     for path in ("up.json", "individual-plots.json", "individual-progress"):
         assert "Password or token" in lab.get(f"{panes_url(port)}/{path}", token=False)[1]
     assert "Password or token" in lab.get(f"proxy/{port}/individual-progress", token=False)[1]

@@ -1,6 +1,5 @@
-"""path: λ_max is where coefficients begin, each point is certified, and other people's paths are the same."""
+"""path: below λ_max coefficients are nonzero, each point is certified, and other libraries find the same paths."""
 
-import contextlib
 import re
 
 import dask.array as da
@@ -12,14 +11,14 @@ from sklearn import datasets
 from sklearn.linear_model import enet_path, lasso_path
 from sklearn.svm import l1_min_c
 
-from glmlab import L1, ElasticNet, NotConverged, Path, Result, Ridge, Zero, fit, path
+from glmlab import L1, ElasticNet, NotConverged, Path, Result, Ridge, Zero, fit, path, viz
 
 FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
 every_family = pytest.mark.parametrize("family", FAMILIES)
 
 
 def problem(family="logistic", seed=0, **options):
-    """Five columns, weights with zeros among them, an offset and an intercept, unless told otherwise."""
+    """By default five columns, weights with zeros among them, an offset and an intercept."""
     more = dict(n=120, p=5, weighted=True, shifted=True, intercept=True) | options
     return random_problem(family, Zero(), seed=seed, **more)
 
@@ -29,7 +28,7 @@ def along(given, **options):
 
 
 def lambda_max(given):
-    """The largest slope at the null model, found by bisection on the slope of the intercept in extended precision."""
+    """The largest slope of the null model; its intercept by bisection in extended precision."""
     beta = np.zeros(given.columns.shape[1], np.longdouble)
     if given.intercept:
         low, high = np.longdouble(-30), np.longdouble(30)
@@ -88,7 +87,7 @@ def test_each_point_is_the_fit_at_its_lambda(family, penalty):
 
 
 @pytest.mark.parametrize("solver", ["fista", "proximal_gradient", "proximal_newton"])
-def test_other_solvers_go_the_same_way(solver):
+def test_other_solvers_find_the_same_path(solver):
     given = problem("poisson")
     found, newton = along(given, solver=solver, n_lams=4, ratio=0.01), along(given, n_lams=4, ratio=0.01)
     assert found.converged and {result.solver for result in found} == {solver}
@@ -96,7 +95,7 @@ def test_other_solvers_go_the_same_way(solver):
         assert abs(ours.objective - exact.objective) <= ours.certificate.bound + exact.certificate.bound
 
 
-def test_warm_starts_pay():
+def test_warm_starts_save_iterations():
     given = problem("logistic", seed=3)
     warm = along(given, solver="fista", n_lams=12, ratio=1e-3, tol=1e-5)
     cold = [given._replace(penalty=L1(lam)).fit(solver="fista", tol=1e-5) for lam in warm.lams]
@@ -104,7 +103,7 @@ def test_warm_starts_pay():
 
 
 def test_a_pass_or_two_for_each_lambda_of_least_squares():
-    """The Hessian is summed at the first λ; then a step takes one pass, and the last gradient serves the next λ."""
+    """The Hessian is summed at the first λ. Then a step takes one pass, and the next λ starts from its gradient."""
     found = along(problem("gaussian"), n_lams=20)
     assert found.converged and max(result.passes for result in found) <= 2
 
@@ -122,7 +121,7 @@ def test_data_on_dask_and_sparse_rows_give_the_same_path():
 
 
 def test_the_null_model_reads_no_column():
-    """X is made anew in every pass; the intercept's Newton steps ask for y alone."""
+    """Every pass over X would make its block again; Newton steps of the intercept need y only."""
     given, made = problem("logistic", weighted=False, shifted=False), []
 
     def block(block_info=None):
@@ -131,11 +130,11 @@ def test_the_null_model_reads_no_column():
 
     X = da.map_blocks(block, chunks=((120,), (5,)), dtype=float, meta=np.empty((0, 5)))
     found = path(X, given.y, family="logistic", fit_intercept=True, n_lams=1)
-    # A survey, the slopes of the null model, the state there, its certificate.
+    # Passes: the survey, the slopes of the null model, its state, its certificate.
     assert not found[0].beta.any() and len(made) <= 4
 
 
-# --- other people's paths ----------------------------------------------------------------------------------------
+# --- other libraries' paths ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("intercept", [False, True])
@@ -145,7 +144,7 @@ def test_least_squares_follow_scikit_learn(intercept, l1_ratio):
     n = len(y)
     ours = path(X, y, family="gaussian", penalty=ElasticNet(1, l1_ratio), fit_intercept=intercept, n_lams=20, tol=1e-12)
     centred = (X - X.mean(axis=0), y - y.mean()) if intercept else (X, y)
-    # Their sum has a ½ and is divided by n.
+    # scikit-learn divides the sum by 2n.
     options = dict(alphas=ours.lams / (2 * n), tol=1e-12, max_iter=100_000)
     theirs = lasso_path(*centred, **options) if l1_ratio == 1 else enet_path(*centred, l1_ratio=l1_ratio, **options)
     betas = theirs[1].T
@@ -159,7 +158,7 @@ def test_lambda_max_is_one_over_the_smallest_c_of_scikit_learn():
     assert found.lam_max == pytest.approx(1 / l1_min_c(X, y, loss="log", fit_intercept=False), rel=1e-12)
 
 
-def test_celer_goes_the_same_way():
+def test_celer_finds_the_same_path():
     celer = pytest.importorskip("celer")
     X, y = datasets.load_diabetes(return_X_y=True)
     ours = path(X, y, family="gaussian", n_lams=10, ratio=0.01, tol=1e-12)
@@ -170,7 +169,7 @@ def test_celer_goes_the_same_way():
 # --- what is given ----------------------------------------------------------------------------------------------
 
 
-def test_lams_of_ones_own_are_visited_from_the_largest_down():
+def test_given_lams_are_visited_from_the_largest_down():
     given = problem("gamma")
     found = along(given, lams=[1, 10.0, 0, 3])
     assert found.lams.tolist() == [10, 3, 1, 0] and [r.penalty for r in found] == [L1(lam) for lam in (10, 3, 1, 0)]
@@ -213,7 +212,7 @@ def test_a_penalty_may_be_a_name_an_example_or_a_function(penalty):
         ({"family": "logit"}, ValueError, "logistic"),
     ],
 )  # fmt: skip
-def test_what_makes_no_sense_is_refused_by_name(options, error, message):
+def test_wrong_arguments_are_refused_by_name(options, error, message):
     given = problem("logistic")
     with pytest.raises(error, match=message):
         path(*given.data, **{"family": "logistic"} | options)
@@ -222,7 +221,7 @@ def test_what_makes_no_sense_is_refused_by_name(options, error, message):
 # --- what may go wrong ------------------------------------------------------------------------------------------
 
 
-def test_one_warning_tells_of_all_that_was_not_proved():
+def test_one_warning_covers_all_fits_that_were_not_proved():
     given = problem("logistic")
     with pytest.warns(NotConverged, match="Not converged in 3 of 4 fits; L1.*max_iter=1") as seen:
         found = along(given, n_lams=4, solver="proximal_gradient", max_iter=1, tol=1e-12)
@@ -280,7 +279,7 @@ def test_its_frame_and_its_cards():
 def test_its_picture():
     X, y = datasets.load_diabetes(return_X_y=True)
     found = path(X, y, family="gaussian", fit_intercept=True, n_lams=12)
-    picture = found.plot(names=[f"column {j}" for j in range(10)], most=3)
+    picture = viz.coefficients(found, names=[f"column {j}" for j in range(10)], most=3)
     (axes,) = picture.figure.axes
     x = found.lams / found.lam_max
     drawn = [line for line in axes.lines if len(line.get_xdata()) == 12]
@@ -291,15 +290,15 @@ def test_its_picture():
     counts = np.count_nonzero(found.betas, axis=1)
     words = rf"from 1 to 0.001, .* from 0 to {counts[-1]} of 10 .* column \d, column \d enter first"
     assert re.search(words, picture.finding)
-    ridge = path(X, y, family="gaussian", penalty="ridge", lams=[1, 10]).plot()
+    ridge = viz.coefficients(path(X, y, family="gaussian", penalty="ridge", lams=[1, 10]))
     assert ridge.figure.axes[0].get_xlabel() == "λ" and "first" not in ridge.finding
 
 
 @pytest.mark.parametrize("options, message", [({"names": ["a"]}, "1 names for 5"), ({}, "lams .* must be positive")])
 def test_a_picture_refuses_what_it_cannot_draw(options, message):
     found = along(problem("gaussian"), lams=[1, 0] if not options else [1])
-    with pytest.raises(ValueError, match=message), contextlib.suppress(TypeError):
-        found.plot(**options)
+    with pytest.raises(ValueError, match=message):
+        viz.coefficients(found, **options)
 
 
 def test_fit_and_path_agree_on_what_auto_is():

@@ -7,11 +7,11 @@ import pytest
 from naive import Problem, draw, joined, random_problem
 
 from glmlab import L1, ElasticNet, Logistic, Objective, Ridge, Zero, as_chunks, fit, run
-from glmlab.certificates import certificate_at
 from glmlab.datasets import make_logistic
-from glmlab.penalties import FreeIntercept
-from glmlab.policy import Stopping
-from glmlab.quadratic import minimise_model
+from glmlab.maths.certificates import certificate_at
+from glmlab.maths.penalties import FreeIntercept
+from glmlab.maths.quadratic import minimise_model
+from glmlab.policy import Keeping, Sampling, Stopping
 from glmlab.solvers import lbfgs, pilot, pilot_newton
 from glmlab.solvers.linesearch import rounding
 from glmlab.solvers.pilot import Kept, descends, first_hessian, longer, pays, repaired
@@ -20,6 +20,7 @@ FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
 every_family = pytest.mark.parametrize("family", FAMILIES)
 
 GAP_ALONE = Stopping(rough=0.0)  # however few the rows are, a proof of tol is all that is asked for
+KEPT = Keeping(soon=0)  # however few the rows are, the pilot's Hessian is kept for as long as it serves
 
 
 def data(family="logistic", n=20_000, p=6, seed=0):
@@ -37,9 +38,8 @@ def objective(family="logistic", n=20_000, chunks=3000, intercept=False, **optio
 
 
 @pytest.mark.parametrize("penalty", [Zero(), L1(900.0), Ridge(300.0), ElasticNet(900.0, 0.5)], ids=repr)
-def test_errors_contract_by_epsilon_in_the_metric_of_the_kept_hessian(penalty, monkeypatch):
+def test_errors_contract_by_epsilon_in_the_metric_of_the_kept_hessian(penalty):
     """For least squares ε = ‖I − Ĥ^(−½)(∇²f)Ĥ^(−½)‖ is one number, and the prox in the metric Ĥ is nonexpansive."""
-    monkeypatch.setattr(pilot, "FEW", 0)  # of few rows the full Hessian comes soon
     f = objective("gaussian", n=4000)
     kept, *_ = first_hessian(f, np.zeros(f.dim), 0)
     H, best = f.loss_grad_hess(np.zeros(f.dim)).hess, fit(*data("gaussian", 4000), family="gaussian", penalty=penalty,
@@ -48,7 +48,7 @@ def test_errors_contract_by_epsilon_in_the_metric_of_the_kept_hessian(penalty, m
     root = vectors / np.sqrt(values)
     epsilon = np.abs(np.linalg.eigvalsh(np.eye(f.dim) - root.T @ H @ root)).max()
     assert kept.origin == "pilot" and 0.01 < epsilon < 0.9
-    states = list(islice(pilot_newton(f, penalty, np.full(f.dim, 0.3)), 5))
+    states = list(islice(pilot_newton(f, penalty, np.full(f.dim, 0.3), keeping=KEPT), 5))
     # The ridge is in the model exactly, so that its Hessian counts on both sides.
     metric = kept.hess + penalty.l2 * np.eye(f.dim)
     errors = [np.sqrt((s.beta - best) @ metric @ (s.beta - best)) for s in states if s.hessian == "pilot"]
@@ -155,31 +155,30 @@ def test_rare_columns_get_their_diagonal_from_all_rows_and_common_ones_keep_the_
 
 def test_repair_replaces_what_is_surely_wrong():
     sampled, diagonal = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 2.0]), np.array([1.4, 0.7, 1.6, 3.0, 0.0, 1.0])
-    assert repaired(sampled, diagonal).tolist() == [1.0, 1.0, 1.6, 3.0, 0.0, 1.0]
+    assert repaired(sampled, diagonal, 1.5).tolist() == [1.0, 1.0, 1.6, 3.0, 0.0, 1.0]
 
 
 @pytest.mark.parametrize("kappa", [1.0, 1e6])
-def test_the_condition_number_costs_no_passes(kappa, monkeypatch):
+def test_the_condition_number_costs_no_passes(kappa):
     """With a diagonal of its own beside the pilot's correlations the kept Hessian lasts only while κ is small."""
-    monkeypatch.setattr(pilot, "FEW", 0)
     rng = np.random.default_rng(8)
     turn, _ = np.linalg.qr(rng.normal(size=(15, 15)))
     X = rng.normal(size=(40_000, 15)) * np.geomspace(1, kappa**-0.5, 15) @ turn.T
     eta = X @ turn.sum(axis=1)
     y = draw("logistic", eta / eta.std(), rng)
-    result = fit(X, y, family="logistic", solver="pilot_newton", tol=1e-9, policy=GAP_ALONE)
+    result = fit(X, y, family="logistic", solver="pilot_newton", tol=1e-9, policy=GAP_ALONE, keeping=KEPT)
     assert result.converged and result.state.hessian == "pilot" and result.passes <= 9
 
 
 @pytest.mark.parametrize("solver", ["pilot_newton", "lbfgs"])
 @pytest.mark.parametrize("family, penalty", [("logistic", Zero()), ("logistic", Ridge(1e-9)), ("gamma", Zero())])
-def test_a_pilot_whose_hessian_has_lost_digits_brings_its_factor(solver, family, penalty, monkeypatch):
+def test_a_pilot_whose_hessian_has_lost_digits_brings_its_factor(solver, family, penalty):
     """Columns that differ by 3e-8: the sums know nothing of their difference, R has eight digits of it."""
-    monkeypatch.setattr(pilot, "FEW", 0)
     X, y = data(family, n=8000, p=3)
     X[:, 2] = X[:, 0] + 3e-8 * np.random.default_rng(9).normal(size=len(X))
     options = {"family": family, "penalty": penalty, "fit_intercept": True, "tol": 1e-8, "policy": GAP_ALONE}
-    ours, theirs = (fit(X, y, solver=s, **options) for s in (solver, "newton"))
+    kept = {"keeping": KEPT} if solver == "pilot_newton" else {}
+    ours, theirs = fit(X, y, solver=solver, **options, **kept), fit(X, y, solver="newton", **options)
     assert ours.converged and theirs.converged and ours.passes <= 20
     assert getattr(ours.state, "hessian", None) == "pilot" or ours.state.metric == "pilot"
     assert abs(ours.objective - theirs.objective) <= ours.certificate.bound + theirs.certificate.bound
@@ -224,13 +223,13 @@ def test_where_progress_is_slow_the_full_hessian_comes_with_the_next_pass(monkey
 
 
 def test_a_full_hessian_need_not_be_paid_for_the_last_digit():
-    assert not pays(decrement=1e-3, before=1.0, wanted=1e-11, dim=10), "three digits a pass"
-    assert pays(decrement=0.5, before=1.0, wanted=1e-11, dim=10), "a third of a digit a pass, eleven wanted"
-    assert pays(decrement=2.0, before=1.0, wanted=1e-11, dim=10), "no progress at all"
-    assert not pays(decrement=0.5e-11, before=1e-11, wanted=1e-11, dim=10), "nothing more is wanted"
-    assert not pays(decrement=1e-10, before=5e-10, wanted=1e-11, dim=10), "one digit more is cheaper without"
-    assert not pays(decrement=1e-5, before=3e-5, wanted=1e-11, dim=1000), "a large Hessian is dear"
-    assert not pays(decrement=np.nan, before=1.0, wanted=1e-11, dim=10)
+    assert not pays(decrement=1e-3, before=1.0, wanted=1e-11, dim=10, enough=0.1), "three digits a pass"
+    assert pays(decrement=0.5, before=1.0, wanted=1e-11, dim=10, enough=0.1), "a third of a digit a pass, eleven wanted"
+    assert pays(decrement=2.0, before=1.0, wanted=1e-11, dim=10, enough=0.1), "no progress at all"
+    assert not pays(decrement=0.5e-11, before=1e-11, wanted=1e-11, dim=10, enough=0.1), "nothing more is wanted"
+    assert not pays(decrement=1e-10, before=5e-10, wanted=1e-11, dim=10, enough=0.1), "a digit more is cheaper without"
+    assert not pays(decrement=1e-5, before=3e-5, wanted=1e-11, dim=1000, enough=0.1), "a large Hessian is dear"
+    assert not pays(decrement=np.nan, before=1.0, wanted=1e-11, dim=10, enough=0.1)
 
 
 @pytest.mark.parametrize("curvature, right", [(0.1, True), (1.0, True), (1.7, True), (1.9, False), (5.0, False)])
@@ -281,7 +280,7 @@ def test_the_hessian_grows_by_the_curvature_seen_or_as_the_longest_descent_asks(
     f = Objective("gaussian", as_chunks(np.full((1, 1), 32.0**0.5), np.full(1, -(32.0**0.5))))
     model = minimise_model(Zero(), np.zeros(1), np.full(1, 64.0), np.eye(1))
     d = model.point[0]
-    assert longer(f, Zero(), np.zeros(1), 32.0, model, bent * d * d, np.eye(1)) == times
+    assert longer(f, Zero(), np.zeros(1), 32.0, model, bent * d * d, np.eye(1), Keeping()) == times
     assert f.passes == (0 if bent <= 8 else 1)
     assert Kept(np.eye(1), "pilot").stretched(times).hess == times
 
@@ -317,9 +316,9 @@ def test_a_certificate_gets_the_pilots_rows_as_they_weigh_if_they_are_about_as_m
     """They are here, and cost no round. Scaled up they would prove a gap smaller than it is."""
     f, g = objective(n=20_000), Ridge(3.0)
     share, lowest = f.pilot().n / f.n, run("newton", objective(n=20_000), g, tol=1e-14).objective
-    rounds, own = f.rounds, f.few(1.5 * share)
-    assert own is f.few(0.5 * share) and own.n == own.survey.weight == share * f.n and f.rounds == rounds
-    assert f.few(3 * share).n == pytest.approx(3 * share * f.n, rel=0.01)
+    rounds, own = f.rounds, f.thin(1.5 * share)
+    assert own is f.thin(0.5 * share) and own.n == own.survey.weight == share * f.n and f.rounds == rounds
+    assert f.thin(3 * share).n == pytest.approx(3 * share * f.n, rel=0.01)
     rng, best = np.random.default_rng(0), fit(*data(n=20_000), family="logistic", penalty=g, tol=1e-12).beta
     for beta in best + 1e-3 * rng.normal(size=(10, f.dim)):
         gap = f.loss(beta) + g.value(beta) - lowest
@@ -327,9 +326,9 @@ def test_a_certificate_gets_the_pilots_rows_as_they_weigh_if_they_are_about_as_m
 
 
 @pytest.mark.parametrize("numbers, rows", [(8_001, 2_000), (4_000, 1_000), (0, 600)])
-def test_a_pilot_of_very_many_rows_has_no_more_numbers_than_a_laptop_will_hold(numbers, rows, monkeypatch):
-    monkeypatch.setattr("glmlab.objective.PILOT", numbers)
-    f = Objective(Logistic(), as_chunks(*make_logistic(200_000, 4, chunks=50_000)[:2]))
+def test_a_pilot_of_very_many_rows_has_no_more_numbers_than_a_laptop_will_hold(numbers, rows):
+    chunks = as_chunks(*make_logistic(200_000, 4, chunks=50_000)[:2])
+    f = Objective(Logistic(), chunks, policy=Sampling(pilot=numbers))
     f.pilot()
     assert f.passes * f.n == pytest.approx(rows)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import ElasticNet, Lasso
 
-from glmlab.quadratic import lasso_point, newton_direction, spectrum, sweep
+from glmlab.maths.quadratic import Curvature, lasso_point, newton_direction, spectrum, sweep
+from glmlab.policy import Algebra
 
 EPS = np.finfo(float).eps
 
@@ -25,7 +26,7 @@ def problem(seed, p, *, rank=None, scales=None, free=(), l1=None):
 
 
 def violation(v, G, H, beta, l1):
-    """How far v is from the optimality conditions, in the unit of the numbers they are made of."""
+    """The violation of the optimality conditions at v, relative to the sizes of their terms."""
     slope = -(G + H @ (v - beta))
     size = np.abs(G) + l1 + np.abs(H) @ (np.abs(v) + np.abs(beta)) + np.finfo(float).tiny
     missed = np.where(v == 0, np.maximum(np.abs(slope) - l1, 0), np.abs(slope - l1 * np.sign(v)))
@@ -88,7 +89,7 @@ def test_the_answer_does_not_depend_on_the_start():
 
 
 def test_a_start_with_the_intercept_fitted_and_all_else_zero():
-    """A step that rounding undoes is no step: coordinate descent has to take over, as it would without any."""
+    """Where rounding undoes a step, coordinate descent must be tried, as if there had been no step."""
     for seed in range(50):
         rng = np.random.default_rng(seed)
         X = np.column_stack([rng.normal(size=(60, 6)) @ rng.normal(size=(6, 6)), np.ones(60)])
@@ -109,7 +110,7 @@ def test_a_copied_column_and_a_column_of_zeros():
 
 
 def test_a_problem_without_a_minimum_still_ends():
-    """A free direction in which the quadratic is a slope: what comes back is finite, and no false optimum."""
+    """In a free direction the objective is linear: the answer is finite, and does not look like an optimum."""
     G, H = np.array([1.0, 1.0, 0.3]), np.diag([1.0, 0.0, 2.0])
     v = lasso_point(G, H, np.zeros(3), np.array([0.1, 0.0, 0.1]))
     assert np.isfinite(v).all() and violation(v, G, H, np.zeros(3), np.array([0.1, 0.0, 0.1])) > 0.1
@@ -139,10 +140,11 @@ def test_newton_direction_solves(scales):
     np.testing.assert_allclose(newton_direction(-X.T @ (X @ d), X.T @ X), d, rtol=1e-11)
 
 
-def test_singular_solves_are_of_minimum_norm_and_ignore_what_h_cannot_reach():
+def test_singular_solves_have_minimum_norm_and_ignore_what_is_outside_the_range():
     rng = np.random.default_rng(8)
     X = rng.normal(size=(20, 4))
-    X = np.column_stack([X, X[:, 0]])  # a copied column: equal lengths, so that scaling changes no norm between the two
+    # A copied column has the same norm: so the minimum-norm solution does not depend on the scaling.
+    X = np.column_stack([X, X[:, 0]])
     H, G = X.T @ X, X.T @ rng.normal(size=20)
     d = newton_direction(G, H)
     assert spectrum(H).rank == 4 and d[0] == pytest.approx(d[4], rel=1e-12)
@@ -151,7 +153,7 @@ def test_singular_solves_are_of_minimum_norm_and_ignore_what_h_cannot_reach():
     np.testing.assert_allclose(newton_direction(G + out_of_reach, H), d, atol=1e-12)
 
 
-def test_null_is_what_h_does_not_see():
+def test_null_is_the_null_space():
     X = np.random.default_rng(9).normal(size=(30, 3)) @ np.array([[1.0, 0, 0, 1, 2], [0, 1, 0, 1, 0], [0, 0, 1, 0, 1]])
     found = spectrum(X.T @ X)
     null = found.null()
@@ -159,21 +161,40 @@ def test_null_is_what_h_does_not_see():
     assert np.abs(X @ null).max() < 1e-6 * np.abs(X).max() and np.linalg.matrix_rank(null) == 2
 
 
-def test_scaling_does_not_hide_a_direction():
-    """cond(H) = 1e32, all of it from units: nothing is dropped."""
+def test_units_hide_no_direction():
+    """cond(H) = 1e32 comes from the units alone: nothing is dropped."""
     scales = np.array([1e-8, 1.0, 1e8])
     X = np.random.default_rng(10).normal(size=(20, 3)) * scales
     assert spectrum(X.T @ X).rank == 3
 
 
-def test_what_is_merely_flat_is_kept():
-    """Two columns that differ in their fifth digit: an eigenvalue of 1e-10 is small, but no rounding."""
+def test_a_flat_direction_is_kept():
+    """Two columns differ in their fifth digit: an eigenvalue of 1e-10 is small, but not rounding."""
     rng = np.random.default_rng(11)
     X = rng.normal(size=(40, 3))
     X[:, 2] = X[:, 0] + 1e-5 * rng.normal(size=40)
     d = np.array([1.0, -2.0, 3.0])
     assert spectrum(X.T @ X).rank == 3
     np.testing.assert_allclose(newton_direction(-X.T @ (X @ d), X.T @ X), d, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("apart", "policy", "asked"), [
+    (1.0, Algebra(), False), (1e-7, Algebra(), True), (1.0, Algebra(blurred=1.0), True),
+])  # fmt: skip
+def test_the_factor_is_made_where_the_sum_is_blurred(apart, policy, asked):
+    """With apart = 1e-7 two columns differ in their seventh digit: the sum has lost their difference, R has not."""
+    rng = np.random.default_rng(12)
+    X = rng.normal(size=(40, 3))
+    X[:, 2] = X[:, 0] + apart * rng.normal(size=40)
+    made = []
+
+    def factor():
+        made.append(1)
+        return np.linalg.qr(X)[1]
+
+    curve, everything = Curvature(X.T @ X, np.zeros(3), factor, policy=policy), np.ones(3, dtype=bool)
+    ranks = {curve.on(everything).rank for _ in range(2)}
+    assert len(made) == asked and ranks == {3}
 
 
 def test_all_zero():
@@ -189,12 +210,12 @@ def test_solve_takes_a_matrix_column_by_column():
     np.testing.assert_allclose(part.solve(B), columns, rtol=1e-12)
 
 
-def test_twins_that_differ_in_scale_do_not_run_away():
-    """Columns c and 3c: along 3c − c the quadratic is flat, and rounding must not make it fall for ever."""
+def test_proportional_columns_get_finite_coefficients():
+    """Columns c and 3c: the quadratic is flat where they cancel, and rounding must not make it fall there for ever."""
     for seed in range(100):
         rng = np.random.default_rng(seed)
         X = np.column_stack([rng.normal(size=(80, 5)), np.ones(80), np.zeros(80), np.full(80, 3.0)])
-        y = np.exp(X[:, :5] @ rng.normal(size=5) * 0.7) * rng.gamma(2, 0.5, 80)  # a Gamma model at β = 0
+        y = np.exp(X[:, :5] @ rng.normal(size=5) * 0.7) * rng.gamma(2, 0.5, 80)  # for a Gamma model at β = 0
         G, H, l1 = X.T @ (1 - y), X.T @ (y[:, None] * X), np.full(8, 3.0)
         v = lasso_point(G, H, np.zeros(8), l1)
         slope, size = -(G + H @ v), np.abs(H).max()

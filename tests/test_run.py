@@ -26,16 +26,16 @@ from glmlab import (
     State,
     Zero,
     as_chunks,
-    cluster,
-    existence,
     fit,
     run,
 )  # fmt: skip
 from glmlab.datasets import make_logistic
-from glmlab.existence import escapes, no_minimum
-from glmlab.solvers import SOLVERS, stopping
-from glmlab.solvers.run import POLICY
+from glmlab.machine import cluster
+from glmlab.maths.existence import better_for_ever, escapes, no_minimum
+from glmlab.policy import Existing, Stopping
+from glmlab.solvers import SOLVERS
 
+POLICY = Stopping()
 MANY = replace(POLICY, few=0)  # all rows count as many
 PROBLEM = random_problem("logistic", Ridge(2.0), seed=0, n=120, weighted=True, shifted=True, intercept=True)
 
@@ -515,23 +515,24 @@ def test_a_large_iterate_on_nearly_equal_columns_proves_nothing():
     w[1] = 1e4
     f = Objective("logistic", as_chunks(np.c_[z, z + 1e-10 * w], y))
     beta = np.array([-1e10, 1e10])
-    assert no_minimum(f, Zero(), beta, steps=0) == ""
+    assert no_minimum(f, Zero(), beta, policy=Existing(steps=0)) == ""
     assert f.align(beta, 1e-9, 0.0).held == 0 < f.align(beta, 1e-15, 0.0).held
-    assert "no minimum" in no_minimum(Objective("logistic", as_chunks(w[:, None], w > 0)), Zero(), np.ones(1), steps=0)
+    separable = Objective("logistic", as_chunks(w[:, None], w > 0))
+    assert "no minimum" in no_minimum(separable, Zero(), np.ones(1), policy=Existing(steps=0))
 
 
-def test_a_step_on_nearly_equal_columns_proves_nothing(monkeypatch):
+def test_a_step_on_nearly_equal_columns_proves_nothing():
     """One row moves visibly and gets better; the others move by 1e-10 of their size, half of them the wrong way."""
     rng = np.random.default_rng(4)
     z, w, y = rng.normal(size=60), rng.normal(size=60), (np.arange(60) % 2) * 1.0
     w[1] = 1e4
     f, step = Objective("logistic", as_chunks(np.c_[z, z + 1e-10 * w], y)), np.array([-1.0, 1.0])
-    coarse = f.align(step, existence.VISIBLE, existence.VISIBLE)
+    rules = Existing()
+    coarse = f.align(step, rules.visible, rules.visible)
     assert coarse.held == 0 < coarse.moved
-    monkeypatch.setattr(existence, "escapes", lambda *a: [(step, existence.DUST)])
-    assert no_minimum(f, Zero(), np.zeros(2)) == ""
+    assert better_for_ever(f, step, rules.dust) == 0
     alone = Objective("logistic", as_chunks(np.c_[z, z + np.where(w == 1e4, 1e-6, 0)], y))
-    assert "along one direction no row ever gets worse and 1 keep" in no_minimum(alone, Zero(), np.zeros(2))
+    assert better_for_ever(alone, step, rules.dust) == 1
 
 
 def test_the_search_for_a_proof_costs_a_share_of_the_passes():
@@ -799,27 +800,12 @@ def test_where_rows_are_very_many_a_certificate_moves_as_few_as_prove_tol(tol):
     X = rng.normal(size=(60_000, 3))
     y = rng.random(60_000) < 1 / (1 + np.exp(-X @ [1.0, -1.0, 0.5]))
     options = {"family": "logistic", "penalty": L1(5.0)}
-    result = fit(X, y, **options, solver="pilot_newton", tol=tol, policy=replace(MANY, much=0))
+    result = fit(X, y, **options, solver="pilot_newton", tol=tol, policy=replace(MANY, dear=0))
     best = fit(X, y, **options, solver="proximal_newton", tol=1e-13)
     gap, share = result.objective - best.objective, result.certificate.passes
     assert result.converged and gap <= result.certificate.bound + 1e-12 * best.objective
     asked = POLICY.ample * gap / (tol * best.objective)
     assert POLICY.least <= share <= max(1.01 * POLICY.least, 1.3 * asked)
-
-
-def test_a_share_is_what_the_gap_asks_for_within_its_limits():
-    """And so many rows for each coefficient, lest their Hessian be singular."""
-    policy, n, dim = replace(POLICY, much=0), 2000, 5
-
-    def at(gap, n=n, tol=1e-6, knows=True):
-        return stopping.share(gap * tol, knows, n, dim, tol, policy)
-
-    rows = policy.rows * dim / n
-    for gap, wanted in ((0.0, rows), (rows / 10, rows), (0.04, 0.04 * policy.ample), (0.2, policy.share)):
-        assert at(gap) == pytest.approx(wanted, rel=1e-12)
-    assert at(np.nan) == at(0.0, n=80) == at(0.0, tol=0.0) == at(0.0, knows=False) == policy.share
-    assert policy.least < rows and at(0.0, n=8000) == policy.least
-    assert stopping.share(0.0, True, n, dim, 1e-6, POLICY) == policy.tight, "the bound is within ten times the gap"
 
 
 @pytest.mark.parametrize("solver", ["newton", "lbfgs", "fista"])
@@ -830,49 +816,3 @@ def test_where_a_share_of_the_rows_proves_nothing_all_are_asked(solver):
     y[:3] = 0, 1, 0
     result = fit(X, y, family="logistic", solver=solver, policy=MANY)
     assert result.converged and 1 < result.certificate.passes < 1.5, "both proofs are counted"
-
-
-# --- the rules by themselves --------------------------------------------------------------------------------------
-
-
-def test_a_step_counts_against_the_largest_effect_whatever_the_units_of_columns_are():
-    """And whatever constants are added to columns, if the model has a level to carry them."""
-    rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(50, 2)), rng.normal(size=50)
-    beta, step = np.array([2.0, -1.0, 0.5]), np.array([1e-7, 3e-7, 2e-7])
-
-    def effect_of(scale, shift):
-        """The same model and the same move in other units."""
-        f = Objective("gaussian", as_chunks(X * scale + shift, y, intercept=True))
-        points = [np.append(b[:2] / scale, b[2] - shift @ (b[:2] / scale)) for b in (beta, step)]
-        return stopping.effect(f, 1.0, *points)
-
-    plain = effect_of(np.ones(2), np.zeros(2))
-    half = (X.max(axis=0) - X.min(axis=0)) / 2
-    assert plain == pytest.approx(max(half * step[:2]) / max(half * [2, 1]), rel=0.2)
-    assert effect_of(np.array([1e6, 1e-3]), np.zeros(2)) == pytest.approx(plain, rel=1e-6)
-    assert effect_of(np.ones(2), np.array([1e3, -20.0])) == pytest.approx(plain, rel=1e-3)
-
-
-def test_what_rounding_of_eta_hides_is_no_step():
-    f = Objective("gaussian", as_chunks(np.arange(6.0)[:, None], 1e9 + np.arange(6.0), intercept=True))
-    beta = np.array([1.0, 1e9])
-    assert stopping.effect(f, 1.0, beta, np.array([0.0, 1e-7])) == 0.0 < stopping.effect(f, 1.0, beta, np.full(2, 1e-6))
-    assert stopping.effect(f, 1.0, beta, np.array([np.nan, 0.0])) == np.inf
-
-
-@pytest.mark.parametrize("effects, stalled", [
-    ([1e-2, 1e-4, 1e-6, 1e-8, 1e-10], False), ([1e-6, 2e-9, 1e-9, 2e-9, 1e-9, 1.5e-9, 1.2e-9], True),
-    ([1e-9], False), ([1e-1] * 9, False), ([1e-6, 0.8e-6, 0.7e-6, 0.6e-6, 0.5e-6, 0.4e-6], False),
-])  # fmt: skip
-def test_steps_have_stalled_when_they_were_small_and_shrink_no_more(effects, stalled):
-    assert stopping.stalled(effects, POLICY) == stalled
-
-
-def test_a_proof_is_tried_anew_when_the_gap_has_fallen_as_far_as_is_needed():
-    def factor(relative, step=0.0):
-        return stopping.wanted(relative, step, 1e-9, 5e-7, POLICY)
-
-    assert factor(1e-7) == pytest.approx(0.01) and factor(1e-9, 5e-6) == pytest.approx(0.01)
-    assert factor(1e-8, 5e-5) == pytest.approx(1e-4), "the larger demand counts"
-    assert factor(np.inf) == 0.01 and factor(1.0) == POLICY.later and factor(1e-12) == POLICY.sooner

@@ -260,7 +260,7 @@ def test_least_squares_take_one_hessian_and_no_line_search(solver, penalty):
 def test_refinement_gains_the_digits_that_the_hessian_lost(solver, nearness, from_the_sum):
     """XᵀX has κ², so that the first solution is wrong by about κ²ε, and each later pass leaves no more than κε.
 
-    Where an eigenvalue of the sum is below quadratic.BLURRED = 1e-10 of the largest, that is κ > 1e5, the triangular
+    Where an eigenvalue of the sum is below Algebra.blurred = 1e-10 of the largest, that is κ > 1e5, the triangular
     factor is asked, and already the first solution is wrong by κε only. The last digits hang on the order of the sums:
     of forty orders of the rows the worst gave 1.7 κε,
     and 6.8 κε before any refinement.

@@ -7,11 +7,14 @@ import pytest
 from naive import draw, optimum, random_problem
 
 from glmlab import L1, Objective, Ridge, Zero, as_chunks, fit, run
-from glmlab.objective import MUCH, SOME
-from glmlab.penalties import FreeIntercept
+from glmlab.maths.penalties import FreeIntercept
+from glmlab.policy import Sampling
+from glmlab.rows.sampling import pilot_draw
 from glmlab.solvers.start import STARTS, average, one_step, own_minimiser, starting_point
 
 EVERY = list(STARTS)
+LITTLE, MUCH = Sampling(), Sampling(much=0)  # does X hold so much that a draw may cost a read of all of it?
+SOME = LITTLE.chunks
 
 
 def problem(family="logistic", n=12_000, chunks=1000, sort=False, penalty=None, seed=0):
@@ -170,49 +173,46 @@ def counted(sort=False):
 
 
 @pytest.mark.parametrize("sort", [False, True], ids=["mixed", "sorted by label"])
-def test_rows_that_may_not_fit_into_memory_are_not_read_once_more_for_the_pilot(sort, monkeypatch):
+def test_rows_that_may_not_fit_into_memory_are_not_read_once_more_for_the_pilot(sort):
     """The draw is made in the first look; a start from a few chunks costs their reading, and the answer stays."""
     X, y, made = counted(sort)
     found = {}
-    for much in (0, MUCH):
-        monkeypatch.setattr("glmlab.objective.MUCH", much)
-        there, here = (Objective("logistic", as_chunks(given, y, chunks=1000)) for given in (X, np.asarray(X)))
+    for policy in (MUCH, LITTLE):
+        there, here = (Objective("logistic", as_chunks(given, y, chunks=1000), policy=policy)
+                       for given in (X, np.asarray(X)))  # fmt: skip
         made.clear()
         with dask.config.set(scheduler="sync"):
-            found[much] = run("pilot_newton", there, L1(1.0), start="pilot", tol=1e-9)
+            found[policy] = run("pilot_newton", there, L1(1.0), start="pilot", tol=1e-9)
         whole = int(there.passes + there.extra_passes)
-        assert sum(made) == 1000 * (whole * 20 + (20 if much else SOME)), "the pilot, or the few chunks"
+        assert sum(made) == 1000 * (whole * 20 + (SOME if policy == MUCH else 20)), "the few chunks, or the pilot"
         result = run("pilot_newton", here, L1(1.0), start="pilot", tol=1e-9)
-        assert result.converged and result.beta.tolist() == found[much].beta.tolist()
-    np.testing.assert_allclose(found[0].beta, found[MUCH].beta, atol=1e-3)
+        assert result.converged and result.beta.tolist() == found[policy].beta.tolist()
+    np.testing.assert_allclose(found[MUCH].beta, found[LITTLE].beta, atol=1e-3)
 
 
 @pytest.mark.parametrize("count", [3, SOME])
-def test_where_chunks_are_as_few_as_a_start_would_read_each_is_read_once_for_it(count, monkeypatch):
-    monkeypatch.setattr("glmlab.objective.MUCH", 0)
+def test_where_chunks_are_as_few_as_a_start_would_read_each_is_read_once_for_it(count):
     X, y, made = counted()
-    f = Objective("logistic", as_chunks(X[: 1000 * count], y[: 1000 * count], chunks=1000))
+    f = Objective("logistic", as_chunks(X[: 1000 * count], y[: 1000 * count], chunks=1000), policy=MUCH)
     with dask.config.set(scheduler="sync"):
         assert f.glimpse() is f.pilot() and sum(made) == f.n and f.rounds == 1
 
 
-def test_a_glimpse_stands_for_all_rows_with_as_many_as_a_pilot_has_from_chunks_far_apart(monkeypatch):
+def test_a_glimpse_stands_for_all_rows_with_as_many_as_a_pilot_has_from_chunks_far_apart():
     """Rows sorted by label show both; what it costs is booked."""
-    monkeypatch.setattr("glmlab.objective.MUCH", 0)
     X, y, _ = counted(sort=True)
-    f = Objective("logistic", as_chunks(np.asarray(X), y, chunks=1000))
-    few = f.glimpse()
-    assert (f.passes, f.rounds) == (f.share_of_pilot, 1) and few.survey.weight == pytest.approx(f.n)
+    f = Objective("logistic", as_chunks(np.asarray(X), y, chunks=1000), policy=MUCH)
+    few, share = f.glimpse(), pilot_draw(f.n, f.dim, 0, MUCH).fraction
+    assert (f.passes, f.rounds) == (share, 1) and few.survey.weight == pytest.approx(f.n)
     assert few.n == pytest.approx(f.pilot().n, rel=0.02)
     assert few.chunks.rows.y.mean() == pytest.approx(y.mean(), abs=0.1)
 
 
 @pytest.mark.parametrize("lazy", [False, True])
-def test_the_pilot_that_the_first_look_brings_is_the_one_that_is_drawn(lazy, monkeypatch):
-    monkeypatch.setattr("glmlab.objective.MUCH", 0)
+def test_the_pilot_that_the_first_look_brings_is_the_one_that_is_drawn(lazy):
     X, y, _ = counted()
     X = X if lazy else np.asarray(X)
-    f, drawn = (Objective("logistic", as_chunks(X, y, chunks=1000)) for _ in range(2))
+    f, drawn = (Objective("logistic", as_chunks(X, y, chunks=1000), policy=MUCH) for _ in range(2))
     beta = f.glimpse().loss_grad(np.zeros(4)).grad
     rounds, survey = f.rounds, f.look(beta / 1e4)
     assert f.pilot().chunks.rows.X.tolist() == drawn.pilot().chunks.rows.X.tolist() and f.rounds == rounds

@@ -6,7 +6,7 @@ import operator
 import numpy as np
 import pytest
 
-from glmlab.sums import LogSum, Moments, Sums, log_sum_exp, moments
+from glmlab.maths.sums import LogSum, Moments, Sums, log_sum_exp, moments
 
 CUTS = [[60], [1, 59], [20, 20, 20], [7, 1, 52]]
 

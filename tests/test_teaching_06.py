@@ -5,7 +5,7 @@ import pytest
 from answers import called, rejected
 
 from glmlab import L1, certify
-from glmlab.quadratic import minimise_model
+from glmlab.maths.quadratic import minimise_model
 from glmlab.teaching import check, exercise
 from glmlab.teaching.exercises06 import BLOCKS, around, lasso, problems
 

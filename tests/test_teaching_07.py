@@ -6,9 +6,9 @@ from answers import called, rejected
 from scipy.special import expit, gammaln, xlogy
 
 from glmlab import L1, Gamma, certify, fit
-from glmlab.families import Family, Logistic
-from glmlab.penalties import shrinkage
-from glmlab.quadratic import minimise_model
+from glmlab.maths.families import Family, Logistic
+from glmlab.maths.penalties import shrinkage
+from glmlab.maths.quadratic import minimise_model
 from glmlab.teaching import check, exercise
 from glmlab.teaching.exercises07 import fits, models
 
@@ -164,7 +164,7 @@ def test_models_have_zeros_and_lean():
 
 @called("to_lam")
 def by_the_table(value, n, kind):
-    from glmlab.conventions import to_lam
+    from glmlab.maths.conventions import to_lam
 
     return to_lam(value, n, kind)
 

@@ -1,4 +1,4 @@
-"""Pictures: legible, described, self-contained, and true to what they show."""
+"""Pictures: legible, described in words, self-contained, and correct."""
 
 import os
 import re
@@ -15,12 +15,13 @@ from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
 from matplotlib.text import Text
 
 import glmlab
-from glmlab import kernels, viz
+from glmlab import viz
+from glmlab.rows import kernels
 from glmlab.viz import graphs, interactive, style
 
 
 def result(solver="newton", rate=0.5, n=8, F=10.0, bound=None):
-    """What fit returns, as far as pictures ask: objectives F + 5·rateᵏ."""
+    """The parts of a Result that pictures use, with objectives F + 5·rateᵏ."""
     k = np.arange(n)
     objective = F + 5 * rate**k
     bound = 2 * (objective[-1] - F) if bound is None else bound
@@ -36,7 +37,7 @@ def three_results(**options):
 
 
 def falling(p, m=9, **options):
-    """The picture of a path of m fits with one coefficient more at every λ."""
+    """The picture of a path of m fits; at every λ one more coefficient is nonzero."""
     lams = np.geomspace(5, 0.01, m)
     betas = np.maximum(np.arange(m)[:, None] - np.arange(p), 0) * (-1.0) ** np.arange(p)
     return viz.coefficients(lams, betas, lam_max=5.0, **options)
@@ -49,7 +50,7 @@ def client():
 
 
 def chain(length):
-    """One task after the other, the first read by the last as well."""
+    """A chain of tasks; the last one also reads the first."""
     first = last = dask.delayed(abs)(-1)
     for _ in range(length):
         last = dask.delayed(abs)(last)
@@ -100,7 +101,7 @@ def texts(figure):
 
 
 def beyond(axis):
-    """Labels of ticks outside the limits: they have a text and a place, but are not drawn."""
+    """Labels of ticks outside the limits: they have a text and a position, but are not drawn."""
     low, high = sorted(axis.get_view_interval())
     ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
     return [tick.label1 for tick in ticks if not low <= tick.get_loc() <= high]
@@ -129,7 +130,7 @@ def test_something_is_drawn(picture):
 
 
 def test_html_has_alt_text_and_reaches_no_network(picture, monkeypatch):
-    monkeypatch.setattr(interactive, "_loaded", True)  # BokehJS itself speaks of addresses it does not load
+    monkeypatch.setattr(interactive, "_loaded", True)  # the text of BokehJS has addresses that it does not load
     page = picture._repr_html_()
     assert re.search(r'<img src="data:image/png;base64,[^"]+" alt="[^"]{20,}"', page)
     assert not re.search(r"""(src|href)\s*=\s*['"]?(https?:)?//""", page)
@@ -157,7 +158,7 @@ def test_no_figure_without_words(words):
         viz.show(viz.new_figure()[0], **words)
 
 
-def test_a_moving_view_needs_its_static_twin():
+def test_an_interactive_view_needs_a_static_figure():
     with pytest.raises(TypeError, match="static matplotlib figure first"):
         viz.show(interactive.bokeh_figure(), alt="a", finding="b")
 
@@ -207,7 +208,7 @@ def test_the_slider_needs_no_kernel():
     [slider] = model.select({"type": Slider})
     assert all(isinstance(call, CustomJS) for calls in slider.js_property_callbacks.values() for call in calls)
     move = slider.js_property_callbacks["change:value"][0]
-    assert move.args["sizes"][slider.value] == 100  # 100 rows of 80 bytes are the budget
+    assert move.args["sizes"][slider.value] == 100  # the budget holds 100 rows of 80 bytes
     assert move.args["row"] == 80
 
 
@@ -260,7 +261,7 @@ def test_chunks_refuses_by_name(X, error, cure):
         viz.chunks(X)
 
 
-def test_chunks_shows_who_has_what(client):
+def test_chunks_shows_the_worker_of_each_chunk(client):
     X = da.zeros((8, 2), chunks=(2, 2)).persist()
     wait(X)
     picture = viz.chunks(X)
@@ -283,7 +284,7 @@ def test_bytes_by_worker_adds_up_and_counts_no_other_data(client):
 
 def test_bytes_by_worker_without_a_client(monkeypatch):
     monkeypatch.setattr("glmlab.viz.chunkmap._current_client", lambda: None)
-    with pytest.raises(ValueError, match="client = glmlab.cluster.client"):
+    with pytest.raises(ValueError, match="client = glmlab.machine.cluster.client"):
         viz.bytes_by_worker(da.zeros(3))
 
 
@@ -335,29 +336,29 @@ def test_task_counts_of_known_graphs():
 def test_graph_on_a_cluster(client):
     X = da.zeros((8, 2), chunks=(2, 2)).persist()
     wait(X)
-    assert viz.task_counts(X) == {"tasks": 0, "data": 4}  # what workers hold is not made again
+    assert viz.task_counts(X) == {"tasks": 0, "data": 4}  # persisted chunks need no task
     boxes = viz.graph(X + 1).figure.axes[0].patches
     assert sum(isinstance(box, Circle) for box in boxes) == 4
 
 
-def test_what_workers_hold_is_drawn_though_the_graph_does_not_name_it(client):
-    """dask.optimize forgets futures: a pass over persisted rows refers to keys that its own graph lacks."""
+def test_persisted_chunks_are_drawn_though_they_are_not_in_the_graph(client):
+    """dask.optimize drops futures: the graph of a pass over persisted rows refers to keys that are not in it."""
     X = da.ones((6, 2), chunks=(2, 2)).persist()
     pass_ = glmlab.as_chunks(X, X[:, 0].persist()).lazy(kernels.loss_grad, (glmlab.Gaussian(), np.zeros(2)))
-    assert len(dict(pass_.__dask_graph__())) == 5  # what is shared, three chunks, one sum
+    assert len(dict(pass_.__dask_graph__())) == 5  # one for what is shared, three chunks, one sum
     assert viz.task_counts(pass_) == {"tasks": 4, "data": 5 + 6}
     patches = viz.graph(pass_).figure.axes[0].patches
     assert sum(isinstance(box, Rectangle) for box in patches) == 11
 
 
-def test_a_long_graph_lies_on_its_side():
+def test_a_long_graph_is_drawn_from_left_to_right():
     short, long = (viz.graph(chain(length)).figure for length in (5, 30))
     assert style.SMALL[0] <= short.get_figwidth() < short.get_figheight() <= graphs.TALL + 1
     assert long.get_figheight() < long.get_figwidth() <= style.WIDE[0]
 
 
 def test_arrows_stay_in_the_picture():
-    """Chunks that are read early and late: their curves run around all other nodes."""
+    """Chunks that are read at the start and at the end: their curves pass around all other nodes."""
     X = da.ones((6, 2), chunks=(2, 2))
     first = X @ np.ones(2) - 1
     ax = viz.graph(X.T @ first, (X @ (X.T @ first) ** 2).sum()).figure.axes[0]
@@ -394,13 +395,13 @@ def test_suboptimality_is_measured_from_the_best_certified_bound():
     lower = fast.objective - fast.certificate.bound
     assert np.allclose(a[:, 1], slow.trace.objective - lower) and np.allclose(b[:, 1], fast.trace.objective - lower)
     assert np.array_equal(a[:, 0], slow.trace.passes)
-    assert (b[:, 1] > fast.trace.objective - 10.0).all()  # never less than the truth
+    assert (b[:, 1] > fast.trace.objective - 10.0).all()  # never below the true suboptimality
 
 
 def test_a_known_optimum_and_the_relative_scale():
     one = result(n=5)
     [curve] = lines(viz.convergence(one, x="rounds", optimum=10.0))
-    assert np.allclose(curve[:, 1], (one.trace.objective - 10) / 15)  # F starts at 15
+    assert np.allclose(curve[:, 1], (one.trace.objective - 10) / 15)  # F at the start is 15
     assert np.array_equal(curve[:, 0], one.trace.rounds)
 
 
@@ -422,7 +423,7 @@ def test_points_below_the_reference_are_left_out():
     assert len(curve) == 3 and (curve[:, 1] > 0).all()
 
 
-def test_the_moving_twin_has_the_same_numbers():
+def test_the_interactive_figure_has_the_same_numbers():
     picture = three_results(interactive=True)
     [static, *_] = lines(picture)
     source = picture.interactive.renderers[0].data_source.data
@@ -461,6 +462,7 @@ def test_convergence_of_a_real_fit():
     for curve, one in zip(lines(viz.convergence(fits)), fits, strict=True):
         assert (np.isfinite(curve).all() and len(curve) >= 2) and curve[-1, 1] <= 1e-5 < curve[0, 1]
         assert curve[-1, 0] == one.trace.passes[-1]
+    assert np.array_equal(lines(viz.convergence(fits[0]))[0], lines(viz.convergence({"newton": fits[0]}))[0])
 
 
 # ---------------------------------------------------------------- words and the course
@@ -468,7 +470,7 @@ def test_convergence_of_a_real_fit():
 
 @pytest.mark.parametrize(("n", "text"), [(0, "0 bytes"), (999, "999 bytes"), (999.6, "1 kB"), (8e8, "800 MB"),
                                          (1.5e9, "1.5 GB"), (2e18, "2e+03 PB")])
-def test_bytes_as_one_says_them(n, text):
+def test_bytes_as_text(n, text):
     assert viz.bytes_text(n) == text
 
 

@@ -1,4 +1,4 @@
-"""Pictures of a benchmark: what is drawn where, and what is said of it."""
+"""Pictures of a benchmark: positions of what is drawn, and the findings."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Digits against the condition number: what is counted, what is said, and a slider that needs no kernel."""
+"""Digits against the condition number: their count, the finding, and a slider that works without a kernel."""
 
 import re
 
@@ -14,7 +14,7 @@ TRUTH = np.array([0.25, 0.975712033194204])
 
 
 def off_by(*errors):
-    """Answers whose relative errors are given, all of it in the second coefficient."""
+    """Answers with given relative errors, all in the second coefficient."""
     return TRUTH + np.outer(errors, [0, np.linalg.norm(TRUTH)])
 
 

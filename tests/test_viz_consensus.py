@@ -1,4 +1,4 @@
-"""Chunks that vote: the clock of zeros, the plane of votes, the map of rounds; sliders that need no kernel."""
+"""Consensus ADMM: zeros by round, answers in a plane, the map of rounds; sliders that work without a kernel."""
 
 import re
 
@@ -8,7 +8,7 @@ from bokeh.models import ColumnDataSource, CustomJS, Slider
 
 from glmlab import viz
 
-# Two runs of three rounds, two chunks: the first agrees with the optimum in the end.
+# Two runs of three rounds with two chunks; the first ends at the optimum.
 NEAR = np.array([[[0.0, 1.0], [2.0, 1.0]], [[0.5, 0.0], [1.5, 0.0]], [[1.0, 0.0], [1.0, 0.0]]])
 FAR = NEAR + 3.0
 RUNS = {"ρ": (NEAR, NEAR.mean(axis=1)), "9ρ": (FAR, FAR.mean(axis=1) + [0.0, 0.5])}

@@ -1,4 +1,4 @@
-"""Task streams and the U-curve: what is drawn, what is said, and views that need no kernel."""
+"""Task streams and the time by number of chunks: the figures, the findings, and views without a kernel."""
 
 import re
 
@@ -11,13 +11,13 @@ from glmlab.viz import stream
 
 
 def record(key, worker, *parts):
-    """As distributed's task stream has it; parts are (action, start, stop)."""
+    """A record as in distributed's task stream; parts are (action, start, stop)."""
     steps = tuple({"action": action, "start": start, "stop": stop} for action, start, stop in parts)
     return {"key": key, "worker": worker, "thread": 7, "startstops": steps}
 
 
 TOKEN = 2 * "0123456789abcdef"
-# Two workers, 10 s: 4 s + 1 s of work on one, 2 s on the other, and a transfer that is no work.
+# Two workers, 10 s: 4 s + 1 s of work on one, 2 s on the other, and a transfer, which is not work.
 RECORDS = [
     record((f"kernel-{TOKEN}", 1), "tcp://b", ("transfer", 105.0, 108.0), ("compute", 108.0, 110.0)),
     record((f"kernel-{TOKEN}", 0), "tcp://a", ("compute", 100.0, 104.0)),

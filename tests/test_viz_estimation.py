@@ -1,4 +1,4 @@
-"""Errors against rows and paths against λ: the law that is drawn, and the points on it."""
+"""Errors against rows and coefficients against λ: the curves and the points."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def test_the_band_holds_the_error_of_least_squares():
     for _ in range(300):
         X, noise = rng.standard_normal((n, p)), rng.standard_normal(n)
         inside += low <= np.abs(np.linalg.lstsq(X, noise, rcond=None)[0]).max() <= high
-    assert inside >= 0.93 * 300  # 98 in 100 with XᵀX = nI; three rows a coefficient spread a little more
+    assert inside >= 0.93 * 300  # 0.98 for XᵀX = nI; with three rows a coefficient the spread is a little larger
 
 
 def test_points_the_line_and_the_post():
@@ -52,3 +52,8 @@ def test_coefficients_are_drawn_by_falling_lam():
 def test_coefficients_refuse_by_name(lams, betas):
     with pytest.raises(ValueError, match="one for each row of betas"):
         viz.coefficients(lams, betas)
+
+
+def test_lams_without_coefficients_are_refused():
+    with pytest.raises(TypeError, match="what path.. returned, or lams and betas; got list alone"):
+        viz.coefficients([1.0, 2.0])

@@ -1,4 +1,4 @@
-"""The live display: what it notes, when it draws, and that the last state is always shown."""
+"""The live display: what it records, when it draws, and that the last state is always shown."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from glmlab.viz import live
 
 
 class Place:
-    """Where IPython would show the display."""
+    """A stand-in for IPython's display."""
 
     def __init__(self):
         self.shown = []
@@ -75,7 +75,7 @@ def test_slow_drawings_take_a_tenth_of_the_time(place, clock, monkeypatch):
     watch.__enter__()
     watch(state(0))
     clock[0] += 1.5
-    watch(state(1))  # two seconds to draw
+    watch(state(1))  # the drawing takes two seconds
     assert watch._next == pytest.approx(1.5 + 2.0 + 20.0)
 
 

@@ -8,7 +8,7 @@ from bokeh.models import CustomJS, Div, RadioGroup
 
 from glmlab import Gamma, Gaussian, Poisson, viz
 
-LAMS = [1.0, 10.0, 100.0]  # rising: the figure turns them round
+LAMS = [1.0, 10.0, 100.0]  # increasing; the figure shows them decreasing
 BETAS = [[2.0, -1.0], [1.0, 0.0], [0.0, 0.0]]
 RIDGE = [[1.5, -0.9], [1.0, -0.5], [0.1, -0.1]]
 PLAIN = [2.2, -1.1]

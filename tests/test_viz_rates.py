@@ -1,4 +1,4 @@
-"""Rates: the gap by iteration, the price of a digit, and what a step size does to each direction."""
+"""Rates: the gap by iteration, the iterations for a digit, and the effect of a step size on each direction."""
 
 import re
 
@@ -26,7 +26,7 @@ def test_gap_curves_draw_what_they_are_given_and_say_both_ends():
     assert picture.finding == "a: from 8.0e+00 to 2.0e+00 in 2 iterations; b: from 1.0e+00 to 1.0e+01 in 1 iteration."
 
 
-def test_what_a_logarithm_cannot_show_is_left_out():
+def test_values_without_a_logarithm_are_left_out():
     [line] = lines(viz.gap_curves({"a": [1.0, 0.0, -1e-20, np.inf, 0.5]}).figure.axes[0])
     assert np.array_equal(line, [1, np.nan, np.nan, np.nan, 0.5], equal_nan=True)
 
@@ -57,7 +57,7 @@ def test_rates_say_how_far_off_the_prediction_is():
 
 
 def replay(step, iterations):
-    """Gradient descent on the quadratic itself, in the basis of the eigenvectors."""
+    """Gradient descent on the quadratic, in the basis of the eigenvectors."""
     e = np.sqrt(2 * SHARES / SPECTRUM)
     found = []
     for _ in range(iterations + 1):

@@ -10,11 +10,15 @@ from tools.prose import escape
 
 # Modules below glmlab in reading order; those that no group names come last, so that none is forgotten.
 GROUPS = {
-    "Ask and prove": "fitting solvers.run solvers.stopping policy result certificates existence estimators",
-    "The problem": "families penalties objective chunks tables blocks",
-    "Solvers": "solvers solvers.gradient solvers.newton solvers.lbfgs solvers.admm solvers.asynchronous "
-               "solvers.linesearch solvers.start",
-    "Data and machines": "datasets dispatch cluster costmodel bench",
+    "Ask and prove": "fitting paths solvers.run solvers.stopping policy solvers.result maths.certificates "
+                     "maths.existence estimators",
+    "The mathematics": "maths.families maths.penalties maths.quadratic maths.conventions maths.sums",
+    "The rows and their passes": "rows.entrance rows.tables rows.columns rows.chunks rows.ondask rows.objective "
+                                 "rows.ledger rows.scale rows.sampling rows.survey rows.kernels rows.fused "
+                                 "rows.dispatch rows.threads",
+    "Solvers": "solvers solvers.gradient solvers.newton solvers.pilot solvers.lbfgs solvers.admm "
+               "solvers.asynchronous solvers.linesearch solvers.start",
+    "Data and machines": "datasets machine.cluster machine.costmodel bench",
     "The course": "viz teaching workspace",
 }
 REST = "Inside"

@@ -1,9 +1,9 @@
-"""An honest benchmark: same objective, same rows, same cores, every answer certified by code that made none of them.
+"""A fair benchmark: same objective, same rows, same cores; every answer is certified by code that solved nothing.
 
     python -m glmlab.bench headline          the targets, each a ratio of interleaved runs
-    python -m glmlab.bench grid              every solver and every peer on every problem; goes on where it stopped
+    python -m glmlab.bench grid              every solver and every peer on every problem; continues where it stopped
 
-`problems` are data on disk and an objective with its optimum; `entries` are solvers, ours and peers, each with its
-ladder of tolerances; `harness` runs an entry in a process of its own (`worker`) and writes lines of JSON; `targets`
-are what we claim; `report` makes the tables and figures of it; `shipped` holds what was measured at full size.
+A problem (`problems`) is data on disk, an objective and its optimum. An entry (`entries`) is a solver, ours or a peer,
+with a list of tolerances. `harness` runs each entry in a process of its own (`worker`) and writes lines of JSON.
+`targets` holds our claims, `report` makes tables and figures, `shipped` holds the results at full size.
 """

@@ -1,6 +1,6 @@
 """python -m glmlab.bench headline | grid: race, then write rows, tables and figures below --to.
 
-python -m glmlab.bench ship: put what `headline` found at full size into the package.
+python -m glmlab.bench ship: put the results of `headline` at full size into the package.
 """
 
 import argparse
@@ -17,7 +17,7 @@ CAP = {"full": 240.0, "ci": 60.0}  # seconds a run may take
 
 
 def main(argv=None) -> int:
-    """The exit code is 0 when the race was run to its end, whatever it found."""
+    """Returns the exit code: 0 when the race was run to its end, whatever its results."""
     wish = parser().parse_args(argv)
     to = Path(wish.to)
     if wish.what == "ship":
@@ -30,7 +30,7 @@ def main(argv=None) -> int:
         wishes += interleaved([pair for pair in BESIDE if not wish.problem or pair[0] in wish.problem], 1)
     results = to / f"{wish.what}-{wish.scale}.jsonl"
     if wish.what == "headline":
-        results.unlink(missing_ok=True)  # ratios count within one run
+        results.unlink(missing_ok=True)  # ratios are valid within one run only
     rows = list(race(wishes, scale=wish.scale, data=to / "data", results=results, cap=wish.cap or CAP[wish.scale]))
     (to / f"{wish.what}-{wish.scale}.md").write_text(markdown(rows) + "\n")
     drawn = figures(rows, to / f"{wish.what}-{wish.scale}")

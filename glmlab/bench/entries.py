@@ -1,8 +1,8 @@
-"""Who solves: ours and the peers, each a function from rows and a problem to β, with a ladder of its tolerances.
+"""The solvers that race, ours and the peers': each a function from rows and a problem to β, with a list of tolerances.
 
-A peer is imported inside its function: what is not installed costs a row that says so, nothing else. λ is converted by
-`glmlab.conventions`. Nobody fits an intercept here. An entry says which problems it can state: another objective would
-be another benchmark.
+A peer is imported inside its function: if it is not installed, its rows say so and the others run. λ is converted by
+`glmlab.maths.conventions`. No entry fits an intercept. An entry says which problems it can solve with exactly our
+objective.
 """
 
 import importlib.util
@@ -12,18 +12,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from glmlab.chunks import cores
-from glmlab.conventions import from_lam
 from glmlab.fitting import fit
+from glmlab.maths.conventions import from_lam
+from glmlab.rows.threads import cores
 
 CHUNK = 100_000  # rows in a chunk for dask-glm, as in the post
 
 
 class Answer(NamedTuple):
-    """What a solver came back with."""
+    """The answer of a solver."""
 
     beta: np.ndarray  # (p,)
-    passes: float | None = None  # over the rows; None where it is not said
+    passes: float | None = None  # over the rows; None where the solver does not say
     rounds: int | None = None
     trace: tuple = ()  # (seconds, passes, objective) of each iteration, ours only
     says: str = ""
@@ -31,15 +31,15 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """A solver that races."""
+    """A solver in the race."""
 
     name: str
     solve: Callable  # (X, y, posed, setting) → Answer
-    ladder: tuple  # settings, the loosest first
-    can: Callable  # posed.problem → bool
+    ladder: tuple  # settings such as tolerances, the loosest first
+    can: Callable  # posed.problem → bool: can it solve this problem?
     package: str = "glmlab"  # what must be importable
-    cores: int | None = None  # that it may use; None are all
-    blas_threads: int | None = None  # of each call; None are as many as cores
+    cores: int | None = None  # that it may use; None: all
+    blas_threads: int | None = None  # of each call; None: one for each core
 
     @property
     def installed(self):
@@ -49,13 +49,13 @@ class Entry:
 # --- which problems
 
 def kind(problem):
-    """"none", "l1" or "l2": what the penalty is."""
+    """The problem's penalty: "none", "l1" or "l2"."""
     penalty = problem.penalty(1.0)
     return "l1" if penalty.l1 else "l2" if penalty.l2 else "none"
 
 
 def of(family, *kinds):
-    """Problems of a family with one of these penalties."""
+    """A condition for `Entry.can`: a problem of this family with one of these penalties."""
     return lambda problem: problem.family == family and kind(problem) in kinds
 
 
@@ -90,7 +90,7 @@ def answer_of(result):
 
 
 def on_processes(X, y, posed, tol):
-    """The same on a LocalCluster of two processes; `worker` starts it and places the rows before the clock starts."""
+    """Our default solver on two worker processes; `worker` starts them and places the rows before the clock starts."""
     return ours()(X, y, posed, tol)
 
 
@@ -186,10 +186,10 @@ DASK_GLM = {"logistic": "Logistic", "poisson": "Poisson", "gaussian": "Normal"}
 
 
 def dask_glm(solver, options):
-    """dask-glm's solver on chunks of 100,000 rows on threads; normalize=False, or it would solve another problem.
+    """dask-glm's solver on chunks of 100,000 rows, on threads. normalize=True would change the problem.
 
-    options: setting → its keywords. dask gives every core a task, and BLAS has one thread in each, as its authors ran
-    it: two make it twenty times as slow.
+    options: a function from the setting to keywords. BLAS has one thread in each task, as in its authors' own runs;
+    with two it is twenty times as slow.
     """
 
     def solve(X, y, posed, setting):
@@ -206,7 +206,7 @@ def dask_glm(solver, options):
 
 
 def dask_ml(X, y, posed, tol):
-    """dask-ml's default for users: ADMM with its own tolerances."""
+    """dask-ml's estimator with its default solver, ADMM, and default tolerances."""
     import dask.array as da
     from dask_ml.linear_model import LogisticRegression
 
@@ -217,7 +217,7 @@ def dask_ml(X, y, posed, tol):
 
 
 def column_sum(X, y, posed, _):
-    """The yardstick, not a solver: X.sum() on threads, once over the rows."""
+    """No solver, but a unit of time: X.sum() on threads reads the rows once."""
     from concurrent.futures import ThreadPoolExecutor
 
     cuts = np.array_split(np.arange(len(X)), 8 * cores())

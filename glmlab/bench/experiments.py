@@ -1,6 +1,6 @@
-"""Questions that are not a race of solvers on one set of rows: rows never stored, rows on disk, the size of chunks.
+"""Measurements other than a race on stored rows: rows that are never stored, rows on disk, the size of chunks.
 
-Each is a function from the scale to the numbers of one run, made in a process of its own as races are.
+Each is a function from the scale to the numbers of one run. It runs in a process of its own, as a race does.
 """
 
 import contextlib
@@ -10,14 +10,14 @@ from pathlib import Path
 import dask.array as da
 import numpy as np
 
-import glmlab.cluster
+import glmlab.machine.cluster
 from glmlab import datasets
 from glmlab.bench.memory import peak_memory
-from glmlab.chunks import as_chunks
-from glmlab.families import Logistic
 from glmlab.fitting import fit
-from glmlab.objective import Objective
-from glmlab.penalties import L1
+from glmlab.maths.families import Logistic
+from glmlab.maths.penalties import L1
+from glmlab.rows.entrance import as_chunks
+from glmlab.rows.objective import Objective
 
 TOL = 1e-9
 SEED, COLUMNS = 20009, 15
@@ -26,7 +26,7 @@ DRAWN = 100_000  # rows drawn at a time: 12 MB
 
 
 def clocked(work):
-    """(seconds, what `work` returned)."""
+    """(seconds of work(), its result)."""
     began = time.perf_counter()
     found = work()
     return time.perf_counter() - began, found
@@ -41,11 +41,11 @@ def row(seconds, result, memory, **more):
 # --- rows drawn again in every pass and never stored
 
 def never_stored(n):
-    """The post's problem with n rows, of which no more than a chunk for each core exists at a time."""
+    """The post's problem with n rows. At any time no more than one chunk for each core exists."""
 
     def run(scale, folder):
         rows = n[scale]
-        fit_drawn(10_000)  # compile
+        fit_drawn(10_000)  # compiles the kernels
         before = peak_memory(reset=True)
         seconds, result = clocked(lambda: fit_drawn(rows))
         to_truth = float(np.abs(result.beta - datasets.make_logistic(1, COLUMNS, seed=SEED)[2]).max())
@@ -62,11 +62,11 @@ def fit_drawn(n):
 # --- rows on disk, four times the memory of the workers
 
 DISK = {"full": 32_000_000, "ci": 40_000}
-LIMIT = {"full": "480MB", "ci": "1GB"}  # of each of two workers; at ci scale nothing is larger than memory
+LIMIT = {"full": "480MB", "ci": "1GB"}  # of each of two workers; at scale ci the rows fit into memory
 
 
 def stored(scale, folder):
-    """The post's rows in a zarr group, written once; lazy arrays over it."""
+    """Lazy arrays of the post's rows in a zarr group, which is written if it is not there."""
     path = Path(folder) / f"disk-{DISK[scale]}.zarr"
     if not path.exists():
         datasets.save(path, *datasets.make_logistic(DISK[scale], COLUMNS, seed=SEED, chunks=READ))
@@ -75,7 +75,7 @@ def stored(scale, folder):
 
 @contextlib.contextmanager
 def two_workers(scale):
-    client = glmlab.cluster.client(n_workers=2, memory_limit=LIMIT[scale])
+    client = glmlab.machine.cluster.client(n_workers=2, memory_limit=LIMIT[scale])
     try:
         yield client
     finally:
@@ -83,16 +83,16 @@ def two_workers(scale):
 
 
 def from_disk(scale, folder):
-    """A certified fit of rows that never fit into memory."""
+    """A certified fit of rows that do not fit into memory."""
     X, y, _ = stored(scale, folder)
     with two_workers(scale):
-        fit(X[:READ], y[:READ], family="logistic", penalty=L1(1.0), tol=1e-3)  # workers import and compile
+        fit(X[:READ], y[:READ], family="logistic", penalty=L1(1.0), tol=1e-3)  # the workers import and compile
         seconds, result = clocked(lambda: fit(X, y, family="logistic", penalty=L1(1.0), tol=TOL))
     return row(seconds, result, None)
 
 
 def reading(scale, folder):
-    """One pass that only reads those rows: their sum."""
+    """The sum of those rows: a pass that only reads."""
     X, y, _ = stored(scale, folder)
     with two_workers(scale):
         da.compute(X[:READ].sum())
@@ -103,18 +103,18 @@ def reading(scale, folder):
 # --- how long chunks should be
 
 def pass_seconds(X, y, chunks):
-    """The shortest of some loss+gradient passes over rows cut so."""
+    """The least time of several passes for loss and gradient over rows in these chunks."""
     f, beta = Objective(Logistic(), as_chunks(X, y, chunks=chunks)), np.full(X.shape[1], 0.1)
     return min(clocked(lambda k=k: f.loss_grad(beta + k / 100))[0] for k in range(7))
 
 
 def advised(scale, folder):
-    """A pass over the chunks that we choose, against the best of a sweep over their lengths."""
+    """A pass over our default chunks, compared with the fastest of several chunk lengths."""
     X, y, _ = datasets.make_logistic({"full": 4_000_000, "ci": 40_000}[scale], COLUMNS, seed=SEED)
     own = pass_seconds(X, y, None)
     sweep = {rows: pass_seconds(X, y, rows) for rows in np.geomspace(2_000, len(y), 10).astype(int).tolist()}
     best = min(sweep, key=sweep.get)
-    again = pass_seconds(X, y, best), pass_seconds(X, y, None)  # what is best by luck is not best twice
+    again = pass_seconds(X, y, best), pass_seconds(X, y, None)  # again: the least of many is partly luck
     return {"wall": min(own, again[1]), "best": max(sweep[best], again[0]), "best_rows": best, "passes": 1, "rounds": 1,
             "relative": None, "memory": None, "sweep": {str(rows): s for rows, s in sweep.items()}}  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Runs: who, what, how often; interleaved, each in a process of its own, each a line of JSON."""
+"""Runs of entries on problems: interleaved, each in a process of its own, each written as a line of JSON."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 from glmlab.bench.entries import ENTRIES
 from glmlab.bench.experiments import EXPERIMENTS
 from glmlab.bench.problems import PROBLEMS, posed
-from glmlab.chunks import cores
+from glmlab.rows.threads import cores
 from glmlab.teaching.machines import machine
 
 PEERS = ("dask-glm", "dask-ml", "scikit-learn-intelex", "glum", "celer", "skglm", "snapml", "statsmodels", "numba")
@@ -19,7 +19,7 @@ PEERS = ("dask-glm", "dask-ml", "scikit-learn-intelex", "glum", "celer", "skglm"
 
 @dataclass(frozen=True)
 class Wish:
-    """One run that is wanted."""
+    """A run to be made."""
 
     problem: str
     entry: str
@@ -32,19 +32,19 @@ class Wish:
 
 
 def interleaved(pairs, repetitions):
-    """Every (problem, entry, setting) once, then all of them again …: what drifts drifts for all."""
+    """Every (problem, entry, setting) once, then all of them again …: a slow phase of the machine is slow for all."""
     return [Wish(*pair, k) for k in range(repetitions) for pair in pairs]
 
 
 def everything(problems=None):
-    """Each entry on each problem that it can state, at each step of its ladder."""
+    """Each entry on each problem that it can solve, with each of its settings."""
     chosen = [PROBLEMS[name] for name in problems or PROBLEMS]
     return [(problem.name, entry.name, setting) for problem in chosen for entry in ENTRIES.values()
             if entry.can(problem) for setting in entry.ladder]  # fmt: skip
 
 
 def race(wishes, *, scale, data, results, cap, say=print):
-    """Make every run that `results` (a path) does not hold yet; yields the rows, those that were there too."""
+    """Make every run that is not in the file `results` yet; yields the rows of all runs, old and new."""
     known = {row["key"]: row for row in read(results) if row["scale"] == scale}
     Path(results).parent.mkdir(parents=True, exist_ok=True)
     for number, wish in enumerate(wishes, 1):
@@ -58,7 +58,7 @@ def race(wishes, *, scale, data, results, cap, say=print):
 
 
 def alone(wish, scale, data, cap, say):
-    """The run in a process of its own; one that dies or exceeds its cap is a row that says so."""
+    """The row of one run in a process of its own. Where the run dies or exceeds its cap the row says so."""
     if wish.entry in ENTRIES and not ENTRIES[wish.entry].installed:
         return {"failed": f"{ENTRIES[wish.entry].package} is not installed"}
     order = {"problem": wish.problem, "entry": wish.entry, "setting": wish.setting, "scale": scale, "folder": str(data)}
@@ -77,14 +77,14 @@ def alone(wish, scale, data, cap, say):
 
 
 def environment(entry=None):
-    """All cores for everybody, whatever a shell has set, unless the entry says otherwise."""
+    """Environment variables: all cores, whatever the shell has set, unless the entry says another number."""
     threads = entry and (entry.blas_threads or entry.cores) or cores()
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
     return os.environ | dict.fromkeys(names, str(threads))
 
 
 def stamp():
-    """When, where and with what."""
+    """The time, the machine and the versions."""
     from importlib.metadata import PackageNotFoundError, version
 
     versions = dict(machine().versions)
@@ -98,7 +98,7 @@ def stamp():
 
 
 def processor():
-    """The name of the processor, as the system says it."""
+    """The name of the processor, from the operating system."""
     import platform
 
     info = Path("/proc/cpuinfo")
@@ -108,7 +108,7 @@ def processor():
 
 
 def outcome(row):
-    """One run in one line."""
+    """A text of one line about a run."""
     if "failed" in row:
         return row["failed"]
     said = {"s": row["wall"], "passes": row["passes"], "gap": row.get("gap"), "certified": row["relative"]}
@@ -116,6 +116,6 @@ def outcome(row):
 
 
 def read(results):
-    """The rows of a file of lines of JSON; none where there is no file."""
+    """The rows in a file with lines of JSON; an empty list where there is no file."""
     path = Path(results)
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

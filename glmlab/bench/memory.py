@@ -1,4 +1,4 @@
-"""What the operating system says of this process."""
+"""Time and memory of this process, from the operating system."""
 
 import contextlib
 import os
@@ -12,9 +12,9 @@ def cpu_seconds():
 
 
 def peak_memory(reset=False):
-    """The highest resident memory of this process (bytes), since the last reset where the system can reset it."""
+    """The peak resident memory of this process (bytes), since the last reset if the system can reset it."""
     status = Path("/proc/self/status")
-    if not status.exists():  # no Linux: the highest ever
+    if not status.exists():  # not Linux: the peak since the process started
         import resource
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

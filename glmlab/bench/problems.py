@@ -1,4 +1,4 @@
-"""What is solved: rows on disk, an objective, and its optimum to as many digits as a certificate can prove."""
+"""The problems: rows on disk, an objective, and its optimum to as many digits as a certificate can prove."""
 
 import json
 import os
@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from glmlab import datasets
-from glmlab.chunks import as_chunks
-from glmlab.families import sigmoid
 from glmlab.fitting import fit
-from glmlab.objective import Objective
+from glmlab.maths.families import sigmoid
+from glmlab.maths.penalties import L1, Ridge, Zero
 from glmlab.paths import path
-from glmlab.penalties import L1, Ridge, Zero
+from glmlab.rows.entrance import as_chunks
+from glmlab.rows.objective import Objective
 
-PRECISE = 1e-13  # relative gap at which F* counts as known; where it cannot be proved the bound is kept beside it
+PRECISE = 1e-13  # relative gap at which F* counts as known; where it is not reached, the proved bound is stored with F*
 
 
 # --- rows
@@ -28,7 +28,7 @@ def uniform(n):
 
 
 def skewed(n):
-    """Correlated columns of very different units: neighbours at correlation 0.9, units from 1e-4 to 1e4."""
+    """Columns with units from 1e-4 to 1e4; neighbouring columns have correlation 0.9."""
     X, y, beta = datasets.make_logistic(n, 15, seed=1, x="normal")
     for j in range(1, 15):  # an autoregression along the columns, in place
         X[:, j] = 0.9 * X[:, j - 1] + np.sqrt(1 - 0.81) * X[:, j]
@@ -39,28 +39,28 @@ def skewed(n):
 
 
 def by_label(n):
-    """The post's rows, all zeros before all ones: a chunk may hold one class only."""
+    """The post's rows sorted by label: a chunk may have one class only."""
     X, y, beta = uniform(n)
     order = np.argsort(y, kind="stable")
     return X[order], y[order], beta
 
 
 def by_feature(n):
-    """The post's rows, sorted by their first column: a chunk's head says nothing of its tail."""
+    """The post's rows sorted by the first column: the first rows of a chunk differ from its last rows."""
     X, y, beta = uniform(n)
     order = np.argsort(X[:, 0], kind="stable")
     return X[order], y[order], beta
 
 
 def flights(n):
-    """More than a quarter of an hour late? The real table, its first n rows, with a column of ones."""
+    """Is a flight more than 15 minutes late? The first n rows of the real table, with a column of ones."""
     X, y = datasets.flights("xy")
     X = np.column_stack([X, np.ones(len(X))])
     return X[:n], y[:n], None
 
 
 def wide(n):
-    """1,000 normal columns, a twentieth of which matter, so that η stays of size 1; fewer columns for few rows."""
+    """1,000 normal columns, of which 5 % have nonzero coefficients; η is of size 1. Fewer columns for few rows."""
     p, rng = min(1000, n // 30), np.random.default_rng(7)
     beta = np.zeros(p)
     beta[rng.choice(p, p // 20, replace=False)] = rng.normal(0, 0.25, p // 20)
@@ -69,9 +69,9 @@ def wide(n):
 
 @dataclass(frozen=True)
 class Rows:
-    """How rows are made, and how many at each scale."""
+    """A function that makes rows, and their number at each scale."""
 
-    make: Callable  # n → X (n, p), y (n,), the β that made y or None
+    make: Callable  # n → X (n, p), y (n,), and the β that made y or None
     full: int
     ci: int = 20_000
 
@@ -92,7 +92,7 @@ ROWS = {
 
 @dataclass(frozen=True)
 class Problem:
-    """Rows and an objective. `penalty` makes one of λ; λ is a number, or the share of coefficients that it zeroes."""
+    """Rows and an objective. `penalty` is a function of λ, a number or the share of coefficients that it zeroes."""
 
     name: str
     rows: str
@@ -114,7 +114,7 @@ def none(lam):
 
 
 def share(zeros, rows, family, name, says):
-    """An L1 problem whose λ is sought: the one that zeroes about this share of the coefficients."""
+    """An L1 problem whose λ has to be found: it zeroes about this share of the coefficients."""
     return Problem(name, rows, family, L1, np.nan, zeros, says)
 
 
@@ -138,14 +138,14 @@ PROBLEMS = {problem.name: problem for problem in LIST}
 
 @dataclass
 class Posed:
-    """A problem with its numbers: what a worker loads."""
+    """A problem with its λ and its optimum, for a worker to load."""
 
     problem: Problem
     folder: Path
     lam: float
     optimum: float  # F(β*)
-    proved: float  # F(β*) − F* is at most this
-    size: float  # S at β* (Objective.unit), the unit of relative gaps
+    proved: float  # a proved bound on F(β*) − F*
+    size: float  # S at β* (Scale.unit), the unit of relative gaps
     support: list = field(default_factory=list)
 
     @property
@@ -159,7 +159,7 @@ class Posed:
 
 
 def posed(problem, root, scale, say=print):
-    """The problem, its rows written and its optimum found if that was not done before."""
+    """The problem; its rows are written and its optimum is found if that was not done before."""
     folder = problem.folder(root, scale)
     if not (folder / "y.npy").exists():
         say(f"writing {problem.count(scale):,} rows of {problem.rows}")
@@ -172,7 +172,7 @@ def posed(problem, root, scale, say=print):
 
 
 def write(folder, X, y, beta):
-    """Rows as .npy files; y last, so that a folder with y is complete."""
+    """Write rows as .npy files. y comes last, so that a folder with y is complete."""
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "X.npy", np.ascontiguousarray(X))
     if beta is not None:
@@ -182,20 +182,20 @@ def write(folder, X, y, beta):
 
 
 def solved(problem, folder):
-    """λ, F* and its bound, S and the support, by full Newton steps with NumPy's kernels: none of them is a racer."""
+    """λ, F* and its bound, S and the support, by full Newton steps with NumPy's kernels, which do not race."""
     X, y = np.load(folder / "X.npy", mmap_mode="r"), np.load(folder / "y.npy")
     lam = problem.lam if problem.zeros is None else zeroing(problem, X, y)
     options = {"family": problem.family, "penalty": problem.penalty(lam), "kernels": "numpy"}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the bound says how far it came
+        warnings.simplefilter("ignore")  # the bound says how exact it is
         result = fit(X, y, solver="proximal_newton", tol=PRECISE, **options)
     f = Objective(problem.family, as_chunks(X, y), "numpy")
     return {"lam": lam, "optimum": result.objective, "proved": result.certificate.bound,
-            "size": float(f.unit(result.objective)), "support": np.flatnonzero(result.beta).tolist()}  # fmt: skip
+            "size": float(f.scale.unit(result.objective)), "support": np.flatnonzero(result.beta).tolist()}  # fmt: skip
 
 
 def zeroing(problem, X, y, rows=500_000, step=0.8):
-    """The largest λ on a falling path that zeroes no more than the wanted share; from the first rows, scaled to all."""
+    """The largest λ on a falling path that zeroes at most the wanted share, found on the first rows and scaled."""
     few = min(rows, len(y))
     X, y, n = np.ascontiguousarray(X[:few]), y[:few], len(y)
     [first] = path(X, y, family=problem.family, n_lams=1)

@@ -1,4 +1,4 @@
-"""What a race found, as tables in markdown and as figures."""
+"""The results of a race as tables in markdown and as figures."""
 
 import math
 import statistics
@@ -12,7 +12,7 @@ from glmlab.viz.style import BOKEH_DASHES, BOKEH_MARKERS, COLOURS, DASHES, MARKE
 GAPS = (1e-3, 1e-6, 1e-9)
 COLUMNS = {"wall": "wall s", "cpu": "CPU s", "passes": "passes", "rounds": "rounds", "gap": "gap to F*",
            "relative": "certified", "to_truth": "β to the truth", "memory": "peak bytes"}  # fmt: skip
-FLOOR = 1e-16  # below this a gap is rounding
+FLOOR = 1e-16  # relative gap: smaller ones are rounding, and are drawn here
 
 
 def markdown(rows):
@@ -21,13 +21,13 @@ def markdown(rows):
 
 
 def known(runs, name):
-    """The median of a number over runs, None where they do not have it."""
+    """The median over runs of the number with this name, None where no run has it."""
     values = [run[name] for run in runs if run.get(name) is not None]
     return statistics.median(values) if values else None
 
 
 def answer(rows, problem, entry, setting):
-    """What an entry came to, medians over its repetitions; nan for what was not run, failed or is not known."""
+    """An entry's results, medians over its repetitions; nan for what was not run, failed or is not known."""
     keys = {"seconds": "wall", "error": "to_truth", "certified gap": "relative"}
     good = [row for row in rows if (row["problem"], row["entry"], row["setting"]) == (problem, entry, setting)
             and "failed" not in row]  # fmt: skip
@@ -40,20 +40,20 @@ def written(value):
 
 
 def header(rows):
-    """Where and with what, as said by the last row."""
+    """A line on the machine and the versions, from the last row."""
     last = rows[-1]
     versions = ", ".join(f"{name} {number}" for name, number in last["versions"].items() if number != "not installed")
     return f"{last['processor']}, {last['cores']} cores, {last['when'][:10]}, scale {last['scale']}. {versions}."
 
 
 def targets_table(rows):
-    """The targets: median and range of the ratios, met or not."""
+    """A table of the targets: median and range of the ratios, met or missed."""
     lines = ["| target | wanted | median | range | pairs | |", "|---|---|---|---|---|---|"]
     return "\n".join(lines + [target_line(verdict) for verdict in judged(rows)])
 
 
 def tally(rows):
-    """How many targets are met, missed, and not judged because a run is missing or was not certified."""
+    """A sentence: how many targets are met, missed, and not judged because a run is missing or is not certified."""
     verdicts = judged(rows)
     met, unjudged = (sum(map(bool, found)) for found in ([v.met for v in verdicts], [v.why for v in verdicts]))
     missed = len(verdicts) - met - unjudged
@@ -69,7 +69,7 @@ def target_line(verdict):
 
 
 def problem_table(name, rows):
-    """Who reached which certified gap, and how soon: medians over repetitions."""
+    """A table of one problem: the seconds of each solver to each certified gap, medians over repetitions."""
     lines = [
         f"### {name}", "",
         "| " + " | ".join(["solver", "setting", *COLUMNS.values(), *(f"s to {gap:g}" for gap in GAPS)]) + " |",
@@ -79,7 +79,7 @@ def problem_table(name, rows):
         soonest = times_to(runs)
         for setting, repeated in by(runs, "setting"):
             lines.append(run_line(entry, setting, repeated, soonest))
-            soonest = dict.fromkeys(GAPS)  # said once
+            soonest = dict.fromkeys(GAPS)  # each note once
     return "\n".join(lines)
 
 
@@ -92,7 +92,7 @@ def run_line(entry, setting, runs, soonest):
 
 
 def times_to(runs):
-    """For each gap the median seconds of the cheapest setting whose every answer is certified to it, None if none."""
+    """For each gap the median seconds of the fastest setting with every answer certified to it, or None."""
     settings = [good for _, good in by([run for run in runs if "failed" not in run], "setting")]
     reached = {gap: [known(good, "wall") for good in settings if all((run["relative"] or 1) <= gap for run in good)]
                for gap in GAPS}  # fmt: skip
@@ -110,7 +110,7 @@ def by(rows, name):
 # --- figures
 
 def curves(rows, x):
-    """{solver: points (x, gap to F*)} of one problem, a point for each tolerance: medians over repetitions."""
+    """{solver: points (x, gap to F*)} of one problem, one point for each tolerance, medians over repetitions."""
     name = "wall" if x == "seconds" else x
     found = {}
     for entry, runs in by([row for row in rows if "failed" not in row and row["entry"] != "X.sum()"], "entry"):
@@ -121,7 +121,7 @@ def curves(rows, x):
 
 
 def figures(rows, folder):
-    """Write for each problem suboptimality against seconds and against passes, PNG and interactive HTML; the paths."""
+    """Write figures of suboptimality by seconds and by passes for each problem, PNG and HTML; returns the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     return [path for name, of_one in by(rows, "problem") for x in ("seconds", "passes")
             for path in drawn(name, curves(of_one, x), x, folder) if path]  # fmt: skip
@@ -137,13 +137,13 @@ def drawn(name, lines, x, folder):
 
 
 def look(k, markers, dashes):
-    """The k-th colour, marker and dash; more solvers than there are colours get other pairs of them."""
+    """Colour, marker and dash of curve k. More solvers than colours get other combinations."""
     turn = k // len(COLOURS)
     return nth(COLOURS, k), nth(markers, k + turn), nth(dashes, k + turn)
 
 
 def static(name, lines, x):
-    """Both axes logarithmic: seconds differ by a thousand."""
+    """A static figure. Both axes are logarithmic, since seconds differ by a factor of a thousand."""
     fig, ax = new_figure(size=(8.6, 5.6))
     for k, points in enumerate(lines.values()):
         colour, marker, dash = look(k, MARKERS, DASHES)

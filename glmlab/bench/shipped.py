@@ -1,10 +1,10 @@
-"""The results of `make bench` at full size that come with the package: numbers to four digits, with their machine."""
+"""The results of `make bench` at full size in this package: numbers to four digits, with the machine."""
 
 import json
 from pathlib import Path
 
 FILE = Path(__file__).parents[1] / "data" / "bench.json"
-SHARED = ("scale", "processor", "cores", "when", "versions")  # of the last row: said once
+SHARED = ("scale", "processor", "cores", "when", "versions")  # taken from the last row, stored once
 DIGITS = 4
 
 
@@ -15,14 +15,14 @@ def rows(file=FILE):
 
 
 def ship(rows, file=FILE):
-    """Write such a file. Of several repetitions the first keeps its trace."""
+    """Write the file from the rows of a race. Only the first of several repetitions keeps its trace."""
     lines = ",\n".join(json.dumps(short(row), ensure_ascii=False) for row in rows)
     where = json.dumps({name: rows[-1][name] for name in SHARED}, ensure_ascii=False)
     Path(file).write_text(f'{{"where": {where},\n"rows": [\n{lines}\n]}}\n', encoding="utf-8")
 
 
 def short(row):
-    """What differs from run to run, without what nobody reads; seconds and gaps to a few digits."""
+    """A row without what all rows share and what no notebook reads; its numbers have a few digits."""
     left_out = {*SHARED, "says"} | ({"trace"} if row["repetition"] or not row.get("trace") else set())
     return {name: rounded(value) for name, value in row.items() if name not in left_out}
 

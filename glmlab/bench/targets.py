@@ -1,4 +1,4 @@
-"""What we claim, each a ratio of two runs of one repetition, so that a slow minute is slow for both."""
+"""Our claims. Each is a ratio of two runs of one repetition: in a slow phase of the machine both are slow."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from glmlab.bench.harness import Wish
 
 
 class Side(NamedTuple):
-    """A run, and the certified relative gap that it must have reached to count (None: as it comes)."""
+    """A run, and the certified relative gap that it must reach to count (None: it always counts)."""
 
     problem: str
     entry: str
@@ -16,12 +16,12 @@ class Side(NamedTuple):
     gap: float | None = None
 
     def run(self, rows, repetition):
-        """Its row in that repetition, or None."""
+        """The row of this run in that repetition, or None."""
         return rows.get(Wish(self.problem, self.entry, self.setting, repetition).key)
 
 
 class Target(NamedTuple):
-    """A claim: value(ours, theirs) is at least or at most the limit."""
+    """A claim: value(ours, theirs) ≥ limit, or ≤ limit."""
 
     says: str
     ours: Side
@@ -51,7 +51,7 @@ def us(problem, gap=1e-9, entry="glmlab"):
 
 
 def faster(problem, entry, setting, limit, *, gap=1e-9, theirs=None):
-    """Ours, certified to `gap`, is `limit` times as fast as the peer, whose answer must reach `theirs`."""
+    """The claim that our run, certified to `gap`, is `limit` times as fast as the peer's, certified to `theirs`."""
     says = f"{problem}: faster than {entry}, " + (f"both to {gap:g}" if theirs == gap else f"ours to {gap:g}")
     return Target(says, us(problem, gap), Side(problem, entry, setting, theirs), "≥", limit)
 
@@ -74,7 +74,7 @@ TARGETS = [
     faster("laptop, ridge", "intelex lbfgs", 1e-4, 10),
     faster("laptop, ridge", "newton-cholesky", 1e-4, 40),
     *(at_most(f"{name}: against laptop", us(name), us("laptop"), 3) for name in HARD),
-    *(faster(name, "glum", 1e-6, 25, theirs=1e-9) for name in HARD),  # at 1e-9 it never ends on rows sorted by label
+    *(faster(name, "glum", 1e-6, 25, theirs=1e-9) for name in HARD),  # at 1e-9 it does not end on sorted rows
     *(faster(name, "liblinear", 1e-4, 100) for name in HARD),
     at_most("laptop: without numba", us("laptop", entry="glmlab, numpy kernels"), us("laptop"), 3),
     at_most("laptop: two processes against threads", us("laptop", entry="glmlab, 2 processes"), us("laptop"), 25,
@@ -92,7 +92,7 @@ TARGETS = [
 ]  # fmt: skip
 
 
-#: Runs beside the targets', made once: the post's methods as they are today, and looser settings for the figures.
+#: Runs that no target needs, made once: the post's methods in today's versions, and looser settings for the figures.
 BESIDE = [("laptop", entry, setting) for entry, settings in {
     "glmlab": (1e-3,), "glmlab, one core": (1e-9,), "glmlab consensus_admm": (1e-6,), "glmlab fista": (1e-6,),
     "glmlab proximal_gradient": (1e-3,), "glum": (1e-3, 1e-6), "liblinear": (1e-2,), "SGD": (1e-3,),
@@ -101,7 +101,7 @@ BESIDE = [("laptop", entry, setting) for entry, settings in {
 
 
 class Verdict(NamedTuple):
-    """A target and how it went."""
+    """A target and its result."""
 
     target: Target
     ratios: tuple  # one for each repetition in which both sides count
@@ -136,7 +136,7 @@ def verdict(target, table, repetitions):
 
 
 def lacking(side, row):
-    """Why a run does not count, '' if it does."""
+    """Why a run does not count, or '' if it does."""
     if row is None:
         return f"{side.entry} was not run"
     if "failed" in row:
@@ -147,5 +147,5 @@ def lacking(side, row):
 
 
 def wanted(targets=TARGETS):
-    """The (problem, entry, setting) that the targets speak of, each once, both sides of a target near each other."""
+    """Every (problem, entry, setting) of the targets once, both sides of a target next to each other."""
     return list(dict.fromkeys(side[:3] for target in targets for side in (target.ours, target.theirs)))

@@ -1,6 +1,6 @@
 """One run in a process of its own: import, warm up, load, race, certify. Reads a JSON object, prints one.
 
-Outside the clock: imports, compilers (a warm-up on a few rows), reading the file, starting a cluster, certifying.
+Not timed: imports, compilers (a warm-up on a few rows), reading the file, starting a cluster, certifying.
 """
 
 import contextlib
@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 
 import glmlab
-import glmlab.cluster
+import glmlab.machine.cluster
 from glmlab.bench.entries import ENTRIES, on_processes
 from glmlab.bench.experiments import EXPERIMENTS
 from glmlab.bench.memory import cpu_seconds, peak_memory
 from glmlab.bench.problems import PROBLEMS, Posed
-from glmlab.chunks import auto_rows, cores
+from glmlab.rows.ondask import auto_rows
+from glmlab.rows.threads import cores
 
 WARM_ROWS = 3_000
 
@@ -32,7 +33,7 @@ def main(wish):
 
 
 def race(wish):
-    """An entry on a problem."""
+    """The row of an entry on a problem."""
     entry = ENTRIES[wish["entry"]]
     posed = Posed(PROBLEMS[wish["problem"]], Path(wish["folder"]), **wish["posed"])
     if not entry.installed:
@@ -40,7 +41,7 @@ def race(wish):
     if entry.cores:
         confine(entry.cores)
     warm_up(entry, posed, wish["setting"])
-    before = peak_memory(reset=True)  # what was imported and compiled is nobody's data
+    before = peak_memory(reset=True)  # memory of imports and compilers does not count
     X, y, beta = posed.load()
     with placed(entry, X, y, posed) as (rows, labels):
         wall, cpu = time.perf_counter(), cpu_seconds()
@@ -55,39 +56,39 @@ def race(wish):
 
 
 def confine(number):
-    """This process, and whatever it starts, on so many cores only; where the system cannot, that is an error."""
+    """Confine this process and its children to so many cores. Raises an error where the system cannot."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:number])
 
 
 def warm_up(entry, posed, setting):
-    """The same solver on a few rows, so that what compiles has compiled and what is imported late is imported."""
+    """Run the same solver on a few rows: it imports and compiles what it needs."""
     X, y = (np.load(posed.folder / f"{name}.npy", mmap_mode="r") for name in ("X", "y"))
     step = max(1, len(y) // WARM_ROWS)
-    with contextlib.suppress(Exception):  # a peer may refuse so few rows; the race decides
+    with contextlib.suppress(Exception):  # a peer may refuse so few rows; only the race counts
         entry.solve(np.ascontiguousarray(X[::step]), np.ascontiguousarray(y[::step]), posed, setting)
 
 
 @contextlib.contextmanager
 def placed(entry, X, y, posed):
-    """Where an entry wants its rows: here, or in the memory of two worker processes."""
+    """The rows where this entry reads them: in this process, or in the memory of two worker processes."""
     if entry.solve is not on_processes:
         yield X, y
         return
     from distributed import wait
 
-    client = glmlab.cluster.client(n_workers=2, memory_limit="8GiB")
+    client = glmlab.machine.cluster.client(n_workers=2, memory_limit="8GiB")
     try:
         height = auto_rows(*X.shape)
-        lazy = [glmlab.cluster.dealt(client, a, height) for a in (X, y)]
+        lazy = [glmlab.machine.cluster.dealt(client, a, height) for a in (X, y)]
         wait(lazy)
-        on_processes(*(column[:: max(1, len(y) // WARM_ROWS)] for column in lazy), posed, 1e-3)  # both workers compile
+        on_processes(*(column[:: max(1, len(y) // WARM_ROWS)] for column in lazy), posed, 1e-3)  # both compile
         yield lazy
     finally:
         client.close()
 
 
 def judged(X, y, beta_true, posed, beta):
-    """What is true of β, whoever found it: its certified gap, its gap to the known optimum, how far the truth is."""
+    """The quality of any β: its certified gap, its gap to the known optimum, its distance to the true β."""
     proof = glmlab.certify(X, y, beta, family=posed.problem.family, penalty=posed.penalty)
     support = np.flatnonzero(beta).tolist()
     return {

@@ -1,53 +1,89 @@
 """The solvers, by name. Each is a generator of states: it evaluates, yields, then updates."""
 
+import inspect
 from collections.abc import Callable
 from typing import NamedTuple
 
-from glmlab.penalties import weights
+from glmlab.maths.penalties import lambdas
+from glmlab.names import among, nearest
 from glmlab.solvers.admm import consensus_admm, post_admm
 from glmlab.solvers.gradient import fista, gradient_descent, proximal_gradient
 from glmlab.solvers.lbfgs import lbfgs
 from glmlab.solvers.newton import newton, proximal_newton
 from glmlab.solvers.pilot import pilot_newton
 
-PAYS = 200  # from so many rows on for each coefficient: below, Newton's method on the pilot costs more than it saves
-
 
 class Method(NamedTuple):
-    """A solver and what is known of it. A reader's own function is one, too, of which nothing more is known."""
+    """A solver and what is known of it. A reader's own function is one, too, of which nothing is known."""
 
     function: Callable  # solver(f, g, start, **options), a generator function
-    ours: bool = False
-    needs_gradient: bool = False  # of g, which must be smooth; else its prox
-    needs_model: bool = False  # it solves p × p problems with λ₁ and λ₂ in them
-    draws_pilot: bool = False  # anyway, so that a start from the pilot's own answer pays
-    estimates: bool = False  # its states have `decrement` and `move`, as State describes them
+    needs: frozenset | None = None  # of "gradient" (of a smooth g), "prox" (of g), "model" (λ₁ and λ₂ of g); None: ?
+    starts_from: str = "null"  # unless told: the "null" model or, where rows are plenty, the "pilot"'s own answer
+    estimates: bool = False  # have its states `decrement` and `move`, as State describes them?
 
     @property
     def name(self):
         return getattr(self.function, "__name__", type(self.function).__name__)
 
-    def start(self, f, g):
-        """Where it starts unless told: None stands for the null model."""
-        pays = self.draws_pilot and f.n >= PAYS * f.dim and weights(g, f.dim) is not None
-        return "pilot" if pays else None
 
-
+GRADIENT, PROX = frozenset({"gradient"}), frozenset({"prox"})
 METHODS = [
-    Method(gradient_descent, ours=True, needs_gradient=True),
-    Method(proximal_gradient, ours=True),
-    Method(fista, ours=True),
-    Method(newton, ours=True, needs_gradient=True, needs_model=True, estimates=True),
-    Method(proximal_newton, ours=True, needs_model=True, estimates=True),
-    Method(pilot_newton, ours=True, needs_model=True, draws_pilot=True, estimates=True),
-    Method(lbfgs, ours=True, needs_gradient=True, needs_model=True, draws_pilot=True, estimates=True),
-    Method(consensus_admm, ours=True, draws_pilot=True),
+    Method(gradient_descent, GRADIENT),
+    Method(proximal_gradient, PROX),
+    Method(fista, PROX),
+    Method(newton, GRADIENT | {"model"}, estimates=True),
+    Method(proximal_newton, PROX | {"model"}, estimates=True),
+    Method(pilot_newton, PROX | {"model"}, "pilot", estimates=True),
+    Method(lbfgs, GRADIENT | {"model"}, "pilot", estimates=True),
+    Method(consensus_admm, PROX, "pilot"),
 ]
 SOLVERS = {method.name: method.function for method in METHODS}
 HISTORICAL = {"post_admm": post_admm}  # to be looked at; "auto" never takes it
 
 
+def resolve(solver, g, options, callers):
+    """The Method behind `solver`, a name or a function, once it is known that it can minimise f + g.
+
+    Raises TypeError for what is no solver or an option that it does not have, naming the nearest; ValueError for a
+    penalty that it cannot minimise. callers: the functions that took the options, whose own parameters may be meant.
+    """
+    names = SOLVERS | HISTORICAL
+    solve = names[among("solver", solver, names)] if isinstance(solver, str) else solver
+    if not callable(solve):
+        raise TypeError(f"solver must be a name or a generator function solver(f, g, start), got {solver!r}")
+    method = method_of(solve)
+    if method.needs and (why := unsuited(method.needs, g)):
+        raise ValueError(f"{method.name} cannot minimise {g!r}: {why}")
+    refuse_options(method, options, callers)
+    return method
+
+
 def method_of(function):
     """The Method of a function, found by what it is and not by what it is called."""
-    known = [*METHODS, Method(post_admm, ours=True)]
+    known = [*METHODS, Method(post_admm, PROX)]
     return next((method for method in known if method.function is function), Method(function))
+
+
+def unsuited(needs, g):
+    """Why a solver that needs this cannot minimise f + g, and which can; '' if it can."""
+    if "model" in needs and lambdas(g, 1) is None:
+        return "it needs λ₁‖β‖₁ + (λ₂/2)‖β‖², and this is of another form; use fista or consensus_admm"
+    if "gradient" in needs and lambdas(g, 1) is not None and not g.smooth:
+        return "|β| has no derivative at 0; use proximal_newton, fista or consensus_admm"
+    if "gradient" in needs and not getattr(g, "smooth", False):
+        return "it needs a derivative, and this penalty has no smooth = True; use fista or consensus_admm"
+    needed = "grad" if "gradient" in needs else "prox"
+    return "" if hasattr(g, needed) else f"it needs its {needed}, and this penalty has none"
+
+
+def refuse_options(method, options, callers):
+    """The error for an option that the solver does not have."""
+    parameters = inspect.signature(method.function).parameters
+    if any(value.kind is value.VAR_KEYWORD for value in parameters.values()):
+        return
+    own = list(parameters)[3:]  # after f, g, start
+    for option in options:
+        if option not in own:
+            theirs = {name for caller in callers for name in list(inspect.signature(caller).parameters)[:-1]}
+            known = sorted({*own, *theirs} - {"f", "g"})
+            raise TypeError(f"{method.name} has no option {option!r}; {nearest(option, known)}")

@@ -6,21 +6,16 @@ import numpy as np
 from scipy.optimize import fmin_l_bfgs_b
 
 from glmlab.checks import frozen, number
-from glmlab.kernels import quietly
+from glmlab.maths.penalties import lambdas
+from glmlab.maths.penalties import shrinkage as shrinkage  # the paper's name for the prox of L1
+from glmlab.maths.quadratic import by_cholesky, minimise_model, newton_direction, unit_lengths
 from glmlab.names import among
-from glmlab.penalties import shrinkage as shrinkage  # the paper's name for the prox of L1
-from glmlab.penalties import weights
-from glmlab.quadratic import by_cholesky, minimise_model, newton_direction, unit_lengths
-from glmlab.solvers.linesearch import ROUNDING
+from glmlab.rows.kernels import quietly
+from glmlab.solvers.linesearch import sum_error
 
 __all__ = ["ADMMState", "consensus_admm", "local_update", "post_admm", "z_update"]
 
 RHOS = ("diagonal", "curvature", "balance", "matrix")
-BALANCED = 50  # rounds in which "balance" may change rho: from then on it is constant, as convergence needs
-OWN = 0.01  # of the mean curvature: what "matrix" adds to every chunk's Hessian, which may be singular
-NEWTON = 30  # steps of a local solve at most; more have never been needed
-SETTLED = 1e-20  # of a chunk's objective: where a local step promises less, rounding is all that it would change
-SHORTER = 40  # times that rho is raised because F overflows at z
 
 
 class ADMMState(NamedTuple):
@@ -68,7 +63,7 @@ def consensus_admm(f, g, start, *, rho="diagonal", relaxation=None, accuracy=0.1
         old, z = z, z_update(g, c, rho, z)
         voters, u, count = here.betas, c - z, count + 1
         primal, dual = residuals(voters, z, old, rho)
-        if balancing and count <= BALANCED:
+        if balancing and count <= 50:  # from then on ρ is constant, as convergence needs
             rho, u = balanced(rho, u, voters, z, old)
         before, here = here, ask(z, u, rho, here.betas)
         if not np.isfinite(here.loss):
@@ -98,17 +93,18 @@ def local_update(rows, family, kernels, z, rho, accuracy, beta, u, own=None):
     loss_grad, loss_grad_hess = kernels
     M, touches = np.diag(rho) if own is None else own, 2
     at_z, here = loss_grad(rows, family, z), loss_grad_hess(rows, family, beta)
-    for _ in range(NEWTON):
+    for _ in range(30):  # steps; more have never been needed
         away = beta - z + u
         value, slope = here.loss + away @ M @ away / 2, here.grad + M @ away
         d = -solved(here.hess + M, slope)
         drop, t = -(slope @ d), 1.0
-        if not drop > max(accuracy**2 * (beta - z) @ M @ (beta - z), SETTLED * abs(value)):
+        rounded = 1e-20 * abs(value)  # a step that promises less would change the last digits only
+        if not drop > max(accuracy**2 * (beta - z) @ M @ (beta - z), rounded):
             break
         while True:
             trial = loss_grad_hess(rows, family, beta + t * d)
             touches, way = touches + 1, away + t * d
-            if trial.loss + way @ M @ way / 2 <= value - 1e-4 * t * drop + ROUNDING * abs(value) or t < 1e-9:
+            if trial.loss + way @ M @ way / 2 <= value - 1e-4 * t * drop + sum_error(value) or t < 1e-9:
                 break
             t /= 2
         if t < 1e-9:
@@ -169,7 +165,7 @@ class Sums:
 def check(rho, relaxation, g, dim):
     """Refuses options that make no sense; returns α."""
     among("rho", rho, RHOS) if isinstance(rho, str) else number("rho", rho, 0.0, strict=True)
-    if rho == "matrix" and weights(g, dim) is None:
+    if rho == "matrix" and lambdas(g, dim) is None:
         raise ValueError(f"rho='matrix' needs a penalty λ₁‖β‖₁ + (λ₂/2)‖β‖²; of {g!r} only the prox is known")
     if relaxation is None:
         return 1.9 if rho == "matrix" else 1.6
@@ -185,7 +181,8 @@ def metric(f, beta, rho, first):
     diagonal = sum(np.diag(part.hess) for part in first) if rho == "matrix" else f.loss_grad_diag(beta).diag
     mean = np.where(diagonal > 0, diagonal, diagonal.max() or 1.0) / f.n_chunks
     if rho == "matrix":
-        return np.array([part.hess + OWN * np.diag(mean) for part in first])
+        # A hundredth of the mean curvature is added, because a chunk's own Hessian may be singular.
+        return np.array([part.hess + 0.01 * np.diag(mean) for part in first])
     return mean if rho == "diagonal" else np.full(f.dim, mean.mean())
 
 
@@ -194,7 +191,7 @@ def nearer(g, ask, rho, old, before):
 
     Returns ρ, z, u and the round made at the first z where F is finite.
     """
-    for _ in range(SHORTER):
+    for _ in range(40):  # ρ grows by 16⁴⁰: F is finite at the last z, and so near to it
         rho = 16 * rho
         c = old - undo(rho, before.grads)
         z = z_update(g, c, rho, old)

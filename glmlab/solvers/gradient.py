@@ -5,11 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from glmlab.checks import frozen, number
-from glmlab.kernels import LossGrad
-from glmlab.solvers.linesearch import ROUNDING, armijo, first_step, rounding
-
-LIKELY = 1 / 8  # of what `rounding` allows: with more of it forgiven, steps would lengthen within the noise
-DROWNED = 1e3 * ROUNDING  # of F: a decrease that says nothing of the step any more
+from glmlab.rows.kernels import LossGrad
+from glmlab.solvers.linesearch import armijo, first_step, rounding, stands_still, sum_error
 
 
 class GradientState(NamedTuple):
@@ -38,7 +35,8 @@ def gradient_descent(f, g, start, *, step=None):
         t = t or first_step(f, beta, loss, grad)
         objective = loss + g.value(beta)
         yield GradientState(frozen(beta), objective, f.residual(beta, grad, g), t)
-        if step is None and old and t * (slope @ slope) <= DROWNED * abs(objective):
+        drowned = t * (slope @ slope) <= 1e3 * sum_error(objective)  # the decrease says nothing of the step any more
+        if step is None and old and drowned:
             bent = np.linalg.norm(slope - old[1])
             t = min(t, np.linalg.norm(beta - old[0]) / bent) if bent > 0 else t
         elif step is None:
@@ -66,7 +64,7 @@ def proximal_gradient(f, g, start, *, step=None):
         trial, new = forward_backward(f, g, beta, grad, t)
         while step is None and not below_model(f, beta, loss, grad, trial, new, t):
             t /= 2
-            if not np.any(t * np.abs(grad) > ROUNDING * np.abs(beta)):
+            if stands_still(beta, t * grad):
                 return
             trial, new = forward_backward(f, g, beta, grad, t)
         beta, (loss, grad) = trial, new
@@ -98,7 +96,7 @@ def fista(f, g, start, *, step=None):
         trial, new = forward_backward(f, g, v, at_v.grad, t)
         while step is None and not below_model(f, v, *at_v, trial, new, t):
             t /= 2
-            if not np.any(t * np.abs(at_v.grad) > ROUNDING * np.abs(v)):
+            if stands_still(v, t * at_v.grad):
                 return
             trial, new = forward_backward(f, g, v, at_v.grad, t)
         if (v - trial) @ (trial - beta) > 0:
@@ -114,14 +112,14 @@ def forward_backward(f, g, beta, grad, t):
 
 
 def below_model(f, beta, loss, grad, trial, new, t):
-    """Does f at the trial point lie below its quadratic model at β? Rounding of f is forgiven.
+    """Does f at the trial point lie below its quadratic model at β, rounding of f allowed for?
 
-    Where f is so small that it is all rounding its slopes can still tell: f is convex, so that
+    Where f is all rounding its slopes can still tell: f is convex, so that
     f(β⁺) − f(β) − ∇f(β)ᵀmove ≤ (∇f(β⁺) − ∇f(β))ᵀmove.
     """
     move = trial - beta
     bend = move @ move / (2 * t)
-    noise = LIKELY * rounding(f, beta, loss)
+    noise = rounding(f, beta, loss) / 8  # with more allowed for, steps would lengthen within the noise
     return new.loss <= loss + grad @ move + bend + noise or (new.grad - grad) @ move <= bend
 
 

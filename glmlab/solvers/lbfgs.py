@@ -6,15 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from glmlab.checks import frozen, whole
-from glmlab.penalties import weights
-from glmlab.quadratic import Curvature, by_cholesky
-from glmlab.solvers.linesearch import SETTLED, armijo, rounding
+from glmlab.maths.penalties import lambdas
+from glmlab.maths.quadratic import Curvature, by_cholesky
+from glmlab.policy import Choosing
+from glmlab.solvers.linesearch import armijo, rounding, settled
 from glmlab.solvers.pilot import descends, first_hessian, full
 
 SHORTER = 2.0 ** -np.arange(1, 25, 1.0)  # tried, all in one pass, where the unit step does not descend
-ENOUGH = 30  # rows for each coefficient: with fewer, so few are in a pilot that it mistakes noise for flat directions
-SMALL = 300  # coefficients: so many at most, and p × p systems are cheap however few the rows
-NOISE = 1e-10  # of Σ|s_j y_j|: below that sᵀy is what rounding left of the curvature along s
 
 
 class LbfgsState(NamedTuple):
@@ -36,7 +34,7 @@ class Pair(NamedTuple):
     rho: float  # 1 / sᵀy
 
 
-def lbfgs(f, g, start, *, memory=10, seed=0):
+def lbfgs(f, g, start, *, memory=10, seed=0, choosing=Choosing()):
     """L-BFGS on F = f + g, g smooth.
 
     Update: β⁺ = β − t H ∇F(β), where H is γH₀ corrected by the last `memory` pairs s = β⁺ − β, y = ∇F(β⁺) − ∇F(β) so
@@ -52,14 +50,14 @@ def lbfgs(f, g, start, *, memory=10, seed=0):
     leave H₀ open, and (7.20) for γ; Liu & Nocedal (1989), Theorem 7.1.
     """
     pairs, t = deque(maxlen=whole("memory", memory, 1)), 1.0
-    first, here = first_metric(f, g, frozen(start), whole("seed", seed))
+    first, here = first_metric(f, g, frozen(start), whole("seed", seed), choosing)
     while True:
         d = -two_loop(here.slope, pairs, first.solve)
         promise, residual = -(here.slope @ d), f.residual(here.beta, here.grad, g)
         yield LbfgsState(
             frozen(here.beta), here.objective, residual, promise / 2, frozen(d), t, len(pairs), first.name
         )
-        if not promise > SETTLED * abs(here.objective):
+        if settled(promise, here.objective):
             return
         t, new = 1.0, at(g, here.beta + d, *f.loss_grad(here.beta + d))
         noise = rounding(f, here.beta, here.objective)
@@ -88,7 +86,7 @@ def at(g, beta, loss, grad):
 
 def remember(pairs, s, y):
     """Add the newest pair, unless sᵀy is no curvature but rounding: then H would not stay positive definite."""
-    if s @ y > max(NOISE * (np.abs(s) @ np.abs(y)), np.finfo(float).tiny):
+    if s @ y > max(1e-10 * (np.abs(s) @ np.abs(y)), np.finfo(float).tiny):
         pairs.append(Pair(s, y, 1 / (s @ y)))
 
 
@@ -119,13 +117,13 @@ class Metric(NamedTuple):
     solve: object  # b (dim,) ↦ H₀ b
 
 
-def first_metric(f, g, beta, seed):
+def first_metric(f, g, beta, seed, policy=Choosing()):
     """H₀ and the Point β: one pass, and one more where a pilot that had rows enough did not see every direction."""
-    l2 = weights(g, f.dim)[1]
-    if f.n <= f.dim > SMALL:
+    l2 = lambdas(g, f.dim)[1]
+    if f.n <= f.dim > policy.cheap:
         loss, grad, diagonal = f.loss_grad_diag(beta)
         return Metric("diagonal", by_diagonal(diagonal + l2)), at(g, beta, loss, grad)
-    if f.n < ENOUGH * f.dim:
+    if f.n < policy.spare * f.dim:
         loss, grad, hess = f.loss_grad_hess(beta)
         kept = full(f, beta, hess)
     else:

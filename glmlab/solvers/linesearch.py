@@ -2,9 +2,6 @@
 
 import numpy as np
 
-ROUNDING = 32 * np.finfo(float).eps
-SETTLED = 1e-26  # of F: where a step promises less, β is right to its last digits
-
 
 def objective_along(f, g, beta, direction, steps):
     """F(β + t·direction) for every t in steps, in one pass; +∞ where it overflows."""
@@ -17,15 +14,16 @@ def armijo(f, g, beta, objective, slope, direction, steps, c=1e-4, likely=False,
     """The first t of `steps` (longest first) with F(β + t·direction) ≤ F(β) + c·t·slope (Nocedal & Wright 2006, 3.4).
 
     slope = ∇F(β)ᵀdirection; where that is not below 0 there is no step. Near the optimum the decrease drowns in the
-    rounding of F, so that much is forgiven: `noise`, or what `rounding` says of F alone. Where none of the steps
-    qualifies, as many shorter ones are tried, without pardon, down to where F would fall by less than its rounding:
-    beyond, the last bits decide, and they differ from processor to processor. likely: the first step will do, so it is
-    priced alone, and all in one more pass where it does not: two dozen prices cost as much arithmetic as ten gradients.
+    rounding of F, so that F may rise by `noise`, the rounding of F. If no step qualifies, shorter ones are tried, and
+    for those F may not rise. The search ends where F would fall by less than its rounding: beyond, the last bits would
+    decide, and they differ from processor to processor.
+    likely=True prices the first step alone, and all of them in one more pass if it does not qualify. Use it where the
+    first step usually qualifies, because two dozen prices cost as much arithmetic as ten gradients.
     Returns the step, 0.0 where there is none.
     """
     if not slope < 0:
         return 0.0
-    steps, noise = np.asarray(steps, dtype=float), ROUNDING * abs(objective) if noise is None else noise
+    steps, noise = np.asarray(steps, dtype=float), sum_error(objective) if noise is None else noise
 
     def first_of(steps, forgiven=0.0):
         good = objective_along(f, g, beta, direction, steps) <= objective + c * steps * slope + forgiven
@@ -43,14 +41,29 @@ def armijo(f, g, beta, objective, slope, direction, steps, c=1e-4, likely=False,
     return t
 
 
-def rounding(f, beta, objective):
-    """How wrong the computed F(β) may be: by that share of F, and of the large numbers that η may be a difference of.
+def sum_error(value):
+    """How wrong a sum over rows may be because its terms are rounded."""
+    return 32 * np.finfo(float).eps * abs(value)
 
-    The latter are off by as much in another direction on every row, so that they add up like √n. How large they are,
-    Σ w|ℓ′| |x|·|β|, is known for ℓ′ at the start; where F has come close to its floor ℓ′ has shrunk like its root.
+
+def settled(promise, objective):
+    """Does a step promise so little of F that β is right to its last digits? F falls like the square of a digit."""
+    return not promise > 1e-26 * abs(objective)
+
+
+def stands_still(beta, step):
+    """Would a step change no coefficient by more than its last digits?"""
+    return not np.any(np.abs(step) > sum_error(beta))
+
+
+def rounding(f, beta, objective):
+    """How wrong the computed F(β) may be, because F is a sum and because η may be a difference of large numbers.
+
+    The rounding of η has another sign on every row, so that it adds up like √n. It is a share of Σ w|ℓ′| |x|·|β|, which
+    is known for ℓ′ at the start. Where F has come close to its floor ℓ′ has shrunk like its root.
     """
-    left = min(np.sqrt(f.height(objective) / f.null_height), 1.0) if f.null_height > 0 else 1.0
-    return ROUNDING * (abs(objective) + left * f.survey.scale @ np.abs(beta) / np.sqrt(f.n))
+    left = min(np.sqrt(f.scale.height(objective) / f.scale.null_height), 1.0) if f.scale.null_height > 0 else 1.0
+    return sum_error(abs(objective) + left * f.survey.scale @ np.abs(beta) / np.sqrt(f.n))
 
 
 def first_step(f, beta, loss, grad):

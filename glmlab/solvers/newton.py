@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from glmlab.checks import frozen
-from glmlab.penalties import weights
-from glmlab.quadratic import Curvature, minimise_model, spectrum
+from glmlab.maths.penalties import lambdas
+from glmlab.maths.quadratic import Curvature, minimise_model, spectrum
 from glmlab.solvers.linesearch import armijo, rounding
 
 STEPS = 2.0 ** -np.arange(0, 24, 1.0)
@@ -50,7 +50,7 @@ def newton(f, g, start):
 
 def direction(f, g, beta, slope, hess):
     """The solution of ∇²F(β) d = −slope, of minimum norm."""
-    curve = Curvature(hess, weights(g, f.dim)[1], functools.partial(f.factor, beta))
+    curve = Curvature(hess, lambdas(g, f.dim)[1], functools.partial(f.factor, beta))
     return -curve.on(np.ones(f.dim, dtype=bool)).solve(slope)
 
 

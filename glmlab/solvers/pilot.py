@@ -6,19 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from glmlab.checks import frozen, whole
-from glmlab.quadratic import Curvature, by_cholesky, minimise_model, unit_lengths
-from glmlab.solvers.linesearch import SETTLED, armijo, rounding
-
-TRIES = 40  # times that the kept Hessian is scaled up before we say that no step helps
-SHORTER = 2.0 ** -np.arange(1, 13, 1.0)
-FAR = 8.0  # times the curvature that Ĥ knows: beyond, a step is not scaled by it
-FEW = 2**24  # numbers in X: of so few, which are soon read, all digits of β are wanted,
-LAST = 1e-20  # of S (Objective.unit), because F falls like the square of a digit; of more rows
-DIGITS = 1e-11  # of S is what may still be wanted when we ask whether a new Hessian pays,
-BRISK = 0.1  # unless a pass leaves less than so much of the decrement; of few rows
-SWIFT = 1e-3  # less than this, since more is wanted and a Hessian costs microseconds
-SURELY = 1.5  # times that a sampled second moment of a common column can hardly be wrong by
-HESSIAN = 2  # passes that one with a Hessian costs more than one without, when columns are few
+from glmlab.maths.quadratic import Curvature, by_cholesky, minimise_model, unit_lengths
+from glmlab.policy import Keeping
+from glmlab.solvers.linesearch import armijo, rounding, settled
 
 
 class PilotState(NamedTuple):
@@ -31,7 +21,7 @@ class PilotState(NamedTuple):
     scale: float  # what it has been multiplied by since then, because steps were too long
 
 
-def pilot_newton(f, g, start, *, seed=0):
+def pilot_newton(f, g, start, *, seed=0, keeping=Keeping()):
     """Proximal Newton on F = f + g, g = λ₁‖β‖₁ + (λ₂/2)‖β‖², with a Hessian that is kept from pass to pass.
 
     Update: β⁺ = argmin_v ∇f(β)ᵀ(v − β) + ½(v − β)ᵀĤ(v − β) + g(v), exactly. Ĥ has the correlations of a pilot's
@@ -46,21 +36,21 @@ def pilot_newton(f, g, start, *, seed=0):
     Hessians, Doikov, Chayti & Jaggi (2023) for kept ones.
     """
     beta, renew = frozen(start), False
-    kept, loss, grad = first_hessian(f, beta, whole("seed", seed))
+    kept, loss, grad = first_hessian(f, beta, whole("seed", seed), keeping)
     model = kept.model(g, beta, grad)
     while True:
         objective = loss + g.value(beta)
         residual, move = f.residual(beta, grad, g), frozen(model.step)
         yield PilotState(frozen(beta), objective, residual, model.decrement, move, kept.origin, kept.scale)
-        for _ in range(TRIES):
-            if not model.promise > SETTLED * abs(objective):
+        for _ in range(keeping.tries):
+            if settled(model.promise, objective):
                 return
             new = f.loss_grad_hess(model.point) if renew else f.loss_grad(model.point)
             moved, bent = model.point - beta, new.grad - grad
             value, noise = new.loss + g.value(model.point), rounding(f, beta, objective)
             if descends(objective, model.promise, bent @ moved, value, noise):
                 break
-            kept = kept.stretched(longer(f, g, beta, objective, model, bent @ moved, kept.hess))
+            kept = kept.stretched(longer(f, g, beta, objective, model, bent @ moved, kept.hess, keeping))
             if not np.isfinite(kept.scale):
                 return
             model = kept.model(g, beta, grad)
@@ -70,12 +60,13 @@ def pilot_newton(f, g, start, *, seed=0):
             kept = full(f, model.point, new.hess)
         beta, loss, grad, before = model.point, new.loss, new.grad, model.decrement
         model = kept.model(g, beta, grad)
-        digits, enough = (LAST, SWIFT) if f.n * f.dim <= FEW else (DIGITS, BRISK)
-        renew = pays(model.decrement, before, digits * f.unit(objective), f.dim, enough)
+        soon = f.n * f.dim <= keeping.soon
+        digits, enough = (keeping.last, keeping.swift) if soon else (keeping.digits, keeping.brisk)
+        renew = pays(model.decrement, before, digits * f.scale.unit(objective), f.dim, enough, keeping)
 
 
 class Kept(NamedTuple):
-    """A Hessian that is used again and again."""
+    """A Hessian that is kept from pass to pass."""
 
     hess: np.ndarray  # (dim, dim) Ĥ
     origin: str  # "pilot" or "full"
@@ -97,35 +88,38 @@ def full(f, beta, hess):
     return Kept(hess, "full", factor=None if by_cholesky(hess) else functools.partial(f.factor, beta))
 
 
-def longer(f, g, beta, objective, model, bent, hess):
-    """By how much to scale Ĥ up after a step d that was too long: by the curvature bent = (∇f(β + d) − ∇f(β))ᵀd.
+def longer(f, g, beta, objective, model, bent, hess, policy):
+    """By how much to scale Ĥ up after a step d that was too long. `bent` is (∇f(β + d) − ∇f(β))ᵀd.
 
-    At least by 2. Where the step went so far that the curvature there says nothing of that here, one pass prices all
-    shorter steps, and Ĥ grows as the longest that descends asks; infinite if none does.
+    By the ratio of the curvature that was met to that of Ĥ, and at least by 2. If the step went so far that the ratio
+    says nothing of the curvature at β, one pass prices shorter steps t d, and Ĥ grows by 1/t for the longest that
+    descends. Infinite if none does.
     """
     d = model.point - beta
     with np.errstate(divide="ignore", invalid="ignore"):
         seen = bent / (d @ hess @ d)
-    if seen <= FAR:
+    if seen <= policy.far:
         return max(2.0, seen)
-    t = armijo(f, g, beta, objective, -model.promise, d, SHORTER)
+    t = armijo(f, g, beta, objective, -model.promise, d, 2.0 ** -np.arange(1, 13, 1.0))
     return 1 / t if t else np.inf
 
 
-def first_hessian(f, beta, seed):
+def first_hessian(f, beta, seed, policy=Keeping()):
     """The Hessian to begin with, f and ∇f at β: one pass, if the pilot sees every direction, else two.
 
-    The pilot gives the correlations, and all rows the diagonal where the pilot's is wrong by more than SURELY: columns
-    that are rarely not 0 need it. Elsewhere the pilot's own stays: a diagonal a few per cent off from its correlations
-    is wrong by as much of the largest eigenvalue in the directions of the smallest, that is κ times.
+    The correlations are the pilot's. The diagonal is the pilot's, too, but where that is surely wrong it is that of all
+    rows: columns that are 0 in nearly all rows need that. It does not replace the pilot's everywhere, because a
+    diagonal that does not fit its correlations by a few per cent puts an error of a few per cent of the largest
+    eigenvalue into the directions of the smallest, where that is κ times too much.
     """
     few = f.pilot(seed)
     C = few.loss_grad_hess(beta).hess
     loss, grad, diagonal = f.loss_grad_diag(beta)
     if np.isfinite(C).all() and np.isfinite(diagonal).all():
-        change = np.sqrt(repaired(np.diag(C), diagonal)) / unit_lengths(C)
+        mended = repaired(np.diag(C), diagonal, policy.surely)
+        change = np.sqrt(mended) / unit_lengths(C)
         H = C * change[:, None] * change
-        H[np.diag_indices(f.dim)] = repaired(np.diag(C), diagonal)
+        H[np.diag_indices(f.dim)] = mended
         if by_cholesky(H):
             return Kept(H, "pilot"), loss, grad
         factor = functools.partial(scaled_factor, few, beta, change)
@@ -139,31 +133,32 @@ def scaled_factor(f, beta, change):
     return f.factor(beta) * change
 
 
-def repaired(sampled, diagonal):
-    """The diagonal of a pilot's Hessian, with that of all rows where the two differ by more than sampling explains."""
+def repaired(sampled, diagonal, surely):
+    """The diagonal of a pilot's Hessian, but that of all rows where the two differ by a factor of `surely` or more."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = diagonal / sampled
-    return np.where((ratio < SURELY) & (ratio > 1 / SURELY), sampled, diagonal)
+    return np.where((ratio < surely) & (ratio > 1 / surely), sampled, diagonal)
 
 
 def descends(objective, promise, bent, value, noise):
-    """Does F fall to `value`, by a tenth of what its slope promised for a unit step?
+    """Does F fall enough, to `value`: by a tenth of what its slope promised for a unit step?
 
-    Where that drowns in noise the slope there must say so: −promise + bent is the slope at the far end of the step.
+    Where a tenth is less than the noise of F, the slope at the far end of the step decides: it is bent − promise.
     """
     if 0.1 * promise > noise:
         return value <= objective - 0.1 * promise
     return value <= objective + noise and bent - promise <= 0.8 * promise
 
 
-def pays(decrement, before, wanted, dim, enough=BRISK):
+def pays(decrement, before, wanted, dim, enough, policy=Keeping()):
     """Would a pass with the full Hessian save more than it costs, at the rate of the last pass?
 
-    The decrement, `before` a pass earlier, is to fall to `wanted`; a pass that leaves less than `enough` of it will do.
+    The decrement was `before` a pass earlier and is to fall to `wanted`. A pass that leaves less than `enough` of it is
+    fast enough.
     """
     if not decrement > max(wanted, enough * before):
         return False
     if decrement >= before:
         return True
     passes = np.log(decrement / wanted) / np.log(before / decrement) if wanted > 0 else np.inf
-    return passes > 2 + HESSIAN + dim / 64
+    return passes > 2 + policy.hessian + dim / policy.wide

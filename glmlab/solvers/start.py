@@ -1,4 +1,4 @@
-"""Where to start, from less work than a pass or from one round: a pilot's answer, or every chunk's own."""
+"""Where a solver starts: the null model, a pilot's answer, or the average of the chunks' own answers."""
 
 from itertools import islice
 from typing import NamedTuple
@@ -6,15 +6,14 @@ from typing import NamedTuple
 import numpy as np
 
 from glmlab.checks import frozen, vector
-from glmlab.chunks import InMemory
+from glmlab.maths.penalties import lambdas
+from glmlab.maths.quadratic import minimise_model
 from glmlab.names import among
-from glmlab.objective import Objective
-from glmlab.penalties import weights
-from glmlab.quadratic import minimise_model
+from glmlab.policy import Choosing
+from glmlab.rows.chunks import InMemory
+from glmlab.rows.columns import coefficients, is_answer, refuse_other_names
+from glmlab.rows.objective import Objective
 from glmlab.solvers.newton import proximal_newton
-from glmlab.tables import coefficients, is_answer, refuse_other_names
-
-ENOUGH = 1e-6  # of S (Objective.unit): more digits of the answer to a few rows would be digits of their noise
 
 
 def null_start(f):
@@ -22,6 +21,21 @@ def null_start(f):
     beta = np.zeros(f.dim)
     if f.chunks.intercept and np.isfinite(f.null.level):
         beta[-1] = f.null.level
+    return beta
+
+
+def first_point(start, default, f, g, policy=Choosing()):
+    """Where a solver starts (dim,), once the first pass there has refused what cannot be fitted.
+
+    start: as in `run`; None stands for the solver's `default`, "null" or "pilot". What was computed is not used where
+    the null model is lower.
+    """
+    pays = f.n >= policy.pays * f.dim and lambdas(g, 1) is not None
+    start = "pilot" if start is None and default == "pilot" and pays else start
+    beta = null_start(f) if start is None else starting_point(start, f, g)
+    found = f.look(beta)
+    if isinstance(start, str) and not found.loss + g.value(beta) <= f.null.loss:
+        beta = null_start(f)
     return frozen(beta)
 
 
@@ -32,23 +46,25 @@ def starting_point(start, f, g):
         start = np.append(start.beta, start.intercept) if f.chunks.intercept else start.beta
     if isinstance(start, str):
         compute = STARTS[among("start", start, STARTS)]
-        if weights(g, f.dim) is None:
+        if lambdas(g, 1) is None:
             raise ValueError(f"start={start!r} solves small problems with λ₁‖β‖₁ + (λ₂/2)‖β‖² in them, and {g!r} is of "
                              f"another form; give {f.dim} numbers, or leave it out")  # fmt: skip
         return compute(f, g)
-    return vector("start", coefficients("start", start, f.chunks.names, f.dim), f.dim)
+    numbers = coefficients("start", start, f.chunks.names, f.dim)
+    return vector("start", numbers, f.dim)
 
 
 def pilot(f, g):
-    """The minimiser for a pilot of the rows, to the accuracy that so few rows are worth; zeros where that fails."""
+    """The minimiser for a sample of the rows, to the accuracy that so few rows are worth; zeros where that fails."""
     few = f.glimpse()
     try:
         start = null_start(few)
         few.look(start)
-    except ValueError:  # the pass over all rows says it with all counts
+    except ValueError:  # what cannot be fitted is refused by the pass over all rows, which counts all of it
         return np.zeros(f.dim)
     for state in islice(proximal_newton(few, g, start), 15):
-        if not np.isfinite(state.objective) or state.decrement <= ENOUGH * few.unit(state.objective):
+        # More digits of the answer to a few rows would be digits of their noise.
+        if not np.isfinite(state.objective) or state.decrement <= 1e-6 * few.scale.unit(state.objective):
             break
     return state.beta
 
@@ -56,9 +72,9 @@ def pilot(f, g):
 def average(f, g):
     """One-shot averaging: the mean of the chunks' own minimisers, weighted by their rows (Zhang et al. 2013, (3)).
 
-    Chunks that have no minimiser of their own are not heard. One round.
+    Chunks that have no minimiser of their own are left out. It takes one round.
     """
-    f.survey  # noqa: B018  refuses what cannot be fitted before a chunk stumbles over it
+    f.look(np.zeros(f.dim))  # refuses what cannot be fitted, before a chunk tries to fit it
     alike = [(f.family, g, f.n, f.chunks.intercept, f.kernels)] * f.n_chunks
     answers = f.map(own_minimiser, alike)
     f.touched(sum(own.passes * n for own, n in zip(answers, f.chunks.lengths, strict=True)) / f.n - 1)
@@ -69,9 +85,9 @@ def average(f, g):
 
 
 def one_step(f, g):
-    """The average, then one proximal Newton step on all rows: its error is that of the average squared.
+    """The average, then one proximal Newton step on all rows, which squares the error.
 
-    Reference: Huang & Huo (2019), who prove that it is then as good an estimate as the minimiser.
+    Reference: Huang & Huo (2019), who prove that the result is as good an estimate as the minimiser.
     """
     beta = average(f, g)
     _, grad, hess = f.loss_grad_hess(beta)
@@ -79,7 +95,7 @@ def one_step(f, g):
 
 
 class Own(NamedTuple):
-    """What one chunk thinks."""
+    """One chunk's own answer."""
 
     beta: np.ndarray | None  # (dim,) None where no minimiser was found
     weight: float  # Σ w
@@ -87,14 +103,14 @@ class Own(NamedTuple):
 
 
 def own_minimiser(rows, problem):
-    """The minimiser of the problem that has this chunk's rows only, as many times as there are rows in all."""
+    """The minimiser over this chunk's rows only, their weights scaled up so that they stand for all n rows."""
     family, g, n, intercept, kernels = problem
     weight = float(len(rows.y) if rows.w is None else np.sum(rows.w))
     if not weight > 0:
         return Own(None, 0.0, 0.0)
     f = Objective(family, InMemory(rows, [len(rows.y)], intercept=intercept, threads=1).scaled(n), kernels)
     for state in islice(proximal_newton(f, g, null_start(f)), 30):
-        if state.decrement <= 1e-12 * f.unit(state.objective):
+        if state.decrement <= 1e-12 * f.scale.unit(state.objective):
             return Own(state.beta, weight, f.passes)
     return Own(None, weight, f.passes)
 

@@ -1,71 +1,121 @@
-"""When to certify, when to stop, and what counts as converged: rules that are told all they need.
+"""When a proof is worth its pass, and what counts as converged: rules that are told all they need.
 
-A residual or a promise only says that a certificate is worth its pass. The certificate says whether `tol` is proved.
-Where rows are few that is not all: the certificate also says where the quadratic model of F at β has its minimiser, and
-an answer counts as converged if that step moves no row by more than its last digits. A gap alone would not do, because
-β is off by the square root of it.
+A residual, or a method's own estimate of its gap, only says that a certificate is worth its pass. The certificate says
+whether `tol` is proved. Where X is small that is not all: the certificate also says where the quadratic model of F at β
+has its minimiser, and an answer counts as converged if the step to it moves no row by more than the last digits. A gap
+alone would not do, because β is off by the square root of it.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
 
-def thorough(size, tol, policy):
-    """Is more asked for than `tol`? Where X has few numbers, and nobody has asked for little."""
-    return size <= policy.few and tol <= policy.rough
+class Goal(NamedTuple):
+    """What a run is asked for."""
+
+    tol: float  # relative gap that must be proved
+    large: bool  # is X so large that a proof should not take all rows?
+    thorough: bool  # must β also be right to its last digits?
+    still: float  # effect of its next step above which a method that knows it goes on; inf where only `tol` counts
 
 
-def asked(size, tol, policy):
-    """Up to which effect of its next step a method that knows it goes on."""
-    if thorough(size, tol, policy):
-        return policy.still
-    return policy.near if size <= policy.soon and tol <= policy.rough else np.inf
+def goal_of(size, tol, policy):
+    """The Goal for an X of `size` numbers. Whoever asks for a rough `tol` gets what was asked for."""
+    few, soon = (size <= most and tol <= policy.rough for most in (policy.few, policy.soon))
+    return Goal(tol, size > policy.few, few, policy.still if few else policy.near if soon else np.inf)
 
 
-def effect(f, objective, beta, step):
+class Seen(NamedTuple):
+    """A state, and what the rules read of the run that led there."""
+
+    state: object  # with beta, objective and residual
+    iteration: int
+    near: float  # an estimate of the relative gap: the state's own, or else the squared residual, which falls like it
+    knows_gap: bool  # is it the state's own?
+    effects: list  # of the method's next steps, one a state; empty where it does not know them
+    idle: int  # iterations since the objective or the residual last improved
+
+
+def worth_proving(seen, trigger, goal, policy):
+    """Is a certificate worth its pass now? `trigger` is how near the state must be since the last one failed."""
+    if is_scheduled(seen.iteration, policy):
+        return True
+    settled = not seen.effects or seen.effects[-1] <= goal.still
+    if not (seen.near <= trigger and settled):
+        return stalled(seen.effects, policy)
+    if goal.large and seen.knows_gap and seen.near > policy.rounding:
+        # Wait until the smallest sample is expected to prove tol. A method that knows its gap gets there soon.
+        return policy.ample * seen.near <= policy.tight * goal.tol
+    return True
+
+
+def is_scheduled(iteration, policy):
+    """Is this one of the iterations 16, 32, 64, …, which are certified whatever the state says of itself?"""
+    times, rest = divmod(iteration, policy.first_look)
+    return times > 0 and rest == 0 and times & (times - 1) == 0
+
+
+def stalled(effects, policy):
+    """Have the steps become small and then stopped to shrink? Then only rounding is left of them."""
+    before, recent = effects[: -policy.window], effects[-policy.window :]
+    if not before or not min(effects) <= policy.rest:
+        return False
+    return min(recent) > policy.shrink * min(before)
+
+
+def is_met(goal, relative, error, needed):
+    """Is `tol` proved and β right? `error` is the effect of the certificate's step, `needed` how small it must be."""
+    return relative <= goal.tol and (not goal.thorough or error <= needed)
+
+
+def error_needed(effects, policy):
+    """How small the effect of the certificate's step must be: smaller for methods whose next step is so small soon."""
+    return policy.still if effects and not stalled(effects, policy) else policy.right
+
+
+def fall_wanted(relative, error, goal, needed, policy):
+    """By what factor the gap should fall before the next proof. The gap falls like the square of a step."""
+    if not np.isfinite(relative):
+        return policy.unproved
+    for_gap = goal.tol / relative if relative > goal.tol else 1.0
+    for_step = np.square(needed / error) if goal.thorough and error > needed else 1.0
+    return min(max(min(for_gap, for_step), policy.later), policy.sooner)
+
+
+def share_of_rows(seen, n, dim, goal, policy):
+    """The share of n rows on which the dual point should move: the least that can be expected to prove `tol`.
+
+    A sample's bound is about the gap divided by its share. That helps only where the state knows its gap.
+    """
+    if not seen.knows_gap or not policy.ample * seen.near < policy.share * goal.tol:
+        return policy.share
+    tight = policy.tight if n * dim < policy.dear else 0.0
+    least = max(policy.least, policy.rows * dim / n, tight)
+    return min(max(least, policy.ample * seen.near / goal.tol), policy.share)
+
+
+def improves(value, least):
+    """Is this objective below the least so far by more than rounding?"""
+    return value < least - 1e-14 * abs(least)
+
+
+def shrinks(residual, least):
+    """Is this residual below the least so far by at least a thousandth? By less it falls for ever and gets nowhere."""
+    return residual < 0.999 * least
+
+
+def effect_of(scale, state, step):
     """By how much `step` from β moves a row, relative to what the largest coefficient does; 0 within η's rounding.
 
-    Where all coefficients are 0 it is relative to a move of the level that costs S.
+    Where all coefficients are 0 it is relative to a move of the level that costs S. scale: the Objective's.
     """
     step = np.asarray(step)
     if not np.isfinite(step).all():
         return np.inf
-    moved = f.effect(step) - 4 * np.finfo(float).eps * f.largest_term(beta)
+    moved = scale.effect(step) - 4 * np.finfo(float).eps * scale.largest_term(state.beta)
     if moved <= 0:
         return 0.0
-    largest = np.max(f.terms(beta), initial=0.0) or np.sqrt(2 * f.unit(objective) / f.level_curvature)
+    largest = np.max(scale.terms(state.beta), initial=0.0)
+    largest = largest or np.sqrt(2 * scale.unit(state.objective) / scale.level_curvature)
     return moved / largest if largest > 0 else np.inf
-
-
-def nearness(decrement, residual, unit):
-    """A number that falls like the relative gap: the state's own estimate of the gap, or the residual squared."""
-    return np.square(residual) if decrement is None else decrement / unit
-
-
-def wanted(relative, step, tol, right, policy):
-    """By what factor the relative gap should fall before it is proved anew; it falls like the square of the step."""
-    if not np.isfinite(relative):
-        return 0.01
-    factor = min(tol / relative if relative > tol else 1.0, np.square(right / step) if step > right else 1.0)
-    return min(max(factor, policy.later), policy.sooner)
-
-
-def stalled(effects, policy):
-    """Have steps that were small already stopped to shrink? Then rounding is all that is left of them."""
-    before, last = effects[: -policy.window], effects[-policy.window :]
-    if not before or not min(effects) <= policy.rest:
-        return False
-    return min(last) > policy.shrink * min(before)
-
-
-def share(near, knows_gap, n, dim, tol, policy):
-    """The least share of the rows that can be expected to prove tol, if the state knows how large its gap is."""
-    tight = policy.tight if n * dim < policy.much else 0.0
-    least = max(policy.least, policy.rows * dim / n, tight)
-    if not knows_gap or not policy.ample * near < policy.share * tol:
-        return policy.share
-    return min(max(least, policy.ample * near / tol), policy.share)
-
-
-def moved(objective, residual, best, least):
-    """Is this progress, however little?"""
-    return objective < best - 1e-14 * abs(best) or residual < 0.999 * least

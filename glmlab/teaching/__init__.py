@@ -1,7 +1,7 @@
-"""What turns notebooks into a course: exercises, predictions, the scale, the ledger.
+"""Exercises, predictions, the scale and the ledger of the course.
 
-An exercise cell ends with ``total = use(total)``: a right answer goes on as it is, a wrong or missing
-one is named and replaced by ours, so that the notebook always runs to its end.
+An exercise cell ends with ``total = use(total)``. A right answer is used in the rest of the notebook. A wrong or
+missing answer is reported and replaced by ours, so that every notebook runs to its end.
 """
 
 from . import (  # noqa: F401  (they register their exercises)
@@ -45,7 +45,7 @@ __all__ = [
 
 
 def reset(name):
-    """Put a fresh copy of notebook ``name`` in the place of yours, which is kept beside it, and say how to see it."""
+    """Replace your copy of notebook ``name`` by a fresh one, keep yours beside it, and print how to open it."""
     from glmlab.workspace import reset as fresh_copy
 
     fresh = fresh_copy(name)

@@ -1,7 +1,7 @@
 """Running exercises: ``use``, ``check``, ``hint``, ``solution``.
 
-GLMLAB_EXERCISES = untouched (default): a reader's right answer goes on, ours replaces any other.
-GLMLAB_EXERCISES = solved: our source is typed into the reader's place and must pass every condition.
+GLMLAB_EXERCISES = untouched (default): a right answer of the reader is used, ours replaces any other.
+GLMLAB_EXERCISES = solved: our source is used as if the reader had typed it, and must meet every condition.
 """
 
 import itertools
@@ -19,11 +19,11 @@ _typed = itertools.count(1)
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the conditions say of an answer; true where all hold."""
+    """The result of an exercise's conditions; true where all hold."""
 
     right: bool
     message: str
-    failed: str | None = None  # name of the condition that does not hold
+    failed: str | None = None  # the name of the first condition that does not hold
     hint: str | None = None
 
     def __bool__(self):
@@ -31,16 +31,16 @@ class Verdict:
 
 
 def check(function):
-    """Print whether your function meets its exercise's conditions; the verdict is true where it does."""
+    """Print whether your function meets the conditions of its exercise; returns a Verdict, true where it does."""
     verdict = judge(function)
     print(verdict.message)
     return verdict
 
 
 def use(function):
-    """Your function if it is right, ours if not; prints which, and why.
+    """Your function if it is right, else ours; prints which one, and why.
 
-    Raises ValueError where no exercise has the function's name, AssertionError in solved mode where
+    Raises ValueError where no exercise has the function's name. Raises AssertionError in solved mode where
     our own answer fails.
     """
     if _mode() == "solved":
@@ -54,7 +54,7 @@ def use(function):
 
 
 def hint(name, level=1):
-    """Print a hint: level 1 asks a question, 2 gives the idea, 3 nearly the line itself."""
+    """Print a hint: level 1 asks a question, level 2 gives the idea, level 3 almost the code."""
     found = exercise(name)
     if level not in (1, 2, 3):
         raise ValueError(f"level={level!r}: hints have levels 1, 2 and 3")
@@ -63,7 +63,7 @@ def hint(name, level=1):
 
 
 def solution(name):
-    """Print the source of our answer; other right ones exist."""
+    """Print the source of our answer. There are other right answers."""
     print(exercise(name).source, end="")
 
 
@@ -107,12 +107,12 @@ def _use_solved(function):
 
 
 def typed(source, function):
-    """``source`` compiled where ``function`` was written: it sees that notebook's imports, no others."""
+    """The function in ``source``, compiled in the namespace of ``function``: it sees that notebook's imports only."""
     filename = f"<solution {next(_typed)} of {function.__name__}>"
-    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)  # for getsource
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)  # for inspect.getsource
     written_in = getattr(function, "__globals__", None)
-    if written_in is None:  # a class knows its module only
+    if written_in is None:  # a class has no globals, only a module
         written_in = vars(sys.modules[function.__module__])
     namespace = dict(written_in)
-    exec(compile(source, filename, "exec"), namespace)  # our own source, from this package
+    exec(compile(source, filename, "exec"), namespace)  # the source is ours, from this package
     return namespace[function.__name__]

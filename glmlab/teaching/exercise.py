@@ -1,4 +1,4 @@
-"""What an exercise is: a statement, a stub, a reference, three hints and the conditions to meet."""
+"""The parts of an exercise: a statement, a stub, our answer, three hints and the conditions to meet."""
 
 import inspect
 import textwrap
@@ -11,18 +11,18 @@ _registry = {}
 
 
 class Wrong(AssertionError):
-    """An answer breaks a condition; the message says how, in the reader's words."""
+    """An answer does not meet a condition; the message says how, in words of the exercise."""
 
 
 def require(holds, what_happened):
-    """Raise :class:`Wrong` unless ``holds``. (An ``assert`` would vanish under ``python -O``.)"""
+    """Raise :class:`Wrong` unless ``holds``. (``python -O`` would remove an ``assert``.)"""
     if not holds:
         raise Wrong(what_happened)
 
 
 @dataclass(frozen=True)
 class Check:
-    """One condition: its name, a function that raises `Wrong`, the hint for who breaks it."""
+    """One condition: its name, a function that raises `Wrong`, and a hint for answers that do not meet it."""
 
     name: str
     run: Any
@@ -31,7 +31,7 @@ class Check:
 
 @dataclass(eq=False)
 class Exercise:
-    """An exercise; ``reference`` is our answer, ``hints`` lead there in three steps."""
+    """An exercise; ``reference`` is our answer, ``hints`` are three steps towards it."""
 
     name: str
     statement: str
@@ -49,7 +49,7 @@ class Exercise:
         _registry[self.name] = self
 
     def condition(self, name, *, hint):
-        """Decorate a function of the reader's answer: it returns where the condition holds."""
+        """A decorator for a function of the reader's answer, which raises `Wrong` where the condition does not hold."""
 
         def register(run):
             self.checks.append(Check(name, run, hint))
@@ -59,7 +59,7 @@ class Exercise:
 
     @property
     def source(self):
-        """Source of the reference, as a reader would type it."""
+        """The source of the reference, as a reader would type it."""
         return textwrap.dedent(inspect.getsource(self.reference))
 
     def __repr__(self):
@@ -74,7 +74,7 @@ def exercises():
 def exercise(name):
     """The exercise of this name (or of this function's name).
 
-    Raises ValueError naming the nearest, TypeError for what is neither text nor function.
+    Raises ValueError that suggests the nearest name, TypeError for what is neither text nor function.
     """
     name = getattr(name, "__name__", name)
     if not isinstance(name, str):

@@ -1,4 +1,4 @@
-"""The exercise of notebook 00: small, to learn how exercises work here."""
+"""The exercise of notebook 00, a small one, to show how exercises work."""
 
 import tracemalloc
 from numbers import Real
@@ -41,7 +41,7 @@ def _number(answer, given):
 
 
 def _expect(total, chunks, given, within=1e-4):
-    """``within`` is wide where the sum itself is asked about; its digits have a condition of their own."""
+    """Require the sum up to ``within``, which is wide here: the digits have a condition of their own."""
     answer, truth = _number(total(chunks), given), sum(float(np.vdot(c, c)) for c in chunks)
     off = abs(answer - truth) / truth
     words = f"for {given} it gave {answer:.6g}, where the squares sum to {truth:.6g}"
@@ -94,7 +94,7 @@ def one_chunk_of_memory(total):
 
 
 def peak(function, *args):
-    """Bytes that a call holds at its worst, beyond what was there before."""
+    """The peak of the bytes that a call allocates."""
     was_tracing = tracemalloc.is_tracing()
     tracemalloc.start()
     try:

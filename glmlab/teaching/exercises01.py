@@ -1,4 +1,4 @@
-"""The exercises of notebook 01: chunk size, rows that no chunking changes, mixed operands."""
+"""The exercises of notebook 01: chunk size, rows that do not depend on the chunks, mixed operands."""
 
 from contextlib import contextmanager
 from numbers import Integral
@@ -83,8 +83,8 @@ def any_itemsize(chunk_rows):
     hint="1 / row and budget / 1e9 are rounded already, and a whole count falls short: divide bytes by bytes, with //",
 )
 def exact_when_large(chunk_rows):
-    # whole numbers of rows, just missed by budget * (1 / row) and by (budget / 1e9) / (row / 1e9);
-    # budget / row itself, rounded once, is right for every budget below 2**53 bytes
+    # whole numbers of rows, which budget * (1 / row) and (budget / 1e9) / (row / 1e9) miss by rounding;
+    # budget / row is rounded once, and right for every budget below 2**53 bytes
     _within(chunk_rows, [(253, 7_999_999_656, 8), (253, 63_999_999_272, 8), (133, 1_999_999_999_872, 8)])
 
 
@@ -158,7 +158,7 @@ def cut_as_asked(rows):
 def tuple_of_lengths(rows):
     try:
         _expect_cuts(rows, (300, 5_000))
-    except Broken as broken:  # here an error is the misunderstanding itself: it deserves the hint
+    except Broken as broken:  # here an error shows the misunderstanding: give the hint
         raise Wrong(str(broken)) from None
 
 
@@ -221,13 +221,13 @@ def independent_blocks(rows):
         scores = _lag_scores(Z)
         lag = int(np.argmax(abs(scores))) + 1
         words = f"{what} that are {lag:,} apart correlate, by {abs(scores[lag - 1]):.0f} standard deviations"
-        require(abs(scores[lag - 1]) <= 7, words)  # thousands of lags: seven is beyond them all
+        require(abs(scores[lag - 1]) <= 7, words)  # of thousands of lags none reaches seven by chance
 
 
 def _lag_scores(Z):
-    """Correlation of rows i and i + lag of Z (n, p), in its standard deviations, for lag = 1 … n - 500."""
+    """Correlations of rows i and i + lag of Z (n, p), in standard deviations, for lag = 1 … n - 500."""
     n, p = Z.shape
-    spectrum = np.fft.rfft((Z - Z.mean(axis=0)) / Z.std(axis=0), 2 * n, axis=0)  # 2n: no lag wraps around
+    spectrum = np.fft.rfft((Z - Z.mean(axis=0)) / Z.std(axis=0), 2 * n, axis=0)  # of length 2n: no lag wraps around
     sums = np.fft.irfft(abs(spectrum) ** 2, axis=0).sum(axis=1)
     lags = np.arange(1, n - 499)
     return sums[lags] / np.sqrt(p * (n - lags))
@@ -237,7 +237,7 @@ def _lag_scores(Z):
 def normal_numbers(rows):
     with counting():
         X = _draw(rows, n=20_000).compute()
-    # six standard deviations of each sample moment: for a right answer, not in a lifetime
+    # six standard deviations of each sample moment: a right answer practically never exceeds them
     for power, truth, variance in ((1, 0, 1), (2, 1, 2), (4, 3, 96)):
         found = (X**power).mean()
         near = abs(found - truth) <= 6 * np.sqrt(variance / X.size)
@@ -343,7 +343,7 @@ def lazy_iff_an_operand_is(dot):
 
 @contextmanager
 def counting():
-    """Count computes, on this machine's own threads even where a cluster is open."""
+    """Count the computes. They run on threads of this machine even where a cluster is open."""
     computes = []
     with dask.config.set(scheduler="synchronous"), Callback(start=computes.append):
         yield computes

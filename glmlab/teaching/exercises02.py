@@ -1,4 +1,4 @@
-"""The exercises of notebook 02: two sums over blocks, QR by blocks, every ridge from the two sums."""
+"""The exercises of notebook 02: two sums over blocks, QR by blocks, all ridge fits from the two sums."""
 
 import numpy as np
 from dask.base import tokenize
@@ -41,7 +41,7 @@ GRAM = Exercise(
 
 
 class Blocks:
-    """Pairs (X_k, y_k) that are fetched when they are asked for, as from a disk; `reads` counts that."""
+    """Pairs (X_k, y_k) that are made when they are asked for, as if read from a disk; `reads` counts how often."""
 
     def __init__(self, pairs, reads=None):
         self.pairs, self.reads = pairs, [] if reads is None else reads
@@ -62,19 +62,19 @@ class Blocks:
     def __repr__(self):
         return f"{len(self)} blocks"
 
-    def __dask_tokenize__(self):  # what was read is no change of the blocks
+    def __dask_tokenize__(self):  # the count of reads does not change the blocks
         return tokenize(self.pairs)
 
 
 def _pairs(seed, *lengths, p=4):
-    """Blocks of correlated columns with means far from 0 and lengths from 1 to 100."""
+    """Blocks of correlated columns, with means far from 0 and norms from 1 to 100."""
     rng = np.random.default_rng(seed)
     mix = rng.normal(size=(p, p)) * np.geomspace(1, 100, p)
     return [(rng.normal(1, 1, size=(n, p)) @ mix, rng.normal(3, 5, size=n)) for n in lengths]
 
 
 def _sums(gram, pairs):
-    """The reader's G and c, in the shapes they must have."""
+    """The reader's G and c, if they have the right shapes."""
     p, given = pairs[0][0].shape[1], f"{len(pairs)} block{'s' * (len(pairs) > 1)}"
     answer = gram(pairs)
     pair = isinstance(answer, (tuple, list)) and len(answer) == 2
@@ -86,7 +86,7 @@ def _sums(gram, pairs):
 
 
 def _one_block(gram, n, p, within):
-    """uᵀGv = (Xu)ᵀ(Xv) and vᵀc = (Xv)ᵀy for directions u, v: no entry of G is compared with ours."""
+    """Require uᵀGv = (Xu)ᵀ(Xv) and vᵀc = (Xv)ᵀy for directions u and v; no entry of G is compared with ours."""
     [(X, y)] = _pairs(31, n, p=p)
     G, c = _sums(gram, [(X, y)])
     rng = np.random.default_rng(32)
@@ -150,7 +150,7 @@ def all_digits(gram):
 def read_once(gram):
     blocks = Blocks(_pairs(34, 7, 1, 4, 9, 3, 5))
     _streamed(gram, blocks)
-    allowed = len(blocks) + 1  # one look at a block to learn p is forgiven
+    allowed = len(blocks) + 1  # one more read, to find p, is allowed
     require(len(blocks.reads) <= allowed, f"for {len(blocks)} blocks it read {len(blocks.reads)} times")
 
 
@@ -166,7 +166,7 @@ def one_block_at_a_time(gram):
 
 
 def _streamed(gram, blocks):
-    """A call with blocks that are no list; what fails then deserves the condition's hint."""
+    """A call with blocks that are no list. An error then gets the condition's hint."""
     try:
         return gram(blocks)
     except Broken as broken:
@@ -209,7 +209,7 @@ TSQR = Exercise(
 
 
 def _conditioned(seed, kappa, lengths, p):
-    """Blocks of a matrix whose condition number is kappa in its own, rotated, axes."""
+    """Blocks of a matrix with condition number kappa, whose singular vectors are not the coordinate axes."""
     rng = np.random.default_rng(seed)
     U, _ = np.linalg.qr(rng.normal(size=(sum(lengths), p)))
     V, _ = np.linalg.qr(rng.normal(size=(p, p)))
@@ -227,7 +227,7 @@ def _fitted(tsqr, blocks, ys):
 
 
 def _orthogonal(tsqr, lengths, p):
-    """Xᵀr = 0 to rounding: the one condition that least squares has."""
+    """Require Xᵀr = 0 up to rounding, the condition for least squares."""
     blocks = _conditioned(41, 30, lengths, p)
     y = np.random.default_rng(42).normal(2, 1, size=sum(lengths))
     beta, X = _fitted(tsqr, blocks, _cut(y, lengths)), np.concatenate(blocks)

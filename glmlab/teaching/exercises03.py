@@ -1,4 +1,4 @@
-"""The exercises of notebook 03: one lazy gradient step, a step size that is safe, a first certificate."""
+"""The exercises of notebook 03: one lazy gradient step, a safe step size, a first certificate."""
 
 from contextlib import contextmanager
 from numbers import Real
@@ -49,7 +49,7 @@ class Rows(NamedTuple):
     y: np.ndarray  # (n,)
     lazy_X: da.Array
     lazy_y: da.Array
-    beta: np.ndarray  # (p,), where steps start
+    beta: np.ndarray  # (p,), the start of a step
     name: str
 
     def loss(self, beta):
@@ -65,7 +65,7 @@ class Rows(NamedTuple):
 
 
 def _rows(seed, lengths, p):
-    """Rows whose columns differ in size, so that κ is some tens, in chunks of unequal lengths."""
+    """Rows in chunks of unequal lengths. The columns differ in size, so that κ is between 10 and 100."""
     rng = np.random.default_rng(seed)
     X, y = rng.normal(size=(sum(lengths), p)) * np.geomspace(1, 5, p), rng.normal(size=sum(lengths))
     cut = f"{len(lengths)} chunks" if len(lengths) > 1 else "one chunk"
@@ -77,7 +77,7 @@ SHAPES = ((31, (12, 1, 7), 4), (32, (9,), 3), (33, (5, 8), 1))
 
 
 def _step(gd_step, X, y, beta, step, name):
-    """(new beta, loss) of a reader's step; wrong kinds are named."""
+    """(new beta, loss) of a reader's step. Raises Wrong for other kinds of answers."""
     answer = gd_step(X, y, beta, step)
     pair = isinstance(answer, (tuple, list)) and len(answer) == 2
     require(pair, f"for {name} it returned {short(answer)}; two results are needed: new beta, loss")
@@ -191,7 +191,7 @@ def numpy_too(gd_step):
     rows = _rows(38, (11,), 3)
     try:
         new, loss = _step(gd_step, rows.X, rows.y, rows.beta, 1e-3, "numpy X and y")
-    except Broken as broken:  # an error is the misunderstanding itself: it deserves the hint
+    except Broken as broken:  # an error shows the misunderstanding: give the hint
         raise Wrong(str(broken)) from None
     right = abs(loss - rows.loss(rows.beta)) <= 1e-9 * loss
     near = np.allclose(rows.beta - new, 1e-3 * rows.slope(rows.beta), rtol=1e-7, atol=0)
@@ -200,7 +200,7 @@ def numpy_too(gd_step):
 
 @contextmanager
 def watched():
-    """How many numbers each compute brings here; on this machine's own threads even where a cluster is open."""
+    """Count the numbers that each compute returns. They run on threads of this machine even where a cluster is open."""
     came = []
 
     def get(graph, keys, **options):
@@ -247,13 +247,13 @@ SAFE_STEP = Exercise(
 
 
 def quadratic(seed, values):
-    """A Hessian with these eigenvalues, in a random basis; the eigenvectors as columns."""
+    """A Hessian with these eigenvalues and random eigenvectors, and the eigenvectors as columns."""
     V, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(len(values), len(values))))
     H = (V * np.asarray(values, dtype=float)) @ V.T
     return (H + H.T) / 2, V
 
 
-# eigenvalues: κ = 40 spread evenly, one steep direction, one flat direction, all alike, p = 1
+# eigenvalues: κ = 40 evenly spaced, one steep direction, one flat direction, all equal, p = 1
 SPECTRA = {
     "κ = 40": np.geomspace(1, 40, 6),
     "one steep direction": np.array([1.0, 1, 1, 1, 25]),
@@ -316,7 +316,7 @@ def many_rows(safe_step):
 def inverse_units(safe_step):
     H, _ = quadratic(71, SPECTRA["κ = 40"])
     first = _size(safe_step, H, "H")
-    for c in (2.0**30, 2.0**-30):  # powers of two: exact in any arithmetic
+    for c in (2.0**30, 2.0**-30):  # powers of two: multiplication is exact
         scaled = _size(safe_step, c * H, f"{c:.3g} · H")
         words = f"t = {first:.3g} for H, but t = {scaled:.3g} for {c:.3g} · H"
         require(abs(c * scaled - first) <= 1e-9 * first, f"{words}, where {first / c:.3g} is needed")

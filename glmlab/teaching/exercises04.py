@@ -1,4 +1,4 @@
-"""The exercises of notebook 04: a pass of one task a chunk, a sum of the same bits always, the best chunks."""
+"""The exercises of notebook 04: a pass with one task for each chunk, a reproducible sum, the best chunks."""
 
 import math
 import time
@@ -47,7 +47,7 @@ CUTS = (((30, 7, 1, 12, 20, 5, 9), 4), ((6, 6, 6), 1), ((11,), 3))
 
 
 class Calls:
-    """A kernel that notes the rows it was called with."""
+    """A kernel that records the rows of each call."""
 
     def __init__(self):
         self.lengths, self.__name__ = [], "kernel"
@@ -72,7 +72,7 @@ def _graph(value):
 
 
 def _built(one_pass, kernel, Xs, ys, beta):
-    """What it returns, and a refusal of what was computed on the way."""
+    """The lazy result of the reader's pass. Raises Wrong where it computes."""
     with counting() as computes:
         value = one_pass(kernel, Xs, ys, beta)
         require(not computes, f"it computed {len(computes)} times while it built the graph: so many rounds, not one")
@@ -287,12 +287,12 @@ MACHINES = (
 
 
 def seconds_of(K, n, p, a, b, cores):
-    """T(K)."""
+    """T(K), the predicted seconds with K chunks."""
     return a * K + b * n * p * math.ceil(K / cores) / K
 
 
 def in_work(K, n, p, cores):
-    """Bytes of the chunks that are in work at a time."""
+    """Bytes of the chunks that are processed at the same time."""
     return 8 * n * p / K * min(K, cores)
 
 

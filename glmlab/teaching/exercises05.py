@@ -1,4 +1,4 @@
-"""The exercises of notebook 05: shrinkage, a chunk's own problem, the vote, the best ρ, and a clock made of zeros."""
+"""The exercises of notebook 05: shrinkage, a chunk's local problem, the vote, the best ρ, zeros by round."""
 
 from typing import NamedTuple
 
@@ -125,7 +125,7 @@ LOCAL_UPDATE = Exercise(
 
 
 class Chunk(NamedTuple):
-    """One chunk with what the master sends it."""
+    """One chunk, and what the master sends to it."""
 
     X: np.ndarray  # (n, p)
     y: np.ndarray  # (n,)
@@ -182,7 +182,7 @@ def few_rows(local_update):
     for seed in FEW:
         try:
             _expect_stationary(local_update, _chunk(*seed), 2.0)
-        except Broken as broken:  # a singular matrix is the misunderstanding itself: it deserves the hint
+        except Broken as broken:  # a singular matrix shows the misunderstanding: give the hint
             raise Wrong(str(broken)) from None
 
 
@@ -351,7 +351,7 @@ CURVATURES = ((1.0, 40.0), (3e-4, 0.2), (5.0, 5.0), (2e4, 3e6))
 
 
 def rate(rho, mu, L):
-    """The factor of one round for like chunks with curvatures μ … L, α = 1."""
+    """The factor of the error in one round, for equal chunks with curvatures from μ to L and α = 1."""
     return max(rho / (mu + rho), L / (L + rho))
 
 
@@ -425,7 +425,7 @@ ZEROS_AT = Exercise(
 
 
 def replay(beta, lam, rho, K, rounds, alpha, rows=300, seed=60):
-    """Zeros of z after every round of the loop itself, exact local solves on K · rows rows of standard normals."""
+    """Zeros of z after every round of the loop, with exact local solves on K · rows rows of standard normal numbers."""
     rng, p = np.random.default_rng(seed), len(beta)
     X = rng.normal(size=(K, rows, p))
     y = X @ beta + rng.normal(size=(K, rows))

@@ -1,11 +1,11 @@
-"""The exercises of notebook 06: four ways to say how far β is from optimal, for least squares with an L1 penalty."""
+"""The exercises of notebook 06: four measures of how far β is from optimal, for least squares with an L1 penalty."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from glmlab.penalties import L1
-from glmlab.quadratic import minimise_model
+from glmlab.maths.penalties import L1
+from glmlab.maths.quadratic import minimise_model
 
 from .exercise import Exercise, require
 from .guard import one_number, short
@@ -33,12 +33,12 @@ class Lasso(NamedTuple):
         return self.value(beta) - self.value(self.best)
 
     def rounding(self, beta):
-        """What rounding may take from a difference of two values of F, generously."""
+        """A generous bound on the rounding error of a difference of two values of F."""
         return 1e-11 * (self.value(beta) + float(self.y @ self.y))
 
 
 def lasso(seed, n, p, share):
-    """n × p rows whose columns differ in size by 8 and lean on each other; λ is `share` of λ_max."""
+    """n × p rows; the columns are correlated and differ in size by a factor of 8. λ is `share` of λ_max."""
     rng = np.random.default_rng(seed)
     X = (rng.normal(size=(n, p)) + 0.7 * rng.normal(size=(n, 1))) * np.geomspace(1, 8, p)
     y = X @ rng.normal(size=p) + rng.normal(size=n)
@@ -56,7 +56,7 @@ def problems(seed):
 
 
 def around(problem, seed):
-    """Points at many distances from the minimiser: in every coordinate, in those that are not zero, and 0 itself."""
+    """Points at many distances from the minimiser: moved in every coordinate, moved in its nonzero ones, and 0."""
     rng, best = np.random.default_rng(seed), problem.best
     for distance in (1e-6, 1e-3, 0.1, 3.0):
         moves = distance * rng.normal(size=best.shape)
@@ -96,7 +96,7 @@ KKT = Exercise(
 
 
 def optimal_pair(rng, p, lam):
-    """(q, β) with 0 ∈ ∂F(β): zeros whose q lies within the interval or on its edge, and coordinates that are not 0."""
+    """(q, β) with 0 ∈ ∂F(β): nonzero coordinates, and zeros whose q is inside [−λ, λ] or on its edge."""
     beta = rng.normal(size=p) * (rng.random(p) < 0.6)
     inside = lam * rng.choice([-1.0, 1.0, 0.0, 0.5, -0.99], size=p)
     return np.where(beta == 0, inside, -lam * np.sign(beta)), beta
@@ -264,7 +264,10 @@ MU_LOWER = Exercise(
 
 
 def _blocks(seed, lengths, p, *, sort=False):
-    """Unequal blocks of columns that lean on each other; sort=True puts the rows that see most first."""
+    """Blocks of unequal lengths with correlated columns.
+
+    sort=True puts the rows with the largest |xᵀd| first, d the direction of the smallest eigenvalue of XᵀX.
+    """
     rng = np.random.default_rng(seed)
     X = (rng.normal(size=(sum(lengths), p)) + 1.5 * rng.normal(size=(sum(lengths), 1))) * np.geomspace(1, 4, p)
     if sort:
@@ -274,7 +277,7 @@ def _blocks(seed, lengths, p, *, sort=False):
 
 
 def rare(seed):
-    """Three blocks of which the last alone has rows where the last column is not 0."""
+    """Three blocks; only in the last one is the last column not 0."""
     blocks = _blocks(seed, (30, 30, 30), 3)
     return [np.where(np.arange(3) == 2, 0.0, block) for block in blocks[:2]] + blocks[2:]
 
@@ -369,7 +372,7 @@ CORRECTED = Exercise(
 
 
 def _some(problem, rng, share):
-    """Some of the rows, at least one."""
+    """A random part of the rows, at least one."""
     n = len(problem.y)
     return problem.X[rng.permutation(n)[: max(1, round(share * n))]]
 
@@ -407,13 +410,13 @@ def corrected_never_below(corrected):
         rng = np.random.default_rng(700 + k)
         for share in (0.2, 0.6, 1.0):
             XS = _some(plain, rng, share)
-            for beta in list(around(plain, 710 + k))[::2]:  # in every coordinate, and 0
+            for beta in list(around(plain, 710 + k))[::2]:  # those moved in every coordinate, and 0
                 for d in (plain.best - beta, rng.normal(size=beta.shape), np.zeros_like(beta)):
                     _expect_above(corrected, carried(plain, beta, XS, d), beta, XS, d)
 
 
 def carried(problem, beta, XS, d):
-    """The problem with a λ that just carries the slope that d leads to: any d is then feasible."""
+    """The problem with a λ as large as the slope that d leads to, so that d is feasible."""
     s = -(problem.slope(beta) + 2 * XS.T @ (XS @ d))
     lam = max(1.0001 * np.abs(s).max(), 1e-6 * np.abs(2 * problem.X.T @ problem.y).max())
     start = -2 * problem.X.T @ problem.y

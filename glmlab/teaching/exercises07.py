@@ -1,22 +1,22 @@
-"""The exercises of notebook 07: another loss, a Newton step that knows the penalty, the names of λ, a family."""
+"""The exercises of notebook 07: another loss, a proximal Newton step, λ in other libraries, a family."""
 
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
-from glmlab.families import Family, Logistic, sigmoid
-from glmlab.penalties import L1, shrinkage
-from glmlab.quadratic import minimise_model
+from glmlab.maths.families import Family, Logistic, sigmoid
+from glmlab.maths.penalties import L1, shrinkage
+from glmlab.maths.quadratic import minimise_model
 
 from .exercise import Exercise, require
 from .guard import short
 
-TAILS = np.array([-40.0, -12.0, -3.0, -0.5, 0.0, 0.7, 2.0, 9.0, 40.0])  # η, as far as a step may lead
+TAILS = np.array([-40.0, -12.0, -3.0, -0.5, 0.0, 0.7, 2.0, 9.0, 40.0])  # η, also values that only a long step reaches
 
 
 def three(answer, eta, where):
-    """The answer as loss, ℓ′ and ℓ″, three finite arrays of η's shape."""
+    """The answer as loss, ℓ′ and ℓ″, if these are three finite arrays of η's shape."""
     require(isinstance(answer, (tuple, list)) and len(answer) == 3, f"{where} it returned {short(answer)}, not three")
     arrays = [np.asarray(part, dtype=float) for part in answer]
     for name, part in zip(("the loss", "d1", "d2"), arrays, strict=True):
@@ -27,14 +27,14 @@ def three(answer, eta, where):
 
 
 def slopes(function, eta, width=1e-4):
-    """Differences of fourth order: the derivative of a function of η up to a part in 10⁹ or so of its size."""
+    """The derivative of a function of η by differences of fourth order, with a relative error of about 1e-9."""
     ahead, behind = function(eta + width), function(eta - width)
     further, back = function(eta + 2 * width), function(eta - 2 * width)
     return (8 * (ahead - behind) - (further - back)) / (12 * width)
 
 
 def agrees(found, expected, size, what, eta):
-    """Where two numbers a row differ by more than rounding of numbers of this size."""
+    """Require that two arrays agree up to the rounding of numbers of this size; the error names the first row."""
     off = np.abs(found - expected) > 1e-6 * (np.abs(expected) + size + 1)
     k = int(np.argmax(off))
     require(not off.any(), f"at η = {eta[k]:.3g} it says {what} = {found[k]:.6g}; differences say {expected[k]:.6g}")
@@ -70,13 +70,13 @@ GAMMA = Exercise(
 
 
 def amounts(seed, eta):
-    """One y > 0 for each η, some far from its mean."""
+    """One y > 0 for each η, some far from the mean."""
     rng = np.random.default_rng(seed)
     return np.exp(np.clip(eta, -12, 12)) * rng.gamma(0.7, 1.5, size=eta.shape)
 
 
 def gamma_at(gamma, eta, y, where):
-    with np.errstate(all="ignore"):  # what overflows shows by its value
+    with np.errstate(all="ignore"):  # an overflow shows in the value
         return three(gamma(eta, y), eta, where)
 
 
@@ -194,7 +194,7 @@ class Model(NamedTuple):
     lam: float
 
     def missed(self, v):
-        """‖v − prox(v − slope/L)‖ ÷ ‖v‖, L the largest eigenvalue of H: 0 iff v is the minimiser."""
+        """‖v − prox(v − slope/L)‖ ÷ ‖v‖ with the largest eigenvalue L of H. It is 0 iff v is the minimiser."""
         L = np.linalg.eigvalsh(self.H)[-1]
         slope = self.q + self.H @ (v - self.beta)
         step = np.linalg.norm(v - shrinkage(v - slope / L, self.lam / L))
@@ -202,7 +202,7 @@ class Model(NamedTuple):
 
 
 def model(seed, p, share, spread=30.0):
-    """A model whose H is no diagonal matrix (condition number about `spread`), λ a share of ‖q − Hβ‖∞."""
+    """A model whose H is not diagonal and has condition number near `spread`; λ is a share of ‖q − Hβ‖∞."""
     rng = np.random.default_rng(seed)
     turn, _ = np.linalg.qr(rng.normal(size=(p, p)))
     H = (turn * np.geomspace(1, spread, p)) @ turn.T * rng.uniform(0.5, 20)
@@ -219,7 +219,7 @@ def models(seed):
 
 
 def a_point(answer, p, where):
-    """The answer as an array of p finite numbers."""
+    """The answer, if it is an array of p finite numbers."""
     point = np.asarray(answer, dtype=float)
     require(point.shape == (p,), f"{where} it returned {short(answer)}; an array of {p} numbers is needed")
     require(np.isfinite(point).all(), f"{where} it returned {short(point.tolist())}")
@@ -313,18 +313,18 @@ TO_LAM = Exercise(
 
 
 class Fit(NamedTuple):
-    """What scikit-learn found with a penalty weight, and the λ that its answer obeys."""
+    """The answer of scikit-learn for a value of its penalty parameter, and the λ whose optimum that answer is."""
 
     kind: str
     value: float
     n: int
     lam: float  # from its coefficients: −∇f = λβ for a ridge, ‖∇f‖∞ = λ for the lasso
-    digits: float  # how well scikit-learn solved it
+    digits: float  # the relative error allowed in that λ: scikit-learn is not exact
 
 
 @cache
 def fits():
-    """Small fits by scikit-learn, once a session."""
+    """Small fits by scikit-learn, made once in a session."""
     from sklearn.linear_model import Lasso, LogisticRegression, SGDClassifier
 
     found = []
@@ -349,7 +349,7 @@ def rows(seed, n):
 
 
 def ridge_lam(X, y, beta):
-    """The λ with which ∇f + λβ is smallest."""
+    """The λ for which ‖∇f + λβ‖ is least."""
     return float(-beta @ (X.T @ (sigmoid(X @ beta) - y)) / (beta @ beta))
 
 
@@ -405,7 +405,7 @@ def lam_of_peers(to_lam):
 
 
 class NegativeBinomial(Family):
-    """Counts of mean μ = e^η and variance μ + μ²/r: y + r tosses of a logistic model at η − log r, y of them heads."""
+    """Counts of mean μ = e^η and variance μ + μ²/r: y heads among y + r tosses of a logistic model at η − log r."""
 
     def __init__(self, r):
         self.r = r
@@ -431,7 +431,7 @@ NEGATIVE_BINOMIAL = Exercise(
         "conjugate(theta, y); each takes arrays and returns one number a row."
     ),
     stub='''
-    from glmlab.families import Family, Logistic
+    from glmlab.maths.families import Family, Logistic
 
 
     class NegativeBinomial(Family):

@@ -1,11 +1,11 @@
-"""The exercises of notebook 08: the noise in a benchmark's error column, one problem or two, time to a proved gap."""
+"""The exercises of notebook 08: the noise in a benchmark's errors, equal problems, time to a proved gap."""
 
 from functools import cache
 
 import numpy as np
 from scipy.special import erf
 
-from glmlab.families import Logistic
+from glmlab.maths.families import Logistic
 
 from .exercise import Exercise, require
 from .guard import one_number, short
@@ -15,7 +15,7 @@ from .guard import one_number, short
 
 def noise_floor(H, seed):
     rng = np.random.default_rng(seed)
-    L = np.linalg.cholesky(H)  # H = LLᵀ: the covariance of L⁻ᵀξ, ξ white, is H⁻¹
+    L = np.linalg.cholesky(H)  # H = LLᵀ: for white ξ the covariance of L⁻ᵀξ is H⁻¹
     errors = np.linalg.solve(L.T, rng.standard_normal((len(H), 4_000)))
     return np.abs(errors).max(axis=0).mean()
 
@@ -57,7 +57,7 @@ def off_by(found, expected, share, words):
 
 
 def largest_of_independent(sds):
-    """E max|e_j| of independent normals: the integral of P(max > x) over x > 0."""
+    """E max|e_j| of independent normal e_j: the integral of P(max > x) over x > 0."""
     xs = np.linspace(0, 7 * np.max(sds), 4_001)
     below = np.prod(erf(xs[:, None] / (np.sqrt(2) * np.asarray(sds))), axis=1)
     return np.trapezoid(1 - below, xs)
@@ -114,7 +114,7 @@ def floor_of_correlated(noise_floor):
 
 
 def largest_shifted(m, sd, p):
-    """E max_j |m + sd·ξ_j| over p white ξ_j."""
+    """E max_j |m + sd·ξ_j| for p independent standard normal ξ_j."""
     xs = np.linspace(0, abs(m) + 7 * sd, 2_001)
     inside = (erf((xs - m) / (np.sqrt(2) * sd)) + erf((xs + m) / (np.sqrt(2) * sd))) / 2
     return np.trapezoid(1 - inside**p, xs)
@@ -145,7 +145,7 @@ REFITTED = 860, 600, 5  # seed, n, p of the rows
 
 
 def rows(seed, n, p):
-    """Uniform columns that lean on each other, as in the benchmark."""
+    """Uniform columns that are correlated, as in the benchmark."""
     return np.random.default_rng(seed).random((n, p))
 
 
@@ -154,14 +154,14 @@ def truth(p):
 
 
 def hessian(X):
-    """Of the logistic loss at the truth."""
+    """The Hessian of the logistic loss at the true β."""
     curvature = Logistic().d2loss(X @ truth(X.shape[1]), 0.0)
     return (X * curvature[:, None]).T @ X
 
 
 @cache
 def refitted(times=200):
-    """The mean of ‖β̂ − β_true‖∞ over new labels for the same rows, each fitted by Newton's method."""
+    """The mean of ‖β̂ − β_true‖∞ over fits to new labels for the same rows, by Newton's method."""
     X, rng, loss = rows(*REFITTED), np.random.default_rng(861), Logistic()
     beta_true, errors = truth(X.shape[1]), []
     for _ in range(times):
@@ -181,7 +181,7 @@ def same_problem(F, G, dim):
     rng = np.random.default_rng(0)
     betas = rng.standard_normal((8, dim))
     f, g = (np.array([value(beta) for beta in betas]) for value in (F, G))
-    f, g = f - f[0], g - g[0]  # the constant b is gone
+    f, g = f - f[0], g - g[0]  # b cancels
     a = (f @ g) / (f @ f)
     return bool(a > 0 and np.abs(g - a * f).max() <= 1e-8 * np.abs(g).max())
 
@@ -210,7 +210,7 @@ SAME_PROBLEM = Exercise(
 
 
 class Sum:
-    """The logistic objective of some rows: Σ ℓ + λ‖β‖₁, with or without an intercept (the last of v), it penalised?"""
+    """The logistic objective Σ ℓ + λ‖β‖₁ of some rows; with an intercept it is the last of v, penalised or not."""
 
     def __init__(self, seed, n, p, lam, *, intercept=False, priced=False, rows_times=1.0):
         rng = np.random.default_rng(seed)
@@ -224,7 +224,7 @@ class Sum:
 
 
 class Affine:
-    """aF + b."""
+    """The objective aF + b."""
 
     def __init__(self, F, a, b):
         self.F, self.a, self.b = F, a, b
@@ -363,7 +363,7 @@ def time_of(time_to, run, target):
 
 
 def answers(time_to):
-    """Of each run, for each target: (looks as {second: bound}, the target, what was answered, words that say so)."""
+    """For each run and target: (looks as {second: bound}, the target, the reader's answer, a text about the call)."""
     for run, looks in RUNS.items():
         for target in TARGETS:
             found = time_of(time_to, run, target)

@@ -1,4 +1,4 @@
-"""Calls of a reader's function that never end in a traceback, a printed page or an endless loop."""
+"""Calls of a reader's function, protected against its exceptions, its printing and its endless loops."""
 
 import contextlib
 import contextvars
@@ -19,19 +19,19 @@ TIME_LIMIT = 10.0  # seconds for all calls of one condition
 
 
 class Broken(Wrong):
-    """A call that gave no answer to be judged."""
+    """A call that returned no answer."""
 
 
 class NotWritten(Broken):
-    """The stub is still there."""
+    """The reader has not replaced the stub."""
 
 
 class _TooLong(SystemExit):
-    """Raised inside an endless loop: ``except Exception`` does not catch it, and a thread ends quietly."""
+    """Ends a thread in an endless loop: ``except Exception`` does not catch it, and nothing is printed."""
 
 
 class Guarded:
-    """A reader's function as the checks call it: what goes wrong inside comes out as :class:`Wrong`."""
+    """A reader's function for the checks to call: every error in it is raised as :class:`Wrong`."""
 
     def __init__(self, function):
         self.function, self.__name__ = function, function.__name__
@@ -57,17 +57,17 @@ class Guarded:
 def within_time(run, *args, limit=None):
     """``run(*args)`` in a thread that is stopped at the time limit.
 
-    Raises :class:`Wrong` for a run that does not end and for one that fails in an unforeseen way.
+    Raises :class:`Wrong` for a run that does not end, and for one that fails in an unexpected way.
     """
     limit = TIME_LIMIT if limit is None else limit
     failure = []
-    context = contextvars.copy_context()  # the caller's numpy and warning settings
+    context = contextvars.copy_context()  # with the caller's settings of numpy
     thread = threading.Thread(target=context.run, args=(_collect, failure, run, args), daemon=True)
-    with contextlib.redirect_stdout(io.StringIO()):  # given back even if the thread never ends
+    with contextlib.redirect_stdout(io.StringIO()):  # stdout is restored even if the thread never ends
         thread.start()
         try:
             thread.join(limit)
-        finally:  # too late, or the reader pressed stop
+        finally:  # after the time limit, or after Ctrl-C
             late = thread.is_alive()
             _stop(thread)
     if late:
@@ -81,14 +81,14 @@ def _collect(failure, run, args):
         run(*args)
     except Wrong as wrong:
         failure.append(wrong)
-    except Exception as error:  # the answer was of a kind no condition foresaw
+    except Exception as error:  # an answer of a kind that no condition expects
         failure.append(Wrong(f"its answer could not be used: {type(error).__name__}: {error}"))
     except _TooLong:
         pass
 
 
 def _stop(thread):
-    """Raise in the thread; one that swallows even that is left behind, as a daemon."""
+    """Raise an exception in the thread. One that catches even this goes on, as a daemon thread."""
     if thread.is_alive():
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_TooLong))
         thread.join(1.0)
@@ -99,8 +99,8 @@ def _fingerprint(args, kwargs):
 
 
 def short(value):
-    """A value in a few words: arrays by kind and shape, all else cut to size."""
-    if isinstance(value, Delayed):  # which answers to any attribute
+    """A value in a few words: the kind and shape of an array, the first characters of anything else."""
+    if isinstance(value, Delayed):  # it has every attribute that one asks for
         return "a delayed value"
     if isinstance(value, (list, tuple)) and any(isinstance(item, Delayed) for item in value):
         return f"a list of {len(value)} delayed values"
@@ -114,7 +114,7 @@ def short(value):
 
 
 def one_number(value, where):
-    """An answer as a float: inf is a number here, nan and True are none. `where` opens the sentence that says so."""
+    """An answer as a float. inf is a number here, nan and True are not. `where` is the start of the error's text."""
     require(np.ndim(value) == 0, f"{where} it returned {short(value)}; one number is needed")
     value = value.item() if hasattr(value, "item") else value
     require(isinstance(value, Real) and not isinstance(value, bool), f"{where} it returned {short(value)}, no number")

@@ -1,7 +1,7 @@
-"""One ledger for the whole course: what each method cost, and how near a proof says it came.
+"""One ledger for the whole course: the cost of each method, and its certified gap.
 
-It opens with the rows of the 2017 post, whose certified gap is "?". Rows are kept by the name of
-their method, so that a notebook run again replaces its rows.
+Its first rows are those of the 2017 post, whose certified gap is "?". There is one row for each name of a method, so
+that a notebook that runs again replaces its rows.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from glmlab.names import nearest
 
-# column: (heading, how a number is written)
+# column: (heading, format of its numbers)
 COLUMNS = {
     "passes": ("passes", "{:,.4g}"),
     "rounds": ("rounds", "{:,.4g}"),
@@ -26,7 +26,7 @@ COLUMNS = {
     "gap": ("certified gap", "{:.1e}"),
 }
 
-# What the post printed: 1e6 × 100 least squares, then 8e6 × 15 and 8e8 × 15 logistic.
+# The post's numbers: least squares with 1e6 × 100, then logistic regression with 8e6 × 15 and 8e8 × 15.
 POST = {
     "post: naive solve": {"error": 0.0024817567237768179},
     "post: gradient descent": {"error": 0.0024817567259038942},
@@ -43,7 +43,7 @@ POST = {
 class Ledger:
     """Rows of method, passes, rounds, tasks, bytes, seconds, error, zeros and certified gap.
 
-    path  the JSON file; by default ``ledger.json`` in the workspace, found when first needed
+    path  the JSON file; by default ``ledger.json`` in the workspace, looked up at the first use
     """
 
     def __init__(self, path=None):
@@ -51,7 +51,7 @@ class Ledger:
 
     @property
     def path(self):
-        """Where the rows are kept."""
+        """The path of the JSON file."""
         if self._path is None:
             from glmlab.workspace import workspace
 
@@ -62,15 +62,15 @@ class Ledger:
         self, method, *, passes=None, rounds=None, tasks=None, bytes=None, seconds=None,
         error=None, zeros=None, gap=None,
     ):  # fmt: skip
-        """Write one row; the row of the same ``method``, if there is one, is replaced."""
+        """Write one row. It replaces the row of the same ``method``, if there is one."""
         values = (passes, rounds, tasks, bytes, seconds, error, zeros, gap)
         row = {name: _cell(name, value) for name, value in zip(COLUMNS, values, strict=True)}
         self._write({**self._read(), _method(method): row})
 
     def fill(self, method, *, note=None, **values):
-        """Fill cells of a row that is there, as ``fill("post: ADMM, λ = 7.2", gap=3e-2)``.
+        """Fill cells of an existing row, as ``fill("post: ADMM, λ = 7.2", gap=3e-2)``.
 
-        note  a few words on where these numbers come from, if not from the row's own run; shown in a last column
+        note  the source of these numbers, if it is not the row's own run; shown in the last column
         """
         rows = self.rows()
         if _method(method) not in rows:
@@ -126,7 +126,7 @@ class Ledger:
         return [(*line, notes.get(line[0], "")) for line in lines] if notes else lines
 
     def _read(self):
-        """Rows on disk; a file that cannot be read is put aside, not lost and not in the way."""
+        """Rows on disk. A file that cannot be read is renamed, so that it is neither lost nor overwritten."""
         try:
             return _valid(json.loads(self.path.read_text(encoding="utf-8")))
         except FileNotFoundError:
@@ -142,7 +142,7 @@ class Ledger:
             print(f"The ledger could not be read; it is kept as {aside.name}, and a new one begins.")
 
     def _write(self, rows):
-        """All or nothing: a reader of the file never sees half a ledger."""
+        """Write the file as a whole: a process that reads it meanwhile never sees a half."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self.path.parent, suffix=".json")
         try:
@@ -173,7 +173,7 @@ def _cell(name, value):
 
 
 def _valid(rows):
-    """Rows as a file should have them; ValueError otherwise."""
+    """The rows of a file, if they have the right form. Raises ValueError."""
     if not isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows.values()):
         raise ValueError("a ledger maps methods to rows")
     try:

@@ -1,4 +1,4 @@
-"""What this course runs on, as a reader or a teacher needs to know it."""
+"""The machine on which the course runs."""
 
 import html
 import platform
@@ -12,7 +12,7 @@ PACKAGES = ("glmlab", "dask", "distributed", "numpy", "scipy", "pandas", "scikit
 
 @dataclass(frozen=True)
 class Machine:
-    """Cores and memory this process may use (not what the host has), versions, scale."""
+    """Cores and memory that this process may use (not those of the host), versions, scale."""
 
     cores: int
     memory: int  # bytes
@@ -21,7 +21,7 @@ class Machine:
 
     @property
     def rows(self):
-        """Pairs of what and how much, as text."""
+        """Pairs of name and value, as text."""
         return [
             ("cores we may use", str(self.cores)),
             ("memory we may use", f"{self.memory / 1e9:.1f} GB"),
@@ -43,7 +43,7 @@ class Machine:
 
 
 def machine():
-    """A report of this machine; containers and core limits are taken into account."""
+    """A report of this machine, within the limits of a container."""
     from dask.system import CPU_COUNT
     from distributed.system import MEMORY_LIMIT
 

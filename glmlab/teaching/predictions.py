@@ -1,4 +1,4 @@
-"""Predict, then measure: a number said aloud before it is known teaches more than one read."""
+"""Predict, then measure: a reader who has predicted a number learns more from the measured one."""
 
 import math
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Any
 
 @dataclass
 class Prediction:
-    """A prediction of ``what``; ``measured`` compares it with what came out."""
+    """A prediction of ``what``; ``measured`` compares it with the measured value."""
 
     what: str
     value: Any = None
 
     def measured(self, value):
-        """Print the ratio of what was measured to what was predicted, in words; never fails.
+        """Print the ratio of the measured to the predicted value in words. Never raises.
 
         Returns the ratio, nan where there is none.
         """
@@ -23,17 +23,17 @@ class Prediction:
 
 
 def predict(what, value=None):
-    """Write a prediction down: ``p = predict("seconds per pass", 0.05)`` … ``p.measured(t)``."""
+    """Record a prediction: ``p = predict("seconds per pass", 0.05)`` … ``p.measured(t)``."""
     return Prediction(_text(what) if not isinstance(what, str) else what, value)
 
 
 def _number(value):
-    """The float in ``value`` (a number, an array of one), nan where there is none."""
+    """``value`` (a number, or an array of one) as a float, nan where it is none."""
     if value is None or isinstance(value, (str, bytes, bool)):
         return math.nan
     try:
         return float(value.item() if hasattr(value, "item") else value)
-    except Exception:  # whatever a reader hands over, the lesson goes on
+    except Exception:  # a notebook goes on, whatever a reader passes
         return math.nan
 
 
@@ -59,7 +59,7 @@ def _ratio_words(ratio):
     if 0.99 <= ratio <= 1.01:
         return "within one per cent"
     times = f"{max(ratio, 1 / ratio):.3g}"
-    words = _factor_words(float(times))  # the number as it is printed: 10.0001 reads as 10
+    words = _factor_words(float(times))  # compare the number as printed: 10.0001 is printed as 10
     return f"{times} times {'larger' if ratio > 1 else 'smaller'} than predicted, {words}"
 
 
@@ -71,12 +71,12 @@ def _factor_words(factor):
 def _same(a, b):
     try:
         return bool(_folded(a) == _folded(b))
-    except Exception:  # arrays answer with arrays
+    except Exception:  # comparing arrays gives an array
         return False
 
 
 def _folded(value):
-    """Words without their case and the spaces around them; all else as it is."""
+    """Text in lower case without spaces around it; any other value unchanged."""
     return value.strip().casefold() if isinstance(value, str) else value
 
 

@@ -1,7 +1,7 @@
-"""The post's benchmark, replayed: its four methods, as far as they are known, on rows like its own.
+"""The post's benchmark again: its four methods, as far as they are known, on rows from the same distribution.
 
-Its data are gone and its penalty was never given; λ = 1 here, scikit-learn's C = 1. What is known of the rest is
-written down here: dask-glm's default rules for ending, scikit-learn's settings, and what the post did with the answers.
+The post's data are lost, and it does not say its λ; here λ = 1, scikit-learn's C = 1. Known are dask-glm's default
+stopping rules, scikit-learn's settings, and what the post did with the answers.
 """
 
 import warnings
@@ -10,17 +10,17 @@ import numpy as np
 from scipy.optimize import fmin_l_bfgs_b
 
 from glmlab.datasets import make_logistic
-from glmlab.families import Logistic
 from glmlab.fitting import fit
-from glmlab.penalties import L1, shrinkage
+from glmlab.maths.families import Logistic
+from glmlab.maths.penalties import L1, shrinkage
 
-COLUMNS, CHUNKS, SEED, LAM = 15, 8, 20009, 1.0  # of its laptop problem, but λ
+COLUMNS, CHUNKS, SEED, LAM = 15, 8, 20009, 1.0  # of the post's laptop problem; λ is ours
 
 
 def benchmark(rows):
-    """X (rows, 15), y, and {row of the ledger: coefficients that its method finds on them}.
+    """X (rows, 15), y, and {row of the ledger: coefficients that its method finds on these rows}.
 
-    The laptop's and the cluster's rows are replayed once: they differ in n and in the machines only.
+    The ledger's rows for the laptop and for the cluster get the same coefficients: only n and the machine differ.
     """
     X, y, _ = make_logistic(rows, COLUMNS, seed=SEED)
     gradient, admm = proximal_gradient(X, y), consensus(X, y)
@@ -36,7 +36,10 @@ def benchmark(rows):
 
 
 def proximal_gradient(X, y, *, tol=1e-8, max_iter=100):
-    """Ours, ended as dask-glm's ends: when the *loss*, without its penalty, falls by less than tol of itself."""
+    """Our proximal gradient with dask-glm's rule: end when the *loss*, without penalty, falls by less than tol · loss.
+
+    Reference: dask_glm/algorithms.py.
+    """
     before = np.inf
 
     def hardly_changes(state):
@@ -46,13 +49,13 @@ def proximal_gradient(X, y, *, tol=1e-8, max_iter=100):
         return held
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nobody expects it to converge
+        warnings.simplefilter("ignore")  # it does not converge, and should not
         options = {"solver": "proximal_gradient", "until": hardly_changes, "max_iter": max_iter}
         return fit(X, y, family="logistic", penalty=L1(LAM), **options).beta
 
 
 def consensus(X, y, *, rho=1.0, abstol=1e-4, reltol=1e-2, max_iter=250):
-    """dask-glm's `admm` with its defaults: scalar ρ, no relaxation, local solves by L-BFGS, Boyd's rule for ending.
+    """dask-glm's `admm` with its defaults: scalar ρ, no relaxation, local solves by L-BFGS, Boyd's stopping rule.
 
     Reference: Boyd et al. (2011), §7.1.1 and (3.12).
     """
@@ -83,14 +86,14 @@ def local_update(X, y, start, v, rho):
 
 
 def liblinear(X, y):
-    """The post's LogisticRegression(penalty='l1', C=1): it fits an intercept, penalised, of which nothing was used."""
+    """The post's LogisticRegression(penalty='l1', C=1): it fits a penalised intercept, which the post did not use."""
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(l1_ratio=1, C=1 / LAM, solver="liblinear", random_state=0).fit(X, y).coef_[0]
 
 
 def sgd(X, y):
-    """The post's SGDClassifier: ten epochs, no intercept; its default alpha is another λ (alpha times n)."""
+    """The post's SGDClassifier: ten epochs, no intercept. Its default alpha means another λ (alpha times n)."""
     from sklearn.linear_model import SGDClassifier
 
     options = {"loss": "log_loss", "penalty": "l1", "max_iter": 10, "tol": None, "fit_intercept": False}

@@ -1,4 +1,4 @@
-"""One knob for the size of everything: GLMLAB_SCALE = ci | workshop | full."""
+"""One environment variable for the size of everything: GLMLAB_SCALE = ci | workshop | full."""
 
 import os
 
@@ -6,11 +6,11 @@ SCALES = ("ci", "workshop", "full")
 
 
 class Scale:
-    """The size at which this notebook runs; read from the environment each time it is asked."""
+    """The size at which this notebook runs. The environment is read at every use."""
 
     @property
     def name(self):
-        """ci, workshop or full. Raises ValueError naming the three for anything else."""
+        """ci, workshop or full. Raises ValueError for any other name."""
         name = os.environ.get("GLMLAB_SCALE") or "workshop"
         if name not in SCALES:
             raise ValueError(f"GLMLAB_SCALE={name!r}: choose ci, workshop or full")

@@ -1,7 +1,7 @@
-"""Pictures of the course: one style, words beside every picture, nothing fetched from a network.
+"""Pictures of the course, all in one style, each with its content in words. Nothing is fetched from a network.
 
-Every function here returns a :class:`Picture`, which displays itself in Jupyter with its alt text.
-``show`` does the same and prints the finding in one line; it takes a matplotlib figure too.
+Every function that draws returns a :class:`Picture`, which displays itself in Jupyter with its alt text. ``show``
+displays it and prints its finding in one line; it takes a matplotlib figure too.
 """
 
 from .benchmarks import noise_band, pays_from, race, then_and_now, where_it_pays

@@ -1,4 +1,4 @@
-"""Pictures of a benchmark: noise in its errors, proved gaps by seconds and passes, then and now, where it pays."""
+"""Pictures of a benchmark: noise in its errors, proved gaps over time, several benchmarks, where a place pays."""
 
 import math
 
@@ -10,18 +10,18 @@ from .style import COLOURS, DASHES, MARKERS, new_figure, nth
 from .words import list_text
 
 GREY = "#777777"
-LEAST = 1e-16  # a gap below is rounding, and drawn there
-CLEARLY = 0.95  # of the other's seconds: two models of the same thing differ by less
+LEAST = 1e-16  # relative gap: smaller ones are rounding, and are drawn here
+CLEARLY = 0.95  # of the baseline's seconds: two models of the same machine differ by less than 5 %
 
 
 # ---------------------------------------------------------------- the noise floor
 
 
 def noise_band(band, points):
-    """Errors ‖β − β_true‖∞ against rows, beside those of the exact answer.
+    """Errors ‖β − β_true‖∞ against numbers of rows, with those of the exact minimiser.
 
-    band    {n: (low, mean, high)} of the exact answer's error, for two numbers of rows or more
-    points  {name: [(n, error), …]}; points of one name are joined
+    band    {n: (low, mean, high)} of the exact minimiser's error, for at least two numbers of rows n
+    points  {name: [(n, error), …]}; points of one name are joined by a line
     """
     if len(band) < 2 or not points:
         raise ValueError("band={n: (low, mean, high)} at two n or more, points={name: [(n, error), …]}")
@@ -53,11 +53,11 @@ def _times_floor(name, where, ns, mean):
 
 
 def race(curves, *, yardstick=None, targets=(1e-3, 1e-6, 1e-9)):
-    """Certified relative gaps against seconds and against passes, all axes logarithmic.
+    """Certified relative gaps against seconds and against passes; all axes are logarithmic.
 
-    curves     {name: (seconds, passes, gaps)}, (m,) each; passes None where they are not known
-    yardstick  seconds of one pass that does nothing but read: a grey line on the left
-    targets    gaps that are marked
+    curves     {name: (seconds, passes, gaps)}, (m,) each; passes are None where they are not known
+    yardstick  seconds of one pass that only reads the rows: a grey line in the left panel
+    targets    gaps to mark
     """
     if not curves:
         raise ValueError("curves={name: (seconds, passes, gaps)}: one solver or more")
@@ -84,7 +84,7 @@ def race(curves, *, yardstick=None, targets=(1e-3, 1e-6, 1e-9)):
 
 
 def _shown(xs, gaps):
-    """What logarithmic axes can show: points where something was proved, x > 0."""
+    """The points that logarithmic axes can show: those with a proof and with x > 0."""
     if xs is None:
         return [], []
     xs, gaps = np.asarray(xs, dtype=float), np.asarray(gaps, dtype=float)
@@ -102,9 +102,9 @@ def _came_to(name, seconds, passes, gaps):
 
 
 def then_and_now(rows):
-    """Seconds of methods in several benchmarks, a row for each method, a marker for each benchmark.
+    """Seconds of methods in several benchmarks: one row for each method, one marker for each benchmark.
 
-    rows  {method: {benchmark: seconds}}; None, nan or a missing benchmark: it was not run
+    rows  {method: {benchmark: seconds}}; None, nan or a missing benchmark: the method was not run there
     """
     columns = list(dict.fromkeys(name for row in rows.values() for name in row))
     if not columns:
@@ -135,9 +135,9 @@ def _was_run(seconds):
 
 
 def where_it_pays(predicted, measured):
-    """Seconds of a pass against rows, predicted lines and measured points for each place of work.
+    """Seconds of a pass against rows: for each place of work a predicted line and measured points.
 
-    predicted  {place: {n: seconds}}, the same n for all; the first place is the baseline
+    predicted  {place: {n: seconds}}, with the same n for all places; the first place is the baseline
     measured   {place: {n: seconds}}
     """
     if len(predicted) < 2 or not set(measured) <= set(predicted):
@@ -158,7 +158,7 @@ def where_it_pays(predicted, measured):
 
 
 def pays_from(line, baseline):
-    """The least n from which on `line` is clearly below `baseline` at every n that both have; inf if there is none."""
+    """The least n such that `line` is clearly below `baseline` at it and at every larger n; inf if there is none."""
     first = math.inf
     for n in sorted(line, reverse=True):
         if not line[n] < CLEARLY * baseline[n]:

@@ -1,4 +1,4 @@
-"""Bounds on F(β) − F*: the tangent they come from, how they compare over λ, and what they say of when to stop."""
+"""Bounds on F(β) − F*: the tangent they come from, their sizes over λ, and where they end a run."""
 
 import numpy as np
 
@@ -19,9 +19,9 @@ def tangent(y, eta, t):
 
     y    the row's label
     eta  η, where the tangent touches
-    t    how far the slope has moved where the slider stands at first
+    t    half the change of slope at which the slider starts
 
-    The highest line of slope θ below the loss is θu − ℓ*(θ). At η the one of slope ℓ′(η) + 2t passes t² below the loss.
+    The highest line of slope θ below the loss is θu − ℓ*(θ). At η the line of slope ℓ′(η) + 2t is t² below the loss.
     """
     us = np.linspace(min(y, eta, 0) - 1.5, max(y, eta) + 1.5, 121)
     finding = _price_words(y, eta, t).replace("<sup>2</sup>", "²")
@@ -51,7 +51,7 @@ def _price_words(y, eta, t):
 
 
 def _two(value):
-    """Two digits after the point, with a true minus, and none before zero."""
+    """Two digits after the point, with a typographic minus; zero has no sign."""
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
@@ -74,7 +74,7 @@ def _heights(us, y, eta):
     return min(0.0, _line(us[0], y, eta), _line(us[-1], y, eta)) - 1, 1.05 * max((y - us[0]) ** 2, (y - us[-1]) ** 2)
 
 
-# What the slider does when it moves; y and eta come as arguments, the rest are its figure's parts.
+# Runs when the slider moves. y and eta are arguments; the other names are parts of the figure.
 MOVE_TANGENT = """
 const t = slider.value, touch = eta + t, theta = 2 * (touch - y);
 const line = (u) => (y - touch) * (y - touch) + theta * (u - touch);
@@ -129,12 +129,12 @@ def _stack(slider, words, fig):
 
 
 def bounds_by_lam(ratios, gaps, bounds, *, start):
-    """Bounds and the true gap against λ/λ_max, with a slider that needs no kernel.
+    """Bounds and the true gap against λ/λ_max, with a slider that works without a kernel.
 
     ratios  (m,) λ/λ_max, increasing
     gaps    (m,) true relative gaps F(β) − F* of one β for each λ
-    bounds  {name: (m,)} what each bound says of them, inf where it says nothing
-    start   λ/λ_max at which the slider stands at first, and of which the finding speaks
+    bounds  {name: (m,)} the bound at each λ, inf where there is none
+    start   λ/λ_max at which the slider starts; the finding is about this λ
     """
     ratios, gaps = np.asarray(ratios, dtype=float), np.asarray(gaps, dtype=float)
     bounds = {name: np.asarray(values, dtype=float) for name, values in bounds.items()}
@@ -156,7 +156,7 @@ def _lined_up(ratios, gaps, bounds):
 
 
 def _factor(value):
-    """How many times the gap, as one says it."""
+    """The text for a multiple of the gap."""
     if not np.isfinite(value):
         return "no bound"
     return f"{value:.2f}" if value < 10 else f"{value:.0f}" if value < 1e4 else f"{value:.0e}".replace("e+0", "e")
@@ -177,7 +177,7 @@ def _bounds_figure(ratios, gaps, bounds):
     return fig
 
 
-# What the slider does when it moves; ratios, heights (one list a bound) and texts come as arguments.
+# Runs when the slider moves. ratios, heights (one list for each bound) and texts are arguments.
 MOVE_LAM = """
 const k = slider.value;
 line.location = ratios[k];
@@ -216,7 +216,7 @@ def _bounds_slider(ratios, gaps, bounds, at):
 
 
 def _bounds_text(ratios, gaps, bounds, k):
-    """A small table: every bound at one λ, and how many times the gap it is."""
+    """A small table: every bound at one λ, and its multiple of the gap."""
     rows = "".join(
         f"<tr><th scope='row' style='text-align:left'>{name}</th><td>{values[k]:.1e}</td>"
         f"<td><b>{_factor(values[k] / gaps[k])}</b></td></tr>"
@@ -232,11 +232,11 @@ def _bounds_text(ratios, gaps, bounds, k):
 
 
 def stops(gaps, rules, *, tol):
-    """The true relative gap of every iterate of one run, and where each stopping rule would have ended it.
+    """The true relative gap of every iterate of one run, and the iteration at which each stopping rule would end it.
 
     gaps   (m,) true relative gaps, by iteration
     rules  {name: iteration, or None where the rule never held}
-    tol    what every rule was asked for
+    tol    the tolerance that every rule was given
     """
     gaps = np.asarray(gaps, dtype=float)
     late = {name: k for name, k in rules.items() if k is not None and not 0 <= k < len(gaps)}
@@ -264,12 +264,12 @@ def _stop_words(gaps, stop, tol):
 
 
 def three_errors(gaps, certified, distances, *, floor):
-    """Suboptimality, what a certificate proves of it, and the distance to the coefficients that made the data.
+    """Suboptimality, its certified bound, and the distance to the coefficients that made the data.
 
-    gaps       (m,) true relative gaps, by iteration; what is not positive is left out
+    gaps       (m,) true relative gaps, by iteration; those that are not positive are left out
     certified  {iteration: certified relative gap}
     distances  (m,) ‖β − β_true‖∞
-    floor      what the distance of the minimiser itself is likely to be
+    floor      the expected distance of the exact minimiser
     """
     gaps, distances = np.asarray(gaps, dtype=float), np.asarray(distances, dtype=float)
     if gaps.shape != distances.shape or gaps.ndim != 1:
@@ -295,5 +295,5 @@ def three_errors(gaps, certified, distances, *, floor):
 
 
 def _near(certified, k):
-    """What was certified nearest to iteration k."""
+    """The certified gap of the iteration nearest to k."""
     return certified[min(certified, key=lambda iteration: abs(iteration - k))]

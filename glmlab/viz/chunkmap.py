@@ -1,4 +1,4 @@
-"""Where an array's rows are: its chunks, their bytes, and the workers that hold them."""
+"""Where the rows of an array are: its chunks, their bytes, and the workers that hold them."""
 
 import math
 
@@ -18,8 +18,8 @@ RECIPE = "held by no worker"
 def chunks(X, *, client=None, name="X"):
     """Draw a dask array (n, p) cut into its chunks, coloured by the worker that holds each.
 
-    client  whose workers to ask; the current one by default, where there is one
-    Raises TypeError for anything but a dask array, ValueError where chunk sizes are unknown.
+    client  the client whose workers are asked; by default the current one, if there is one
+    Raises TypeError where X is no dask array, ValueError where chunk sizes are unknown.
     """
     _drawable(X, name)
     owners = _owners(X, client)
@@ -35,13 +35,13 @@ def chunks(X, *, client=None, name="X"):
 
 
 def bytes_by_worker(*collections, client=None):
-    """Bytes of persisted collections on each worker: ``{worker: bytes}``, idle workers included.
+    """Bytes of persisted collections on each worker: ``{worker: bytes}``, 0 for a worker that holds none.
 
-    A chunk kept on two workers counts on both. Raises ValueError without a client.
+    A chunk that is on two workers counts for both. Raises ValueError without a client.
     """
     client = client or _current_client()
     if client is None:
-        raise ValueError("no client is open; bytes live on workers: client = glmlab.cluster.client()")
+        raise ValueError("no client is open; bytes live on workers: client = glmlab.machine.cluster.client()")
     sizes, held = client.nbytes(summary=False), client.who_has(list(collections))
     amounts = dict.fromkeys(_worker_names(client).values(), 0)
     for key, addresses in held.items():
@@ -53,8 +53,8 @@ def bytes_by_worker(*collections, client=None):
 def bytes_per_worker(before, after=None, *, labels=("before", "after")):
     """Bars of bytes per worker, before and after (a rebalance, a rechunk, a persist).
 
-    before, after  {worker: bytes} then and now, as :func:`bytes_by_worker` returns them; addresses of
-                   workers are numbered
+    before, after  {worker: bytes}, as :func:`bytes_by_worker` returns them; workers are numbered
+                   instead of named by their addresses
     """
     states = _named_workers([_amounts(state) for state in (before, after) if state is not None])
     workers = sorted(set().union(*states))
@@ -77,12 +77,12 @@ def bytes_per_worker(before, after=None, *, labels=("before", "after")):
 
 
 def chunk_slider(n, p, *, budget, itemsize=8, chunk=None):
-    """How many rows should a chunk have? A slider, which needs no kernel, and its static twin.
+    """How many rows should a chunk have? A slider that works without a kernel, and a static picture.
 
     n, p      rows and columns of the array
     budget    bytes that one chunk may take
     itemsize  bytes of one number
-    chunk     rows per chunk at the start; by default the most that fit the budget
+    chunk     rows per chunk at which the slider starts; by default the most that fit the budget
     """
     for what, value in (("n", n), ("p", p), ("budget", budget), ("itemsize", itemsize)):
         _positive(what, value)
@@ -148,7 +148,7 @@ def _rows_and_columns(X):
 
 
 def _draw_blocks(ax, X, owners):
-    """Blocks in proportion, the array scaled to the unit square, first row on top."""
+    """Draw the blocks in proportion: the array is scaled to the unit square, its first row is on top."""
     rows, columns = _rows_and_columns(X)
     tops, lefts = np.cumsum([0, *rows]) / sum(rows), np.cumsum([0, *columns]) / sum(columns)
     workers = sorted(set(owners.values()))
@@ -161,7 +161,7 @@ def _draw_blocks(ax, X, owners):
 
 
 def _draw_labels(ax, X, owners):
-    """One line of text for each row chunk, evenly spaced, led to its chunk: thin chunks keep theirs."""
+    """Draw a line of text for each row chunk. They are evenly spaced and joined to their chunks, which may be thin."""
     rows, _ = _rows_and_columns(X)
     middles = (np.cumsum([0, *rows[:-1]]) + np.array(rows) / 2) / sum(rows)
     shown = _shown(len(rows))
@@ -176,7 +176,7 @@ def _draw_labels(ax, X, owners):
 
 
 def _shown(count):
-    """Indices of the chunks to be labelled; None stands for those left out."""
+    """Indices of the chunks to label; None stands for the chunks that are left out."""
     if count <= LABELS:
         return list(range(count))
     half = LABELS // 2
@@ -232,14 +232,14 @@ def _amounts(state):
 
 
 def _named_workers(states):
-    """Addresses, which are long and change with every cluster, become worker 0, worker 1 …"""
+    """The states with worker 0, worker 1 … for addresses, which are long and change with every cluster."""
     addresses = sorted(worker for worker in set().union(*states) if "://" in worker)
     names = {address: f"worker {k}" for k, address in enumerate(addresses)}
     return [{names.get(worker, worker): size for worker, size in state.items()} for state in states]
 
 
 def _unit(most):
-    """The unit in which ``most`` bytes are read best, and its size in bytes."""
+    """A suitable unit for ``most`` bytes, and its size in bytes."""
     unit = bytes_text(most).split()[1]
     return unit, {"bytes": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "PB": 1e15}[unit]
 
@@ -249,7 +249,7 @@ def _shares(state):
 
 
 def _balance(states, labels):
-    """The fullest worker against the emptiest, which is what a rebalance is for."""
+    """Compare the fullest worker with the emptiest: a rebalance should make them equal."""
     words = [
         f"{label} the fullest worker holds {bytes_text(max(state.values(), default=0))} and the emptiest "
         f"{bytes_text(min(state.values(), default=0))}"
@@ -264,7 +264,7 @@ def _positive(what, value):
 
 
 def _round_sizes(n):
-    """Chunk sizes people say, 1, 2, 5, 10, 20 …, up to n itself."""
+    """Round chunk sizes: 1, 2, 5, 10, 20 …, and n itself."""
     sizes = [digit * 10**power for power in range(len(str(int(n)))) for digit in (1, 2, 5)]
     return [size for size in sizes if size < n] + [int(n)]
 
@@ -288,7 +288,7 @@ def _budget_curve(row, budget, sizes):
     return fig
 
 
-# What the slider does when it moves; n, row (bytes), budget, sizes, bars and words come as arguments.
+# Runs when the slider moves. n, row (bytes), budget, sizes, bars and words are arguments.
 MOVE = """
 const rows = sizes[slider.value];
 const count = Math.ceil(n / rows), drawn = Math.min(count, 200);
@@ -315,7 +315,7 @@ words.text = '<p role="status" style="font-size:12pt;margin:0">' + rows.toLocale
 
 
 def _slider(n, row, budget, sizes, start):
-    """The same question with a Bokeh slider (arrow keys move it) and JavaScript only."""
+    """The same picture with a Bokeh slider (arrow keys move it). It needs JavaScript only."""
     from bokeh.layouts import column
     from bokeh.models import ColumnDataSource, CustomJS, Div
 
@@ -331,5 +331,5 @@ def _slider(n, row, budget, sizes, start):
     data = {"n": n, "row": row, "budget": budget, "sizes": sizes, "bars": bars, "words": words}
     move = CustomJS(args={**data, **look, "slider": slider}, code=MOVE)
     slider.js_on_change("value", move)
-    fig.js_on_change("inner_width", move)  # known as soon as the page is laid out: the first drawing
+    fig.js_on_change("inner_width", move)  # the width is known once the page is laid out: draw then
     return column(slider, words, fig, sizing_mode="stretch_width", max_width=780)

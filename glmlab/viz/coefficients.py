@@ -1,4 +1,4 @@
-"""How coefficients enter as λ falls."""
+"""Coefficients against λ."""
 
 import numpy as np
 
@@ -7,14 +7,19 @@ from .style import new_figure
 from .words import count_text
 
 
-def coefficients(lams, betas, *, lam_max=np.nan, names=None, most=6):
-    """Draw every coefficient against λ/λ_max (λ itself where there is no λ_max), λ falling rightwards.
+def coefficients(lams, betas=None, *, lam_max=np.nan, names=None, most=6):
+    """Draw every coefficient against λ/λ_max, λ falling to the right; against λ itself where there is no λ_max.
 
-    lams   (m,) weights, positive, in any order
-    betas  (m, p) coefficients, one row for each λ
-    names  one for each coefficient; x1, x2, … by default
-    most   how many coefficients get a colour and a name: those largest in absolute value at the smallest λ
+    lams     what path() returned, which has all three; or λ (m,), positive, in any order
+    betas    (m, p) coefficients, one row for each λ
+    lam_max  the smallest λ at which all coefficients are zero, if there is one
+    names    one for each coefficient; x1, x2, … by default
+    most     how many coefficients get a colour and a name: those largest in absolute value at the smallest λ
+
+    Raises ValueError where the shapes do not fit or a λ is not positive.
     """
+    if betas is None:
+        lams, betas, lam_max = _parts(lams)
     lams, betas = np.asarray(lams, dtype=float), np.asarray(betas, dtype=float)
     if betas.ndim != 2 or lams.shape != betas.shape[:1] or not np.all(lams > 0):
         raise ValueError(f"lams {lams.shape} must be positive, one for each row of betas {betas.shape}")
@@ -29,6 +34,13 @@ def coefficients(lams, betas, *, lam_max=np.nan, names=None, most=6):
     words = _finding(betas, x, label, names)
     alt = f"One curve for each coefficient against {label} on a logarithmic axis, falling to the right. {words}"
     return Picture(_figure(x, betas, names, largest, label), alt, words)
+
+
+def _parts(path):
+    """λ, coefficients and λ_max of a path."""
+    if not hasattr(path, "betas"):
+        raise TypeError(f"coefficients needs what path() returned, or lams and betas; got {type(path).__name__} alone")
+    return path.lams, path.betas, path.lam_max
 
 
 def _figure(x, betas, names, largest, label):
@@ -46,7 +58,7 @@ def _figure(x, betas, names, largest, label):
 
 
 def _finding(betas, x, label, names):
-    """Lengths and how many are not zero at both ends, and which was first."""
+    """‖β‖ and the number of nonzero coefficients at both ends, and the coefficients that enter first."""
     counts, norms = np.count_nonzero(betas, axis=1), np.linalg.norm(betas, axis=1)
     words = f"As {label} falls from {x[0]:.3g} to {x[-1]:.3g}, ‖β‖ goes from {norms[0]:.3g} to {norms[-1]:.3g}"
     late = np.flatnonzero(counts > counts[0])

@@ -1,4 +1,4 @@
-"""How many digits a condition number leaves, and how few a squared one."""
+"""The digits that are left at a condition number κ, and at κ²."""
 
 from os.path import commonprefix
 
@@ -11,17 +11,17 @@ from .words import list_text
 
 EPS = np.finfo(float).eps
 MOST = 16  # digits that float64 can show
-# what rounding leaves of an answer: of one that works on X, and of one that works on XᵀX
+# relative error of an answer from rounding: of a method that works on X, and of one that works on XᵀX
 BOUNDS = {"κ ε": lambda kappa: kappa * EPS, "κ² ε": lambda kappa: kappa**2 * EPS}
 
 
 def digits_left(kappas, answers, truth, *, start=1e6):
-    """Right digits of computed coefficients against κ(X), with a slider that needs no kernel.
+    """Correct digits of computed coefficients against κ(X), with a slider that works without a kernel.
 
     kappas   (m,) condition numbers, increasing
-    answers  {method: (m, p)}, the coefficients that a method computed at each κ
-    truth    (p,) the coefficients it should have found, at every κ
-    start    the κ at which the slider stands at first, and of which the finding speaks
+    answers  {method: (m, p)}, the coefficients that each method computed at each κ
+    truth    (p,) the exact coefficients, the same at every κ
+    start    the κ at which the slider starts; the finding is about this κ
 
     Digits are −log10 of the relative error ‖b − β‖ / ‖β‖, at least 0 and at most 16.
     """
@@ -79,7 +79,7 @@ def _static(kappas, digits):
     return fig
 
 
-# What the slider does when it moves; texts, kappas and digits come as arguments, one entry for each of its places.
+# Runs when the slider moves. texts, kappas and digits are arguments, with one entry for each place of the slider.
 MOVE = """
 const k = slider.value;
 line.location = kappas[k];
@@ -123,7 +123,7 @@ def _curves(kappas, digits):
 
 
 def _texts(kappas, answers, truth, digits, at):
-    """For each κ the coefficient that the first method misses most at the start, with its right digits marked."""
+    """For each κ a text with the correct digits of one coefficient: the one with the largest error at the start."""
     first = next(iter(answers.values()))
     j = int(np.argmax(np.nan_to_num(np.abs(first[at] - truth))))
     exact = _decimal(truth[j])
@@ -145,7 +145,7 @@ def _decimal(value):
 
 def _row(name, number, exact, remark):
     right = commonprefix([number, exact])
-    right = right if any(digit in right for digit in "123456789") else ""  # "0." alone is no right digit
+    right = right if any(digit in right for digit in "123456789") else ""  # "0." alone is not a correct digit
     wrong = number.removeprefix(right)
     marked = f"<b style='border-bottom:2px solid'>{right}</b><span style='opacity:0.75'>{wrong}</span>"
     cell = f"<td><code style='font-size:inherit'>{marked}</code></td>"

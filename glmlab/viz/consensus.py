@@ -1,4 +1,4 @@
-"""Chunks that vote: the zeros of an early stop, votes moving towards consensus, rounds over ρ and relaxation."""
+"""Consensus ADMM: zeros of z by round, chunks' answers on their way to consensus, rounds over ρ and relaxation."""
 
 import numpy as np
 
@@ -13,11 +13,11 @@ GREY = "#777777"
 
 
 def zero_clock(measured, predicted, *, optimum):
-    """Zeros of z by round, as they were and as foretold, for several numbers of chunks.
+    """Zeros of z by round, measured and predicted, for several numbers of chunks.
 
     measured   {number of chunks: zeros after rounds 1, 2 …}
-    predicted  the same, as foretold
-    optimum    the number of zeros that the minimiser has
+    predicted  the same, as predicted
+    optimum    the number of zeros of the minimiser
     """
     if measured.keys() != predicted.keys() or any(len(measured[K]) != len(predicted[K]) for K in measured):
         raise ValueError("measured and predicted must have the same chunks and as many rounds")
@@ -50,12 +50,12 @@ def zero_clock(measured, predicted, *, optimum):
 
 
 def votes(runs, optimum, *, axes, start=2):
-    """The chunks' own answers and their consensus z in a plane of two coefficients, round by round; two sliders.
+    """The chunks' answers and their consensus z in the plane of two coefficients, round by round, with two sliders.
 
-    runs     {name of a ρ: (B, Z)}, B (rounds, K, 2) the chunks' answers, Z (rounds, 2) the z that they voted for
-    optimum  (2,)
+    runs     {name of a ρ: (B, Z)}, B (rounds, K, 2) the chunks' answers, Z (rounds, 2) the z of each round
+    optimum  (2,) the minimiser
     axes     the names of the two coefficients
-    start    the round at which the slider stands at first, and of which the static pictures are
+    start    the round at which the slider starts, which the static picture shows
     """
     runs = {name: (np.asarray(B, dtype=float), np.asarray(Z, dtype=float)) for name, (B, Z) in runs.items()}
     optimum = np.asarray(optimum, dtype=float)
@@ -80,7 +80,7 @@ def _apart(B, z):
 
 
 def _window(runs, optimum):
-    """Limits that hold all answers and the optimum, and z from the second round on."""
+    """Limits of the axes: all answers, the optimum, and z from the second round on are inside."""
     points = np.vstack([optimum[None], *(np.vstack([B.reshape(-1, 2), Z[1:]]) for B, Z in runs.values())])
     low, high = points.min(axis=0), points.max(axis=0)
     edge = 0.08 * (high - low) + 1e-12
@@ -103,8 +103,8 @@ def _votes_figure(runs, optimum, axes, window, shown):
     return fig
 
 
-# What the sliders do when they move; answers (runs × rounds × K × 2), centres (runs × rounds × 2), texts and names are
-# given, the rest are parts of the view.
+# Runs when a slider moves. answers (runs × rounds × K × 2), centres (runs × rounds × 2), texts and names are arguments;
+# the other names are parts of the view.
 MOVE_VOTES = """
 const r = which.value, k = round.value;
 dots.data = {x: answers[r][k].map((b) => b[0]), y: answers[r][k].map((b) => b[1])};
@@ -168,14 +168,14 @@ def _legend_below(fig, ncols):
 
 
 def rounds_map(rhos, alphas, rounds, *, cap, best, start=1.0):
-    """How many rounds every pair of ρ and relaxation takes: a map, and a slider through its rows.
+    """The number of rounds for every pair of ρ and relaxation: a map, and a slider over its rows.
 
     rhos    (m,) increasing
     alphas  (a,) relaxations α, increasing
-    rounds  (a, m) rounds to the goal; `cap` where it was not reached
-    cap     rounds after which a run was ended
-    best    the ρ that theory calls best
-    start   the α at which the slider stands at first
+    rounds  (a, m) rounds until the goal was reached; `cap` where it was not
+    cap     the number of rounds after which a run was ended
+    best    the best ρ in theory
+    start   the α at which the slider starts
     """
     rhos, alphas, rounds = (np.asarray(a, dtype=float) for a in (rhos, alphas, rounds))
     if rounds.shape != (len(alphas), len(rhos)):
@@ -218,7 +218,7 @@ def _map_figure(rhos, alphas, rounds, cap, best):
     return fig
 
 
-# What the slider does when it moves; rounds (one list an α) and texts are given, the rest are parts of the view.
+# Runs when the slider moves. rounds (one list for each α) and texts are arguments, the other names parts of the view.
 MOVE_MAP = """
 const k = slider.value;
 curve.data = {x: curve.data.x, y: rounds[k]};

@@ -1,4 +1,4 @@
-"""How close, after how much work: suboptimality against passes, rounds or seconds."""
+"""Suboptimality against passes, rounds or seconds."""
 
 import math
 
@@ -28,11 +28,11 @@ def convergence(results, *, x="passes", y="relative", optimum=None, interactive=
     x            "passes", "rounds" or "seconds"
     y            "relative" or "objective" (suboptimality) or "residual"
     optimum      F*, where it is known; by default the highest certified lower bound F − bound among
-                 the results, so that no curve shows less than its true suboptimality
-    interactive  add a Bokeh twin: hover for numbers, click the legend to hide a curve
+                 the results, so that no curve is below its true suboptimality
+    interactive  add a Bokeh figure: hover for numbers, click the legend to hide a curve
 
-    Raises ValueError where there is neither an optimum nor a certificate, or where one result lies
-    below another's lower bound: then they solve different problems.
+    Raises ValueError where there is neither an optimum nor a certificate, or where one result is
+    below another's lower bound: then the two solve different problems.
     """
     _known("x", x, X_AXES)
     _known("y", y, Y_AXES)
@@ -51,7 +51,7 @@ def _known(what, value, table):
 
 
 def _named(results):
-    """``{name: result}``; solvers that appear twice are numbered."""
+    """``{name: result}``; results of the same solver are numbered."""
     if isinstance(results, dict):
         named = dict(results)
     else:
@@ -89,7 +89,7 @@ def _reference(named, optimum):
 
 
 def _curve(result, x, y, reference):
-    """Points (x, y), those without a positive y left out: a logarithm cannot show them."""
+    """Points (x, y) with a positive y: a logarithmic axis shows no others."""
     heights = _column(result, "residual" if y == "residual" else "objective")
     if y != "residual":
         scale = np.maximum(np.abs(heights), abs(heights[0])) if y == "relative" else 1.0
@@ -129,7 +129,7 @@ def _moving(curves, x, y):
 
 
 def _finding(curves, x, y):
-    """Where each curve ends."""
+    """A sentence on where each curve ends."""
     ends = [f"{name} {_end(xs, ys, x)}" for name, (xs, ys) in curves.items()]
     return f"{_title(x, y)}: {'; '.join(ends)}."
 

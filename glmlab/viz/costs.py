@@ -1,4 +1,4 @@
-"""What a pass costs against the number of chunks: the U-curve, predicted and measured."""
+"""The time of a pass against the number of chunks, predicted and measured."""
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter
@@ -12,11 +12,11 @@ PARTS = ("rounds", "tasks", "work")
 
 
 def chunk_curve(n, predicted, measured, *, start=None):
-    """Time of a pass over n rows against the number of chunks K: a slider that needs no kernel, and its twin.
+    """Time of a pass over n rows against the number of chunks K: a slider without a kernel, and a static picture.
 
     predicted  {K: (rounds, tasks, work)}, seconds that a model expects for each of the three
     measured   {K: seconds}, for some or all of these K
-    start      where the slider stands at first; by default the fastest predicted K
+    start      the K at which the slider starts; by default the one with the least predicted time
     """
     if not predicted or not set(measured) <= set(predicted):
         raise ValueError("predicted={K: (rounds, tasks, work)} and measured={K: seconds}, every measured K predicted")
@@ -62,7 +62,7 @@ def _static(ks, parts, seen, times, best):
     return fig
 
 
-# What the slider does when it moves; ks, n, parts, measured, here, bars, words are given.
+# Runs when the slider moves. ks, n, parts, measured, here, bars and words are arguments.
 MOVE = """
 const k = ks[slider.value], [rounds, tasks, work] = parts[slider.value], total = rounds + tasks + work;
 const ms = (s) => Number((1e3 * s).toPrecision(3)) + " ms", seen = measured[slider.value];
@@ -78,7 +78,7 @@ words.text = '<p role="status" style="font-size:12pt;margin:0"><b>' + count + "<
 
 
 def _slider(n, ks, parts, measured, start):
-    """A Bokeh slider (arrow keys move it) and JavaScript only."""
+    """The picture with a Bokeh slider (arrow keys move it). It needs JavaScript only."""
     from bokeh.layouts import column
     from bokeh.models import ColumnDataSource, CustomJS, Div, Range1d
 
@@ -94,7 +94,7 @@ def _slider(n, ks, parts, measured, start):
     views = {"slider": slider, "here": here, "bars": bars, "scale": scale, "words": words}
     move = CustomJS(args={**data, **views}, code=MOVE)
     slider.js_on_change("value", move)
-    curve.js_on_change("inner_width", move)  # known as soon as the page is laid out: the first drawing
+    curve.js_on_change("inner_width", move)  # the width is known once the page is laid out: draw then
     return column(slider, words, curve, split, sizing_mode="stretch_width", max_width=780)
 
 

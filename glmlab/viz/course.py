@@ -1,11 +1,11 @@
-"""The course on one page."""
+"""A map of the course on one page."""
 
 from matplotlib.patches import FancyBboxPatch
 
 from .picture import Picture
 from .style import COLOURS, new_figure
 
-# number, title, minutes, the question that leads there
+# number, title, minutes, the question that leads to it
 COURSE = (
     ("00", "Start here", 20, "How does this course work?"),
     ("01", "Data creation", 60, "Where are the rows?"),
@@ -21,7 +21,7 @@ COURSE = (
     ("11", "Your own solver", 45, "Your turn."),
 )
 ACTS = ("Set up and solve", "Iterate and distribute", "Prove and compare", "Scale and own")
-COLUMNS = 3  # notebooks of one act
+COLUMNS = 3  # notebooks in one row, which are one part of the course
 WIDTH, HEIGHT, GAP_X, GAP_Y = 1.0, 0.78, 0.16, 0.36
 
 
@@ -56,7 +56,7 @@ def _card(ax, x, y, notebook, colour):
 
 
 def _step(ax, here, there):
-    """An arrow to the next notebook: along the row, or down from the row's end to the next row's start."""
+    """Draw an arrow to the next notebook: along the row, or from the end of a row to the start of the next."""
     look = {"arrowstyle": "-|>", "color": "#555555", "lw": 1.5}
     if here[1] == there[1]:
         ends = (here[0] + WIDTH, here[1] + HEIGHT / 2), (there[0], there[1] + HEIGHT / 2)

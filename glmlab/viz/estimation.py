@@ -1,4 +1,4 @@
-"""Estimates of β: their error against the number of rows, their path against λ."""
+"""The error of estimates of β against the number of rows."""
 
 import numpy as np
 from scipy.special import ndtri
@@ -9,15 +9,15 @@ from .words import range_text
 
 
 def error_by_rows(rows, errors, p, *, others=None):
-    """‖β* − β_true‖∞ of least squares against rows, beside what p independent normal errors make of it.
+    """‖β* − β_true‖∞ of least squares against rows, with the expected value for p independent normal errors.
 
     rows    (m,) numbers of rows n
-    errors  (m,) largest errors over the p coefficients, the noise having standard deviation 1, X being white
-    p       coefficients
-    others  {name: (rows, error)} of other people's points
+    errors  (m,) largest errors of the p coefficients; the noise has standard deviation 1, X is white
+    p       number of coefficients
+    others  {name: (rows, error)}, errors that others published
 
-    With XᵀX near nI each coefficient errs by a normal number of variance 1/(n − p − 1), and the largest of p of them
-    lies near √(2 log p / n). The band holds 98 in 100 of them.
+    With XᵀX near nI the error of each coefficient is normal with variance 1/(n − p − 1), and the largest of p such
+    errors is near √(2 log p / n). With probability 0.98 it lies in the band.
     """
     rows, errors = np.asarray(rows, dtype=float), np.asarray(errors, dtype=float)
     if rows.shape != errors.shape or rows.ndim != 1:
@@ -43,7 +43,7 @@ def error_by_rows(rows, errors, p, *, others=None):
 
 
 def line(n, p):
-    """√(2 log p / n), near which the largest of p independent errors of standard deviation 1/√n lies."""
+    """√(2 log p / n), an approximation of the largest of p independent errors of standard deviation 1/√n."""
     return np.sqrt(2 * np.log(p) / n)
 
 

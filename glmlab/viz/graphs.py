@@ -1,8 +1,8 @@
 """Task graphs, drawn without Graphviz's ``dot`` program.
 
-pygraphviz brings the layout library in its wheel and says where each node goes; matplotlib draws.
-Circles are tasks and boxes are data, as in dask's own pictures. Each circle carries a letter and a
-colour, named in the legend: long function names do not fit into small circles.
+The wheel of pygraphviz has the layout library in it, which places the nodes; matplotlib draws them.
+Circles are tasks and boxes are data, as in dask's own pictures. Each circle has a letter and a
+colour, and the legend names the function: its name would not fit into a small circle.
 """
 
 from collections import Counter
@@ -19,15 +19,15 @@ from .picture import Picture
 from .style import COLOURS, SMALL, SMALLEST_FONT, WIDE, new_figure, nth
 from .words import count_text, list_text
 
-INCH = 72  # Graphviz counts points
+INCH = 72  # points, Graphviz's unit
 NODE = 0.3  # inches: room for one letter of 11 pt
-TALL = 11  # inches: a taller picture would not fit a screen or a page
+TALL = 11  # inches: a taller picture fits neither screen nor page
 
 
 def task_graph(*collections, optimize_graph=False):
     """The graph of dask collections (or lists of them) as a dict from key to node.
 
-    Raises TypeError where nothing of dask is among ``collections``.
+    Raises TypeError where none of ``collections`` is a dask collection.
     """
     found, _ = unpack_collections(*collections)
     if not found:
@@ -35,12 +35,13 @@ def task_graph(*collections, optimize_graph=False):
         raise TypeError(f"given {kinds}: a task graph belongs to dask arrays, dataframes or delayed values")
     written = dict(collections_to_expr(found, optimize_graph=optimize_graph).__dask_graph__())
     nodes = convert_legacy_graph(written)
-    held = {dep for node in nodes.values() for dep in node.dependencies} - nodes.keys()  # by workers: without a node
+    # Results that workers hold have no node here.
+    held = {dep for node in nodes.values() for dep in node.dependencies} - nodes.keys()
     return {key: nodes.get(key) or DataNode(key, None) for key in [*written, *sorted(held - written.keys(), key=str)]}
 
 
 def task_counts(*collections, optimize_graph=False):
-    """How much the scheduler would be told: ``{"tasks": …, "data": …}``.
+    """The size of the graph that the scheduler would receive: ``{"tasks": …, "data": …}``.
 
     Tasks are function calls (the circles of the picture), data are results and inputs (the boxes).
     """
@@ -52,7 +53,7 @@ def graph(*collections, optimize_graph=False, limit=400):
     """Draw the task graph of dask arrays, dataframes, delayed values or lists of them.
 
     optimize_graph  draw what is left after dask fuses tasks
-    limit           refuse graphs of more tasks: nobody could read them
+    limit           graphs of more tasks are refused, because nobody could read them
     """
     nodes = task_graph(*collections, optimize_graph=optimize_graph)
     counts = task_counts(*collections, optimize_graph=optimize_graph)
@@ -88,7 +89,7 @@ def _place(nodes):
 def _layout(nodes, direction):
     from pygraphviz import AGraph
 
-    apart = "0.28" if direction == "BT" else "0.12"  # a page is not as wide as it is long
+    apart = "0.28" if direction == "BT" else "0.12"  # a page is narrower than it is tall
     plan = AGraph(directed=True, rankdir=direction, nodesep="0.06", ranksep=apart)
     plan.node_attr.update(label="", fixedsize="true", width=NODE, height=NODE, shape="circle")
     names = {}
@@ -99,7 +100,7 @@ def _layout(nodes, direction):
     plan.layout("dot")
     centres = {node: _point(plan.get_node(name).attr["pos"]) for node, name in names.items()}
     curves = [_curve(edge.attr["pos"]) for edge in plan.edges()]
-    _, _, width, height = _point(plan.graph_attr["bb"])  # curves reach beyond the nodes
+    _, _, width, height = _point(plan.graph_attr["bb"])  # some curves are outside the nodes' bounding box
     return (width, height), centres, curves
 
 
@@ -118,7 +119,7 @@ def _draw(centred, nodes):
     (width, height), centres, curves = centred
     kinds = _kinds(nodes)
     style = {kind: (nth(COLOURS, k), nth(ascii_letters, k)) for k, kind in enumerate(kinds)}
-    columns = 1 if max(map(len, kinds), default=0) > 14 else 2  # long names would not fit side by side
+    columns = 1 if max(map(len, kinds), default=0) > 14 else 2  # long names do not fit side by side
     fig, ax = new_figure(size=_size(width, height, -(-len(kinds) // columns)))
     for points in curves:
         ax.add_patch(_arrow(points))
@@ -132,7 +133,7 @@ def _draw(centred, nodes):
 
 
 def _size(width, height, legend_rows):
-    """Natural size where it fits the page; smaller where the graph is wider than that."""
+    """The natural size, or a smaller one where the graph is wider than the page."""
     scale = min(1, WIDE[0] * INCH / width)
     return max(SMALL[0], min(WIDE[0], width / INCH)), scale * height / INCH + 0.27 * legend_rows + 0.4
 

@@ -1,7 +1,7 @@
-"""Bokeh views that live without a kernel and without a network.
+"""Bokeh views that work without a kernel and without a network.
 
-BokehJS goes into the page itself, once (about 1.7 MB), never by address. The scripts of a view wait
-until both BokehJS and their place on the page are there, because front ends attach outputs late.
+The text of BokehJS (about 1.7 MB) is put into the page itself, once. The script of a view waits until BokehJS is
+loaded and the view's element is on the page, because front ends insert outputs late.
 """
 
 import json
@@ -9,7 +9,7 @@ import uuid
 
 from .style import COLOURS, RC
 
-_loaded = False  # has this kernel put BokehJS on the page?
+_loaded = False  # has this kernel put BokehJS into the page?
 
 EMBED = """<div id="{place}" style="min-height:1em">
 This view moves only where scripts run: <code>viz.load_bokeh()</code> loads them again;
@@ -35,7 +35,7 @@ def bokehjs():
 
 
 def load_bokeh():
-    """Put BokehJS on this page (again): for a set-up cell, or after outputs were cleared."""
+    """Put BokehJS into the page, also if it was there before: for a set-up cell, or after outputs were cleared."""
     from IPython.display import HTML, display
 
     global _loaded
@@ -44,20 +44,20 @@ def load_bokeh():
 
 
 def embed(model):
-    """HTML that draws a Bokeh model; the first of a kernel brings BokehJS along."""
+    """HTML that draws a Bokeh model; the first one of a kernel has BokehJS in it."""
     from bokeh.embed import json_item
 
     global _loaded
     script, _loaded = ("" if _loaded else bokehjs()), True
-    item = json.dumps(json_item(model)).replace("</", "<\\/")  # no early end of the script element
+    item = json.dumps(json_item(model)).replace("</", "<\\/")  # so that no text ends the script element
     return script + EMBED.format(place=f"view-{uuid.uuid4().hex}", item=item)
 
 
 def bokeh_figure(**options):
-    """A Bokeh figure in the course's style: same colours, letters of at least 11 pt, no logo."""
+    """A Bokeh figure in the course's style: the same colours, text of at least 11 pt, no logo."""
     from bokeh.plotting import figure
 
-    # As wide as there is room for, and as high on a phone as on a desk: letters do not shrink with the width.
+    # As wide as the page, and always as high: text does not shrink with the width.
     fig = figure(height=380, sizing_mode="stretch_width", max_width=780, **options)
     fig.toolbar.logo = None
     for axis in fig.axis:
@@ -70,10 +70,10 @@ def bokeh_figure(**options):
 
 
 def place_slider(labels, at, title):
-    """A slider over the places 0, 1 … of a list, each shown by its label. Arrow keys move it."""
+    """A slider over the indices 0, 1 … of a list, which shows the label of each. Arrow keys move it."""
     from bokeh.models import CustomJSTickFormatter, Slider
 
-    # The slider asks for 14.999999999999998 where it stands at 15.
+    # At place 15 the slider passes 14.999999999999998: round it.
     name = CustomJSTickFormatter(code="return labels[Math.round(tick)]", args={"labels": labels})
     slider = Slider(start=0, end=len(labels) - 1, step=1, value=at, format=name, title=title)
     slider.sizing_mode, slider.stylesheets = "stretch_width", [":host { font-size: 12pt; }"]

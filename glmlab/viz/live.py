@@ -1,23 +1,23 @@
-"""A run while it runs: iteration, objective, certificate and time, and the curve of the certificate, in one display."""
+"""A display of a run while it runs: iteration, objective, certificate and time, and the curve of the certificate."""
 
 import time
 
 import numpy as np
 
-from glmlab.certificates import certify
-from glmlab.fitting import fit
+from glmlab.fitting import certify, fit
 
 from .picture import Picture
 from .style import COLOURS, new_figure
 
-PROBLEM = ("family", "penalty", "sample_weight", "offset")  # the options of `fit` that say what is minimised
-EVERY, SHARE = 1.0, 0.1  # seconds between two drawings, at least, and the share of the time that they may take
+PROBLEM = ("family", "penalty", "sample_weight", "offset")  # the options of `fit` that belong to the objective
+EVERY, SHARE = 1.0, 0.1  # seconds between two drawings at least, and their largest share of the time
 
 
 def live_fit(title, X, y, *, fit_intercept=False, **options):
-    """`glmlab.fit` in a `Live` display; takes what `fit` takes, but no callback, and returns its Result.
+    """`glmlab.fit` with a `Live` display. Takes the parameters of `fit`, except callback; returns its Result.
 
-    A state is certified when it is drawn, which costs a pass or a few: nothing in a run that is shorter than a second.
+    Each drawn state is certified, which takes one pass or a few. In a run shorter than a second only the Result is
+    drawn, which has a certificate.
     """
     problem = {name: options[name] for name in PROBLEM if name in options}
 
@@ -32,14 +32,14 @@ def live_fit(title, X, y, *, fit_intercept=False, **options):
 
 
 class Live:
-    """One display that updates while a solver works; ``run(…, callback=watch)`` or ``watch(state)`` by hand.
+    """A display that updates while a solver works, by ``run(…, callback=watch)`` or by calling ``watch(state)``.
 
-    bound    a function of the state: a number that F − F* cannot exceed; a Result brings its own
-    title    what runs
-    sparing  for bounds that cost passes: only states that are drawn get one (the others nan), from the first second on
+    bound    a function of the state that returns an upper bound on F − F*; a Result has its own
+    title    the name of the run
+    sparing  for bounds that cost passes: only drawn states get one, from the first second on; the others get nan
 
-    ``with Live(bound) as watch:`` draws the last state too when the run is over, however it ends. Times and states
-    stay: ``watch.objectives``, ``watch.bounds``, ``watch.seconds``.
+    ``with Live(bound) as watch:`` also draws the last state, however the run ends. What was seen is in
+    ``watch.objectives``, ``watch.bounds`` and ``watch.seconds``.
     """
 
     def __init__(self, bound, *, title="The run", sparing=False):
@@ -48,7 +48,7 @@ class Live:
         self._began, self._next, self._display, self._last = time.perf_counter(), EVERY * sparing, None, None
 
     def __call__(self, state):
-        """Note a state that has `beta` and `objective`, and draw if the last drawing is old enough."""
+        """Record a state, which has `beta` and `objective`; draw it if the last drawing is old enough."""
         self._last = state
         self.objectives.append(float(state.objective))
         self.bounds.append(np.nan if self.sparing else self.proved())
@@ -70,14 +70,14 @@ class Live:
         return float(self.bound(self._last) if proof is None else proof.bound)
 
     def draw(self):
-        """Show the state of the run, in the place where it was shown before."""
+        """Show the state of the run, in the place of the last drawing."""
         from IPython.display import display
 
         began = time.perf_counter()
         if np.isnan(self.bounds[-1]):
             self.bounds[-1] = self.proved()
         if self._display is None:
-            self._display = display(self, display_id=True)  # None outside of Jupyter
+            self._display = display(self, display_id=True)  # None outside Jupyter
         else:
             self._display.update(self)
         ended = time.perf_counter()
@@ -102,7 +102,7 @@ class Live:
         return Picture(fig, alt, f"{self.words()}.")
 
     def _repr_html_(self):
-        curve = self.picture()._repr_html_() if np.isfinite(self.bounds).sum() > 1 else ""  # one point is no curve
+        curve = self.picture()._repr_html_() if np.isfinite(self.bounds).sum() > 1 else ""  # a curve needs two points
         return f"<p>{self.words()}</p>{curve}"
 
     def __repr__(self):

@@ -1,4 +1,4 @@
-"""What a logistic fit says, as factors on the odds."""
+"""The coefficients of a logistic fit, as factors on the odds."""
 
 import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
@@ -8,11 +8,11 @@ from .style import COLOURS, HATCHES, new_figure
 
 
 def odds(names, beta, *, of, most=10):
-    """Bars of the coefficients that move the odds most: e^c for a coefficient c, 1 where nothing changes.
+    """Bars of the coefficients with the largest effect on the odds: e^c for a coefficient c, 1 for no effect.
 
     names  one for each coefficient
     beta   (p,) coefficients of a logistic model
-    of     what the odds are of, in words
+    of     the event that the odds are about, in words
     most   how many bars
     """
     beta = np.asarray(beta, dtype=float)

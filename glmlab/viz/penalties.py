@@ -1,4 +1,4 @@
-"""What penalties do to coefficients, and what a slope costs in each family."""
+"""Coefficients under different penalties, and the price of a moved slope in each family."""
 
 import numpy as np
 
@@ -15,12 +15,12 @@ GREY = "#AAAAAA"
 
 
 def penalty_paths(paths, plain, *, names=None, most=5):
-    """Coefficients against λ, a panel a penalty, beside those without any; its twin has a switch that needs no kernel.
+    """Coefficients against λ, one panel for each penalty, with those without a penalty; a switch needs no kernel.
 
-    paths  {penalty: (lams (m,), betas (m, p))}, λ in any order, in units of that penalty
+    paths  {penalty: (lams (m,), betas (m, p))}, λ in any order, in the unit of that penalty
     plain  (p,) the coefficients without a penalty
     names  one for each coefficient; x1, x2, … by default
-    most   how many coefficients get a colour and a name: those of `plain` that are largest in absolute value
+    most   how many coefficients get a colour and a name: those that are largest in absolute value in `plain`
     """
     plain = np.asarray(plain, dtype=float)
     paths = {name: _falling(name, lams, betas, plain) for name, (lams, betas) in paths.items()}
@@ -51,7 +51,7 @@ def _falling(name, lams, betas, plain):
 
 
 def _path_words(name, lams, betas):
-    """Zeros and length at both ends of the path and halfway."""
+    """A sentence on zeros and ‖β‖ at both ends of the path and in its middle."""
     zeros, places = np.sum(betas == 0, axis=1), (0, len(lams) // 2, -1)
     lengths = list_text(f"{np.linalg.norm(betas[k]):.3g}" for k in places)
     at = f"at λ = {list_text(f'{lams[k]:.3g}' for k in places)}"
@@ -81,7 +81,8 @@ def _panels(paths, plain, names, largest):
     return fig
 
 
-# What the switch does: `views` are lists of x, one a penalty, `heights` of lists of y; all parts are arguments.
+# Runs when the switch is used. `views` has a list of x for each penalty, `heights` a list of lists of y; all names are
+# arguments.
 SWITCH = """
 const k = radio.active;
 curves.forEach((curve, j) => { curve.data = {x: views[k], y: heights[k][j]}; });
@@ -93,7 +94,7 @@ words.text = texts[k];
 
 
 def _switch(paths, plain, names, largest, words):
-    """A group of radio buttons (Tab reaches it, arrow keys move it) and JavaScript only."""
+    """The picture with radio buttons (Tab reaches them, arrow keys move them). It needs JavaScript only."""
     from bokeh.layouts import column
     from bokeh.models import ColumnDataSource, CustomJS, Div, RadioGroup, Range1d
 
@@ -110,7 +111,7 @@ def _switch(paths, plain, names, largest, words):
         tools="", x_axis_label=labels[0], y_axis_label="coefficient",
     )  # fmt: skip
     curves = [ColumnDataSource({"x": xs[0], "y": heights[0][j]}) for j in range(len(plain))]
-    for j in sorted(range(len(plain)), key=lambda j: j in largest):  # named ones on top
+    for j in sorted(range(len(plain)), key=lambda j: j in largest):  # draw those with a name last, on top
         if j not in largest:
             fig.line("x", "y", source=curves[j], color=GREY, line_width=1)
     for k, j in enumerate(largest):
@@ -133,10 +134,10 @@ def _switch(paths, plain, names, largest, words):
 
 
 def prices(ts, curves):
-    """What a moved slope costs, as a multiple of the quadratic price ½ℓ″t².
+    """The price D(t) of a moved slope, as a multiple of the quadratic price ½ℓ″t².
 
-    ts      (m,) how far slopes are moved, in units of ℓ″
-    curves  {name: (m,) D(t) ÷ ½ℓ″t²}, inf where the slope has left the domain of ℓ*
+    ts      (m,) the moves t of the slope, in units of ℓ″
+    curves  {name: (m,) D(t) ÷ ½ℓ″t²}, inf where the slope is outside the domain of ℓ*
     """
     ts = np.asarray(ts, dtype=float)
     curves = {name: np.asarray(values, dtype=float) for name, values in curves.items()}
@@ -167,7 +168,7 @@ def _price_end(name, ts, values):
 
 
 def _edge(ts, fine):
-    """Where a price becomes infinite; named is the side that comes first."""
+    """A text on where a price becomes infinite, on the side where that happens first."""
     return ts[fine][0] if not fine[0] else ts[fine][-1]
 
 

@@ -1,4 +1,4 @@
-"""A picture and its words: what it shows (alt text) and what it says (the finding)."""
+"""A picture and its words: the alt text describes it, the finding is its result in one line."""
 
 import base64
 import html
@@ -14,11 +14,11 @@ from . import interactive as bokehjs
 
 @dataclass(eq=False)
 class Picture:
-    """A static figure, its alt text and its finding; perhaps a moving twin made with Bokeh.
+    """A static figure, its alt text and its finding; perhaps an interactive figure made with Bokeh.
 
     figure       matplotlib Figure
-    alt          what is to be seen, for those who cannot see it
-    finding      what it tells, in one line
+    alt          a description for those who cannot see the figure
+    finding      the result that the figure shows, in one line
     interactive  a Bokeh model, or None; the static figure is always shown beside it
     """
 
@@ -45,7 +45,7 @@ class Picture:
             file.write(self.png())
 
     def _repr_html_(self):
-        width = round(96 * self.figure.get_figwidth())  # CSS pixels: 11 pt stay 11 pt on the page
+        width = round(96 * self.figure.get_figwidth())  # CSS pixels: text of 11 pt has 11 pt on the page
         data = base64.b64encode(self.png()).decode()
         image = (
             f'<img src="data:image/png;base64,{data}" alt="{html.escape(self.alt)}" '
@@ -59,10 +59,10 @@ class Picture:
 
 
 def show(figure, *, alt=None, finding=None, interactive=None):
-    """Display a figure with its alt text and print what it tells in one line.
+    """Display a figure with its alt text, and print its finding.
 
     figure   a matplotlib Figure (then ``alt`` and ``finding`` are needed) or a :class:`Picture`
-             (which has its own; what is given here takes their place)
+             (which has its own; those given here replace them)
     """
     if isinstance(figure, Picture):
         alt, finding = alt or figure.alt, finding or figure.finding
@@ -85,7 +85,7 @@ def _not_a_figure(given):
 
 
 def _close(figure):
-    """Keep pyplot, where it is used, from showing the figure a second time."""
+    """Close the figure in pyplot if that is loaded, or it would show the figure a second time."""
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None:
         pyplot.close(figure)
@@ -94,7 +94,7 @@ def _close(figure):
 def _display(picture):
     try:
         from IPython.display import display
-    except ImportError:  # plain Python: the words alone
+    except ImportError:  # in plain Python: print the words
         print(picture)
     else:
         display(picture)

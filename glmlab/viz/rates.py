@@ -1,4 +1,4 @@
-"""How fast a gradient method is: its gap by iteration, its rate against κ, what a step does to each direction."""
+"""The speed of gradient methods: gap by iteration, rate against κ, the effect of a step on each direction."""
 
 import math
 
@@ -10,14 +10,14 @@ from .picture import Picture
 from .style import COLOURS, DASHES, MARKERS, new_figure, nth
 from .words import count_text, list_text
 
-STEPS = [k / 20 for k in range(1, 45)]  # of the slider, in units of 1/L: beyond 2 gradient descent diverges
-LEAST = 1e-12  # of the gap at the start: below, pictures of it end
+STEPS = [k / 20 for k in range(1, 45)]  # of the slider, in units of 1/L: above 2 gradient descent diverges
+LEAST = 1e-12  # of the gap at the start: the smallest gap that is drawn
 
 
 def gap_curves(curves, *, ylabel="F − F*", title="Suboptimality by iteration"):
     """Curves against the number of iterations, on a logarithmic scale.
 
-    curves  {name: values at iterations 0, 1, 2 …}; a name may also stand for a bound on the gap
+    curves  {name: values at iterations 0, 1, 2 …}, gaps or bounds on gaps
     """
     curves = {name: np.asarray(values, dtype=float) for name, values in curves.items()}
     if not curves or any(values.ndim != 1 or len(values) < 2 for values in curves.values()):
@@ -45,11 +45,11 @@ def _course(name, values):
 
 
 def rate_by_kappa(kappas, predicted, measured):
-    """What one more digit costs, predicted and measured, against the condition number.
+    """Iterations for one more digit against the condition number, predicted and measured.
 
     kappas     (m,) condition numbers κ = L/μ
-    predicted  {step: (m,) factors by which the distance to the optimum should shrink in an iteration}
-    measured   the same, as they were measured
+    predicted  {step: (m,) predicted factors of the distance to the optimum in one iteration}
+    measured   the same, measured
     """
     kappas = np.asarray(kappas, dtype=float)
     cost = {name: (digit_cost(rates), digit_cost(measured[name])) for name, rates in predicted.items()}
@@ -74,20 +74,20 @@ def rate_by_kappa(kappas, predicted, measured):
 
 
 def digit_cost(rate):
-    """Iterations in which a distance shrinks tenfold if one multiplies it by `rate` < 1; inf where it never does."""
+    """Iterations until a distance is a tenth, where each multiplies it by `rate`; inf where the rate is not below 1."""
     with np.errstate(divide="ignore"):
         return 1 / np.maximum(-np.log10(np.asarray(rate, dtype=float)), 0.0)
 
 
 def step_slider(eigenvalues, shares, *, iterations=60, start=1.0):
-    """What a constant step t does: a slider, which needs no kernel, and its static twin.
+    """The effect of a constant step t: a slider that works without a kernel, and a static picture.
 
     eigenvalues  (p,) of the Hessian, all positive; L is the largest, μ the smallest
-    shares       (p,) what each eigenvector's direction has of F − F* at the start
-    iterations   how far the curves go
-    start        where the slider stands at first, in units of 1/L
+    shares       (p,) the share of each eigenvector's direction in F − F* at the start
+    iterations   the length of the curves
+    start        the step at which the slider starts, in units of 1/L
 
-    Direction i is multiplied by 1 − tλᵢ in every iteration, its share of the gap by the square of that.
+    Each iteration multiplies the error in direction i by 1 − tλᵢ, and its part of the gap by (1 − tλᵢ)².
     """
     values, shares = _spectrum(eigenvalues, shares)
     L, mu = values.max(), values.min()
@@ -112,7 +112,7 @@ def _spectrum(eigenvalues, shares):
 
 
 def gaps(relative, shares, step, iterations):
-    """F − F* at iterations 0, 1, …, in units of the first; step in units of 1/L, relative = λ/L."""
+    """F − F* at iterations 0, 1, …, divided by the first; step in units of 1/L, relative = λ/L."""
     factors = (1 - step * relative) ** 2
     return factors ** np.arange(iterations + 1)[:, None] @ shares
 
@@ -134,7 +134,7 @@ def _static(relative, shares, steps, iterations):
     return fig
 
 
-# What the slider does when it moves; steps, relative (λ/L), shares, dots, curve, words, good, bad, least are given.
+# Runs when the slider moves. steps, relative (λ/L), shares, dots, curve, words, good, bad and least are arguments.
 MOVE = """
 const t = steps[slider.value], k = curve.data.x, last = k[k.length - 1];
 const factors = relative.map((x) => Math.abs(1 - t * x)), rate = Math.max(...factors);
@@ -155,7 +155,7 @@ words.text = '<p role="status" style="font-size:12pt;margin:0">Step <b>' + t.toF
 
 
 def _slider(relative, shares, iterations, start):
-    """A Bokeh slider (arrow keys move it) and JavaScript only."""
+    """The picture with a Bokeh slider (arrow keys move it). It needs JavaScript only."""
     from bokeh.layouts import column
     from bokeh.models import ColumnDataSource, CustomJS, Div
 
@@ -169,7 +169,7 @@ def _slider(relative, shares, iterations, start):
     views = {"slider": slider, "dots": dots, "curve": curve, "words": words, "good": COLOURS[0], "bad": COLOURS[1]}
     move = CustomJS(args={**numbers, **views}, code=MOVE)
     slider.js_on_change("value", move)
-    factors.js_on_change("inner_width", move)  # known as soon as the page is laid out: the first drawing
+    factors.js_on_change("inner_width", move)  # the width is known once the page is laid out: draw then
     return column(slider, words, factors, decay, sizing_mode="stretch_width", max_width=780)
 
 

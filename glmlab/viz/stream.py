@@ -1,4 +1,4 @@
-"""Task streams: what every worker's thread did over time, and how much of that time is white."""
+"""Task streams: the tasks of every worker's thread over time, and the share of idle time."""
 
 from typing import NamedTuple
 
@@ -9,9 +9,9 @@ from .picture import Picture
 from .style import COLOURS, HATCHES, new_figure, nth
 from .words import count_text, list_text
 
-TRANSFER = "transfer"  # the name of what a worker fetches from another before it computes
-GREY = "#BBBBBB"  # for transfers, which are no work
-SHOWN = 3000  # rectangles in a moving view: more would make a page heavy
+TRANSFER = "transfer"  # the kind of a bar in which a worker fetches a result from another
+GREY = "#BBBBBB"  # for transfers
+SHOWN = 3000  # rectangles in an interactive view: more would make the page slow
 
 
 class Bar(NamedTuple):
@@ -24,9 +24,9 @@ class Bar(NamedTuple):
 
 
 def bars(records):
-    """The rectangles of a recorded stream, in the order of their start, time 0 at the first.
+    """The rectangles of a recorded stream, ordered by start; time 0 is the first start.
 
-    records  what distributed's `get_task_stream` collects in `.data`
+    records  the `.data` of distributed's `get_task_stream`
     """
     found = [
         Bar((record["worker"], record["thread"]), part["start"], part["stop"], _kind(record["key"], part["action"]))
@@ -45,9 +45,10 @@ def _kind(key, action):
 
 
 def white_space(records, threads=None):
-    """The share of the threads' time in which they compute nothing: 1 − busy/(threads × span).
+    """The share of time in which threads are idle: 1 − busy/(threads × span).
 
-    The span lasts from the first start to the last stop; threads is their number, by default those that are seen.
+    The span is the time from the first start to the last stop. threads: how many there are; by default those that
+    appear in the records.
     """
     found = bars(records)
     lanes = threads or len({bar.lane for bar in found})
@@ -56,10 +57,10 @@ def white_space(records, threads=None):
 
 
 def task_stream(streams, threads=None):
-    """Task streams below each other on one scale of time, a row for every thread; and a view to zoom into.
+    """Task streams one below the other on the same scale of time, one row for each thread; and a view to zoom into.
 
     streams  {name: records}, records as `get_task_stream` collects them
-    threads  how many threads the workers have; by default those that are seen
+    threads  how many threads the workers have; by default those that appear in the records
     """
     if not isinstance(streams, dict) or not streams:
         raise ValueError("streams={name: stream.data}: one record or more, each with its name")
@@ -91,7 +92,7 @@ def _ms(seconds):
 
 
 def _lanes(found):
-    """{(worker, thread): its row}, in the order of workers."""
+    """{(worker, thread): row of the picture}, ordered by worker."""
     return {lane: row for row, lane in enumerate(sorted({bar.lane for bar in found}))}
 
 
@@ -126,7 +127,7 @@ def _legend(streams, look):
 
 
 def _moving(streams, look):
-    """The same with a pointer that names each task and its time, and tools to zoom and to go back."""
+    """The same as an interactive view: hover for a task and its time, zoom, reset."""
     from bokeh.layouts import column
     from bokeh.models import HoverTool, Range1d
 

@@ -1,10 +1,10 @@
-"""Numbers as a reader says them."""
+"""Numbers as text."""
 
 UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
 def bytes_text(n):
-    """Bytes in decimal units, three digits.
+    """Bytes in decimal units, with three digits.
 
     >>> bytes_text(80_000_000), bytes_text(12)
     ('80 MB', '12 bytes')
@@ -25,7 +25,7 @@ def count_text(n, thing):
 
 
 def list_text(items):
-    """``a, b and c``."""
+    """A list as text: ``a, b and c``."""
     *head, last = [str(item) for item in items]
     return f"{', '.join(head)} and {last}" if head else last
 

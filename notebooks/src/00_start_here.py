@@ -57,7 +57,7 @@ import time
 import numpy as np
 
 import glmlab
-from glmlab import cluster
+from glmlab.machine import cluster
 from glmlab.teaching import check, hint, ledger, machine, predict, reset, scale, solution, use
 
 machine()

@@ -24,7 +24,8 @@ import distributed
 import numpy as np
 
 import glmlab
-from glmlab import cluster, datasets, viz
+from glmlab.machine import cluster
+from glmlab import datasets, viz
 from glmlab.teaching import check, hint, ledger, predict, scale, solution, use
 from glmlab.workspace import workspace
 
@@ -305,10 +306,10 @@ dot = use(dot)
 # solution("dot")
 
 # %% [markdown] id="c01-048"
-# `glmlab.dispatch` has this `dot`, which also takes scipy.sparse, and `exp`, `log1p`, `sigmoid` beside it.
+# `glmlab.rows.dispatch` has this `dot`, which also takes scipy.sparse, and `exp`, `log1p`, `sigmoid` beside it.
 
 # %% tags=["assert"] id="c01-049"
-from glmlab import dispatch
+from glmlab.rows import dispatch
 
 assert isinstance(mixtures["numpy.dot(dask)"], np.ndarray), "the method still computes"
 assert sum(isinstance(value, np.ndarray) for value in mixtures.values()) == 1, "and nothing else does"

@@ -27,7 +27,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import glmlab
-from glmlab import cluster, datasets, viz
+from glmlab.machine import cluster
+from glmlab import datasets, viz
 from glmlab.teaching import check, hint, ledger, predict, scale, solution, use
 
 one_thread = threadpool_limits(1)  # matrices are small here: BLAS threads would only wait

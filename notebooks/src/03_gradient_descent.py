@@ -24,7 +24,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import glmlab
-from glmlab import cluster, datasets, kernels, solvers, viz
+from glmlab.machine import cluster
+from glmlab import datasets, solvers, viz
+from glmlab.rows import kernels
 from glmlab.teaching import hint, ledger, predict, scale, solution, use
 
 one_thread = threadpool_limits(1)  # as in 02: matrices are small here

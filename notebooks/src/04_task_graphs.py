@@ -24,9 +24,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import glmlab
-from glmlab import cluster, costmodel, datasets, viz
-from glmlab.certificates import certificate_at
-from glmlab.penalties import Zero
+from glmlab.machine import cluster
+from glmlab.machine import costmodel
+from glmlab import datasets, viz
+from glmlab.maths.certificates import certificate_at
+from glmlab.maths.penalties import Zero
 from glmlab.teaching import hint, ledger, predict, scale, solution, use
 
 one_thread = threadpool_limits(1)  # as each worker has it: the section on bits says why
@@ -69,7 +71,7 @@ print(f"array style, 10 chunks: {written} tasks as written, {optimised} after da
 
 # %% [markdown] id="c04-007"
 # Before a graph runs dask *optimises* it. **Fusion** is one part of that: if only one task reads what another makes, both become one task, and
-# nothing is handed over. Here is what is left for three chunks, from bottom to top: `table_chunk` makes X_k, `answers_chunk` y_k; dask
+# nothing is handed over. Here is what is left for three chunks, from bottom to top: `table_chunk` makes X_k, `response_chunk` y_k; dask
 # calls a product after its last operation, a sum. Each X_k has several readers (the recipe of y_k, X.dot and
 # X.T.dot), and so has β; there fusion has to stop.
 

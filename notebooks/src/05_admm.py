@@ -26,7 +26,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import glmlab
-from glmlab import L1, certify, cluster, datasets, solvers, viz
+from glmlab import L1, certify, datasets, solvers, viz
+from glmlab.machine import cluster
 from glmlab.teaching import hint, ledger, predict, scale, solution, use
 
 one_thread = threadpool_limits(1)  # matrices are small here

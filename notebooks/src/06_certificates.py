@@ -24,10 +24,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import glmlab
-from glmlab import L1, certificates, certify, cluster, datasets, viz
-from glmlab.conventions import from_lam
-from glmlab.penalties import shrinkage
-from glmlab.quadratic import minimise_model
+from glmlab import L1, certify, datasets, viz
+from glmlab.maths import certificates
+from glmlab.machine import cluster
+from glmlab.maths.conventions import from_lam
+from glmlab.maths.penalties import shrinkage
+from glmlab.maths.quadratic import minimise_model
 from glmlab.teaching import check, hint, ledger, predict, replays, scale, solution, use
 
 one_thread = threadpool_limits(1)  # matrices are small here: BLAS threads would only wait
@@ -155,7 +157,7 @@ print(f"dist(0, ∂F) at z: {kkt(slope(post_z), post_z, lam):.4g}, at 0: {kkt(sl
 # Is that small? It is a slope, in units of F per unit of β, and bounds no **gap** F(β) − F* by itself. The rest of this notebook
 # finds numbers that do.
 #
-# To judge them we need the truth. On p + 1 rows the lasso is solved by active sets (`glmlab.quadratic`). Its zeros are exact; an error
+# To judge them we need the truth. On p + 1 rows the lasso is solved by active sets (`glmlab.maths.quadratic`). Its zeros are exact; an error
 # ε of the other coefficients, which is rounding, raises F by a multiple of ε² only. F is summed in extended precision where the
 # processor has it, since a gap is a small difference of large numbers.
 
@@ -445,9 +447,10 @@ print(f"{tried + len(ratios) * len(series)} bounds tried, none below its gap")
 # %% [markdown] id="c06-046"
 # ## What the package does, and what it costs (3 min)
 #
-# `glmlab.certify` is exercise 4 with what was left out. Its core, in our letters: `grad` is q, `hess` H_S, `carried` s,
-# `cost.price` Σt², `l1` λ; `kkt` is exercise 1 in the ∞-norm. New are a ridge (`l2`), intercepts, and other losses, whose prices make `cost` (notebook 07). And
-# rounding: `feasible` finds moves that undo what rounding did to s, `wobble` and `rounding` add what that may cost.
+# `glmlab.certify` is exercise 4 with what was left out. Its core is the function below. In our letters `seen.grad` is q,
+# `seen.hess` is H_S, `cost.price` is Σt² and `l1` is λ; the bound in exact arithmetic stands in the two lines from `s = …` on.
+# New are a ridge (`l2`), intercepts, and other losses, whose prices make `cost` (notebook 07). New is rounding, too:
+# `feasible` finds moves of d that undo what rounding did to s, and the lines below the bound add what they may cost.
 
 # %% tags=["solution"] id="c06-047"
 print(inspect.getsource(certificates.corrected))
@@ -600,7 +603,7 @@ assert units[1e8][0] < 1e-8 < 0.1 < units[1e8][1], "of F(0) the wrong slope is o
 # √(2G) of β* in the norm of H. Without a penalty, or with a ridge, the standard error of b_j is √(H⁻¹)_jj (for Poisson and
 # logistic losses). So **every coefficient is within √(2G) standard errors of its optimum.** The approximation can be made
 # a proof: for all four losses of this course |ℓ‴| ≤ ℓ″, so H cannot change much on a short way (the docstring of
-# `glmlab.certificates` has the inequality). A Result prints the number it proves.
+# `glmlab.maths.certificates` has the inequality). A Result prints the number it proves.
 
 # %% id="proved-standard-errors" tags=["assert"]
 rng = np.random.default_rng(0)
@@ -613,14 +616,16 @@ H_c = columns_c.T @ (exact_c.predict(X_c)[:, None] * columns_c)
 apart = abs(early.beta - exact_c.beta) / np.sqrt(np.diag(np.linalg.inv(H_c)))[:3]
 print(f"stopped at a relative gap of {early.certificate.relative:.0e}: {early.summary()['accuracy']}")
 print(f"true distance: at most {apart.max():.2g} standard errors; run to the end: {exact_c.summary()['accuracy']}")
+print(f"fit's default tol is {rules.default:.0e}. If X has at most {rules.few:,} numbers and tol is at most {rules.rough:.0e},")
+print(f"it goes on until the next step has an effect below {rules.still:.0e} (first-order methods: {rules.right:.0e})")
 assert apart.max() <= early.certificate.errors <= np.sqrt(2e-5 * len(X_c)) and exact_c.certificate.errors < 1e-6
 
 # %% [markdown] id="last-digits"
-# The error of β is like the *square root* of the gap. A relative gap of 10⁻⁹, which is the default `tol`, leaves β with four
-# or five digits. That is less than one standard error by far, so a statistician is content. But a table of some thousand
-# rows costs microseconds a pass, and one more step of Newton's method gives all digits. So where X has at most four million
-# numbers, `fit` goes on until the next step would move no row by more than 10⁻¹⁰ of the largest effect (first-order methods:
-# 5·10⁻⁷). Whoever gives a `tol` above 10⁻⁶ stops at it.
+# The error of β is like the *square root* of the gap. So a relative gap as small as the default `tol` leaves β with only four
+# or five digits. That is far less than one standard error, and enough for a statistician. But a pass over a table of some
+# thousand rows takes microseconds, and one more step of Newton's method gives all digits. So `fit` takes that step where X
+# is small. The *effect* of a step is by how much it moves the rows, relative to what the largest coefficient does. The last
+# two lines above say how small it must be. Whoever asks for a rough `tol` gets what was asked for, and no more.
 
 # %% [markdown] tags=["workshop"] id="c06-059"
 # ## When to stop, and what remains (5 min)

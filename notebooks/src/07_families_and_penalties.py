@@ -29,8 +29,10 @@ from sklearn.linear_model import GammaRegressor, LogisticRegression
 from threadpoolctl import threadpool_limits
 
 import glmlab
-from glmlab import L1, Ridge, certify, cluster, conventions, datasets, families, solvers, viz
-from glmlab.penalties import shrinkage
+from glmlab import L1, Ridge, certify, datasets, solvers, viz
+from glmlab.machine import cluster
+from glmlab.maths import conventions, families
+from glmlab.maths.penalties import shrinkage
 from glmlab.teaching import hint, ledger, predict, scale, solution, use
 
 one_thread = threadpool_limits(1)  # as in 02: matrices are small here
@@ -472,7 +474,7 @@ conventions.table()[["parameter", "minimises", "ours"]]
 # **Exercise 4.** Write the class; `loss`, `dloss`, `d2loss`, `price` are a line each. glmlab takes any such object.
 
 # %% tags=["exercise"] id="c07-059"
-from glmlab.families import Family, Logistic
+from glmlab.maths.families import Family, Logistic
 
 
 class NegativeBinomial(Family):

@@ -30,7 +30,10 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 import glmlab
-from glmlab import L1, certify, cluster, costmodel, datasets, families, solvers, viz
+from glmlab import L1, certify, datasets, solvers, viz
+from glmlab.machine import cluster
+from glmlab.machine import costmodel
+from glmlab.maths import families
 from glmlab.bench import report, shipped
 from glmlab.teaching import hint, ledger, predict, replays, scale, solution, use
 

@@ -15,7 +15,7 @@ from lab_page import SECONDS, LabPage, has_number
 from lab_server import CLONE, Lab, clone_into
 from nbformat.v4 import new_code_cell, new_notebook
 
-from glmlab.panes import PANES
+from glmlab.classroom.panes import PANES
 from tools.notebooks import with_ids
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1200)]

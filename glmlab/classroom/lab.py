@@ -1,39 +1,39 @@
-"""Open the course in JupyterLab: loopback, a token, the dashboard's panes beside the notebook, no network."""
+"""Open the course in JupyterLab: on loopback, with a token, with dask's panes beside the notebook, off the network."""
 
 import json
 import os
 from pathlib import Path
 
-from glmlab.cluster import DASHBOARD_PORT, free_port
-from glmlab.panes import PANES, panes_url
+from glmlab.classroom.panes import PANES, panes_url
+from glmlab.machine.cluster import DASHBOARD_PORT, free_port
 from glmlab.workspace import fill, my_folder
 
 FIRST = "00_start_here.ipynb"
 WORKSPACE = "glmlab"
 QUIET = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
-    # The notebooks start their clusters themselves; a second way to start one only confuses.
+    # The notebooks start their clusters themselves: hide the extension's own way to start one.
     "dask-labextension:plugin": {"hideClusterManager": True},
 }
 
 
 def lab(args=(), my=None):
-    """Fill `my` with the notebooks that are not there yet and run JupyterLab on it until it is stopped.
+    """Copy the missing notebooks into the folder `my` and run JupyterLab there until it is stopped.
 
-    `args` go to JupyterLab as they are (`--no-browser`, `--port 9000`).
+    `args` are passed on to JupyterLab (`--no-browser`, `--port 9000`).
     """
     my = Path(my or my_folder())
     fill(my)
     state = my / ".lab"
     set_environment(state)
     prepare(state / "settings", state / "workspaces", FIRST, int(os.environ[DASHBOARD_PORT]))
-    from jupyterlab.labapp import LabApp  # after the environment: it reads its folders on import
+    from jupyterlab.labapp import LabApp  # only now: on import it reads its folders from the environment
 
     LabApp.launch_instance([*options(my, state), *args])
 
 
 def prepare_hub():
-    """Fill `my` and prepare a JupyterLab that somebody else starts in the clone (Binder, a hub)."""
+    """Copy the missing notebooks and write the settings for a JupyterLab that Binder or a hub starts in the clone."""
     from jupyterlab.commands import get_app_dir, get_workspaces_dir
 
     fill(my_folder())
@@ -42,19 +42,20 @@ def prepare_hub():
 
 
 def prepare(settings: Path, layouts: Path, notebook: str, port: int):
-    """Write the settings and the layout. A layout that is there stays, but for the dashboard's address."""
+    """Write JupyterLab's settings and the layout of its window. In an older layout only the panes' address changes."""
     from jupyter_core.paths import jupyter_config_dir
     from jupyterlab_server.workspaces_handler import WorkspacesManager
 
     settings.mkdir(parents=True, exist_ok=True)
     (settings / "overrides.json").write_text(json.dumps(QUIET, indent=1))
-    # JupyterLab brings its own MathJax; its page still names an address that older extensions would load.
+    # JupyterLab has its own MathJax. Its page also names one on the network, for older extensions: remove the address.
     page = settings / "page_config.json"
     known = json.loads(page.read_text()) if page.exists() else {}
     page.write_text(json.dumps(known | {"fullMathjaxUrl": ""}))
     extensions = Path(jupyter_config_dir()) / "jupyter_server_config.d"
     extensions.mkdir(parents=True, exist_ok=True)
-    (extensions / "glmlab.json").write_text(json.dumps({"ServerApp": {"jpserver_extensions": {"glmlab.panes": True}}}))
+    switched_on = {"ServerApp": {"jpserver_extensions": {"glmlab.classroom.panes": True}}}
+    (extensions / "glmlab.json").write_text(json.dumps(switched_on))
     layouts.mkdir(parents=True, exist_ok=True)
     saved = WorkspacesManager(str(layouts))
     wanted = saved.load(WORKSPACE)
@@ -65,10 +66,10 @@ def prepare(settings: Path, layouts: Path, notebook: str, port: int):
 
 
 def set_environment(state: Path):
-    """What JupyterLab and its kernels read from the environment."""
-    # A reader's own Jupyter settings could switch the token off or point elsewhere: the course has its own.
+    """Set the environment variables that JupyterLab and its kernels read."""
+    # The reader's own settings of Jupyter could switch the token off: the course uses its own.
     os.environ["JUPYTER_CONFIG_DIR"] = str(state / "config")
-    os.environ["BOKEH_RESOURCES"] = "inline"  # no figure fetches its script from a network
+    os.environ["BOKEH_RESOURCES"] = "inline"  # a figure brings its script along
     os.environ.setdefault(DASHBOARD_PORT, str(free_port(8787)))
 
 
@@ -77,11 +78,11 @@ def options(my: Path, state: Path) -> list[str]:
     return [
         f"--ServerApp.root_dir={my}",
         "--ServerApp.ip=127.0.0.1",
-        "--ServerApp.allow_root=True",  # in a container one often is; loopback and the token protect either way
+        "--ServerApp.allow_root=True",  # the usual user of a container; loopback and the token protect all the same
         f"--LabApp.default_url=/lab/workspaces/{WORKSPACE}/tree/{FIRST}",
         f"--LabApp.workspaces_dir={state / 'workspaces'}",
         f"--LabApp.app_settings_dir={state / 'settings'}",
-        # Nothing leaves the machine: no news, no look for updates, no list of extensions.
+        # No connection leaves the machine: no news, no check for updates, no list of extensions.
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
@@ -115,5 +116,3 @@ def split(orientation: str, sizes: list, *children: dict) -> dict:
 def tab(widget: str) -> dict:
     """An area with one widget."""
     return {"type": "tab-area", "currentIndex": 0, "widgets": [widget]}
-
-

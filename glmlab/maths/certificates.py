@@ -13,7 +13,7 @@ max |t| < 1 the dual point is interior, which proves that a minimiser exists: se
 Rounding comes in twice. What ℓ′ is wrong by, row by row, is one more t and has its price; no slope is wrong by it. What
 the sums XᵀWθ are wrong by is undone by moves through H⁻¹, from R where H has lost its digits (Curvature).
 
-Relative gaps are relative to S(β) = max(P(β), P of the null model ÷ 1000), P = F − Σ w min ℓ (Objective.unit), which no
+Relative gaps are relative to S(β) = max(P(β), P of the null model ÷ 1000), P = F − Σ w min ℓ (Scale.unit), which no
 unit of y, of exposure or of a column changes. The sum F(β) is rounded as well: that allowance is part of the bound, but
 not of the relative gap, since it says how well F is known and not how near β is, and grows with constants in y alone.
 
@@ -30,23 +30,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammaincinv
 
-from glmlab.checks import number, vector
-from glmlab.chunks import as_chunks, one_blas_thread
-from glmlab.families import Family
-from glmlab.kernels import ROUNDING, SMALL, Price
-from glmlab.names import named, spelt
-from glmlab.objective import Objective
-from glmlab.penalties import PENALTIES, FreeIntercept, weights
-from glmlab.quadratic import Curvature, minimise_model
-from glmlab.tables import coefficients, is_answer, refuse_other_names
+from glmlab.maths.families import Family
+from glmlab.maths.penalties import lambdas
+from glmlab.maths.quadratic import Curvature, minimise_model
+from glmlab.policy import Proving, Rounding
+from glmlab.rows.kernels import Price
 
 EPS = np.finfo(float).eps
-INTERIOR = 0.9  # max |t| below this share of the family's reach proves that the dual point is interior
-SHARP = 0.1  # below this share prices are within a few per cent of quadratic, and the bound of the gap
-DEAF = 2.5e-10  # of S: rounding of η may cost as much, and four times of it is then the least that can be asked,
-NOISY = 10.0  # up to so many times P or the null model's; and without limit where all that there is to explain is
-NOTHING = 1e-3  # of that rounding: y is constant to its last digits
-NEARLY = 0.55  # where D ≤ 0.55 ℓ″t² the quadratic price, ½ at best, is used without asking the rows again
 
 
 class Certificate(NamedTuple):
@@ -61,7 +51,7 @@ class Certificate(NamedTuple):
     objective: float  # F(β)
     rank: int  # of X among the coefficients that may move
     rounding: float  # part of the bound: how wrong the computed F(β) may be
-    step: tuple  # (dim,) where the quadratic model of F at β has its minimiser, seen from β; no proof
+    step: tuple  # (dim,) from β to the minimiser of the quadratic model of F at β; no proof
     errors: float  # no β_j is further from its optimum than so many standard errors; nan where that is not known
 
     def __str__(self):
@@ -70,23 +60,7 @@ class Certificate(NamedTuple):
         return f"F(β) − F* ≤ {self.bound:.3g}, a relative gap of {self.relative:.2g} ({self.kind})"
 
 
-class Corrected(NamedTuple):
-    """The bound at one β, and the model's step from there."""
-
-    bound: float
-    step: np.ndarray  # (dim,) d
-    objective: float
-    kkt: float
-    rank: int
-    why: str  # empty, or why there is no bound
-    rounding: float  # how wrong the computed F(β) may be
-    likely: float  # how wrong it is likely to be, which is part of the bound
-    noise: float = 0.0  # the price of what rounding has done to η, which is part of the bound
-    errors: float = np.nan
-    furthest: float = np.inf  # max |t|: near 0 the bound is nearly the gap
-
-
-def certificate_at(f, g, beta, polish=0, sample=None):
+def certificate_at(f, g, beta, polish=0, sample=None, policy=Proving()):
     """The certificate of β for f + g: the gradient from all rows, the Hessian and the prices from all or a sample.
 
     sample: an Objective over some of f's rows, as f.sample(0.1) gives. The dual point then moves on those rows only:
@@ -94,20 +68,20 @@ def certificate_at(f, g, beta, polish=0, sample=None):
     Far from the optimum the bound at β may be loose or not exist. `polish` allows so many damped Newton steps to a
     better β⁺; then F(β) − F* ≤ F(β) − F(β⁺) + bound(β⁺), where the last is as sharp as the steps make it.
     """
-    if weights(g, f.dim) is None or not priced(f.family):
+    if lambdas(g, f.dim) is None or not is_priced(f.family):
         return unproved(f, g, beta)
     before = spent(f, sample)
     with f.booked_apart():
-        first = best = here = corrected(f, g, beta, sample)
+        first = best = here = corrected(f, g, beta, sample, policy)
         bound, used, point = first.bound, 0, beta
-        while used < polish and here.furthest > SHARP * f.family.reach:
+        while used < polish and here.furthest > policy.sharp * f.family.reach:
             point = damped(f, g, point, here)
             if point is None:
                 break
-            here, used = corrected(f, g, point, sample), used + 1
+            here, used = corrected(f, g, point, sample, policy), used + 1
             through = max(first.objective - here.objective, 0.0) + here.bound + first.rounding
             best, bound = (here, through) if through < bound else (best, bound)
-        relative = (bound - best.likely) / unit(f, first) if np.isfinite(bound) else np.inf
+        relative = (bound - best.likely) / unit(f, first, policy) if np.isfinite(bound) else np.inf
     steps = f" after {used} Newton step{'s' * (used != 1)}" if used else ""
     kind = f"residual-corrected duality{steps}" if np.isfinite(bound) else here.why
     passes = spent(f, sample) - before
@@ -115,9 +89,55 @@ def certificate_at(f, g, beta, polish=0, sample=None):
                        tuple(first.step.tolist()), first.errors)  # fmt: skip
 
 
-def spent(f, sample):
-    """Passes over f's rows so far, those over the sample counted by its share."""
-    return f.extra_passes + (sample.passes * sample.n / f.n if sample else 0.0)
+class Corrected(NamedTuple):
+    """The bound at one β, and the model's step from there."""
+
+    objective: float  # F(β)
+    kkt: float
+    rounding: float  # how wrong the computed F(β) may be
+    likely: float  # how wrong it is likely to be, which is part of the bound
+    step: np.ndarray  # (dim,) d
+    rank: int
+    bound: float = np.inf
+    why: str = ""  # why there is no bound
+    noise: float = 0.0  # part of the bound: the price of what rounding has done to η
+    errors: float = np.nan
+    furthest: float = np.inf  # max |t|: near 0 the bound is nearly the gap
+
+
+@np.errstate(over="ignore", invalid="ignore")  # where sums overflow there is no bound, and no warning either
+def corrected(f, g, beta, sample=None, policy=Proving()):
+    """The bound at β with the dual point moved along the model's step: one pass, and one more far from the optimum."""
+    seen, rows = gather(f, beta, sample), sample or f
+    here = blank(f, g, beta, seen)
+    if not (np.isfinite(here.objective) and np.isfinite(seen.hess).all() and np.isfinite(seen.grad).all()):
+        return here._replace(why="the loss or its curvature overflows")
+    l1, l2 = lambdas(g, f.dim)
+    G, H = seen.grad + l2 * beta, Curvature(seen.hess, l2, lambda: rows.factor(beta))
+    d = minimise_model(g, beta, seen.grad, seen.hess, H.factor).step
+    undo = feasible(f, G, H, d, l1, Rounding.slope * seen.slack, policy)
+    here = here._replace(step=d, rank=undo.rank, why=undo.why)
+    if undo.why:
+        return here
+    cost = price_above(f.family, seen.reach.values, H, d, undo.moves, np.sqrt(seen.slip), policy)
+    if cost is None:
+        cost = rows.price(beta, d, undo.moves)
+        cost = cost._replace(price=cost.price + seen.slip)  # of rows outside of a sample, which only rounding has moved
+    if np.any((l1 == 0) & (l2 == 0)) and not cost.furthest < policy.interior * f.family.reach:
+        return here._replace(why="the dual point is not interior: no minimum may exist")
+    # The bound in exact arithmetic: prices, ridge, and what the L1 term leaves.
+    s = np.clip(-(G + H @ d), -l1, l1)
+    gap = cost.price + l2 @ d**2 / 2 + (l1 - s * np.sign(beta)) @ np.abs(beta)
+    # Rounding: d may have to move by so much, which the prices know already, and s is known to ± wobble only.
+    moved = np.abs(undo.moves).sum(axis=1)
+    wobble = np.where(undo.fixed, 0.0, np.abs(H @ undo.moves).sum(axis=1) + Rounding.slope * seen.slack)
+    gap += l2 @ (moved * (np.abs(d) + moved / 2)) + wobble @ np.abs(beta)
+    bound = float(gap + here.likely)
+    if not np.isfinite(bound):
+        return here._replace(why="the dual point lies outside its domain")
+    share = seen.weight / f.survey.weight
+    errors = standard_errors(f, H, l1, seen.reach.values, share, gap, here.objective)
+    return here._replace(bound=bound, noise=seen.slip / 2, errors=errors, furthest=cost.furthest)
 
 
 def gather(f, beta, sample):
@@ -131,7 +151,23 @@ def gather(f, beta, sample):
     return part._replace(loss=loss, grad=grad, **grown)
 
 
-def priced(family):
+def blank(f, g, beta, seen):
+    """What is known of β before there is a bound: F, the residual, and how wrong the computed F may be.
+
+    The rounding of η differs from row to row, so that it is likely to add up like √n, and adds up like n at worst.
+    """
+    value = float(g.value(beta))
+    likely = 8 * EPS * (seen.loss_slack + seen.drift / np.sqrt(f.n) + abs(value)) + f.n * np.finfo(float).tiny
+    kkt = float(np.abs(g.distance(beta, seen.grad)).max())
+    return Corrected(seen.loss + value, kkt, likely + 8 * EPS * seen.drift, likely, np.zeros(f.dim), f.dim)
+
+
+def spent(f, sample):
+    """Passes over f's rows so far, those over the sample counted by its share."""
+    return f.extra_passes + (sample.passes * sample.n / f.n if sample else 0.0)
+
+
+def is_priced(family):
     """Is a price known for this family: in closed form, or through its conjugate?"""
     return isinstance(family, Family) and (hasattr(family, "conjugate") or type(family).price is not Family.price)
 
@@ -141,54 +177,21 @@ def unproved(f, g, beta):
     with f.booked_apart():
         loss, grad = f.loss_grad(beta)
         kkt = float(np.abs(g.distance(beta, grad)).max()) if hasattr(g, "distance") else np.inf
-    objective = loss + g.value(beta)
     why = "the conjugate of this loss or penalty is not known"
-    return Certificate(np.inf, np.inf, kkt, why, False, 1, objective, f.dim, 0.0, (np.nan,) * f.dim, np.nan)
+    return not_certified(loss + g.value(beta), f.dim, why)._replace(kkt=kkt, passes=1)
 
 
-def unit(f, here):
-    """S, what the relative gap is relative to: where η is rounded so much that tol could not be proved, more of it."""
-    least = here.noise / DEAF
-    if max(f.height(here.objective), f.null_height / NOTHING) > here.noise:
-        least = min(least, NOISY * max(f.height(here.objective), f.null_height))
-    return max(f.unit(here.objective), least)
+def not_certified(objective, dim, why="interrupted before certifying"):
+    """A certificate that proves nothing."""
+    return Certificate(np.inf, np.inf, np.nan, why, False, 0.0, objective, dim, 0.0, (np.nan,) * dim, np.nan)
 
 
-@one_blas_thread
-@np.errstate(over="ignore", invalid="ignore")  # where sums overflow there is no bound, and no warning either
-def corrected(f, g, beta, sample=None):
-    """The bound at β with the dual point moved along the model's step: one pass, and one more far from the optimum."""
-    loss, loss_slack, grad, hess, slack, weight, slip, drift, reach = gather(f, beta, sample)
-    l1, l2 = weights(g, f.dim)
-    objective = loss + float(g.value(beta))
-    # The rounding of η differs from row to row: it adds up like √n, and at worst like n.
-    likely = 8 * EPS * (loss_slack + drift / np.sqrt(f.n) + abs(g.value(beta))) + f.n * np.finfo(float).tiny
-    rounding = likely + 8 * EPS * drift
-    kkt = float(np.abs(g.distance(beta, grad)).max())
-    if not (np.isfinite(objective) and np.isfinite(hess).all() and np.isfinite(grad).all()):
-        why = "the loss or its curvature overflows"
-        return Corrected(np.inf, np.zeros(f.dim), objective, kkt, f.dim, why, rounding, likely)
-    seen = sample or f
-    G, H = grad + l2 * beta, Curvature(hess, l2, lambda: seen.factor(beta))
-    d = minimise_model(g, beta, grad, hess, H.factor).step
-    moves, fixed, rank, why = feasible(f, G, H, d, l1, ROUNDING * slack)
-    if why:
-        return Corrected(np.inf, d, objective, kkt, rank, why, rounding, likely)
-    cost = price_above(f.family, reach.values, H, d, moves, np.sqrt(slip)) or priced_by_rows(seen, beta, d, moves, slip)
-    if np.any((l1 == 0) & (l2 == 0)) and not cost.furthest < INTERIOR * f.family.reach:
-        why = "the dual point is not interior: no minimum may exist"
-        return Corrected(np.inf, d, objective, kkt, rank, why, rounding, likely)
-    carried = np.clip(-(G + H @ d), -l1, l1)
-    # On the coordinates that the move is for, s is what it should be; the others' slopes are known to ± wobble only.
-    wobble = np.where(fixed, 0.0, np.abs(H @ moves).sum(axis=1) + ROUNDING * slack)
-    carry = (l1 - carried * np.sign(beta) + wobble) @ np.abs(beta)
-    gap = cost.price + l2 @ (np.abs(d) + np.abs(moves).sum(axis=1)) ** 2 / 2 + carry
-    bound = gap + likely
-    if not np.isfinite(bound):
-        why = "the dual point lies outside its domain"
-        return Corrected(np.inf, d, objective, kkt, rank, why, rounding, likely)
-    errors = standard_errors(f, H, l1, reach.values, weight / f.survey.weight, gap, objective)
-    return Corrected(float(bound), d, objective, kkt, rank, "", rounding, likely, slip / 2, errors, cost.furthest)
+def unit(f, here, policy):
+    """S, the unit of the relative gap. Where rounding of η alone costs more than `tol` can be, it is more of that."""
+    least, left = here.noise / policy.deaf, max(f.scale.height(here.objective), f.scale.null_height)
+    if max(f.scale.height(here.objective), f.scale.null_height / policy.nothing) > here.noise:
+        least = min(least, policy.noisy * left)
+    return max(f.scale.unit(here.objective), least)
 
 
 def standard_errors(f, H, l1, reach, share, gap, objective):
@@ -205,7 +208,7 @@ def standard_errors(f, H, l1, reach, share, gap, objective):
         return np.nan
     deviations = np.sqrt((part.vectors**2 / part.values).sum(axis=1)) / part.root  # √(H⁻¹)_jj
     s = np.sqrt(2 * gap) if f.quadratic else farthest(gap, reach @ deviations)
-    phi = f.family.dispersion(f.height(objective), freedom)
+    phi = f.family.dispersion(f.scale.height(objective), freedom)
     return float(s / np.sqrt(phi * share)) if phi * share > 0 else np.nan
 
 
@@ -214,13 +217,7 @@ def farthest(gap, L):
     return gammaincinv(2, gap * L**2) / L if gap * L**2 < 1 and L > 0 else np.nan
 
 
-def priced_by_rows(f, beta, d, moves, slip):
-    """The price from the rows; `slip` pays for those outside of a sample, whose points only rounding has moved."""
-    found = f.price(beta, d, moves)
-    return found._replace(price=found.price + slip)
-
-
-def price_above(family, reach, H, d, moves, slip=0.0):
+def price_above(family, reach, H, d, moves, slip=0.0, policy=Proving()):
     """A price that is surely high enough, from sums already known; None where it might be much too high.
 
     Hölder's inequality says how large t can be on any row, u = Σ_j max|x_ij| |d_j|, the maxima (dim,) being `reach` and
@@ -229,20 +226,29 @@ def price_above(family, reach, H, d, moves, slip=0.0):
     does what rounding did to the rows, √(Σ w ℓ″ t²) = slip.
     """
     furthest = reach @ (np.abs(d) + np.abs(moves).sum(axis=1))
-    furthest += SMALL * family.reach if np.isfinite(family.reach) else 0.0
+    furthest += Rounding.own * family.reach if np.isfinite(family.reach) else 0.0
     dearest = family.dearest(furthest) if furthest < family.reach else np.inf
-    if not dearest <= NEARLY:
+    if not dearest <= policy.nearly:
         return None
     lengths = sum(H.lengths(np.column_stack([d, moves])))
     return Price(dearest * (lengths.sum() + slip) ** 2, furthest)
 
 
-def feasible(f, G, H, d, l1, dq):
-    """How far the dual point may have to move so that rounding cannot have left it infeasible.
+class Undo(NamedTuple):
+    """How far the dual point may have to move so that rounding cannot have left it infeasible."""
 
-    `dq` bounds the rounding error of ∇f. Coordinates whose slope is fixed (unpenalised) or at the edge of |s| ≤ λ₁ form
-    the set A; an error e there is undone by moving d by H_AA⁻¹e. Returns those moves (dim, |A|), one for the largest
-    error of each coordinate of A, A as a mask, the rank, and why no bound is possible (empty if one is).
+    moves: np.ndarray  # (dim, |A|), one for the largest error of each coordinate of A
+    fixed: np.ndarray  # (dim,) A as a mask
+    rank: int
+    why: str  # why no bound is possible, '' if one is
+
+
+def feasible(f, G, H, d, l1, dq, policy):
+    """The moves that undo what rounding may have done to the slope s = −(G + Hd); `dq` (dim,) bounds the error of ∇f.
+
+    Coordinates whose slope is fixed (unpenalised) or at the edge of |s| ≤ λ₁ form the set A; an error e there is undone
+    by moving d by H_AA⁻¹e. Moves change the slopes of other coordinates, which may bring those to their edge: A grows
+    until it stays.
     """
     root = np.sqrt(np.diag(H.H).clip(0))
     s = -(G + H @ d)
@@ -255,25 +261,25 @@ def feasible(f, G, H, d, l1, dq):
     while True:
         grown = A | (l1 - np.abs(s) <= error + np.where(A, 0.0, np.abs(H @ moves).sum(axis=1)))
         if np.array_equal(grown, A):
-            return moves, A, rank, ""
+            return Undo(moves, A, rank, "")
         A = grown
         part = H.on(A)
         moves = np.zeros((len(d), part.root.size))
         moves[A] = part.solve(np.diag(error[A]))
         rank = len(d) - part.root.size + part.rank
         if rank < len(d):
-            why = invisible(f, part.null(), A, np.where(A, s - np.clip(s, -l1, l1), 0.0), noise)
+            why = invisible(f, part.null(), A, np.where(A, s - np.clip(s, -l1, l1), 0.0), noise, policy)
             if why:
-                return moves, A, rank, why
+                return Undo(moves, A, rank, why)
 
 
-def invisible(f, null, A, excess, noise):
+def invisible(f, null, A, excess, noise, policy):
     """Why directions that H dropped are not harmless, or '' if no row sees them and the gradient has no part there."""
     V = np.zeros((len(A), null.shape[1]))
     V[A] = null
     if np.any(np.abs(V.T @ excess) > 4 * np.abs(V).T @ noise):
         return "the gradient has a part that the Hessian does not see"
-    if f.unseen(V) > 1e-12:
+    if f.visibility(V) > policy.invisible:
         return "the Hessian is singular to rounding although X is not"
     return ""
 
@@ -287,29 +293,3 @@ def damped(f, g, beta, here):
     values = f.losses(trials) + [g.value(trial) for trial in trials]
     values = np.where(np.isfinite(values), values, np.inf)
     return trials[values.argmin()] if values.min() < here.objective - here.rounding else None
-
-
-@spelt
-def certify(
-    X, y, beta, *, family, penalty="zero", intercept=None, sample_weight=None, offset=None, fraction=1.0, seed=0
-):
-    """A certificate for any β, whoever computed it.
-
-    beta (p,) are the coefficients, an array, a Series whose labels are X's columns, or a Result, which brings its
-    intercept along; else `intercept=None` says that the model has none, any number that it has a free one.
-    λ counts against a loss that is a sum over rows. `fraction` < 1 moves the dual point on a seeded sample of the rows
-    only: cheaper and looser, but a bound all the same.
-    Returns a Certificate; its bound holds whatever solver made β. Takes the inputs and raises the errors of `fit`.
-    """
-    names = None
-    if is_answer(beta):
-        names, free = beta.names, len(beta.state.beta) > len(beta.beta)
-        beta, intercept = beta.beta, beta.intercept if intercept is None and free else intercept
-    f = Objective(family, as_chunks(X, y, sample_weight=sample_weight, offset=offset, intercept=intercept is not None))
-    refuse_other_names("X", f.chunks.names, names, "the model", "X[list(result.names)]")
-    g = named("penalty", penalty, PENALTIES, ("value",))
-    point = vector("beta", coefficients("beta", beta, f.chunks.names, f.chunks.p), f.chunks.p)
-    if intercept is not None:
-        point, g = np.append(point, number("intercept", intercept, -np.inf)), FreeIntercept(g)
-    f.survey  # noqa: B018  refuses what cannot be fitted
-    return certificate_at(f, g, point, polish=30, sample=None if fraction == 1 else f.sample(fraction, seed))

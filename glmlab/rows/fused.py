@@ -14,10 +14,10 @@ import functools
 import numpy as np
 from numba import float64, int64, njit, types, void
 
-from glmlab import kernels
-from glmlab.families import Gamma, Gaussian, Logistic, Poisson
-from glmlab.kernels import ROUNDING, SMALL, Evidence, Losses, LossGrad, LossGradDiag, LossGradHess, Spans, Survey
-from glmlab.sums import Largest
+from glmlab.maths.families import Gamma, Gaussian, Logistic, Poisson
+from glmlab.maths.sums import Largest
+from glmlab.rows import kernels
+from glmlab.rows.kernels import ROUNDING, SMALL, Evidence, Losses, LossGrad, LossGradDiag, LossGradHess, Spans, Survey
 
 #: The families with compiled twins. A subclass is another type: its own loss may differ, so numpy serves it.
 TWINS = {Gaussian: 0, Logistic: 1, Poisson: 2, Gamma: 3}

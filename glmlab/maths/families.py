@@ -10,7 +10,7 @@ Terms in y alone are left out of every loss. An infinite loss is legal: it is wh
 
 import numpy as np
 
-from glmlab.sums import LogSum, Moments, Sums, log_sum_exp, moments, weighed
+from glmlab.maths.sums import LogSum, Moments, Sums, log_sum_exp, moments, weighed
 
 
 def sigmoid(eta):
@@ -330,4 +330,5 @@ class Gamma(Family):
         return 2 * deviance / freedom
 
 
+FAMILY_NEEDS = ("loss", "dloss", "d2loss")  # what a fit asks of any family
 FAMILIES = {family.name: family for family in (Gaussian, Logistic, Poisson, Gamma)}

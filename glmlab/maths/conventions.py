@@ -1,8 +1,8 @@
-"""What λ is called elsewhere: one table that converts the penalty weights of other libraries to ours and back.
+"""λ in other libraries: one table that converts their penalty parameters to ours and back.
 
-Ours multiplies a penalty that stands beside a *sum* of losses (families.py), F = Σ wᵢ ℓᵢ + λ(r‖β‖₁ + (1−r)/2 ‖β‖²).
-Another library divides that sum by n, halves squares, or weighs the losses instead. Its minimiser is ours as soon as
-its objective is a multiple of F: each conversion is that multiple, read off the objective that its documentation gives.
+Our objective adds a penalty to a *sum* of losses: F = Σ wᵢ ℓᵢ + λ(r‖β‖₁ + (1−r)/2 ‖β‖²). Another library divides the
+sum by n, halves squares, or multiplies the losses by its parameter instead of the penalty. Its minimiser is ours where
+its objective is a multiple of F. That multiple is the conversion; it is read off the library's documentation.
 """
 
 from typing import NamedTuple
@@ -10,42 +10,44 @@ from typing import NamedTuple
 from glmlab.checks import number
 from glmlab.names import among, spelt
 
-HALVES = {"gaussian": 2, "logistic": 1, "poisson": 1, "gamma": 1}  # least squares are halved, ours are not
+# Our loss ÷ theirs, by family, where a library takes ½(y−η)² for least squares: ours is (y−η)².
+HALVES = {"gaussian": 2, "logistic": 1, "poisson": 1, "gamma": 1}
 
 
 class Convention(NamedTuple):
-    """How one library weighs its penalty."""
+    """The penalty parameter of one library."""
 
-    parameter: str  # what it calls the weight
-    objective: str  # what it minimises, in our letters; Ω = r‖β‖₁ + (1−r)/2 ‖β‖²
-    source: str  # where it says so
-    losses: dict  # family → how many of its losses make one of ours
-    mean: bool = False  # does it divide the losses by n?
-    squares: int = 1  # how many of our Ω make its penalty
+    parameter: str  # its name there
+    objective: str  # what the library minimises, in our letters; Ω = r‖β‖₁ + (1−r)/2 ‖β‖²
+    source: str  # the page of its documentation that says so
+    losses: dict  # {family: our loss ÷ the library's loss}
+    mean: bool = False  # does the library divide the losses by n?
+    squares: int = 1  # the library's penalty ÷ our Ω
     inverse: bool = False  # does the parameter multiply the losses instead of the penalty?
     n: str = "Σ w"  # what n is where rows have weights
 
     def factor(self, n, family=None):
-        """λ = factor · value, or factor ÷ value for an inverse one."""
+        """λ = factor · value, or factor ÷ value where the parameter multiplies the losses."""
         return self.per_row(family) * self.squares * (number("n", n, 0.0, strict=True) if self.mean else 1)
 
-    def per_row(self, family):
-        """How many of its losses make one of ours; the family matters where they are not the same for all."""
-        if family is None and len(set(self.losses.values())) == 1:
-            return next(iter(self.losses.values()))
-        if family is None:
+    def per_row(self, family=None):
+        """Our loss ÷ the library's. Raises TypeError where that depends on the family and none is given."""
+        if family is not None:
+            return self.losses[among("family", getattr(family, "name", family), self.losses)]
+        if len(set(self.losses.values())) > 1:
             raise TypeError(f"{self.parameter} depends on the family: give one of {', '.join(self.losses)}")
-        return self.losses[among("family", getattr(family, "name", family), self.losses)]
+        return next(iter(self.losses.values()))
 
     def formula(self, family=None):
-        """The conversion as one writes it, for each family if it differs."""
-        families = list(self.losses) if family is None else [family]
-        written = {name: self.written(self.per_row(name) * self.squares) for name in families}
+        """The conversion in text, for each family if they differ."""
+        written = {name: self.written(self.per_row(name)) for name in ([family] if family else self.losses)}
         if len(set(written.values())) == 1:
-            return written[families[0]]
+            return next(iter(written.values()))
         return "; ".join(f"{text} ({name})" for name, text in written.items())
 
-    def written(self, count):
+    def written(self, per_row):
+        """The conversion in text, where our loss is `per_row` times the library's."""
+        count = per_row * self.squares
         if self.inverse:
             return f"λ = {count}/{self.parameter}"
         return "λ = " + " ".join([*[str(count)] * (count != 1), *["n"] * self.mean, self.parameter])
@@ -92,8 +94,9 @@ def to_lam(value, n, kind, family=None):
     """Our λ for the `value` that library `kind` takes, on n rows.
 
     kind: a key of CONVENTIONS, the name of an estimator of scikit-learn or of another package. n: the number of rows,
-    or the sum of their weights (`CONVENTIONS[kind].n` says which); not used by those that do not divide. family: needed
-    by packages that halve squares but not the other losses. Raises ValueError or TypeError naming what is wrong.
+    or the sum of their weights (`CONVENTIONS[kind].n` says which); ignored where the library does not divide by it.
+    family: needed where a library halves squares but not the other losses. Raises ValueError or TypeError that names
+    the parameter.
 
     >>> to_lam(0.5, 100, "LogisticRegression"), to_lam(0.5, 100, "Lasso"), to_lam(0.5, 100, "glmnet", "logistic")
     (2.0, 100.0, 50.0)
@@ -105,7 +108,7 @@ def to_lam(value, n, kind, family=None):
 
 @spelt
 def from_lam(lam, n, kind, family=None):
-    """What library `kind` must be given so that it solves our problem with this λ: the inverse of `to_lam`.
+    """The value with which library `kind` solves our problem with this λ: the inverse of `to_lam`.
 
     >>> from_lam(2.0, 100, "LogisticRegression"), from_lam(100.0, 100, "Lasso")
     (0.5, 0.5)
@@ -117,7 +120,7 @@ def from_lam(lam, n, kind, family=None):
 
 @spelt
 def table(family=None):
-    """A pandas DataFrame of all conventions (of those that fit the family): what each minimises, and its λ in ours."""
+    """A pandas DataFrame of the conventions, of one family if given: parameter, objective and conversion to our λ."""
     import pandas as pd
 
     name = getattr(family, "name", family)

@@ -1,7 +1,7 @@
-"""What people hold: frames, files, labelled and sparse arrays become rows of numbers. Names and row labels come along.
+"""Tables, files, labelled and sparse arrays become rows of numbers. Names of columns and labels of rows come along.
 
-No container beside pandas and dask is imported: each is known by what it can do. What cannot be fitted is refused with
-what to type, and what lies on disk stays there until a pass reads it.
+No container library but pandas and dask is imported: other containers are recognised by their methods. What cannot be
+fitted is refused, and the error says what to type. What lies on disk stays there until a pass reads it.
 """
 
 import math
@@ -12,27 +12,25 @@ from typing import NamedTuple
 import dask.array as da
 import numpy as np
 import pandas as pd
-from dask._task_spec import Alias, Task, TaskRef
-from dask.highlevelgraph import HighLevelGraph
 from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 from scipy import sparse
 
-from glmlab.blocks import csr, is_pydata, is_sparse, told_of
+from glmlab.policy import Chunking
 
-CHUNK, MOST = 2**23, 48  # bytes of X in one chunk of in-memory data, or more where there would be more chunks than that
+POLICY = Chunking()
 
 
 class Table(NamedTuple):
-    """Numbers, and what their container says of columns and rows."""
+    """Numbers, and what their container says about columns and rows."""
 
     values: np.ndarray  # (n, p) or (n,); or a dask array, or scipy.sparse rows
     names: tuple | None = None  # of the columns
-    index: pd.Index | tuple | None = None  # labels of the rows; of a dask frame its divisions
-    pair: str = ""  # what to type where labels shall pair the rows, and
-    drop: str = ""  # where they shall not count
+    index: pd.Index | tuple | None = None  # labels of the rows; the divisions of a dask frame
+    pair: str = ""  # what to type to pair the rows by their labels
+    drop: str = ""  # what to type to pair them by their places
 
 
-# --- the two doors ------------------------------------------------------------------------------------------------
+# --- X, and the vectors that belong to it -------------------------------------------------------------------------
 
 
 def matrix(X):
@@ -46,7 +44,10 @@ def matrix(X):
 
 
 def column(name, values):
-    """y, sample_weight or offset as a Table of 1 dimension; a column vector is ravelled with a warning."""
+    """y, sample_weight or offset as a Table of 1 dimension; a column vector is ravelled with a warning.
+
+    Raises TypeError or ValueError naming the argument.
+    """
     table = numbers(name, values)
     values = table.values
     if is_sparse(getattr(values, "_meta", values)):
@@ -59,16 +60,12 @@ def column(name, values):
     return table._replace(values=values, names=None)
 
 
-def refuse_empty(X):
-    if X.shape[0] == 0 or X.shape[1] == 0:
-        raise ValueError(f"X must have at least one row and one column, got shape {X.shape}")
-
-
 def numbers(name, values):
-    """`values` as a Table of real numbers, never copied where that can be avoided."""
+    """`values` as a Table of real numbers, copied only where the container cannot hand them out as they are."""
     table = opened(name, values)
     values = table.values
-    if isinstance(getattr(values, "_meta", values), np.ma.MaskedArray):
+    meta = getattr(values, "_meta", values)  # dask arrays keep an empty block, which tells the class of all blocks
+    if isinstance(meta, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array; fill or drop its masked rows first")
     if not isinstance(values, da.Array) and not sparse.issparse(values):
         try:
@@ -81,31 +78,34 @@ def numbers(name, values):
         raise not_numbers(name, values.dtype, values)
     if values.dtype.itemsize > 8:
         raise TypeError(f"{name} has dtype {values.dtype}; use float64: {name}.astype('float64')")
-    if isinstance(values, da.Array):
-        told_of(name, values)
+    if isinstance(values, da.Array) and not isinstance(meta, np.ndarray) and not is_sparse(meta):
+        raise TypeError(f"{name} has blocks of class {type(meta).__name__}, and kernels take numpy and scipy.sparse; "
+                        f"type {name}.map_blocks(numpy.asarray)")  # fmt: skip
     return table._replace(values=values)
 
 
 def not_numbers(name, dtype, values):
+    """The error for an argument of this dtype."""
     return TypeError(f"{name} has dtype {dtype} ({example(values)}); glmlab needs real numbers: {cure(name, values)}")
 
 
 def example(values):
-    """A few values for a message, computing nothing that is lazy."""
+    """A few values for a message. Nothing lazy is computed for it."""
     found = list(dict.fromkeys(map(repr, some(values))))
     return f"it holds {', '.join(found[:3])}{' …' if len(found) > 3 else ''}" if found else "not numbers"
 
 
 def some(values):
+    """The first thousand values of an array that is in memory, [] of others."""
     return np.ravel(values)[:1000].tolist() if isinstance(values, np.ndarray) else []
 
 
 def cure(name, values):
-    """What to type where `values` are no numbers."""
+    """What to type when `values` are not numbers."""
     text = [value for value in some(values) if isinstance(value, str | bytes)]
     if name == "y" and (text or not some(values) or values.dtype.kind != "O"):
         return f"code labels as 0 and 1, as in (y == {text[0] if text else 'yes'!r})"
-    if values.dtype.kind == "O" and not text:  # what pandas' missing values make of a column
+    if values.dtype.kind == "O" and not text:  # pandas makes objects of a column of numbers with missing values
         return f"try {name}.astype('float64') on the frame, before it becomes an array; missing values are nan then"
     return f"try {name}.astype('float64')"
 
@@ -114,7 +114,7 @@ def cure(name, values):
 
 
 def opened(name, values):
-    """What a container holds as a Table: at once where it is in memory, lazily where it is not."""
+    """What a container holds, as a Table: a lazy one where the container is not in memory."""
     if isinstance(values, np.ndarray | da.Array):
         return Table(values)
     if is_sparse(values):
@@ -136,7 +136,7 @@ def opened(name, values):
 
 
 def refuse_container(name, values):
-    """The error for what holds several arrays, or none yet: which of them is meant only its owner knows."""
+    """The error for what holds several arrays, or none yet: only the user knows which is meant."""
     kind = type(values).__name__
     if isinstance(values, str | bytes | os.PathLike):
         raise TypeError(f"{name} is the text or path {str(values)!r}, not numbers; name a column of a table as in "
@@ -163,17 +163,19 @@ def refuse_container(name, values):
 
 
 def from_pandas(name, values):
+    """A pandas frame or series."""
     names = tuple(values.columns) if values.ndim == 2 else None
     return Table(frame_values(name, values), names, values.index, f"{name}.loc[{{labels}}]", f"{name}.to_numpy()")
 
 
 def frame_values(name, frame):
-    """The numbers of a frame (missing ones nan), or the names of its columns that are not numbers."""
+    """The numbers of a pandas frame or series; missing ones are nan. Raises TypeError for columns without numbers."""
     refuse_text(name, frame)
     return frame.to_numpy(dtype="float64")
 
 
 def refuse_text(name, frame):
+    """The error for columns that hold no numbers; only the dtypes are looked at."""
     if frame.ndim == 1:
         if not is_real(frame.dtype):
             raise not_numbers(name, frame.dtype, np.asarray(frame.dropna()[:1000], dtype=object))
@@ -189,31 +191,28 @@ def is_real(dtype):
 
 
 def from_dask_frame(name, frame):
-    """Each partition as a block of float64 with the columns in the frame's order, whatever its file holds.
+    """A dask frame: a lazy array with one block of float64 for each partition, its columns in the frame's order.
 
-    Dask may read several files as one partition, which ones depends on the columns chosen. So the graph is fixed here,
-    and the blocks that are counted later are those that are read.
+    Dask may read several files as one partition, and which ones depends on the columns that are asked for. As an array
+    the partitions are fixed, so the blocks whose rows are counted later are those that are read.
     """
     refuse_text(name, frame._meta)
     index = frame.divisions if frame.known_divisions else None
     names = tuple(frame.columns) if frame.ndim == 2 else None
-    frame = frame.optimize()
-    key, rows = f"{name}-of-{frame._name}", frame.__dask_keys__()
-    width = () if names is None else (len(names),)
-    places = [(key, k, *(0 for _ in width)) for k in range(len(rows))]
-    tasks = {place: Task(place, partition, TaskRef(part), name, k, names)
-             for k, (place, part) in enumerate(zip(places, rows, strict=True))}  # fmt: skip
-    own = {part: Alias(part, task.target) if isinstance(task, Alias) else task  # `loc` names them after their targets
-           for part, task in frame.__dask_graph__().items()}  # fmt: skip
-    graph = HighLevelGraph({key: tasks, frame._name: own}, {key: {frame._name}, frame._name: set()})
-    chunks = ((np.nan,) * len(rows), *((p,) for p in width))
-    values = da.Array(graph, key, chunks, dtype="float64")
+    meta = np.empty((0,) if names is None else (0, len(names)))
+    parts = frame.map_partitions(as_it_is, meta=meta, enforce_metadata=False)
+    values = parts.map_blocks(partition, name, names, dtype="float64", meta=meta)
     return Table(values, names, index, f"table = {{first}}.join({name}.rename('{name}'))", f"{name}.clear_divisions()")
 
 
-def partition(part, name, k, names):
-    """The numbers of a dask frame's partition k, its columns found by name."""
-    place = f"{name}.partitions[{k}]"
+def as_it_is(part):
+    """The partition, still a frame: dask then counts it as a block, and `partition` learns its number."""
+    return part
+
+
+def partition(part, name, names, *, block_info):
+    """The numbers of one partition of a dask frame, its columns found by name."""
+    place = f"{name}.partitions[{block_info[None]['chunk-location'][0]}]"
     if names is not None and tuple(part.columns) != names:
         if sorted(map(str, part.columns)) != sorted(map(str, names)):
             raise ValueError(f"{place} has the columns {list(part.columns)}, but {name} has {list(names)}; read the "
@@ -223,7 +222,7 @@ def partition(part, name, k, names):
 
 
 def from_xarray(name, values):
-    """A DataArray: what it wraps, with the labels of its rows and columns."""
+    """An xarray DataArray: the array inside, with the labels of its rows and columns."""
     labels = [values.indexes.get(dim) for dim in values.dims]
     names = tuple(labels[1]) if len(labels) == 2 and labels[1] is not None else None
     index = labels[0] if labels else None
@@ -234,12 +233,12 @@ def from_xarray(name, values):
 
 
 def in_memory(values):
-    """Has xarray read this array? It asks itself by this attribute, and has no public one."""
+    """Has xarray read this array already? Xarray has no public attribute that says it."""
     return getattr(values.variable, "_in_memory", True)
 
 
 def from_arrow(name, values):
-    """Tables and columns of polars, pyarrow and all that speak Arrow, by way of pandas' Arrow types: no copy."""
+    """Tables and columns of polars, pyarrow and others that export Arrow, through pandas' Arrow types, uncopied."""
     import pyarrow as pa
 
     if hasattr(values, "columns"):
@@ -255,7 +254,7 @@ def from_arrow(name, values):
 
 
 def arrow_is_real(kind):
-    """Does an Arrow type hold real numbers or bools, or nothing but missing ones?"""
+    """Does an Arrow type hold real numbers or bools? A column that is missing throughout counts as numbers."""
     from pyarrow import types
 
     tests = types.is_integer, types.is_floating, types.is_boolean, types.is_decimal, types.is_null
@@ -263,51 +262,61 @@ def arrow_is_real(kind):
 
 
 def stored(values):
-    """An array on disk as a lazy one that passes read piece by piece. What NetCDF masks is nan."""
-    if hasattr(values, "chunking"):  # netCDF4, which unpacks and masks what it reads
+    """An array on disk as a lazy array, of which passes read one piece after another. Masked values are nan."""
+    if hasattr(values, "chunking"):  # netCDF4 unpacks and masks the numbers that it reads
         piece = values.chunking()
         lazy = da.from_array(values, chunks=pieces(values, None if piece == "contiguous" else piece), asarray=False,
                              name=False, meta=np.empty((0,) * values.ndim))  # fmt: skip
         return lazy.map_blocks(unmasked, dtype="float64", meta=np.empty((0,) * values.ndim))
-    piece = getattr(values, "shards", None) or values.chunks  # a shard is read as one
+    piece = getattr(values, "shards", None) or values.chunks  # zarr reads a whole shard at a time
     return da.from_array(values, chunks=pieces(values, piece))
 
 
 def unmasked(block):
+    """A block as float64, with nan where it is masked."""
     return np.ma.filled(np.ma.asarray(block).astype("float64"), np.nan)
 
 
-def pieces(values, piece):
-    """Row chunks of a stored array: its pieces, several at a time where they are many; else as if it were in memory."""
+def pieces(values, piece, policy=POLICY):
+    """Chunks of an array on disk whose pieces have this shape: a piece each, or several where there are many.
+
+    An array that is stored in one piece is cut as if it were in memory.
+    """
     n, *p = values.shape or (0,)
     if not piece or 0 in values.shape:
-        return default_lengths(values) if n else n, *p
-    together = 1 if n <= MOST * piece[0] else max(round(default_lengths(values)[0] / piece[0]), 1)
+        return default_lengths(values, policy) if n else n, *p
+    together = 1 if n <= policy.most * piece[0] else max(round(default_lengths(values, policy)[0] / piece[0]), 1)
     return min(together * piece[0], n), *p
 
 
-# --- chunks of rows -----------------------------------------------------------------------------------------------
+# --- sparse rows --------------------------------------------------------------------------------------------------
 
 
-def default_lengths(X):
-    """Equal chunks of about CHUNK bytes, MOST at most: the same whatever machine and however many threads."""
-    n = X.shape[0]
-    return cut(n, -(-n // min(MOST, max(1, -(-math.prod(X.shape) * X.dtype.itemsize // CHUNK)))))
+def is_sparse(values):
+    """Are these sparse rows, of scipy.sparse or of pydata?"""
+    return sparse.issparse(values) or is_pydata(values)
 
 
-def cut(n, chunks):
-    """Row counts of the chunks from a number of rows, or the tuple as it is."""
-    if not isinstance(chunks, int) and sum(chunks) != n:
-        raise ValueError(f"chunks={chunks} add up to {sum(chunks):,} rows, but X has {n:,}")
-    lengths = da.core.normalize_chunks((chunks,), shape=(n,))[0]
-    return tuple(length for length in lengths if length)
+def is_pydata(values):
+    """Are these sparse rows of the pydata package, in a class that scipy's can be made of?"""
+    return hasattr(values, "to_scipy_sparse") or (hasattr(values, "to_coo") and hasattr(values, "fill_value"))
 
 
-# --- names and labels ---------------------------------------------------------------------------------------------
+def csr(name, values):
+    """Sparse rows of any format and class as scipy's CSR. Raises ValueError for rows that are not sparse around 0."""
+    if sparse.issparse(values):
+        return values.tocsr()
+    values = values if hasattr(values, "to_scipy_sparse") else values.to_coo()
+    if values.fill_value != 0:
+        raise ValueError(f"{name} is sparse around {values.fill_value}, not around 0; type {name}.todense()")
+    return values.to_scipy_sparse().tocsr()
+
+
+# --- labels of rows -----------------------------------------------------------------------------------------------
 
 
 def refuse_other_rows(tables):
-    """The error for row labels that differ: nobody knows whether rows are paired by them or by their places."""
+    """The error for row labels that differ in {argument: Table or None}: only the user knows how to pair the rows."""
     labelled = {name: table for name, table in tables.items() if table is not None and table.index is not None}
     first = next(iter(labelled), None)
     for name, table in labelled.items():
@@ -319,56 +328,73 @@ def refuse_other_rows(tables):
 
 
 def same_labels(one, other):
-    """Do these indexes label the same rows in the same order, as far as divisions tell?"""
+    """Do these indexes label the same rows in the same order? Divisions of a dask frame tell it only in part."""
     if isinstance(one, pd.Index) and isinstance(other, pd.Index):
-        return len(one) != len(other) or one.equals(other)  # of lengths another error speaks
+        return len(one) != len(other) or one.equals(other)  # another error is about lengths
     if isinstance(one, tuple) and isinstance(other, tuple):
         return (one[0], one[-1]) == (other[0], other[-1])
     index, divisions = (one, other) if isinstance(one, pd.Index) else (other, one)
     try:
         return index.is_monotonic_increasing and divisions[0] <= index[0] and index[-1] <= divisions[-1]
-    except TypeError:  # text against numbers
+    except TypeError:  # text cannot be compared with numbers
         return False
 
 
 def ends(index):
-    """A few labels, for a message."""
+    """The first labels, for a message."""
     labels = list(index[:3])
     return f"{', '.join(map(str, labels))}{' …' if len(index) > 3 else ''}"
 
 
-def refuse_other_names(what, names, known, whose, cure):
-    """The error for columns whose names are not those known, in their order. Arrays have no names: None agrees."""
-    if names is None or known is None or names == known:
-        return
-    names, known = tuple(names), tuple(known)
-    if set(names) != set(known) and tuple(range(len(known))) in (names, known):
-        return  # numbered by pandas: nobody named them
-    if sorted(map(str, names)) == sorted(map(str, known)):
-        raise ValueError(f"{what} has the columns {listed(names)}, {whose} has them in another order: {listed(known)}; "
-                         f"type {cure}")  # fmt: skip
-    missing = [name for name in known if name not in names]
-    extra = [name for name in names if name not in known]
-    said = [f"{word} {listed(some)}" for word, some in (("lacks", missing), ("adds", extra)) if some]
-    raise ValueError(f"{what} has other columns than {whose}: it {' and '.join(said)}; type {cure}")
+# --- numbers of rows ----------------------------------------------------------------------------------------------
 
 
-def listed(names):
-    """Names for a message: the first few."""
-    shown = [str(name) if isinstance(name, np.generic) else repr(name) for name in names[:6]]
-    return f"[{', '.join(shown)}{', …' if len(names) > 6 else ''}]"
+def sized(values):
+    """The array with known chunk sizes; unknown ones are counted in a pass over its source. `values` is not changed."""
+    if isinstance(values, da.Array) and any(np.isnan(size) for size in values.shape):
+        values = da.Array(values.dask, values.name, values.chunks, meta=values._meta)
+        values.compute_chunk_sizes()
+    return values
 
 
-def is_answer(values):
-    """Is this a Result, or a state: something with a β, and no Series that has a row called beta?"""
-    return hasattr(values, "beta") and not isinstance(values, pd.Series | pd.DataFrame)
+def refuse_empty(X):
+    """The error for an X without rows or columns."""
+    if X.shape[0] == 0 or X.shape[1] == 0:
+        raise ValueError(f"X must have at least one row and one column, got shape {X.shape}")
 
 
-def coefficients(what, values, names, dim):
-    """The numbers of a Series, once its labels are the names of X's columns; an intercept may follow up to dim."""
-    if not isinstance(values, pd.Series):
-        return values
-    labels = tuple(values.index)
-    known = names and (*names, *labels[len(names) : dim])
-    refuse_other_names(what, labels, known, "X", f"{what}[list(X.columns)]")
-    return frame_values(what, values)
+def refuse_lengths(given):
+    """The error for {argument: array or None} of different lengths."""
+    X = given["X"]
+    refuse_empty(X)
+    for name, values in given.items():
+        if values is not None and values.shape[0] != X.shape[0]:
+            raise ValueError(f"{name} has {values.shape[0]:,} rows but X has {X.shape[0]:,}; they must agree")
+
+
+def row_lengths(given, chunks=None):
+    """Row counts of the chunks of {argument: array or None}: those asked for, else those of the first on dask."""
+    lazy = next((values for values in given.values() if isinstance(values, da.Array)), None)
+    if chunks is None and lazy is None:
+        return default_lengths(given["X"])
+    return cut(given["X"].shape[0], lazy.chunks[0] if chunks is None else chunks)
+
+
+def default_lengths(X, policy=POLICY):
+    """Row counts of equal chunks for data in memory, from (n, p, dtype) alone: the same on every machine."""
+    n = X.shape[0]
+    wanted = -(-math.prod(X.shape) * X.dtype.itemsize // policy.chunk)
+    return cut(n, -(-n // min(policy.most, max(1, wanted))))
+
+
+def cut(n, chunks):
+    """Row counts of the chunks of n rows. `chunks` is the rows of each chunk (−1 for one chunk), or their row counts.
+
+    Raises ValueError for row counts that do not add up to n.
+    """
+    if isinstance(chunks, int):
+        step = n if chunks == -1 else chunks
+        chunks = [min(step, n - first) for first in range(0, n, step)]
+    elif sum(chunks) != n:
+        raise ValueError(f"chunks={chunks} add up to {sum(chunks):,} rows, but X has {n:,}")
+    return tuple(int(length) for length in chunks if length)

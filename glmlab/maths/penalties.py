@@ -1,8 +1,7 @@
-"""Penalties g(β) = Σ_j λ₁|β_j| + (λ₂/2) β_j²: nothing, L1, ridge and the elastic net are its four corners.
+"""Penalties g(β) = Σ_j λ₁|β_j| + (λ₂/2) β_j²: nothing, L1, ridge and the elastic net.
 
-A solver asks a penalty for its `value` and `prox`; smooth ones also have `grad` and the constant curvature `l2`.
-A stopping rule asks for `distance`, a dual bound for `conjugate`. λ is never rescaled: the loss is a sum over
-rows, so is compared with a sum.
+Solvers use a penalty's `value` and `prox`; for smooth penalties also `grad` and the constant curvature `l2`. The stop
+rule uses `distance`. λ is never rescaled: the loss is a sum over rows, not a mean.
 """
 
 import numpy as np
@@ -28,10 +27,11 @@ class Penalty:
         return self.l1 == 0.0
 
     def value(self, beta):
+        """g(β)."""
         return self.l1 * np.abs(beta).sum() + self.l2 / 2 * (beta @ beta)
 
     def prox(self, v, step):
-        """argmin_b g(b) + ‖b − v‖²/(2 step): shrink, then divide (Parikh & Boyd 2014, §6.5.3)."""
+        """argmin_b g(b) + ‖b − v‖²/(2 step), step a number or (dim,) (Parikh & Boyd 2014, §6.5.3)."""
         return shrinkage(v, step * self.l1) / (1.0 + step * self.l2)
 
     def grad(self, beta):
@@ -42,15 +42,8 @@ class Penalty:
         """The same penalty with another λ."""
         return type(self)(lam)
 
-    def conjugate(self, u):
-        """g*(u) = Σ max(|u_j| − λ₁, 0)² / (2λ₂); without λ₂ it is 0 inside the box |u_j| ≤ λ₁, +∞ outside."""
-        excess = np.maximum(np.abs(u) - self.l1, 0.0)
-        if self.l2 > 0:
-            return (excess @ excess) / (2 * self.l2)
-        return 0.0 if not excess.any() else np.inf
-
     def distance(self, beta, grad):
-        """Coordinate by coordinate, the distance from −∇f to the subdifferential ∂g(β). Zero iff β is optimal."""
+        """The distance (dim,) from −∇f to the subdifferential ∂g(β) in each coordinate. All are 0 iff β is optimal."""
         slope = grad + self.l2 * beta
         at_zero = np.maximum(np.abs(slope) - self.l1, 0.0)
         return np.where(beta == 0, at_zero, np.abs(slope + self.l1 * np.sign(beta)))
@@ -93,7 +86,7 @@ class Ridge(Penalty):
 
 
 class ElasticNet(Penalty):
-    """λ(r‖β‖₁ + (1−r)/2 ‖β‖₂²) with r = l1_ratio in [0, 1]."""
+    """λ(r‖β‖₁ + (1 − r)/2 ‖β‖₂²) with r = l1_ratio in [0, 1] (Zou & Hastie 2005)."""
 
     name = "elastic_net"
 
@@ -111,13 +104,13 @@ class ElasticNet(Penalty):
 
 
 class FreeIntercept:
-    """The penalty `g` on all coefficients but the last, which is the intercept and never penalised."""
+    """The penalty `g` on all coefficients but the last, the intercept, which is not penalised."""
 
     def __init__(self, g):
         self.g = g
 
     def __getattr__(self, name):
-        if name == "g":  # not set yet while unpickling
+        if name == "g":  # unpickling asks for attributes before g is set
             raise AttributeError(name)
         return getattr(self.g, name)
 
@@ -138,8 +131,11 @@ class FreeIntercept:
         return np.append(self.g.distance(beta[:-1], grad[:-1]), abs(grad[-1]))
 
 
-def weights(g, dim):
-    """λ₁ and λ₂ of every coordinate, two arrays (dim,); the intercept's are 0. None for a penalty of another form."""
+def lambdas(g, dim):
+    """λ₁ and λ₂ of every coordinate, two arrays (dim,); those of a free intercept are 0.
+
+    None for a penalty that is not of this module's form.
+    """
     if not (hasattr(g, "l1") and hasattr(g, "l2")):
         return None
     l1, l2 = np.full(dim, float(g.l1)), np.full(dim, float(g.l2))
@@ -148,5 +144,5 @@ def weights(g, dim):
     return l1, l2
 
 
-PENALTY_NEEDS = ("value", "distance")  # what a run asks of any penalty; solvers ask for more
+PENALTY_NEEDS = ("value", "distance")  # methods that `run` calls on any penalty; solvers call more
 PENALTIES = {penalty.name: penalty for penalty in (Zero, L1, Ridge, ElasticNet)}

@@ -1,15 +1,14 @@
 """One set of functions for numpy arrays, dask arrays and scipy.sparse matrices, in any order.
 
-The rule is the same for every function here:
+Every function follows the same rules:
 
-- the result is lazy (a dask array) if and only if an operand is lazy; nothing here ever computes;
-- the result is dense: ``exp(0)`` is 1, so most of these functions fill a sparse matrix anyway.
-  `dot` multiplies without making its sparse operands dense.
+- The result is lazy (a dask array) if and only if an operand is lazy. Nothing is computed here.
+- The result is dense. ``exp(0)`` is 1, so most of these functions would fill a sparse matrix anyway. `dot` multiplies
+  without making its sparse operands dense.
 
-In 2017 this took a table of types (multiple dispatch). Today numpy asks its operands first
-(``__array_ufunc__`` and ``__array_function__``), so ``np.exp(x)`` and ``X @ b`` do the right thing for numpy
-and dask. Two holes are left, and this module fills them: scipy.sparse, and the *method* ``X.dot(b)``, which
-looks at its left operand only and computes a dask ``b`` behind your back.
+In 2017 this took a table of types (multiple dispatch). Today numpy asks its operands first (``__array_ufunc__`` and
+``__array_function__``), so ``np.exp(x)`` and ``X @ b`` work for numpy and dask. This module adds what is still missing:
+scipy.sparse, and the *method* ``X.dot(b)``, which looks only at its left operand and computes a dask ``b`` at once.
 """
 
 import dask
@@ -45,7 +44,7 @@ def sigmoid(x):
 
 
 def sum(x, axis=None):
-    """The sum over all entries, or along one axis. A sparse matrix in memory is not made dense."""
+    """The sum over all entries, or along one axis. A sparse matrix in memory stays sparse."""
     x = _operand(x, "x")
     if not sp.issparse(x):
         return np.sum(_plain(x), axis=axis)
@@ -54,7 +53,7 @@ def sum(x, axis=None):
 
 
 def _elementwise(ufunc):
-    """ufunc for all operand types; numpy's own protocol hands dask operands on to dask."""
+    """The ufunc for all operand types. numpy's own protocol passes dask operands on to dask."""
 
     def function(*operands):
         return ufunc(*[_plain(x) for x in operands])
@@ -94,7 +93,7 @@ def _operand(x, name):
 
 
 def _plain(x):
-    """The operand with dense entries; dask chunks are made dense one by one, later."""
+    """The operand with dense entries. Chunks of dask arrays become dense when they are computed."""
     x = _operand(x, "x")
     if is_lazy(x) and sp.issparse(x._meta):
         return x.map_blocks(_dense, dtype=x.dtype, meta=np.empty((0,) * x.ndim, x.dtype))
@@ -117,7 +116,7 @@ def _check_shapes(a, b):
 
 
 def _lazy_dot(a, b):
-    """Multiply chunk by chunk, then add over the chunks of the index that disappears."""
+    """Multiply chunk by chunk, then add over the chunks of the summed index."""
     a, b = _chunked(a), _chunked(b)
     a_index, b_index = ("ik", "k")[2 - a.ndim], ("kj", "k")[2 - b.ndim]
     parts = da.blockwise(
@@ -140,5 +139,5 @@ def _part(a, b):
 
 
 def _chunked(x):
-    """A lazy view of an operand. One that is in memory becomes one chunk; sparse stays sparse."""
+    """The operand as a dask array. One that is in memory becomes one chunk, and sparse stays sparse."""
     return x if is_lazy(x) else da.from_array(x, chunks=-1, asarray=False)

@@ -1,10 +1,11 @@
-"""Frames for dask's dashboard inside JupyterLab: each waits for the dashboard, shows its plot, and waits again.
+"""Frames for dask's dashboard inside JupyterLab: each shows a plot while there is a dashboard.
 
-dask-labextension asks by itself whether a dashboard is there. Each time nobody answers it waits longer before it asks
-again, at last two minutes, so that whoever reads a page and then opens a client would not see the work of the next
-cells. Therefore it is told that there is one, and what it opens is a page of ours that looks every second.
+dask-labextension looks for a dashboard itself. Each time it finds none it waits longer before it looks again, in the
+end two minutes. A reader who opens a client after reading a page would not see the work of the next cells. Therefore
+this module always answers that there is a dashboard. The extension then opens a page of this module, which looks for
+the dashboard every second.
 
-This module is an extension of the Jupyter server. `glmlab.lab` switches it on.
+This module is an extension of the Jupyter server. `glmlab.classroom.lab` switches it on.
 """
 
 import html
@@ -17,7 +18,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
 __all__ = ["PANES", "panes_url"]
 
-#: The plots that the course opens: their address on the dashboard, and their name.
+#: {address on the dashboard: name} of the plots that the course opens.
 PANES = {"individual-task-stream": "Task Stream", "individual-progress": "Progress",
          "individual-workers-memory": "Workers Memory"}
 
@@ -48,25 +49,25 @@ look();
 
 
 def panes_url(port: int) -> str:
-    """Where the panes look, relative to the notebook server: so it holds on a laptop, through a tunnel, on a hub."""
+    """The panes' address, relative to the notebook server: right on a laptop, through a tunnel and on a hub."""
     return f"glmlab/panes/{port}"
 
 
 class PaneHandler(JupyterHandler):
-    """What all three handlers share."""
+    """A request for a port's panes."""
 
     async def plots(self, port: str) -> dict:
-        """The plots of the dashboard at a port of this machine, {} when there is none."""
+        """{name: address} of the plots of the dashboard at this port of the machine; {} when there is none."""
         address = f"http://127.0.0.1:{port}/individual-plots.json"
-        try:  # patience: a cell that computes in the kernel delays the dashboard, which lives there as well
+        try:  # a long time-out: the dashboard runs in the notebook's kernel, and a busy kernel delays it
             answer = await AsyncHTTPClient().fetch(address, request_timeout=60)
             return json.loads(answer.body)
-        except (OSError, HTTPClientError, ValueError):  # nobody, or somebody else
+        except (OSError, HTTPClientError, ValueError):  # nobody listens, or something else does
             return {}
 
 
 class PlotsHandler(PaneHandler):
-    """Which plots there are. dask-labextension takes an answer as a sign that there is a dashboard."""
+    """The plots. dask-labextension takes any answer for a sign that there is a dashboard."""
 
     @web.authenticated
     async def get(self, port):
@@ -75,7 +76,7 @@ class PlotsHandler(PaneHandler):
 
 
 class UpHandler(PaneHandler):
-    """Is there a dashboard? true or false."""
+    """Is there a dashboard? Answers true or false."""
 
     @web.authenticated
     async def get(self, port):
@@ -94,11 +95,12 @@ class FrameHandler(PaneHandler):
 
 
 def _jupyter_server_extension_points():
+    """The Jupyter server calls this to find the extension."""
     return [{"module": __name__}]
 
 
 def _load_jupyter_server_extension(app):
-    """Called by the Jupyter server."""
+    """Add the handlers; the Jupyter server calls this."""
     base = url_path_join(app.web_app.settings["base_url"], panes_url(r"(\d+)"))
     routes = {"individual-plots.json": PlotsHandler, "up.json": UpHandler, "(.+)": FrameHandler}
     app.web_app.add_handlers(".*$", [(f"{base}/{route}", handler) for route, handler in routes.items()])

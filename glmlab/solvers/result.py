@@ -1,16 +1,18 @@
-"""What a run returns: coefficients, how it ended, and the proof; and what it writes down on the way."""
+"""What a run returns: coefficients, how it ended, the proof, and the trace of the way there."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
-from glmlab.certificates import Certificate
 from glmlab.checks import not_finite
-from glmlab.chunks import one_blas_thread, row_by_row
-from glmlab.kernels import Rows, blocks, culprits, predictor
+from glmlab.maths.certificates import Certificate
 from glmlab.names import nearest
-from glmlab.tables import column, matrix, refuse_other_names, refuse_other_rows
+from glmlab.rows.columns import refuse_other_names
+from glmlab.rows.entrance import row_by_row
+from glmlab.rows.kernels import Rows, blocks, culprits, predictor
+from glmlab.rows.tables import column, matrix, refuse_other_rows
+from glmlab.rows.threads import one_blas_thread
 
 
 class NotConverged(UserWarning):
@@ -22,18 +24,18 @@ class RankWarning(UserWarning):
 
 
 class State(NamedTuple):
-    """What `run` reads of a state. A solver must yield β; what else it leaves out is evaluated, or not known.
+    """What `run` reads of a state. A solver must yield β; `run` evaluates objective and residual if they are missing.
 
-    The pass that evaluates is booked as certifying; where the solver then asks for the gradient at that same β, it gets
-    this one, booked as its own. The states of the package's solvers have these fields and more. Of a class of your own
-    `beta`, `objective` and `residual` are read.
+    The pass that evaluates is booked as certifying. If the solver then asks for the gradient at the same β, it gets the
+    one that is known, and the pass is booked as the solver's. The package's solvers have states with these fields and
+    more. Of a class of your own only `beta`, `objective` and `residual` are read.
     """
 
     beta: np.ndarray  # (dim,)
     objective: float | None = None  # F(β)
     residual: float | None = None  # as Objective.residual measures it
-    decrement: float | None = None  # an estimate of F(β) − F*: says when a certificate is worth its pass
-    move: np.ndarray | None = None  # (dim,) an estimate of β* − β, as Newton's step is: says when β is right
+    decrement: float | None = None  # an estimate of F(β) − F*, which says when a certificate is worth its pass
+    move: np.ndarray | None = None  # (dim,) an estimate of β* − β, as Newton's step is, which says when β is right
 
 
 class Row(NamedTuple):
@@ -63,7 +65,7 @@ class Trace(list):
         return pd.DataFrame(list(self), columns=Row._fields)
 
 
-@dataclass(frozen=True, eq=False)  # arrays have no one truth: a Result equals itself only
+@dataclass(frozen=True, eq=False)  # a Result equals itself only: comparing arrays gives no single answer
 class Result:
     """What a run returns: coefficients, how it ended, and the proof."""
 
@@ -84,7 +86,7 @@ class Result:
     penalty: object
     state: object = field(repr=False)  # the last state that the solver yielded
     interrupted: bool = False  # by Ctrl-C
-    advice: str = ""  # a sentence on what makes passes slow here, if anything: it may differ from machine to machine
+    advice: str = ""  # a sentence on what makes passes slow on this machine, if anything does
     names: tuple | None = field(default=None, repr=False)  # of the columns, where X had such
 
     def predict(self, X, offset=None):
@@ -103,12 +105,6 @@ class Result:
     def to_frame(self):
         """The trace as a pandas DataFrame."""
         return self.trace.to_frame()
-
-    def plot(self, **options):
-        """Convergence against passes (viz.convergence takes the same options)."""
-        from glmlab.viz import convergence
-
-        return convergence({self.solver: self}, **options)
 
     def summary(self):
         """Name and value of everything worth printing."""
@@ -132,7 +128,7 @@ class Result:
 
 
 class Mean:
-    """The mean of y at some rows, for tasks. What is not finite is refused where it shows, as in a fit."""
+    """The mean of y at some rows, as a function for tasks. It refuses NaN and infinities in the rows, as a fit does."""
 
     def __init__(self, family, beta, intercept):
         self.family, self.beta, self.intercept = family, beta, intercept
@@ -148,7 +144,7 @@ class Mean:
 
 
 def accuracy(certificate):
-    """What the gap says of β, as a sentence; '' where it says nothing."""
+    """How near the gap proves β to be, as a sentence; '' where it proves nothing of β."""
     errors = certificate.errors
     return f"β is within {errors:.2g} standard errors of the optimum" if np.isfinite(errors) else ""
 

@@ -15,11 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from glmlab.families import suits_the_loss
-from glmlab.sums import Largest, Sums, Triangle
+from glmlab.maths.families import suits_the_loss
+from glmlab.maths.sums import Largest, Sums, Triangle
 
 BLOCK = 2**18  # numbers in a block of X, 2 MiB: two stay in cache, and threads seldom wait for Python's lock
-RUN, MANY = 8, 64  # rows that are drawn together, where as many times so many are
 ROUNDING = 8 * np.finfo(float).eps  # of the numbers that ℓ′ is made of: how wrong its value may be
 SMALL = 1e-4  # of the family's reach: a row whose ℓ′ is known that well is its own dual point, rounding and all
 
@@ -392,7 +391,7 @@ def price(rows, family, beta, d, moves):
 
 
 @quietly
-def unseen(rows, family, V, sizes):
+def visibility(rows, family, V, sizes):
     """The largest |x·v| ÷ |x|·size over the rows of positive weight and the columns of V and sizes (dim, m)."""
     worst = 0.0
     for block in blocks(rows, len(V)):
@@ -424,45 +423,6 @@ def culprits(rows):
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             return name, float(values[~np.isfinite(values)][0]), int(np.sum(~np.isfinite(values)))
     return None
-
-
-def kept(n, fraction):
-    """How many of n rows `take` takes."""
-    together, times = stretches(n, fraction)
-    return together * times
-
-
-def stretches(n, fraction):
-    """How many neighbouring rows are drawn together, and how many times, from n rows.
-
-    Short rows come from memory with their neighbours, so RUN of them cost little more than one.
-    """
-    together = RUN if MANY * RUN <= n * fraction <= n / 2 else 1
-    return together, min(n // together, max(1, round(n // together * fraction)))
-
-
-def take(rows, fraction, seed, k):
-    """About `fraction` of chunk k."""
-    return these(rows, drawn(rows.X.shape[0], fraction, seed, k))
-
-
-def drawn(n, fraction, seed, k):
-    """Which of the n rows of chunk k: a stretch at random from each of as many parts, so that no order can fool it."""
-    together, times = stretches(n, fraction)
-    edges = np.arange(times + 1) * (n // together) // max(times, 1)
-    first = edges[:-1] + (np.random.default_rng([seed, k]).random(times) * np.diff(edges)).astype(int)
-    return (together * first[:, None] + np.arange(together)).ravel()
-
-
-def these(rows, index):
-    """The rows of those numbers."""
-    return Rows(*(None if column is None else picked(column, index) for column in rows))
-
-
-def picked(column, index):
-    """column[index]; `take` is three times as fast, but it would copy all of what is not contiguous."""
-    swift = isinstance(column, np.ndarray) and column.flags.c_contiguous
-    return column.take(index, axis=0) if swift else column[index]
 
 
 def labels(rows):

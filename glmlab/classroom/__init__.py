@@ -1,0 +1,1 @@
+"""The classroom: JupyterLab with the course, its dashboard panes, and the doctor who looks at a machine."""

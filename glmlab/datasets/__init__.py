@@ -1,0 +1,12 @@
+"""Data for the course: rows drawn from a seed, a real table of flights, and files that reopen."""
+
+from glmlab.datasets.chunking import BLOCK
+from glmlab.datasets.course import course, course_benchmark
+from glmlab.datasets.flights import FLIGHTS_FEATURES, FLIGHTS_LABELS, flights, flights_design
+from glmlab.datasets.simulated import make_logistic, make_poisson, make_regression
+from glmlab.datasets.stored import load, load_frame, save, save_frame
+
+__all__ = [
+    "BLOCK", "FLIGHTS_FEATURES", "FLIGHTS_LABELS", "course", "course_benchmark", "flights", "flights_design", "load",
+    "load_frame", "make_logistic", "make_poisson", "make_regression", "save", "save_frame",
+]  # fmt: skip

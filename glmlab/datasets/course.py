@@ -1,0 +1,59 @@
+"""The rows that the notebooks share: reopened where notebook 01 saved them, else drawn again from the seed."""
+
+import numpy as np
+from scipy.special import ndtr
+
+from glmlab.checks import whole
+from glmlab.datasets.simulated import bernoulli, make_regression, responses
+from glmlab.datasets.stored import load, opened
+from glmlab.names import spelt
+from glmlab.rows.dispatch import is_lazy
+from glmlab.workspace import workspace
+
+
+@spelt
+def course(n, *, p=100, labels=False, chunks=None, seed=0):
+    """The course's data: X (n, p), y, beta as `make_regression` draws them; ``labels=True``: Bernoulli y.
+
+    Notebook 01 saves it with ``save(workspace() / "course.zarr", X, y, beta)``. What was saved there is
+    reopened if it has n rows and p columns; else the same rows come from the seed, so nothing is lost by
+    skipping 01. One printed line says which. Other parameters as in `make_regression`.
+    """
+    saved = saved_course(n, p)
+    X, y, beta = load(saved, chunks=chunks) if saved else make_regression(n, p, chunks=chunks, seed=seed)
+    origin = f"reopened from {saved.name}" if saved else f"drawn from seed {seed}"
+    print(f"Course data: {n:,} × {p}, {origin}.")
+    return X, bernoulli_labels(X, beta, seed) if labels else y, beta
+
+
+@spelt
+def course_benchmark(n, *, columns=15, chunks=None, seed=0):
+    """The course's rows as the post's benchmark has them: uniform X (n, columns), y in {0.0, 1.0}, β (columns,).
+
+    X is Φ of the first columns of `course`, Φ the normal distribution function; β is (β − ½)·3 of its first
+    coefficients, the post's formula; y is Bernoulli with mean sigmoid(Xβ). Other parameters as in `course`.
+    """
+    X, _, beta = course(n, chunks=chunks, seed=seed)
+    columns = whole("columns", columns, 1)
+    X, beta = X[:, :columns], (beta[:columns] - 0.5) * 3
+    X = X.map_blocks(to_uniform, dtype=X.dtype, meta=np.empty((0, 0), X.dtype)) if is_lazy(X) else to_uniform(X)
+    return X, bernoulli_labels(X, beta, seed), beta
+
+
+def saved_course(n, p):
+    """The path of the saved course data if it has n rows, p columns and a β, else None."""
+    path = workspace() / "course.zarr"
+    if not path.exists():
+        return None
+    group = opened(path)
+    return path if group["X"].shape == (n, p) and "beta" in group else None
+
+
+def bernoulli_labels(X, beta, seed):
+    """y in {0.0, 1.0} for the rows of X."""
+    return responses(X, beta, whole("seed", seed), bernoulli)
+
+
+def to_uniform(X):
+    """Φ of each number, in C order."""
+    return ndtr(np.ascontiguousarray(X))

@@ -1,0 +1,1 @@
+"""The machine room: clusters, and what a pass costs on them."""

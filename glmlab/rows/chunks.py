@@ -1,0 +1,164 @@
+"""Rows in chunks: where they are, and how a pass runs over them.
+
+A pass runs a kernel on every chunk and adds the results in a tree. `Chunks` is the interface. Subclasses differ in one
+method, `_pass`: `InMemory` runs it on threads, `OnDask` (ondask.py) as tasks of dask. The shape of the tree depends on
+the number of chunks alone, and every task has one BLAS thread. So equal chunks and dtypes give equal bits, wherever the
+rows are, as long as kernel set, versions of the libraries and type of processor are the same. (BLAS, NumPy and numba
+choose their kernels by processor; another type of processor agrees up to the certificate only.)
+"""
+
+import copy
+
+import numpy as np
+from scipy import sparse
+
+from glmlab.rows.kernels import Rows, add
+from glmlab.rows.sampling import OnDrawn, WithDrawn, picked
+from glmlab.rows.tables import default_lengths
+from glmlab.rows.threads import cores, one_blas_thread, spread
+
+FAN = 4  # results that one task of the tree adds; another number would change the bits of every sum
+
+
+def on_chunk(kernel, shared, rows, *own):
+    """The kernel on one chunk of rows, with what all chunks share and what is this chunk's own."""
+    with one_blas_thread:
+        return kernel(rows, *shared, *own)
+
+
+def groups(items):
+    """`items` in groups of FAN: one level of the tree."""
+    return [items[i : i + FAN] for i in range(0, len(items), FAN)]
+
+
+def summed(parts, combine):
+    """All parts combined, FAN at a time."""
+    while len(parts) > FAN:
+        parts = [combine(group) for group in groups(parts)]
+    return combine(parts)
+
+
+class Chunks:
+    """Rows cut into chunks.
+
+    lengths: their numbers of rows (K,). p: columns of X. dim: coefficients, the intercept included. sparse: are the
+    rows of X sparse? names: of the columns of X, None without. threads: those that work on rows brought here.
+    """
+
+    threads = names = None
+
+    def __init__(self, lengths, p, intercept, sparse):
+        self.lengths, self.p, self.intercept, self.sparse = tuple(lengths), p, bool(intercept), sparse
+
+    n = property(lambda self: sum(self.lengths))
+    dim = property(lambda self: self.p + self.intercept)
+
+    def __repr__(self):
+        kind = type(self).__name__
+        ones = " + intercept" if self.intercept else ""
+        return f"{kind}: {self.n:,} rows x {self.p:,} columns{ones} in {len(self.lengths)} chunks"
+
+    # --- passes ----------------------------------------------------------------------------------------------------
+
+    def map(self, kernel, *shared, per_chunk=()):
+        """[kernel(rows_k, *shared, *own_k)] with own_k from the lists in `per_chunk`: one pass, one round."""
+        return self._pass(kernel, shared, per_chunk, combine=None)
+
+    def sum(self, kernel, *shared):
+        """The sum of kernel(rows_k, *shared) over the chunks, added in a tree of fixed shape."""
+        return self._pass(kernel, shared, (), combine=add)
+
+    def elsewhere(self, function):
+        """{worker: function()} for the processes, other than this one, in which passes run."""
+        return {}
+
+    def advice(self):
+        """A sentence where the user's chunks make every pass slow, else ""."""
+        return ""
+
+    # --- some of the rows ------------------------------------------------------------------------------------------
+
+    def some(self, which):
+        """The chunks of these numbers only."""
+        part = copy.copy(self)
+        part.lengths = tuple(self.lengths[k] for k in which)
+        part._choose(which)
+        return part
+
+    def thin(self, draw):
+        """The rows that are drawn, left where they are: a task draws its own in every pass."""
+        return Thinned(self, draw)
+
+    def sample(self, draw):
+        """The rows that are drawn, brought to this process, in as many chunks."""
+        return self._brought(self.map(draw.take, per_chunk=[range(len(self.lengths))]))
+
+    def sum_and_sample(self, kernel, *shared, draw):
+        """What `sum` and `sample` give, from one pass, for rows that every pass reads or makes anew."""
+        found = self.map(WithDrawn(kernel, draw), *shared, per_chunk=[range(len(self.lengths))])
+        results, parts = zip(*found, strict=True)
+        return summed(results, add), self._brought(parts)
+
+    def _brought(self, parts):
+        """Rows that tasks have returned, as chunks of this process."""
+        X, *rest = zip(*parts, strict=True)
+        X = sparse.vstack(X, format="csr") if sparse.issparse(X[0]) else np.concatenate(X)
+        rows = Rows(X, *(None if column[0] is None else np.concatenate(column) for column in rest))
+        return InMemory(rows, [len(part.y) for part in parts], intercept=self.intercept, threads=self.threads)
+
+
+class InMemory(Chunks):
+    """Arrays of this process; passes run on its threads, on all cores where `threads` is None."""
+
+    def __init__(self, rows, lengths, *, intercept=False, threads=None):
+        super().__init__(lengths, rows.X.shape[1], intercept, sparse.issparse(rows.X))
+        self.rows, self.threads, self.ends = rows, threads or cores(), np.cumsum(self.lengths)
+
+    def chunk(self, k):
+        """The rows of chunk k; nothing is copied."""
+        cut = slice(self.ends[k] - self.lengths[k], self.ends[k])
+        return Rows(*(None if column is None else column[cut] for column in self.rows))
+
+    def bare(self):
+        """The same rows without their columns: the intercept is all that is left, `dim` is 1."""
+        return InMemory(self.rows._replace(X=self.rows.X[:, :0]), self.lengths, intercept=True, threads=self.threads)
+
+    def scaled(self, n):
+        """The same rows, cut anew, with weights that are multiplied so that they stand for n rows."""
+        w = np.ones(self.n) if self.rows.w is None else self.rows.w
+        rows = self.rows._replace(w=w * (n / self.n))
+        return InMemory(rows, default_lengths(rows.X), intercept=self.intercept, threads=self.threads)
+
+    def sample(self, draw):
+        # All chunks at once: drawing from each alone is a dozen calls under Python's lock, for which threads compete.
+        own = [draw.index(n, k) for k, n in enumerate(self.lengths)]
+        index = [rows + end - n for rows, end, n in zip(own, self.ends, self.lengths, strict=True)]
+        rows = picked(self.rows, np.concatenate(index))
+        return InMemory(rows, [len(part) for part in index], intercept=self.intercept, threads=self.threads)
+
+    def _choose(self, which):
+        self.ends = self.ends[which]
+
+    def _pass(self, kernel, shared, per_chunk, combine):
+        def task(k):
+            return on_chunk(kernel, shared, self.chunk(k), *(own[k] for own in per_chunk))
+
+        with one_blas_thread:
+            parts = spread(task, range(len(self.lengths)), self.threads)
+        return parts if combine is None else summed(parts, combine)
+
+
+class Thinned(Chunks):
+    """The rows that are drawn from other chunks, wherever those are; the task that works on a chunk draws them."""
+
+    def __init__(self, chunks, draw):
+        lengths = [draw.size(length) for length in chunks.lengths]
+        super().__init__(lengths, chunks.p, chunks.intercept, chunks.sparse)
+        self.chunks, self.draw = chunks, draw
+
+    def _choose(self, which):
+        self.chunks = self.chunks.some(which)
+
+    def _pass(self, kernel, shared, per_chunk, combine):
+        numbers = range(len(self.lengths))
+        return self.chunks._pass(OnDrawn(kernel, self.draw), shared, [*per_chunk, numbers], combine)

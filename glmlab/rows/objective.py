@@ -1,0 +1,333 @@
+"""f(β) = Σ wᵢ ℓ(xᵢᵀβ + oᵢ; yᵢ), known only through passes over the rows, and counted."""
+
+import functools
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from glmlab.checks import share
+from glmlab.maths.families import FAMILIES, FAMILY_NEEDS
+from glmlab.names import among, named, spelt
+from glmlab.policy import Sampling
+from glmlab.rows import kernels as numpy_kernels
+from glmlab.rows.ledger import Ledger
+from glmlab.rows.sampling import Draw, far_apart, pilot_draw
+from glmlab.rows.scale import Scale, null_model
+from glmlab.rows.survey import refuse
+
+KERNELS = ("numpy", "fused")
+POLICY = Sampling()
+
+
+class Known(NamedTuple):
+    """What the last pass with a gradient found. Nobody but the Objective may change it."""
+
+    beta: np.ndarray  # (dim,)
+    loss: float
+    grad: np.ndarray  # (dim,)
+    diag: np.ndarray | None  # (dim,) of ∇²f, where that pass had it
+    hess: np.ndarray | None  # (dim, dim) ∇²f, the same
+    apart: bool  # was it made to certify?
+
+
+class Pilot(NamedTuple):
+    """A few rows of every chunk, brought to this process."""
+
+    seed: int
+    scaled: object  # an Objective whose weights stand for all rows: an estimate of f
+    own: object  # an Objective that is a sum over these rows only
+
+
+class Objective(Ledger):
+    """The smooth part of the problem: the losses of a family, summed over chunks of rows.
+
+    Vectors have length `dim`: p coefficients, then the intercept where the chunks have one. `passes` counts
+    row-touches ÷ n, `rounds` the times that work was sent out; what is asked inside `with f.booked_apart():` counts in
+    `extra_passes` and `extra_rounds` instead. `kernels` is "numpy" or "fused", what each task runs; None chooses
+    "fused" where numba imports, rows are dense and the family has compiled twins. `policy` says how rows are drawn.
+    Raises ValueError where "fused" is asked for and cannot be, RuntimeError where a worker cannot load it.
+    """
+
+    @spelt
+    def __init__(self, family, chunks, kernels=None, policy=POLICY):
+        super().__init__()
+        self.family = named("family", family, FAMILIES, FAMILY_NEEDS)
+        self.chunks, self.policy = chunks, policy
+        self.kernels = chosen(kernels, self.family, chunks)
+        self.dim, self.n, self.n_chunks = chunks.dim, chunks.n, len(chunks.lengths)
+        self.diagonal = None  # (dim,) of ∇²f, from the last pass that brought a finite one
+        self._last = self._hess = self._factor = self._survey = self._pilot = None
+        self._pilot_with_survey = False
+
+    def __repr__(self):
+        return f"Objective({self.family!r}, {self.chunks!r})"
+
+    # --- the oracle ------------------------------------------------------------------------------------------------
+
+    def loss(self, beta):
+        """f(β), in a pass."""
+        return float(self.losses(beta[None, :])[0])
+
+    def losses(self, B):
+        """f at each row of B (m, dim), in one pass for all: (m,)."""
+        return self._sum("losses", np.ascontiguousarray(B, dtype=float)).losses
+
+    def loss_grad(self, beta):
+        """f(β) and ∇f(β) (dim,). Free at the β of the last pass with a gradient."""
+        known = self.known(beta)
+        return numpy_kernels.LossGrad(known.loss, known.grad.copy())  # copied, because solvers may change it
+
+    def loss_grad_diag(self, beta):
+        """f(β), ∇f(β) and the diagonal of ∇²f(β) (dim,). Free at the β of the last pass if that had a diagonal."""
+        known = self.known(beta, "diag")
+        return numpy_kernels.LossGradDiag(known.loss, known.grad.copy(), known.diag.copy())
+
+    def loss_grad_hess(self, beta):
+        """f(β), ∇f(β) and ∇²f(β) (dim, dim). Free at the β of the last pass if that had a Hessian."""
+        if self._hess is not None:
+            return numpy_kernels.LossGradHess(*self.loss_grad(beta), self._hess.copy())
+        known = self.known(beta, "hess")
+        self._hess = known.hess if self.quadratic else None
+        return numpy_kernels.LossGradHess(known.loss, known.grad.copy(), known.hess.copy())
+
+    @property
+    def quadratic(self):
+        """Is ∇²f the same at every β? It is then summed once, and later passes are those of `loss_grad`."""
+        return getattr(self.family, "quadratic", False)
+
+    def factor(self, beta):
+        """R (at most dim, dim) with RᵀR = ∇²f(β), which keeps digits that ∇²f has lost. Free where ∇²f is the same."""
+        if self._factor is None or not (self.quadratic or np.array_equal(self._factor[0], beta)):
+            self._factor = np.array(beta), self._sum("factor", beta).factor.R
+        return self._factor[1]
+
+    def residual(self, beta, grad, g):
+        """max_j dist(−∇f, ∂g)_j ÷ √(2 (H_jj + λ₂) S), 0 iff β is optimal (Scale.residual)."""
+        return self.scale.residual(beta, grad, g)
+
+    @property
+    def scale(self):
+        """What gaps, slopes and moves are measured in: a Scale."""
+        return Scale(self)
+
+    # --- memory ----------------------------------------------------------------------------------------------------
+
+    def known(self, beta, wanted="grad"):
+        """What a pass finds at β: a Known, in which `wanted` ("grad", "diag" or "hess") is not None."""
+        kernel = "loss_grad" if wanted == "grad" else f"loss_grad_{wanted}"
+        return self._recalled(beta, wanted) or self._remember(beta, self._sum(kernel, beta))
+
+    def _recalled(self, beta, wanted):
+        """What the last pass found if it was made at this β and brought what is wanted, else None."""
+        last = self._last
+        if last is None or not np.array_equal(last.beta, beta) or getattr(last, wanted) is None:
+            return None
+        if last.apart and not self._apart:
+            self._last = last._replace(apart=False)
+            self._take_over()
+        return last
+
+    def _remember(self, beta, found):
+        """Keep what a pass has found at β."""
+        curves = (np.copy(getattr(found, name)) if hasattr(found, name) else None for name in ("diag", "hess"))
+        self._last = known = Known(np.array(beta), found.loss, found.grad.copy(), *curves, self._apart)
+        diagonal = known.diag if known.hess is None else np.diag(known.hess)
+        self.diagonal = self.diagonal if diagonal is None or not np.isfinite(diagonal).all() else diagonal
+        return known
+
+    # --- what one pass finds for good ------------------------------------------------------------------------------
+
+    def look(self, beta):
+        """The first pass, made once: f and ∇f at β, what y says without X. Refuses what cannot be fitted."""
+        if self._survey is None:
+            with self.booked_apart():
+                found = self._survey_and_pilot(beta) if self._pilot_with_survey else self._sum("survey", beta)
+                refuse(found, self)
+                self._survey = found
+                self._remember(beta, found)
+        return self._survey
+
+    @property
+    def survey(self):
+        """What the first pass found; it is made at β = 0 if it was not made yet."""
+        return self._survey or self.look(np.zeros(self.dim))
+
+    @functools.cached_property
+    def null(self):
+        """The null model, which has offsets and one level for all rows but no columns: a Null. No pass over X."""
+        sums = self._survey
+        if sums is None:
+            with self.booked_apart():
+                self._book(0)
+            sums = self.chunks.bare().sum(self.kernel("null"), self.family)
+        return null_model(self, sums)
+
+    @functools.cached_property
+    def spans(self):
+        """Middle and half range of each column over the rows of positive weight, (2, dim)."""
+        with self.booked_apart():
+            found = self._sum("spans", self.dim)
+        high, low = found.highest.values, -found.lowest.values
+        return np.array([(high + low) / 2, (high - low) / 2])
+
+    # --- some of the rows ------------------------------------------------------------------------------------------
+
+    @spelt
+    def sample(self, fraction, seed=0):
+        """The objective of a random share of every chunk's rows, brought here: a sum over those rows, not scaled up."""
+        self._book(share("fraction", fraction))
+        return self._of(self.chunks.sample(Draw(fraction, seed, self.policy)))
+
+    def thin(self, fraction):
+        """The objective of a share of the rows, left where they are: nothing is read before something is asked of it.
+
+        Reuses the pilot's rows if there are at least 60 % of what was asked for; they are already in memory here.
+        """
+        draw = Draw(share("fraction", fraction), policy=self.policy)
+        if self._pilot is not None and self._pilot.own.n >= self.policy.nearly * fraction * self.n:
+            return self._pilot.own
+        return self._of(self.chunks.thin(draw))
+
+    def pilot(self, seed=0):
+        """An estimate of f from a few rows of every chunk, brought here, their weights scaled up to stand for all rows.
+
+        They are 1 % of the rows, or 150 for each coefficient if those are more, but at most 15 %. (Of huge data 1 %
+        would be too many: at most 16 million numbers then.) Drawn once and kept.
+        """
+        if self._pilot is None or self._pilot.seed != seed:
+            draw = self._pilot_draw(seed)
+            self._book(draw.fraction)
+            self._keep_pilot(seed, self.chunks.sample(draw))
+        return self._pilot.scaled
+
+    def glimpse(self):
+        """An estimate of f from as many rows as a pilot has, to start from.
+
+        It is the pilot, unless X holds so much that drawing a pilot may cost a read of all of it. Then the rows are
+        from 8 chunks that lie far apart, and the first look, which reads all rows, brings the pilot along.
+        """
+        chunks = self.policy.chunks
+        if self.n * self.dim < self.policy.much or self.n_chunks <= chunks:
+            return self.pilot()
+        self._pilot_with_survey = True
+        some, fraction = self.chunks.some(far_apart(self.n_chunks, chunks)), self._pilot_draw(0).fraction
+        self._book(fraction)
+        return self._of(some.sample(Draw(fraction * self.n / some.n, 0, self.policy)).scaled(self.n))
+
+    def _pilot_draw(self, seed):
+        return pilot_draw(self.n, self.dim, seed, self.policy)
+
+    def _keep_pilot(self, seed, rows):
+        self._pilot = Pilot(seed, *(self._of(rows.scaled(n)) for n in (self.n, rows.n)))
+
+    def _survey_and_pilot(self, beta):
+        self._book(1)
+        found, rows = self.chunks.sum_and_sample(self.kernel("survey"), self.family, beta, draw=self._pilot_draw(0))
+        self._keep_pilot(0, rows)
+        return found
+
+    def _of(self, chunks):
+        """The same objective over other rows."""
+        return Objective(self.family, chunks, self.kernels, self.policy)
+
+    # --- what certificates ask -------------------------------------------------------------------------------------
+
+    def evidence(self, beta):
+        """f, ∇f, ∇²f and the rounding allowances at β."""
+        found = self._sum("evidence", beta)
+        self._remember(beta, found)
+        return found
+
+    def price(self, beta, d, moves):
+        """Σ w D(t) and max |t| for t = Xd ± Σ |Xm|, m the columns of moves: the cost of a dual move along Xd."""
+        prices, furthest = zip(*self._map("price", beta, d, moves), strict=True)
+        return numpy_kernels.Price(math.fsum(prices), max(furthest))
+
+    def visibility(self, V):
+        """How large Xv is against the sizes of X and v, at worst over rows and columns v of V: ~ε if no row sees V."""
+        return max(self._map("visibility", V, np.stack([self.scale.size(v) for v in V.T], axis=1)))
+
+    def align(self, d, dust, visible):
+        """How the rows lie to d: (rows whose loss grows somewhere along d, rows that d visibly moves).
+
+        Both limits are shares of |x|·(size of d). A row with |x·d| up to `dust` may be a 0 that rounding has blurred; d
+        visibly moves a row with more than `visible`.
+        """
+        size = self.scale.size(d)
+        return self._sum("align", d, dust * size, visible * size)
+
+    # --- passes ----------------------------------------------------------------------------------------------------
+
+    def map(self, kernel, *per_chunk, shared=()):
+        """[kernel(rows_k, *shared, own_k, …)] over the chunks, in their order: one pass, one round, nothing added.
+
+        What is shared is sent once for all tasks.
+        """
+        self._book(1)
+        return self.chunks.map(kernel, *shared, per_chunk=per_chunk)
+
+    def gathered(self, beta, parts):
+        """f(β) and ∇f(β) from what a `map` found on every chunk (.loss and .grad), remembered like any pass at β."""
+        found = numpy_kernels.add([numpy_kernels.LossGrad(part.loss, part.grad) for part in parts])
+        self._remember(beta, found)
+        return found
+
+    def kernel(self, name):
+        """The function behind that name in the chosen kernel set, also for use inside of a `map`.
+
+        It is numpy's where the fused set has none.
+        """
+        if self.kernels == "fused":
+            from glmlab.rows import fused
+
+            return getattr(fused, name, None) or getattr(numpy_kernels, name)
+        return getattr(numpy_kernels, name)
+
+    def _map(self, name, *args):
+        self._book(1)
+        return self.chunks.map(self.kernel(name), self.family, *args)
+
+    def _sum(self, name, *args):
+        self._book(1)
+        return self.chunks.sum(self.kernel(name), self.family, *args)
+
+
+def chosen(kernels, family, chunks):
+    """The name of the kernel set, once every process that will run it has been asked."""
+    if kernels is not None and among("kernels", kernels, KERNELS) == "numpy":
+        return "numpy"
+    why = unfused(family, chunks)
+    if why and kernels == "fused":
+        raise ValueError(f"kernels 'fused' cannot be used: {why}. Pass kernels='numpy', or leave it out")
+    if why:
+        return "numpy"
+    for worker, trouble in chunks.elsewhere(loader()).items():
+        if trouble:
+            raise RuntimeError(f"worker {worker} cannot load the fused kernels ({trouble}). Install there the numba "
+                               "that is installed here, or pass kernels='numpy'")  # fmt: skip
+    return "fused"
+
+
+def unfused(family, chunks):
+    """Why the fused kernels cannot serve this problem, '' if they can. They are imported here, and nowhere earlier."""
+    if chunks.sparse:
+        return "the rows of X are sparse"
+    if trouble := loader()():
+        return f"numba, which compiles them, does not work here ({trouble})"
+    from glmlab.rows.fused import TWINS
+
+    return "" if type(family) in TWINS else f"{family!r} has no compiled twin, only {', '.join(sorted(FAMILIES))} have"
+
+
+def loader():
+    """A function that loads the fused kernels and says what kept it from it. It travels by value, as a closure does."""
+
+    def load():
+        try:
+            import glmlab.rows.fused  # noqa: F401
+        except Exception as error:  # numba has many ways to fail: not there, too old for numpy, no place for its cache
+            return f"{type(error).__name__}: {error}"
+        return ""
+
+    return load

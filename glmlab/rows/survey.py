@@ -1,0 +1,38 @@
+"""What the first pass refuses: values that no family, weight or offset can have."""
+
+import numpy as np
+
+from glmlab.checks import not_finite
+from glmlab.rows import kernels
+
+
+def refuse(found, f):
+    """The errors that only values can cause; `found` is the Survey of the objective f."""
+    finite = np.isfinite(found.loss) and np.isfinite(found.scale).all() and np.isfinite(found.weight)
+    if not finite or found.bad_labels:
+        refuse_not_finite(f)
+    if found.bad_weights:
+        raise ValueError(f"sample_weight has {found.bad_weights:,} negative values; weights must be >= 0")
+    if found.counted == 0:
+        raise ValueError("sample_weight is zero on every row; at least one row must count")
+    if found.bad_labels:
+        seen = ", ".join(f"{value:g}" for value in some_labels(f))
+        raise ValueError(
+            f"y does not suit {f.family!r}: it needs {f.family.domain_text}, but {found.bad_labels:,} rows differ; "
+            f"y holds {seen}"
+        )
+
+
+def refuse_not_finite(f):
+    """The error that names the argument with a NaN or an infinity. It takes a pass, made only when a sum shows one."""
+    found = [culprit for culprit in f.chunks.map(kernels.culprits) if culprit]
+    if found:
+        name, value, _ = found[0]
+        total = sum(count for other, _, count in found if other == name)
+        raise not_finite(name, value, total)
+
+
+def some_labels(f, most=5):
+    """A few distinct values of y, for messages."""
+    parts = f.chunks.map(kernels.labels)
+    return np.unique(np.concatenate(parts))[:most]

@@ -1,0 +1,81 @@
+"""How a run ended: its Result, the sentence that says so, and the warnings."""
+
+import time
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+
+from glmlab.maths.certificates import not_certified
+from glmlab.maths.existence import no_minimum
+from glmlab.maths.penalties import lambdas
+from glmlab.solvers.result import NotConverged, RankWarning, Result
+from glmlab.solvers.stopping import is_met
+
+FAINT = np.sqrt(np.finfo(float).tiny)  # 1.5e-154: squares of smaller numbers lose digits, and soon are 0
+
+
+class Ending(NamedTuple):
+    """Why a run ended."""
+
+    why: str  # for the status
+    interrupted: bool = False  # by Ctrl-C
+
+
+def result_of(log, ended, g):
+    """The Result for the last state, certified unless the run was interrupted. Warns where it has not converged."""
+    f, name = log.f, log.method.name
+    if log.seen is None:
+        if ended.interrupted:
+            raise KeyboardInterrupt
+        raise ValueError(f"solver {name} yielded no state; it must yield one before its first update")
+    state, certificate, converged, why = verdict(log, ended)
+    status = sentence(log, ended.interrupted, certificate, converged, why)
+    warn(name, status, converged, certificate, log)
+    beta, objective = np.array(state.beta), float(state.objective)
+    objective = np.inf if np.isnan(objective) else objective
+    split = (beta[:-1], float(beta[-1])) if f.chunks.intercept else (beta, 0.0)
+    return Result(
+        *split, objective, status, converged, certificate, log.trace, f.passes, f.rounds,
+        log.seen.iteration, time.perf_counter() - log.began, f.kernels, name, f.family, g, state,
+        ended.interrupted, names=f.chunks.names,
+    )  # fmt: skip
+
+
+def verdict(log, ended):
+    """The last state, its certificate, whether it has converged, and if not, why."""
+    state = log.seen.state
+    if ended.interrupted:
+        found = log.proof.certificate if log.proof else not_certified(state.objective, log.f.dim)
+        return state, found, False, ended.why
+    certificate, error, _ = log.prove()
+    # A run may end otherwise than by its own rule. Then the answer need not be better than any method can make it.
+    if is_met(log.goal, certificate.relative, error, log.policy.right):
+        return state, certificate, True, ""
+    if certificate.relative <= log.goal.tol:
+        but = f", but the next step would move a row by {error:.1g} of the largest effect"
+        return state, certificate, False, ended.why + but
+    found = no_minimum(log.f, log.g, state.beta) if np.isinf(certificate.bound) else ""
+    return state, certificate, False, found or ended.why
+
+
+def sentence(log, interrupted, certificate, converged, why):
+    """The status: converged or not, after how much, why it ended, what was proved, and what would help."""
+    n = log.seen.iteration
+    after = f"after {n} iteration{'s' * (n != 1)}"
+    if converged:
+        return f"Converged {after}: {certificate}."
+    head = f"Interrupted {after}" if interrupted else f"Not converged {after}: {why}"
+    size = log.f.survey.scale / log.f.survey.weight  # of a column's numbers, times slopes at the start
+    faint = np.flatnonzero((size > 0) & (size < FAINT))
+    cure = f" The squares of column {faint[0]}'s numbers vanish: give it another unit." if faint.size else ""
+    return f"{head}; {certificate}.{cure}"
+
+
+def warn(name, status, converged, certificate, log):
+    """Warn of an answer that is not proved, or that is one of many. The warning points at the caller of `run`."""
+    rank, dim = certificate.rank, log.f.dim
+    if not converged:
+        warnings.warn(f"{name}: {status}", NotConverged, stacklevel=4)
+    elif rank < dim and not np.any(lambdas(log.g, dim)[1] > 0):
+        warnings.warn(f"{name}: X has rank {rank}, not {dim}: the optimum is not unique", RankWarning, stacklevel=4)
