@@ -1,8 +1,6 @@
-"""The machinery of the course: exercises, predictions, the scale, the machine report, the ledger."""
+"""The machinery of the exercises: use, check, hint, solution, and answers that misbehave."""
 
 import inspect
-import json
-import os
 import re
 import threading
 from pathlib import Path
@@ -11,9 +9,9 @@ import numpy as np
 import pytest
 
 from glmlab import teaching
-from glmlab.teaching import Ledger, check, exercise, exercises, guard, hint, predict, scale, solution, use
+from glmlab.teaching import check, engine, exercise, exercises, guard, hint, solution, use
 from glmlab.teaching.engine import typed
-from glmlab.teaching.exercise import Exercise, Wrong, require
+from glmlab.teaching.exercise import Exercise, Wrong, _registry, recognised, require
 
 
 @pytest.fixture(autouse=True)
@@ -34,10 +32,16 @@ every_exercise = pytest.mark.parametrize("found", exercises().values(), ids=list
 # ---------------------------------------------------------------- all exercises
 
 
+def retyped(found):
+    """Our solution as a reader would type it: another function with the same source."""
+    return typed(found.source, found.reference)
+
+
 @every_exercise
-def test_our_own_answer_is_right_and_goes_on(found, capsys):
-    assert check(found.reference)
-    assert use(found.reference) is found.reference
+def test_our_own_answer_is_right_and_goes_on_as_the_readers(found, capsys):
+    answer = retyped(found)
+    assert check(answer)
+    assert use(answer) is answer
     assert f"Continuing with YOUR {found.name}" in capsys.readouterr().out
 
 
@@ -48,6 +52,20 @@ def test_the_stub_goes_on_with_ours(found, capsys):
     assert use(stub) is found.reference
     words = capsys.readouterr().out
     assert f"Continuing with OUR {found.name}; yours is not written yet" in words and "hint(" in words
+
+
+@every_exercise
+def test_a_check_cell_that_runs_twice_praises_nobody_for_our_code(found, capsys):
+    name = use(stub_of(found))  # as in `shrink = use(shrink)`
+    capsys.readouterr()
+    for _ in range(2):
+        name = use(name)
+        said = capsys.readouterr().out
+        assert name is found.reference and f"Continuing with OUR {found.name}; yours is not written yet" in said
+        assert "YOUR" not in said and "run the cell that defines it" in said
+    assert check(name)
+    said = capsys.readouterr().out
+    assert said.startswith(f"This is OUR {found.name}") and "yours is not written yet" in said
 
 
 @every_exercise
@@ -174,7 +192,7 @@ def recursing(chunks):
     (raising, "ZeroDivisionError: division by zero, at its line 3"),
     (leaving, "SystemExit"),
     (printing, "returned None; it printed, but only return hands an answer back"),
-    (texting, "returned a str, not a number"),
+    (texting, "returned '30', a str, not a number"),
     (many, "one number is needed"),
     (too_few, "TypeError.*too_few|TypeError.*total"),
     (recursing, "RecursionError"),
@@ -203,14 +221,58 @@ def test_an_answer_no_condition_foresaw():
     assert not verdict and "could not be used" in verdict.message or "returned" in verdict.message
 
 
-def test_use_says_which_condition_fails_and_the_hint(capsys):
-    def total(chunks):
-        return float(np.mean([(chunk**2).sum() for chunk in chunks]))
+def of_the_mean(chunks):
+    return float(np.mean([(chunk**2).sum() for chunk in chunks]))
 
-    assert use(total) is exercise("total").reference
+
+def test_use_says_which_condition_fails_and_the_hint(capsys, monkeypatch):
+    monkeypatch.setattr(of_the_mean, "__name__", "total")
+    assert use(of_the_mean) is exercise("total").reference
     said = capsys.readouterr().out
     assert "Continuing with OUR total; yours fails: right for chunks of unequal length" in said
-    assert "(hint: make one chunk short" in said
+    assert "(hint: a sum over chunks is asked for, not a mean)" in said
+
+
+def test_after_another_answer_use_says_what_that_one_lacks(capsys, monkeypatch):
+    monkeypatch.setattr(of_the_mean, "__name__", "total")
+    total = use(of_the_mean)
+    capsys.readouterr()
+    assert use(total) is total
+    said = capsys.readouterr().out
+    assert "Continuing with OUR total; yours fails: right for chunks of unequal length" in said and "not a mean" in said
+    mine = retyped(exercise("total"))
+    assert use(mine) is mine and "YOUR" in capsys.readouterr().out
+    assert use(mine) is mine and "YOUR" in capsys.readouterr().out, "as often as the cell runs"
+
+
+def test_our_function_that_nobody_put_there_is_called_ours(capsys, monkeypatch):
+    monkeypatch.setattr(engine, "_replaced", {})
+    assert use(exercise("total").reference) is exercise("total").reference
+    assert "Continuing with OUR total; it is our solution, not an answer of yours" in capsys.readouterr().out
+
+
+def test_a_condition_may_explain_errors():
+    found = Exercise("one", "", "", one, ("a", "b", "c"))
+    found.condition("halved", hint="divide by two", errors=True)(lambda answer: answer(0))
+    found.condition("doubled", hint="times two")(lambda answer: answer(0))
+    try:
+        assert "division by zero, at its line 2 (hint: divide by two)" in check(one).message
+        del found.checks[0]
+        assert check(one).message.endswith("division by zero, at its line 2") and check(one).hint is None
+    finally:
+        del _registry["one"]
+
+
+def one(x):
+    return 1 / x
+
+
+def test_a_recognised_mistake_has_a_hint_of_its_own():
+    assert recognised([1.0, 2.0], {"halves": [0.5, 1.0], "the same": [1.0, 2.0]}) == "the same"
+    assert recognised(3.0, {"an array": [3.0], "infinite": np.inf, "other": 3.1}) is None
+    with pytest.raises(Wrong, match="so") as caught:
+        require(False, "so", lambda: "try this")
+    assert caught.value.hint == "try this"
 
 
 def test_a_check_leaves_random_state_and_output_alone(capsys):
@@ -275,173 +337,3 @@ def test_reset_asks_the_workspace_and_says_how_to_see_it(monkeypatch, capsys):
     assert teaching.reset("00") is None and asked == ["00"]
     said = capsys.readouterr().out
     assert "00_start.old-<n>.ipynb" in said and "File → Reload Notebook from Disk" in said
-
-
-# ---------------------------------------------------------------- predictions
-
-
-@pytest.mark.parametrize(("predicted", "measured", "ratio", "words"), [
-    (0.05, 0.1, 2.0, "2 times larger than predicted"),
-    (0.1, 0.05, 0.5, "2 times smaller than predicted"),
-    (100, 100.5, 1.005, "within one per cent"),
-    (1, 2, 2.0, "2 times larger than predicted, within a factor of 2."),
-    (1, 2.5, 2.5, "within a factor of 10."),
-    (1, 10.004, 10.004, "10 times larger than predicted, within a factor of 10."),
-    (10.1, 1, 1 / 10.1, "10.1 times smaller than predicted, more than 10 times off."),
-    (np.array([2.0]), np.float32(4), 2.0, "larger"),
-    (2, -2, -1.0, "not even the sign"),
-    (2, 0, 0.0, "nothing was measured"),
-])
-def test_a_prediction_is_compared_by_ratio(predicted, measured, ratio, words, capsys):
-    assert predict("seconds per pass", predicted).measured(measured) == pytest.approx(ratio)
-    said = capsys.readouterr().out
-    assert said.startswith("seconds per pass: ") and words in said and said.count("\n") == 1
-
-
-class Hostile:
-    def __float__(self):
-        raise RuntimeError("no")
-
-    __eq__ = __str__ = __float__
-    __hash__ = None
-
-
-@pytest.mark.parametrize("value", [None, 0, float("nan"), float("inf"), "yes", b"x", True, [1, 2], np.ones((3, 2)),
-                                   10**400, 1j, {}, Hostile()], ids=lambda value: type(value).__name__)
-def test_a_prediction_never_fails(value, capsys):
-    for predicted, measured in ((value, 1.0), (1.0, value), (value, value)):
-        predict("it", predicted).measured(measured)
-    predict(value, 1).measured(1)
-    assert len(capsys.readouterr().out.splitlines()) == 4
-
-
-@pytest.mark.parametrize(("predicted", "measured", "verdict"), [
-    ("yes", "yes", ": the same."), ("No", "no", ": the same."), (" NO\n", "no", ": the same."),
-    ("yes", "no", ": not the same."), ("n o", "no", ": not the same."),
-])
-def test_words_are_compared_without_case_and_spaces_around(predicted, measured, verdict, capsys):
-    predict("do they agree", predicted).measured(measured)
-    assert capsys.readouterr().out.endswith(f"{verdict}\n")
-
-
-# ---------------------------------------------------------------- scale and machine
-
-
-@pytest.mark.parametrize(("name", "picked"), [("ci", 1), ("workshop", 2), ("full", 3), ("", 2)])
-def test_scale_picks(name, picked, monkeypatch):
-    monkeypatch.setenv("GLMLAB_SCALE", name)
-    assert scale.pick(ci=1, workshop=2, full=3) == picked and scale.name == (name or "workshop")
-
-
-def test_scale_names_the_three(monkeypatch):
-    monkeypatch.setenv("GLMLAB_SCALE", "big")
-    with pytest.raises(ValueError, match="'big'.*ci, workshop or full"):
-        scale.pick(ci=1, workshop=2, full=3)
-
-
-def test_machine_reports_what_we_may_use(monkeypatch):
-    monkeypatch.setattr("dask.system.CPU_COUNT", 3)
-    monkeypatch.setattr("distributed.system.MEMORY_LIMIT", 2_000_000_000)
-    report = teaching.machine()
-    assert report.cores == 3 and report.memory == 2e9 and report.versions["numpy"] == np.__version__
-    for page in (repr(report), report._repr_html_()):
-        assert "2.0 GB" in page and "scale" in page and np.__version__ in page
-
-
-# ---------------------------------------------------------------- the ledger
-
-
-@pytest.fixture
-def book(tmp_path):
-    return Ledger(tmp_path / "deep" / "ledger.json")
-
-
-def test_the_ledger_opens_with_the_post(book):
-    frame = book.to_frame()
-    assert list(frame.columns) == ["passes", "rounds", "tasks", "bytes", "seconds", "error", "zeros", "gap"]
-    assert frame.loc["post: ADMM, λ = 7.2", "zeros"] == 12 and frame.gap.isna().all()
-    assert (frame.seconds.dropna() == [128, 34.7, 79, 29.4, 1020, 270]).all()
-    for page in (repr(book), book._repr_html_()):
-        assert page.count("?") == len(frame) and "post: naive solve" in page
-
-
-def test_a_row_again_replaces_itself(book):
-    before = len(book.to_frame())
-    book.add("gradient descent", passes=7, seconds=1.5)
-    book.add("newton", passes=4)
-    book.add("gradient descent", passes=np.int64(8), gap=np.float64(1e-7))
-    again = Ledger(book.path).rows()
-    assert len(again) == before + 2 and again["gradient descent"]["seconds"] is None
-    assert again["gradient descent"]["passes"] == 8 and again["gradient descent"]["gap"] == 1e-7
-    assert list(again)[-2:] == ["gradient descent", "newton"]
-
-
-def test_fill_keeps_the_rest_of_a_row(book):
-    book.fill("post: ADMM, λ = 7.2", gap=0.012)
-    row = book.rows()["post: ADMM, λ = 7.2"]
-    assert row["zeros"] == 12 and row["gap"] == 0.012
-    assert repr(book).count("?") == len(book.rows()) - 1
-
-
-def test_a_note_says_where_a_number_comes_from(book):
-    assert "note" not in repr(book)
-    book.add("newton", passes=4)
-    book.fill("post: ADMM, λ = 7.2", gap=0.012, note="a replay <here>")
-    book.fill("post: ADMM, λ = 7.2", rounds=11)  # a note stays until another takes its place
-    assert book.rows()["post: ADMM, λ = 7.2"].keys() == book.rows()["newton"].keys()  # numbers only
-    [line] = [line for line in repr(book).splitlines() if line.startswith("post: ADMM, λ")]
-    assert line.endswith("a replay <here>") and "11" in line
-    assert "<td>a replay &lt;here&gt;</td>" in book._repr_html_() and ">note</th>" in book._repr_html_()
-    book.add("fista", passes=3)
-    assert "a replay" in repr(Ledger(book.path)), "another row's writing keeps it"
-    assert book.to_frame().dtypes.eq(float).all()
-
-
-@pytest.mark.parametrize("content", ["", "{", "[1, 2]", '{"a": 3}', '{"a": {"passes": "many"}}', "\x00"])
-def test_an_unreadable_ledger_is_put_aside(book, content, capsys):
-    book.path.parent.mkdir(parents=True)
-    book.path.write_text(content)
-    book.add("newton", passes=4)
-    assert "could not be read" in capsys.readouterr().out
-    assert book.path.with_name("ledger.unreadable.json").read_text() == content
-    assert json.loads(book.path.read_text())["newton"]["passes"] == 4
-
-
-def test_a_failed_write_leaves_the_old_ledger(book, monkeypatch):
-    book.add("newton", passes=4)
-    old = book.path.read_text()
-
-    def full_disk(rows, file, **options):
-        file.write("{")
-        raise OSError("no space left")
-
-    monkeypatch.setattr(json, "dump", full_disk)
-    with pytest.raises(OSError, match="no space"):
-        book.add("fista", passes=9)
-    assert book.path.read_text() == old and os.listdir(book.path.parent) == ["ledger.json"]
-
-
-def test_the_ledger_lives_in_the_workspace(tmp_path, monkeypatch):
-    monkeypatch.setenv("GLMLAB_WORKSPACE", str(tmp_path / "w"))
-    teaching.ledger.add("newton", passes=4)
-    assert (tmp_path / "w" / "ledger.json").exists()
-
-
-@pytest.mark.parametrize(("call", "error", "says"), [
-    (lambda book: book.add("newton", passes="four"), TypeError, "passes='four'"),
-    (lambda book: book.add("newton", gap=np.ones(2)), TypeError, "gap="),
-    (lambda book: book.add(" "), TypeError, "method=' '"),
-    (lambda book: book.add(None), TypeError, "method=None"),
-    (lambda book: book.fill("post: naive solv", gap=1), ValueError, "'post: naive solve'"),
-    (lambda book: book.fill("post: naive solve", gaps=1), TypeError, "'gap'"),
-])
-def test_the_ledger_refuses_by_name(book, call, error, says):
-    with pytest.raises(error, match=says):
-        call(book)
-
-
-def test_unknown_gaps_stay_unknown(book):
-    book.add("newton", gap=float("nan"))
-    book.add("fista", gap=float("inf"))
-    assert book.rows()["newton"]["gap"] is None and book.rows()["fista"]["gap"] == float("inf")
-    assert "inf" in repr(book)

@@ -1,12 +1,13 @@
-"""The exercises of notebook 01: right answers written otherwise, and wrong ones with their misunderstanding."""
+"""The exercises of notebook 01: right answers written otherwise, and wrong ones with their mistakes."""
 
+import math
 import re
 
 import dask
 import dask.array as da
 import numpy as np
 import pytest
-from answers import called, rejected
+from answers import accepted, called, rejected
 from distributed import Client
 from scipy.special import ndtri
 
@@ -15,13 +16,11 @@ from glmlab.teaching import check
 # ---------------------------------------------------------------- chunk_rows
 
 
-def divmod_rows(p, budget, itemsize=8):
-    return np.int64(divmod(budget, p * itemsize)[0])
-
-
-def by_float(p, budget, itemsize=8):
-    """Rounded once, and so right for every budget below 2**53 bytes."""
-    return int(budget / (p * itemsize))
+def by_counting(p, budget, itemsize=8):
+    r = 0
+    while (r + 1) * p * itemsize <= budget:
+        r += 1
+    return r
 
 
 def from_nbytes(p, budget, itemsize=8):
@@ -29,38 +28,60 @@ def from_nbytes(p, budget, itemsize=8):
     return (budget - budget % row) // row
 
 
-@pytest.mark.parametrize("right", [divmod_rows, from_nbytes, by_float])
+RIGHT_ROWS = {
+    "divmod": lambda p, budget, itemsize=8: np.int64(divmod(budget, p * itemsize)[0]),
+    "nbytes": from_nbytes,
+    "counting": by_counting,
+    "math.floor": lambda p, budget, itemsize=8: math.floor(budget / (p * itemsize)),
+    "int of np.floor": lambda p, budget, itemsize=8: int(np.floor(budget / p / itemsize)),
+    "rounded once, right below 2**53 bytes": lambda p, budget, itemsize=8: int(budget / (p * itemsize)),
+}
+
+
+@pytest.mark.parametrize("right", RIGHT_ROWS.values(), ids=list(RIGHT_ROWS))
 def test_chunk_rows_written_otherwise(right):
-    assert check(called("chunk_rows")(right))
+    accepted("chunk_rows", right)
 
 
-THE_FIT = "the rows fit the budget, and one more would not"
-AT_SCALE = "exact for budgets of gigabytes and terabytes"
+COUNT, THE_FIT = "an int, at least 1", "the rows fit the budget, and one more would not"
+ANY_SIZE, AT_SCALE = "right for numbers of any size", "exact for budgets of gigabytes and terabytes"
 
 
-@pytest.mark.parametrize(("wrong", "condition"), [
-    pytest.param(lambda p, budget, itemsize=8: budget // p, THE_FIT, id="elements are bytes"),
-    pytest.param(lambda p, budget, itemsize=8: -(-budget // (p * itemsize)), THE_FIT, id="budget is an average"),
-    pytest.param(lambda p, budget, itemsize=8: round(budget / (p * itemsize)), THE_FIT, id="rounding"),
-    pytest.param(lambda p, budget, itemsize=8: (budget - 1) // (p * itemsize), THE_FIT, id="strictly below"),
-    pytest.param(lambda p, budget, itemsize=8: max(1, budget // (2 * p * itemsize)), THE_FIT, id="half, to be safe"),
-    pytest.param(lambda p, budget, itemsize=8: budget / (p * itemsize), THE_FIT, id="a float"),
-    pytest.param(lambda p, budget, itemsize=8: budget // (p * 8), "right for numbers of any size", id="always 8"),
-    pytest.param(lambda p, budget, itemsize=8: int(budget * (1 / (p * itemsize))), AT_SCALE, id="reciprocal"),
-    pytest.param(lambda p, budget, itemsize=8: int((budget / 1e9) / (p * itemsize / 1e9)), AT_SCALE, id="gigabytes"),
-    pytest.param(lambda p, budget, itemsize=8: int((budget / 1e6) / (p * itemsize / 1e6)), AT_SCALE, id="megabytes"),
-    pytest.param(
-        lambda p, budget, itemsize=8: int(np.float32(budget) / np.float32(p * itemsize)), AT_SCALE, id="float32"
-    ),
-])
-def test_chunk_rows_wrong(wrong, condition):
-    rejected(called("chunk_rows")(wrong), condition)
+@pytest.mark.parametrize(("wrong", "condition", "says"), [
+    pytest.param(lambda p, budget, itemsize=8: budget / (p * itemsize), COUNT, "put int(…) around", id="a float"),
+    pytest.param(lambda p, budget, itemsize=8: np.floor(budget / (p * itemsize)), COUNT, "put int(…)", id="np.floor"),
+    pytest.param(lambda p, budget, itemsize=8: budget // (p * itemsize) - 1, COUNT, "always holds one row",
+                 id="one less"),
+    pytest.param(lambda p, budget, itemsize=8: np.uint64(budget // (p * itemsize)), COUNT, "uint64", id="unsigned"),
+    pytest.param(lambda p, budget, itemsize=8: budget // p, THE_FIT, "p numbers of itemsize bytes", id="no bytes"),
+    pytest.param(lambda p, budget, itemsize=8: budget // itemsize, THE_FIT, "p numbers of itemsize", id="no columns"),
+    pytest.param(lambda p, budget, itemsize=8: budget // (p + itemsize), THE_FIT, "p numbers of itemsize",
+                 id="added, not multiplied"),
+    pytest.param(lambda p, budget, itemsize=8: -(-budget // (p * itemsize)), THE_FIT, "one byte above", id="ceil"),
+    pytest.param(lambda p, budget, itemsize=8: round(budget / (p * itemsize)), THE_FIT, "one byte above", id="round"),
+    pytest.param(lambda p, budget, itemsize=8: max(1, (budget - 1) // (p * itemsize)), THE_FIT, "exactly budget bytes",
+                 id="strictly below"),
+    pytest.param(lambda p, budget, itemsize=8: max(1, budget // (2 * p * itemsize)), THE_FIT, "no reserve",
+                 id="half, to be safe"),
+    pytest.param(lambda p, budget, itemsize=8: budget // (p * 8), ANY_SIZE, "8 is only the default", id="always 8"),
+    pytest.param(lambda p, budget, itemsize=8: int(budget * (1 / (p * itemsize))), AT_SCALE, "//", id="reciprocal"),
+    pytest.param(lambda p, budget, itemsize=8: int((budget / 1e9) / (p * itemsize / 1e9)), AT_SCALE, "//", id="GB"),
+    pytest.param(lambda p, budget, itemsize=8: int((budget / 1e6) / (p * itemsize / 1e6)), AT_SCALE, "//", id="MB"),
+    pytest.param(lambda p, budget, itemsize=8: int(np.float32(budget) / np.float32(p * itemsize)), AT_SCALE, "//",
+                 id="float32"),
+])  # fmt: skip
+def test_chunk_rows_wrong(wrong, condition, says):
+    rejected("chunk_rows", wrong, condition, says)
+
+
+def test_chunk_rows_without_its_default():
+    assert "missing 1 required positional argument" in check(called("chunk_rows", lambda p, b, itemsize: b // (
+        p * itemsize))).message
 
 
 # ---------------------------------------------------------------- rows
 
 
-@called("rows")
 def spawned(n, p, chunks, seed):
     """One seed sequence spawns a child for each block of 512; blocks by map_blocks."""
     children = np.random.SeedSequence(seed).spawn(-(-n // 512))
@@ -73,7 +94,6 @@ def spawned(n, p, chunks, seed):
     return da.map_blocks(draw, chunks=cuts, dtype=float, meta=np.empty((0, 0))).rechunk((chunks, p))
 
 
-@called("rows")
 def counter_based(n, p, chunks, seed):
     """A counter-based generator jumps to any row: no fixed blocks at all."""
 
@@ -91,9 +111,32 @@ def counter_based(n, p, chunks, seed):
     return da.concatenate(parts)
 
 
-@pytest.mark.parametrize("right", [spawned, counter_based])
+def row_by_row(n, p, chunks, seed):
+    """Each row has a seed of its own."""
+
+    def draw(start, size):
+        return np.array([np.random.default_rng((seed, i)).standard_normal(p) for i in range(start, start + size)])
+
+    return blocks(n, p, chunks, lambda k, size: draw(1_000 * k, size))
+
+
+def dask_in_fixed_blocks(n, p, chunks, seed):
+    return da.random.default_rng(seed).standard_normal((n, p), chunks=(1_000, p)).rechunk((chunks, p))
+
+
+def by_boxes(n, p, chunks, seed):
+    """Uniform numbers made normal, two by two (Box and Muller)."""
+
+    def block(k, size):
+        u, v = np.random.default_rng([seed, k]).random((2, size, p))
+        return np.sqrt(-2 * np.log1p(-u)) * np.cos(2 * np.pi * v)
+
+    return blocks(n, p, chunks, block, 700)
+
+
+@pytest.mark.parametrize("right", [spawned, counter_based, row_by_row, dask_in_fixed_blocks, by_boxes])
 def test_rows_written_otherwise(right):
-    assert check(right)
+    accepted("rows", right)
 
 
 @pytest.mark.parametrize("length", [500, 1_024, 5_000])
@@ -104,7 +147,7 @@ def test_rows_by_blocks_of_any_length(length):
 
         return blocks(n, p, chunks, block, length)
 
-    assert check(called("rows")(draw))
+    accepted("rows", draw)
 
 
 def blocks(n, p, chunks, draw, length=1000):
@@ -150,7 +193,7 @@ def uniform(n, p, chunks, seed):
 
 
 def columns_alike(n, p, chunks, seed):
-    return da.concatenate([spawned(n, 1, chunks, seed)] * p, axis=1)
+    return da.concatenate([spawned(n, 1, chunks, seed)] * p, axis=1).rechunk({1: p})
 
 
 def int_only(n, p, chunks, seed):
@@ -203,8 +246,8 @@ def mixed(first, k, fresh):
     (random_signs, "squares of rows that are [0-9],000 apart correlate"),
 ], ids=["negated", "shuffled and scaled", "mixed", "random signs"])
 def test_blocks_that_lean_on_each_other(change, says):
-    wrong = called("rows")(altered(change))
-    rejected(wrong, "blocks are independent")
+    wrong = called("rows", altered(change))
+    rejected("rows", wrong, "blocks are independent")
     assert re.search(says, check(wrong).message)
 
 
@@ -216,56 +259,93 @@ def test_one_block_that_is_another_negated():
 
         return blocks(n, p, chunks, block)
 
-    rejected(called("rows")(draw), "blocks are independent")
+    rejected("rows", draw, "blocks are independent")
 
 
 def test_blocks_with_turned_columns_are_no_new_numbers():
     def change(first, k, fresh):
         return -np.roll(first, 1, axis=1) if k == 1 else fresh.standard_normal(first.shape)
 
-    wrong = called("rows")(altered(change))
-    rejected(wrong, "blocks are independent")
-    assert "sign changed" in check(wrong).message
+    rejected("rows", altered(change), "blocks are independent", "sign changed")
 
 
 def test_an_answer_for_int_chunks_alone_gets_a_hint():
-    assert "TypeError" in check(called("rows")(int_only)).message
+    rejected("rows", int_only, "chunks may be a tuple of lengths", "TypeError")
 
 
 def scaled(n, p, chunks, seed):
     return 2 * spawned(n, p, chunks, seed)
 
 
-@pytest.mark.parametrize(("wrong", "condition"), [
-    (one_dask_generator, "equal under other chunks"),
-    (same_seed_per_block, "no row occurs twice"),
-    (seed_plus_block, "no two seeds share a row"),
-    (seed_ignored, "another seed, other rows"),
-    (drawn_at_once, "lazy: a recipe, not the numbers"),
-    (persisted, "lazy: a recipe, not the numbers"),
-    (numpy_rows, "lazy: a recipe, not the numbers"),
-    (own_chunks, "cut as asked"),
-    (int_only, "chunks may be a tuple of lengths"),
-    (first_length_only, "chunks may be a tuple of lengths"),
-    (one_task, "a few rows cost a few blocks"),
-    (prefix_per_block, "a few rows cost a few blocks"),
-    (uniform, "standard normal numbers"),
-    (columns_alike, "no number occurs twice"),
-    (scaled, "standard normal numbers"),
+def in_float32(n, p, chunks, seed):
+    return spawned(n, p, chunks, seed).astype(np.float32)
+
+
+def undeclared_float32(n, p, chunks, seed):
+    return blocks(n, p, chunks, lambda k, size: np.random.default_rng((seed, k)).standard_normal((size, p), np.float32))
+
+
+def long_last_block(n, p, chunks, seed):
+    """The last block draws a thousand rows too, whatever it is told."""
+    return blocks(n, p, chunks, lambda k, size: np.random.default_rng((seed, k)).standard_normal((1_000, p)))
+
+
+def no_last_block(n, p, chunks, seed):
+    return spawned(n - n % 1_000, p, 1_000, seed).rechunk({0: chunks})
+
+
+def cut_columns(n, p, chunks, seed):
+    return spawned(n, p, chunks, seed).rechunk({1: 2})
+
+
+def one_generator_for_all(n, p, chunks, seed):
+    def block(k, size):
+        np.random.seed([seed, k])
+        return np.random.normal(size=(size, p))
+
+    return blocks(n, p, chunks, block)
+
+
+def delayed(n, p, chunks, seed):
+    return dask.delayed(np.random.default_rng(seed).standard_normal)((n, p))
+
+
+@pytest.mark.parametrize(("wrong", "condition", "says"), [
+    (one_dask_generator, "equal under other chunks", "who draws which row"),
+    (same_seed_per_block, "no row occurs twice", "a seed of its own"),
+    (seed_plus_block, "no two seeds share a row", "seed + k"),
+    (seed_ignored, "another seed, other rows", "where does seed enter"),
+    (drawn_at_once, "lazy: a recipe, not the numbers", "drawn already"),
+    (persisted, "lazy: a recipe, not the numbers", "while building"),
+    (numpy_rows, "lazy: a recipe, not the numbers", "dask.delayed(draw)"),
+    (delayed, "lazy: a recipe, not the numbers", "a dask array is needed"),
+    (in_float32, "lazy: a recipe, not the numbers", "float32 keeps 7 digits"),
+    (undeclared_float32, "no generator is shared", "of the dtype, as from_delayed is told"),
+    (no_last_block, "cut as asked", "the last block is shorter"),
+    (long_last_block, "no generator is shared", "as many rows"),
+    (cut_columns, "cut as asked", "cut rows only"),
+    (own_chunks, "cut as asked", "rechunk"),
+    (int_only, "chunks may be a tuple of lengths", "takes an int and a tuple alike"),
+    (first_length_only, "chunks may be a tuple of lengths", "takes an int and a tuple alike"),
+    (one_generator_for_all, "no generator is shared", "a generator of its own"),
+    (one_task, "a few rows cost a few blocks", "its own rows only"),
+    (prefix_per_block, "a few rows cost a few blocks", "its own rows only"),
+    (uniform, "standard normal numbers", "standard_normal"),
+    (columns_alike, "no number occurs twice", "every column"),
+    (scaled, "standard normal numbers", "scale none"),
 ], ids=lambda value: getattr(value, "__name__", ""))
-def test_rows_wrong(wrong, condition):
-    rejected(called("rows")(wrong), condition)
+def test_rows_wrong(wrong, condition, says):
+    rejected("rows", wrong, condition, says)
+
+
+def test_a_check_leaves_the_global_generator_alone():
+    before = np.random.get_state()
+    check(called("rows", one_generator_for_all))
+    after = np.random.get_state()
+    assert before[2] == after[2] and np.array_equal(before[1], after[1])
 
 
 # ---------------------------------------------------------------- dot
-
-
-def by_function(X, b):
-    return np.dot(X, b)
-
-
-def by_entries(X, b):
-    return (X * b).sum(axis=1)
 
 
 def by_cases(X, b):
@@ -274,34 +354,47 @@ def by_cases(X, b):
     return X.dot(b)
 
 
-@pytest.mark.parametrize("right", [by_function, by_entries, by_cases])
+RIGHT_DOT = {
+    "function": np.dot,
+    "entries": lambda X, b: (X * b).sum(axis=1),
+    "cases": by_cases,
+    "matmul": np.matmul,
+    "from the left": lambda X, b: b @ X.T,
+    "columns": lambda X, b: sum(X[:, j] * b[j] for j in range(X.shape[1])),
+    "tensordot": lambda X, b: np.tensordot(X, b, axes=1),
+}
+
+
+@pytest.mark.parametrize("right", RIGHT_DOT.values(), ids=list(RIGHT_DOT))
 def test_dot_written_otherwise(right):
-    assert check(called("dot")(right))
+    accepted("dot", lambda X, b: right(X, b))
 
 
-KIND = "lazy where an operand is, numpy where both are"
+VALUES, KIND = "right values for every pair", "lazy where an operand is, numpy where both are"
+EARLY = "nothing is computed early"
 
 
-@pytest.mark.parametrize(("wrong", "condition"), [
-    pytest.param(lambda X, b: X.dot(b), "nothing is computed early", id="method"),
-    pytest.param(lambda X, b: np.asarray(X) @ np.asarray(b), "nothing is computed early", id="numpy at once"),
-    pytest.param(lambda X, b: X @ (b.compute() if isinstance(b, da.Array) else b), "nothing is computed early", id="b"),
-    pytest.param(lambda X, b: da.asarray(X) @ b, KIND, id="always dask"),
-    pytest.param(lambda X, b: dask.delayed(np.dot)(X, b), KIND, id="delayed"),
-    pytest.param(lambda X, b: (X * b).sum(axis=0), "right values for every pair", id="wrong axis"),
-    pytest.param(lambda X, b: X @ abs(b), "right values for every pair", id="signs"),
-    pytest.param(lambda X, b: (X @ b)[:, None], "right values for every pair", id="a column"),
-])
-def test_dot_wrong(wrong, condition):
-    rejected(called("dot")(wrong), condition)
-
-
-def test_an_error_is_named_where_values_are_asked_for():
-    verdict = check(called("dot")(lambda X, b: b @ X))
-    assert verdict.failed == "right values for every pair" and "ValueError" in verdict.message
+@pytest.mark.parametrize(("wrong", "condition", "says"), [
+    pytest.param(lambda X, b: X.dot(b), EARLY, "left operand", id="method"),
+    pytest.param(lambda X, b: np.asarray(X) @ np.asarray(b), EARLY, "left operand", id="numpy at once"),
+    pytest.param(lambda X, b: X @ (b.compute() if isinstance(b, da.Array) else b), EARLY, "computed 1", id="b"),
+    pytest.param(lambda X, b: da.asarray(X) @ b, KIND, "force no kind", id="always dask"),
+    pytest.param(lambda X, b: dask.delayed(np.dot)(X, b), KIND, "a delayed value", id="delayed"),
+    pytest.param(lambda X, b: (X * b).sum(axis=0), VALUES, "one for each row", id="wrong axis"),
+    pytest.param(lambda X, b: (X * b).sum(), VALUES, "one for each row", id="no axis"),
+    pytest.param(lambda X, b: X * b, VALUES, "one for each row", id="no sum"),
+    pytest.param(lambda X, b: X @ abs(b), VALUES, "off by", id="signs"),
+    pytest.param(lambda X, b: (X @ b)[:, None], VALUES, "one for each row", id="a column"),
+    pytest.param(lambda X, b: X.T @ b, VALUES, "ValueError", id="transposed"),
+    pytest.param(lambda X, b: b @ X, VALUES, "ValueError", id="from the wrong side"),
+    pytest.param(lambda X, b: X.astype(np.float32) @ b.astype(np.float32), VALUES, "float32 keeps 7 digits",
+                 id="float32"),
+])  # fmt: skip
+def test_dot_wrong(wrong, condition, says):
+    rejected("dot", wrong, condition, says)
 
 
 def test_checks_count_on_an_open_cluster_too():
     with Client(n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"):
-        rejected(called("dot")(lambda X, b: X.dot(b)), "nothing is computed early")
-        assert check(called("dot")(lambda X, b: X @ b))
+        rejected("dot", lambda X, b: X.dot(b), EARLY)
+        accepted("dot", lambda X, b: X @ b)

@@ -1,4 +1,4 @@
-"""The exercises of notebook 04: right answers written otherwise, and wrong ones with their misunderstanding."""
+"""A pass and a sum of notebook 04: right answers written otherwise, and wrong ones with their mistakes."""
 
 import functools
 import operator
@@ -7,26 +7,10 @@ import threading
 import dask
 import numpy as np
 import pytest
+from answers import accepted, rejected
+from naive import extended
 
 from glmlab.teaching import check
-from glmlab.teaching.exercises04 import in_work, seconds_of
-
-
-def called(name, function):
-    function.__name__ = name
-    return function
-
-
-def accepted(name, right):
-    verdict = check(called(name, right))
-    assert verdict, verdict.message
-
-
-def rejected(name, wrong, condition):
-    verdict = check(called(name, wrong))
-    assert not verdict and verdict.failed == condition, verdict.message
-    assert verdict.hint in verdict.message
-
 
 # ---------------------------------------------------------------- one_pass
 
@@ -50,7 +34,27 @@ def by_index(kernel, Xs, ys, beta):
     return total
 
 
-@pytest.mark.parametrize("right", [by_chain, by_numpy, by_index], ids=["chain", "numpy", "running total"])
+def by_decorator(kernel, Xs, ys, beta):
+    @dask.delayed
+    def part(X_k, y_k, b):
+        return kernel(X_k, y_k, b)
+
+    @dask.delayed
+    def total(parts):
+        return functools.reduce(np.add, parts)
+
+    once = dask.delayed(beta)
+    return total([part(X_k, y_k, once) for X_k, y_k in zip(Xs, ys, strict=True)])
+
+
+def by_halves(kernel, Xs, ys, beta):
+    return in_halves(calls(kernel, Xs, ys, dask.delayed(beta)))
+
+
+RIGHT_PASSES = [by_chain, by_numpy, by_index, by_decorator, by_halves]
+
+
+@pytest.mark.parametrize("right", RIGHT_PASSES, ids=["chain", "numpy", "running total", "decorator", "halves"])
 def test_one_pass_written_otherwise(right):
     accepted("one_pass", right)
 
@@ -66,25 +70,80 @@ def split(kernel, Xs, ys, beta):
     return dask.delayed(np.append)(sum(part[:-1] for part in parts), sum(part[-1] for part in parts))
 
 
-ONE, ROWS, SUM = "one delayed value, nothing computed", "the kernel sees one chunk at a time", "the right sum"
-BETA, FEW = "beta is there once", "at most 4K + 2 tasks"
+def loop_in_a_task(kernel, Xs, ys, beta):
+    """One task, which calls the kernel for every chunk."""
+
+    def loop(Xs, ys, beta):
+        return sum(kernel(X_k, y_k, beta) for X_k, y_k in zip(Xs, ys, strict=True))
+
+    return dask.delayed(loop)(Xs, ys, beta)
 
 
-@pytest.mark.parametrize(("wrong", "condition"), [
-    (lambda kernel, Xs, ys, beta: dask.delayed(sum)(calls(kernel, Xs, ys, beta)), BETA),
-    (lambda kernel, Xs, ys, beta: dask.delayed(sum)(calls(functools.partial(kernel), Xs, ys, beta)), BETA),
-    (lambda kernel, Xs, ys, beta: sum(part.compute() for part in calls(kernel, Xs, ys, dask.delayed(beta))), ONE),
-    (lambda kernel, Xs, ys, beta: dask.delayed(sum(dask.compute(*calls(kernel, Xs, ys, beta)))), ONE),
-    (lambda kernel, Xs, ys, beta: calls(kernel, Xs, ys, dask.delayed(beta)), ONE),
-    (lambda kernel, Xs, ys, beta: dask.delayed(np.mean)(calls(kernel, Xs, ys, dask.delayed(beta)), axis=0), SUM),
-    (lambda kernel, Xs, ys, beta: dask.delayed(sum)(calls(kernel, Xs[:-1], ys[:-1], dask.delayed(beta))), ROWS),
-    (lambda kernel, Xs, ys, beta: dask.delayed(np.sum)(calls(kernel, Xs, ys, dask.delayed(beta))), SUM),
-    (whole, ROWS),
-    (split, FEW),
-], ids=["literal", "literal, partial", "K computes", "one compute", "a list", "mean", "last chunk", "one number",
-        "rows travel", "array style"])
-def test_one_pass_wrong(wrong, condition):
-    rejected("one_pass", wrong, condition)
+def two_tasks(kernel, Xs, ys, beta):
+    """A task for each half of the chunks."""
+    half, once = len(Xs) // 2, dask.delayed(beta)
+    return loop_in_a_task(kernel, Xs[:half], ys[:half], once) + loop_in_a_task(kernel, Xs[half:], ys[half:], once)
+
+
+def one_after_the_other(kernel, Xs, ys, beta):
+    """Each task adds its chunk to what the one before has found."""
+    once, total = dask.delayed(beta), 0.0
+    for X_k, y_k in zip(Xs, ys, strict=True):
+        total = dask.delayed(lambda so_far, X, y, b: so_far + kernel(X, y, b))(total, X_k, y_k, once)
+    return total
+
+
+def loss_and_gradient_apart(kernel, Xs, ys, beta):
+    once = dask.delayed(beta)
+    gradient = dask.delayed(sum)([part[:-1] for part in calls(kernel, Xs, ys, once)])
+    loss = dask.delayed(sum)([part[-1] for part in calls(kernel, Xs, ys, once)])
+    return dask.delayed(np.append)(gradient, loss)
+
+
+def in_each_call(kernel, Xs, ys, beta):
+    """β inside of the function that is called."""
+    parts = [dask.delayed(lambda X, y: kernel(X, y, beta))(X_k, y_k) for X_k, y_k in zip(Xs, ys, strict=True)]
+    return dask.delayed(sum)(parts)
+
+
+def added(add, kernel, Xs, ys, beta, **how):
+    return dask.delayed(add)(calls(kernel, Xs, ys, dask.delayed(beta)), **how)
+
+
+ONE, ROWS, OWN = "one delayed value, nothing computed", "the kernel sees one chunk at a time", \
+    "a task of its own for each call"
+SUM, BETA, FEW = "the right sum", "beta is there once", "at most 4K + 2 tasks"
+
+
+@pytest.mark.parametrize(("wrong", "condition", "says"), [
+    (loop_in_a_task, OWN, "a loop inside of one task"),
+    (two_tasks, OWN, "called by 2 tasks"),
+    (one_after_the_other, OWN, "6 wait for another"),
+    (lambda kernel, Xs, ys, beta: dask.delayed(sum)(calls(kernel, Xs, ys, beta)), BETA, "Delay beta once"),
+    (lambda kernel, Xs, ys, beta: dask.delayed(sum)(calls(functools.partial(kernel), Xs, ys, beta)), BETA, "Delay"),
+    (in_each_call, BETA, "Delay beta once"),
+    (lambda kernel, Xs, ys, beta: sum(part.compute() for part in calls(kernel, Xs, ys, dask.delayed(beta))), ONE,
+     "count rounds"),
+    (lambda kernel, Xs, ys, beta: dask.delayed(sum(dask.compute(*calls(kernel, Xs, ys, beta)))), ONE, "count rounds"),
+    (lambda kernel, Xs, ys, beta: calls(kernel, Xs, ys, dask.delayed(beta)), ONE, "a list of 7 delayed values"),
+    (functools.partial(added, np.mean, axis=0), SUM, "no mean"),
+    (functools.partial(added, np.sum), SUM, "axis=0"),
+    (functools.partial(added, np.concatenate), SUM, "entry by entry"),
+    (lambda kernel, Xs, ys, beta: by_numpy(kernel, Xs[:-1], ys[:-1], beta), ROWS, "a chunk is left out"),
+    (lambda kernel, Xs, ys, beta: by_numpy(kernel, [Xs[0]] * len(Xs), [ys[0]] * len(ys), beta), ROWS, "its own X_k"),
+    (loss_and_gradient_apart, ROWS, "one call serves a chunk"),
+    (whole, ROWS, "rows must not travel"),
+    (split, FEW, "one sum"),
+], ids=["a loop in a task", "two tasks", "one after the other", "literal", "literal, partial", "literal, lambda",
+        "K computes", "one compute", "a list", "mean", "one number", "concatenated", "last chunk", "first chunk",
+        "called twice", "rows travel", "array style"])
+def test_one_pass_wrong(wrong, condition, says):
+    rejected("one_pass", named(wrong), condition, says)
+
+
+def named(function):
+    """A partial has no name of its own."""
+    return lambda kernel, Xs, ys, beta: function(kernel, Xs, ys, beta)
 
 
 # ---------------------------------------------------------------- tree_sum
@@ -113,7 +172,47 @@ def by_queue(parts, fan=4):
     return queue[0]
 
 
-@pytest.mark.parametrize("right", [in_halves, strided, by_queue], ids=["halves", "strided", "queue"])
+def runs_from(start):
+    """Runs of neighbours, each sum started from a number."""
+
+    def tree_sum(parts, fan=4):
+        while len(parts) > 1:
+            parts = [dask.delayed(sum)(parts[i : i + fan], start) for i in range(0, len(parts), fan)]
+        return parts[0]
+
+    return tree_sum
+
+
+def by_loop(parts, fan=4):
+    """A running total inside of each task."""
+
+    def add(run):
+        total = 0.0
+        for part in run:
+            total = total + part
+        return total
+
+    while len(parts) > 1:
+        parts = [dask.delayed(add)(parts[i : i + fan]) for i in range(0, len(parts), fan)]
+    return parts[0]
+
+
+def by_sums_of_delayed(parts, fan=4):
+    """Python's sum, outside of any task: it adds one by one, a task for each addition."""
+    while len(parts) > 1:
+        parts = [sum(parts[i : i + fan]) for i in range(0, len(parts), fan)]
+    return parts[0]
+
+
+def by_numpy_sums(parts, fan=4):
+    while len(parts) > 1:
+        parts = [dask.delayed(np.sum)(parts[i : i + fan], axis=0) for i in range(0, len(parts), fan)]
+    return parts[0]
+
+
+@pytest.mark.parametrize("right", [
+    in_halves, strided, by_queue, runs_from(0), runs_from(0.0), by_loop, by_sums_of_delayed, by_numpy_sums,
+], ids=["halves", "strided", "queue", "runs", "runs from 0.0", "loops", "sums of delayed", "numpy"])
 def test_tree_sum_written_otherwise(right):
     accepted("tree_sum", right)
 
@@ -145,77 +244,69 @@ def powers_of_two(parts, fan=4):
     return parts[0]
 
 
-BITS, ONCE = "the same bits whoever is ready first", "each part once"
+def changed(change):
+    """A right tree, and then something done to its sum."""
+    return lambda parts, fan=4: dask.delayed(change)(strided(parts, fan))
 
 
-@pytest.mark.parametrize(("wrong", "condition"), [
-    (on_arrival, BITS),
-    (without_tail, ONCE),
-    (powers_of_two, ONCE),
-    (lambda parts, fan=4: dask.delayed(sum)(parts), "at most fan at a time"),
-    (lambda parts, fan=4: functools.reduce(operator.add, parts), "as deep as a tree"),
-    (lambda parts, fan=4: in_halves([*parts, parts[-1]]), ONCE),
-    (lambda parts, fan=4: sum(dask.compute(*parts)), ONCE),
-], ids=["on arrival", "no tail", "no odd one", "flat", "chain", "last twice", "computes"])
-def test_tree_sum_wrong(wrong, condition):
-    rejected("tree_sum", wrong, condition)
+def by_set(parts, fan=4):
+    """A set has no order of its own."""
+    parts = list(parts)
+    while len(parts) > 1:
+        parts = list(set(parts))
+        parts = [dask.delayed(sum)(parts[i : i + fan]) for i in range(0, len(parts), fan)]
+    return parts[0]
 
 
-# ---------------------------------------------------------------- best_K
+def overlapping(parts, fan=4):
+    """Each run begins with the last part of the run before."""
+    while len(parts) > 1:
+        parts = [dask.delayed(sum)(parts[max(0, i - 1) : i + fan]) for i in range(0, len(parts), fan)]
+    return parts[0]
 
 
-def by_loop(n, p, a, b, cores, mem, Ks):
-    best, least = None, np.inf
-    for K in Ks:
-        waves = -(-K // cores)
-        if 8 * n * p * min(cores / K, 1) <= mem and a * K + b * n * p / K * waves < least:
-            best, least = K, a * K + b * n * p / K * waves
-    return best
+def twelve_digits(value):
+    return np.vectorize(lambda x: float(f"{x:.12g}"))(value)
 
 
-def by_arrays(n, p, a, b, cores, mem, Ks):
-    K = np.array(Ks)
-    T = a * K + b * n * p * np.ceil(K / cores) / K
-    return K[np.argmin(np.where(np.minimum(K, cores) * 8.0 * n * p / K <= mem, T, np.inf))]
+def without_default(parts, fan):
+    return strided(parts, fan)
 
 
-@pytest.mark.parametrize("right", [by_loop, by_arrays], ids=["loop", "arrays"])
-def test_best_K_written_otherwise(right):
-    accepted("best_K", right)
+BITS, ONCE, DIGITS = "the same bits whoever is ready first", "each part once", "to all the digits of float64"
+AT_MOST, DEEP = "at most fan at a time", "as deep as a tree"
 
 
-def allowed(n, p, cores, mem, Ks):
-    return [K for K in Ks if in_work(K, n, p, cores) <= mem]
+@pytest.mark.parametrize(("wrong", "condition", "says"), [
+    (on_arrival, BITS, "never from the clock"),
+    (by_set, BITS, "places in the list"),
+    (without_tail, ONCE, "A slice may be shorter"),
+    (powers_of_two, ONCE, "A slice may be shorter"),
+    (lambda parts, fan=4: in_halves([*parts, parts[-1]]), ONCE, "counts 2 times"),
+    (overlapping, ONCE, "overlap"),
+    (lambda parts, fan=4: sum(dask.compute(*parts)), ONCE, "let others compute"),
+    (without_default, ONCE, "missing 1 required positional argument"),
+    (lambda parts, fan=4: dask.delayed(np.sum)(parts), ONCE, "parts may be arrays"),
+    (changed(lambda value: np.round(value, 12)), DIGITS, "rounding"),
+    (changed(twelve_digits), DIGITS, "rounding"),
+    (changed(lambda value: np.float64(np.float32(value))), DIGITS, "float32"),
+    (changed(np.float32), DIGITS, "float32"),
+    pytest.param(changed(np.longdouble), DIGITS, "a sum of", marks=extended),
+    (lambda parts, fan=4: dask.delayed(sum)(parts), AT_MOST, "no task may wait for all"),
+    (lambda parts, fan=4: strided(parts, 2 * fan), AT_MOST, "a run of fan parts"),
+    (lambda parts, fan=4: functools.reduce(operator.add, parts), DEEP, "a chain of K"),
+    (lambda parts, fan=4: sum(parts), DEEP, "a chain of K"),
+], ids=["on arrival", "a set", "no tail", "no odd one", "last twice", "overlapping", "computes", "no default",
+        "no axis", "12 decimals", "12 digits", "through float32", "float32", "long double", "flat", "twice fan",
+        "chain", "Python's sum"])
+def test_tree_sum_wrong(wrong, condition, says):
+    rejected("tree_sum", wrong, condition, says)
 
 
-def with_time(T):
-    def best_K(n, p, a, b, cores, mem, Ks):
-        return min(allowed(n, p, cores, mem, Ks), key=lambda K: T(K, n, p, a, b, cores))
+def test_a_tree_that_empties_the_list_is_told_so():
+    def tree_sum(parts, fan=4):
+        while len(parts) > 1:
+            parts.append(dask.delayed(sum)([parts.pop(0) for _ in range(min(fan, len(parts)))]))
+        return parts[0]
 
-    return best_K
-
-
-def in_seconds(n, p, a, b, cores, mem, Ks):
-    """Believes that a millisecond is little and a second much, whatever the unit."""
-    return by_loop(n, p, a, b, cores, mem, Ks) if a < 0.01 else min(allowed(n, p, cores, mem, Ks))
-
-
-FASTEST, FITS, MEMBER = "no allowed K is faster", "the chunks in work fit into mem", "one of Ks"
-
-
-@pytest.mark.parametrize(("wrong", "condition"), [
-    (lambda n, p, a, b, cores, mem, Ks: min(allowed(n, p, cores, mem, Ks)), FASTEST),
-    (lambda n, p, a, b, cores, mem, Ks: max(allowed(n, p, cores, mem, Ks)), FASTEST),
-    (lambda n, p, a, b, cores, mem, Ks: min(Ks, key=lambda K: seconds_of(K, n, p, a, b, cores)), FITS),
-    (lambda n, p, a, b, cores, mem, Ks: min([K for K in Ks if 8 * n * p / K <= mem],
-                                            key=lambda K: seconds_of(K, n, p, a, b, cores)), FITS),
-    (with_time(lambda K, n, p, a, b, cores: a * K + b * n * p / K), FASTEST),
-    (with_time(lambda K, n, p, a, b, cores: a * K + b * n * p / min(K, cores)), FASTEST),
-    (with_time(lambda K, n, p, a, b, cores: 1e-3 * K + b * n * p * -(-K // cores) / K), FASTEST),
-    (lambda n, p, a, b, cores, mem, Ks: Ks.index(by_loop(n, p, a, b, cores, mem, Ks)) + 1000, MEMBER),
-    (lambda n, p, a, b, cores, mem, Ks: (b * n * p / a) ** 0.5, MEMBER),
-    (in_seconds, "the unit of time does not matter"),
-], ids=["smallest", "largest", "no memory", "one chunk's memory", "a core a chunk", "no waves", "its own a", "place",
-        "square root", "seconds"])
-def test_best_K_wrong(wrong, condition):
-    rejected("best_K", wrong, condition)
+    assert "changed what it was given; work on a copy" in check(tree_sum).message

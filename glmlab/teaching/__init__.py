@@ -9,11 +9,18 @@ from . import (  # noqa: F401  (they register their exercises)
     exercises01,
     exercises02,
     exercises03,
+    exercises03_bound,
     exercises04,
+    exercises04_chunks,
     exercises05,
+    exercises05_rho,
     exercises06,
+    exercises06_corrected,
     exercises07,
+    exercises07_conventions,
+    exercises07_family,
     exercises08,
+    exercises08_time,
 )
 from .engine import Verdict, check, hint, solution, use
 from .exercise import Check, Exercise, exercise, exercises

@@ -11,10 +11,11 @@ import sys
 from dataclasses import dataclass
 
 from .exercise import Wrong, exercise
-from .guard import Broken, Guarded, NotWritten, within_time
+from .guard import Broken, Guarded, NotWritten, random_state_kept, within_time
 
 MODES = ("untouched", "solved")
 _typed = itertools.count(1)
+_replaced = {}  # name of an exercise: the message about the reader's answer that ours replaced
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,9 @@ class Verdict:
 
 def check(function):
     """Print whether your function meets the conditions of its exercise; returns a Verdict, true where it does."""
-    verdict = judge(function)
-    print(verdict.message)
+    verdict, name = judge(function), function.__name__
+    ours = function is exercise(name).reference
+    print(f"This is OUR {name}; {_of_yours(name)}" if ours else verdict.message)
     return verdict
 
 
@@ -45,12 +47,23 @@ def use(function):
     """
     if _mode() == "solved":
         return _use_solved(function)
+    ours, name = exercise(_named(function)).reference, function.__name__
+    if function is ours:  # the cell ran before: since then the name is bound to our function
+        print(f"Continuing with OUR {name}; {_of_yours(name)}")
+        return ours
     verdict = judge(function)
     if verdict:
-        print(f"Continuing with YOUR {function.__name__}: {verdict.message}")
+        print(f"Continuing with YOUR {name}: {verdict.message}")
         return function
-    print(f"Continuing with OUR {function.__name__}; {verdict.message}")
-    return exercise(function).reference
+    _replaced[name] = verdict.message
+    print(f"Continuing with OUR {name}; {verdict.message}")
+    return ours
+
+
+def _of_yours(name):
+    """The message about the reader's answer that ours replaced, and how to have another answer checked."""
+    said = _replaced.get(name, "it is our solution, not an answer of yours")
+    return f"{said.rstrip('.')}. To have yours checked, run the cell that defines it, then this one."
 
 
 def hint(name, level=1):
@@ -70,17 +83,22 @@ def solution(name):
 def judge(function):
     """The :class:`Verdict` on a function, without printing it."""
     found = exercise(_named(function))
+    with random_state_kept():
+        return _judged(found, function)
+
+
+def _judged(found, function):
     for condition in found.checks:
         try:
             within_time(condition.run, Guarded(function))
         except NotWritten:
             words = f"yours is not written yet (hint({found.name!r}) helps)."
             return Verdict(False, words, condition.name)
-        except Broken as broken:
-            return Verdict(False, f"yours fails: {condition.name}: {broken}", condition.name)
         except Wrong as wrong:
-            words = f"yours fails: {condition.name}: {wrong} (hint: {condition.hint})"
-            return Verdict(False, words, condition.name, condition.hint)
+            explained = condition.errors or not isinstance(wrong, Broken)
+            hint = wrong.hint or (condition.hint if explained else None)
+            words = f"yours fails: {condition.name}: {wrong}" + (f" (hint: {hint})" if hint else "")
+            return Verdict(False, words, condition.name, hint)
     return Verdict(True, f"right, all {len(found.checks)} conditions hold.")
 
 

@@ -5,19 +5,43 @@ import textwrap
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from glmlab.names import nearest
 
 _registry = {}
 
 
 class Wrong(AssertionError):
-    """An answer does not meet a condition; the message says how, in words of the exercise."""
+    """An answer does not meet a condition. The message says how; a hint given here replaces the condition's hint."""
+
+    def __init__(self, what_happened, hint=None):
+        super().__init__(what_happened)
+        self.hint = hint
 
 
-def require(holds, what_happened):
-    """Raise :class:`Wrong` unless ``holds``. (``python -O`` would remove an ``assert``.)"""
+def require(holds, what_happened, hint=None):
+    """Raise :class:`Wrong` unless ``holds``. (``python -O`` would remove an ``assert``.)
+
+    hint  names the mistake, where it is known: a text, or a function that returns a text or None; it is called only
+          where the condition does not hold
+    """
     if not holds:
-        raise Wrong(what_happened)
+        raise Wrong(what_happened, hint() if callable(hint) else hint)
+
+
+def recognised(found, mistakes, rtol=1e-6):
+    """The hint of the first mistake that leads to the answer ``found``, None if none does.
+
+    ``mistakes`` is ``{hint: the answer that this mistake gives}``. It chooses a hint; whether an answer is right is for
+    the conditions to say.
+    """
+    for hint, wrong in mistakes.items():
+        wrong = np.asarray(wrong, dtype=float)
+        comparable = np.shape(found) == wrong.shape and np.isfinite(wrong).all()
+        if comparable and np.allclose(found, wrong, rtol=rtol, atol=1e-12 * np.abs(wrong).max()):
+            return hint
+    return None
 
 
 @dataclass(frozen=True)
@@ -27,6 +51,7 @@ class Check:
     name: str
     run: Any
     hint: str
+    errors: bool = False  # does the hint explain an exception raised in the answer, too?
 
 
 @dataclass(eq=False)
@@ -48,11 +73,14 @@ class Exercise:
             raise ValueError(f"exercise {self.name}: give the reference this name, and each name once")
         _registry[self.name] = self
 
-    def condition(self, name, *, hint):
-        """A decorator for a function of the reader's answer, which raises `Wrong` where the condition does not hold."""
+    def condition(self, name, *, hint, errors=False):
+        """A decorator for a function of the reader's answer, which raises `Wrong` where the condition does not hold.
+
+        ``errors=True`` shows the hint for an exception raised in the answer as well.
+        """
 
         def register(run):
-            self.checks.append(Check(name, run, hint))
+            self.checks.append(Check(name, run, hint, errors))
             return run
 
         return register

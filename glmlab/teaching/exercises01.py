@@ -1,7 +1,6 @@
 """The exercises of notebook 01: chunk size, rows that do not depend on the chunks, mixed operands."""
 
 from contextlib import contextmanager
-from numbers import Integral
 
 import cloudpickle
 import dask
@@ -9,9 +8,9 @@ import dask.array as da
 import numpy as np
 from dask.callbacks import Callback
 
-from .exercise import Exercise, Wrong, require
+from .exercise import Exercise, require
 from .exercises00 import peak
-from .guard import Broken, short
+from .guard import FLOAT64, lost_digits, short
 
 # ---------------------------------------------------------------- 1. how many rows fit a chunk
 
@@ -44,30 +43,38 @@ CHUNK_ROWS = Exercise(
 SIZES = ((7, 1_000, 8), (7, 1_007, 8), (7, 1_008, 8), (7, 1_009, 8), (100, 800, 8), (1, 17, 8), (3, 7_777, 8))
 
 
+@CHUNK_ROWS.condition(
+    "an int, at least 1",
+    hint="// of two ints gives an int; / and np.floor give a float: put int(…) around it",
+)
+def is_a_count(chunk_rows):
+    for size in SIZES:
+        _rows_for(chunk_rows, *size)
+
+
 def _rows_for(chunk_rows, *size):
     r = chunk_rows(*size)
-    require(
-        isinstance(r, Integral) and not isinstance(r, bool),
-        f"chunk_rows{size} returned {short(r)}, a {type(r).__name__}; rows are counted with an int",
-    )
-    require(r >= 1, f"chunk_rows{size} returned {r}; the budget holds at least one row")
+    counts = isinstance(r, (int, np.signedinteger)) and not isinstance(r, bool)
+    require(counts, f"chunk_rows{size} returned {short(r)}, a {type(r).__name__}; rows are counted with an int")
+    require(r >= 1, f"chunk_rows{size} returned {r}", "the budget always holds one row: how many bytes has a row?")
     return int(r)
 
 
-def _within(chunk_rows, sizes):
+def _within(chunk_rows, sizes, over=None, under=None):
+    """Require the largest number of rows for each size; ``over`` and ``under`` are hints for too many and too few."""
     for p, budget, *itemsize in sizes:
         r, row = _rows_for(chunk_rows, p, budget, *itemsize), p * (itemsize or [8])[0]
         taken = f"{r:,} rows of {row} bytes take {r * row:,} of {budget:,} bytes"
-        require(r * row <= budget, f"{taken}: over the budget")
-        require((r + 1) * row > budget, f"{taken}: one more row would still fit")
+        require(r * row <= budget, f"{taken}: over the budget", over)
+        require((r + 1) * row > budget, f"{taken}: one more row would still fit", under)
 
 
 @CHUNK_ROWS.condition(
     "the rows fit the budget, and one more would not",
-    hint="print nbytes of such a chunk: numbers have bytes, and one byte over the budget is too much",
+    hint="print nbytes of such a chunk: a row has p numbers of itemsize bytes, and one byte above budget is too much",
 )
 def fits_the_budget(chunk_rows):
-    _within(chunk_rows, SIZES)
+    _within(chunk_rows, SIZES, under="a chunk of exactly budget bytes fits, and no reserve is asked for")
 
 
 @CHUNK_ROWS.condition(
@@ -83,9 +90,10 @@ def any_itemsize(chunk_rows):
     hint="1 / row and budget / 1e9 are rounded already, and a whole count falls short: divide bytes by bytes, with //",
 )
 def exact_when_large(chunk_rows):
-    # whole numbers of rows, which budget * (1 / row) and (budget / 1e9) / (row / 1e9) miss by rounding;
-    # budget / row is rounded once, and right for every budget below 2**53 bytes
-    _within(chunk_rows, [(253, 7_999_999_656, 8), (253, 63_999_999_272, 8), (133, 1_999_999_999_872, 8)])
+    # The rows are long, so that an answer that counts them one by one ends in time. The first budget is a whole number
+    # of rows, which budget * (1 / row) and (budget / 1e9) / (row / 1e9) miss by rounding; budget / row is rounded once,
+    # and right for every budget below 2**53 bytes.
+    _within(chunk_rows, [(15_925, 7_999_955_600, 8), (999_983, 1_999_966_000_000, 8), (999_983, 1_999_965_999_999, 8)])
 
 
 # ---------------------------------------------------------------- 2. rows that no chunking changes
@@ -106,8 +114,8 @@ def rows(n, p, chunks, seed):
 ROWS = Exercise(
     name="rows",
     statement=(
-        "Return a lazy dask array (n, p) of independent normal numbers, cut into row chunks as chunks "
-        "says: an int (rows per chunk) or a tuple of lengths. The same seed gives the same rows, whatever "
+        "Return a lazy dask array (n, p) of independent standard normal numbers, float64, cut into row chunks as "
+        "chunks says: an int (rows per chunk) or a tuple of lengths. The same seed gives the same rows, whatever "
         "the chunks; and a few rows cost a few blocks, not the whole array."
     ),
     stub='''
@@ -131,8 +139,20 @@ def _draw(rows, n=N, p=P, chunks=1_000, seed=20_170_322):
     X = rows(n, p, chunks, seed)
     call = f"rows({n}, {p}, {chunks}, seed)"
     require(isinstance(X, da.Array), f"{call} returned {short(X)}; a dask array is needed")
-    require(X.shape == (n, p), f"{call} has shape {X.shape}, where ({n}, {p}) was asked for")
+    shorter = "the last block is shorter where n is no multiple of a block's length"
+    require(X.shape == (n, p), f"{call} has shape {X.shape}, where ({n}, {p}) was asked for", shorter)
+    require(X.dtype == np.float64, f"{call} has dtype {X.dtype}, where float64 is needed", FLOAT64)
     return X
+
+
+def _numbers(X):
+    """The computed array, if it has the shape and dtype that X claims."""
+    with counting():
+        numbers = X.compute()
+    words = f"computed, it is {short(numbers)} of {numbers.dtype}, where X.shape is {X.shape} and X.dtype {X.dtype}"
+    same = numbers.shape == X.shape and numbers.dtype == X.dtype
+    require(same, words, "every task must draw as many rows, of the dtype, as from_delayed is told")
+    return numbers
 
 
 @ROWS.condition("lazy: a recipe, not the numbers", hint="build tasks that draw later: dask.delayed(draw)(…)")
@@ -154,28 +174,39 @@ def cut_as_asked(rows):
 @ROWS.condition(
     "chunks may be a tuple of lengths",
     hint="no arithmetic with chunks is needed: .rechunk({0: chunks}) takes an int and a tuple alike",
+    errors=True,
 )
 def tuple_of_lengths(rows):
-    try:
-        _expect_cuts(rows, (300, 5_000))
-    except Broken as broken:  # here an error shows the misunderstanding: give the hint
-        raise Wrong(str(broken)) from None
+    _expect_cuts(rows, (300, 5_000))
 
 
 def _expect_cuts(rows, chunks):
-    got = _draw(rows, chunks=chunks).chunks[0]
-    asked = da.core.normalize_chunks((chunks, P), (N, P))[0]
-    require(got == asked, f"chunks={chunks} gave row chunks {short(got)}, asked were {short(asked)}")
+    got = _draw(rows, chunks=chunks).chunks
+    asked = da.core.normalize_chunks((chunks, P), (N, P))
+    require(got[0] == asked[0], f"chunks={chunks} gave row chunks {short(got[0])}, asked were {short(asked[0])}")
+    require(got[1] == (P,), f"columns are cut into {got[1]}", "cut rows only, by .rechunk({0: chunks})")
+
+
+@ROWS.condition(
+    "no generator is shared",
+    hint="np.random.seed and np.random.normal use one generator for all threads, so the clock decides who draws what: "
+    "give every block a generator of its own, np.random.default_rng((seed, k))",
+)
+def own_generators(rows):
+    X = _draw(rows)
+    before = np.random.get_state()
+    _numbers(X)
+    after = np.random.get_state()
+    unmoved = before[2] == after[2] and np.array_equal(before[1], after[1])
+    require(unmoved, "its tasks draw from NumPy's global generator")
 
 
 @ROWS.condition("equal under other chunks", hint="one seed, one stream: who draws which row?")
 def equal_under_other_chunks(rows):
-    with counting():
-        first = _draw(rows, chunks=1_000).compute()
-        for chunks in (1_000, 700, N, (1, 2_299, 3_000)):
-            other = _draw(rows, chunks=chunks).compute()
-            unlike = int((first != other).any(axis=1).sum())
-            require(not unlike, f"chunks=1000 and chunks={chunks} differ in {unlike:,} of {N:,} rows")
+    first = _numbers(_draw(rows, chunks=1_000))
+    for chunks in (1_000, 700, N, (1, 2_299, 3_000)):
+        unlike = int((first != _numbers(_draw(rows, chunks=chunks))).any(axis=1).sum())
+        require(not unlike, f"chunks=1000 and chunks={chunks} differ in {unlike:,} of {N:,} rows")
 
 
 @ROWS.condition(
@@ -192,16 +223,13 @@ def few_rows_few_blocks(rows):
 
 @ROWS.condition("no row occurs twice", hint="compare blocks 0 and 1: does each have a seed of its own?")
 def no_repeats(rows):
-    with counting():
-        for chunks in (1_000, 300):
-            different = len(np.unique(_draw(rows, chunks=chunks).compute(), axis=0))
-            require(different == N, f"of {N:,} rows only {different:,} differ from each other")
+    different = len(np.unique(_numbers(_draw(rows)), axis=0))
+    require(different == N, f"of {N:,} rows only {different:,} differ from each other")
 
 
 @ROWS.condition("no number occurs twice", hint="every column needs numbers of its own: draw (size, p) of them")
 def no_copies(rows):
-    with counting():
-        X = _draw(rows).compute()
+    X = _numbers(_draw(rows))
     different = len(np.unique(X))
     require(different == X.size, f"of {X.size:,} numbers only {different:,} are different")
 
@@ -211,8 +239,7 @@ def no_copies(rows):
     hint="block 0 times a number, or mixed with other rows, is no new data: every block draws afresh, by its own seed",
 )
 def independent_blocks(rows):
-    with counting():
-        X = _draw(rows).compute()
+    X = _numbers(_draw(rows))
     directions = len(np.unique((X / X[:, :1]).round(9), axis=0))  # the same for a row and its multiples
     require(directions == N, f"{N - directions:,} of {N:,} rows are multiples of other rows")
     sizes = len(np.unique(abs(X)))
@@ -235,8 +262,7 @@ def _lag_scores(Z):
 
 @ROWS.condition("standard normal numbers", hint="standard_normal draws each entry; scale none")
 def normal_numbers(rows):
-    with counting():
-        X = _draw(rows, n=20_000).compute()
+    X = _numbers(_draw(rows, n=20_000))
     # six standard deviations of each sample moment: a right answer practically never exceeds them
     for power, truth, variance in ((1, 0, 1), (2, 1, 2), (4, 3, 96)):
         found = (X**power).mean()
@@ -247,8 +273,7 @@ def normal_numbers(rows):
 
 @ROWS.condition("another seed, other rows", hint="where does seed enter? Every generator you make needs it")
 def other_rows(rows):
-    with counting():
-        alike = (_draw(rows, seed=0) == _draw(rows, seed=1)).all(axis=1).sum().compute()
+    alike = (_numbers(_draw(rows, seed=0)) == _numbers(_draw(rows, seed=1))).all(axis=1).sum()
     require(not alike, f"seeds 0 and 1 give the same numbers in {alike:,} of {N:,} rows")
 
 
@@ -257,8 +282,7 @@ def other_rows(rows):
     hint="seed + k gives block 1 of seed 0 and block 0 of seed 1 the same numbers; a pair (seed, k) does not",
 )
 def seeds_share_nothing(rows):
-    with counting():
-        drawn = [_draw(rows, seed=seed).compute() for seed in (0, 1, 2, 1_000)]
+    drawn = [_numbers(_draw(rows, seed=seed)) for seed in (0, 1, 2, 1_000)]
     different = len(np.unique(np.concatenate(drawn), axis=0))
     require(different == len(drawn) * N, f"{len(drawn)} seeds share {len(drawn) * N - different:,} rows")
 
@@ -312,16 +336,22 @@ def _kind(array):
     return "dask" if isinstance(array, da.Array) else short(array)
 
 
-@DOT.condition("right values for every pair", hint="compare with X @ b of small numpy arrays, entry by entry")
+@DOT.condition(
+    "right values for every pair",
+    hint="entry i of Xb is Σ_j X_ij b_j: multiply row i by b, and sum over the p columns",
+    errors=True,
+)
 def right_values(dot):
     for name, lazy in PAIRS.items():
         for n, p in ((7, 5), (1, 5), (7, 1), (4, 4)):
             (X, b), operands = _operands(23, *lazy, n=n, p=p)
             with counting():
                 got = np.asarray(dask.compute(dot(*operands))[0])
-            require(got.shape == (n,), f"for {name} the result has shape {got.shape}, where ({n},) is needed")
-            near = np.abs(got - X @ b) <= 1e-12 * (np.abs(X) @ np.abs(b))
-            require(near.all(), f"for {name} of shape ({n}, {p}) {(~near).sum()} of {n} entries are wrong")
+            vector = "the result is a vector of n numbers, one for each row"
+            require(got.shape == (n,), f"for {name} the result has shape {got.shape}, where ({n},) is needed", vector)
+            off = np.max(np.abs(got - X @ b) / (np.abs(X) @ np.abs(b)))
+            words = f"for {name} of shape ({n}, {p}) it is off by {off:.1e} of the size of its terms"
+            require(off <= 1e-12, words, lost_digits(off))
 
 
 @DOT.condition("nothing is computed early", hint="methods dispatch on the left operand: what is type(X)?")

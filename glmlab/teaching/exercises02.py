@@ -1,11 +1,13 @@
 """The exercises of notebook 02: two sums over blocks, QR by blocks, all ridge fits from the two sums."""
 
+from functools import partial
+
 import numpy as np
 from dask.base import tokenize
 
-from .exercise import Exercise, Wrong, require
+from .exercise import Exercise, recognised, require
 from .exercises00 import peak
-from .guard import Broken, short
+from .guard import ARRAYS, FLOAT64, an_array, lost_digits, short, two
 
 EPS = np.finfo(float).eps
 
@@ -75,14 +77,12 @@ def _pairs(seed, *lengths, p=4):
 
 def _sums(gram, pairs):
     """The reader's G and c, if they have the right shapes."""
-    p, given = pairs[0][0].shape[1], f"{len(pairs)} block{'s' * (len(pairs) > 1)}"
-    answer = gram(pairs)
-    pair = isinstance(answer, (tuple, list)) and len(answer) == 2
-    require(pair, f"gram({given}) returned {short(answer)}; two results are needed: return G, c")
-    G, c = np.asarray(answer[0]), np.asarray(answer[1])
-    require(G.shape == (p, p), f"for p = {p} G has shape {G.shape}, where ({p}, {p}) is needed")
-    require(c.shape == (p,), f"for p = {p} c has shape {c.shape}, where ({p},) is needed")
-    return G, c
+    p, given = pairs[0][0].shape[1], f"for {len(pairs)} block{'s' * (len(pairs) > 1)}"
+    G, c = two(gram(pairs), "G, c", given)
+    swapped = np.shape(G) == (p,) and np.shape(c) == (p, p)
+    require(not swapped, f"{given} G is {short(G)} and c is {short(c)}", "G comes first: return G, c")
+    summed = None if isinstance(G, np.ndarray) else ARRAYS  # the condition's own hint explains a wrong shape
+    return an_array(G, (p, p), f"{given} G is", hint=summed), an_array(c, (p,), f"{given} c is")
 
 
 def _one_block(gram, n, p, within):
@@ -97,12 +97,17 @@ def _one_block(gram, n, p, within):
             (u @ G @ v, (X @ u) @ (X @ v), sizes[0], "uᵀGv is {:.6g}, where (Xu)ᵀ(Xv) is {:.6g}"),
             (v @ c, (X @ v) @ y, sizes[1], "vᵀc is {:.6g}, where (Xv)ᵀy is {:.6g}"),
         ):
-            words = f"for one block ({n}, {p}) {what.format(got, truth)}"
-            require(abs(got - truth) <= within * size, f"{words} (relative difference {abs(got - truth) / size:.1e})")
+            off = abs(got - truth) / size
+            words = f"for one block ({n}, {p}) {what.format(got, truth)} (relative difference {off:.1e})"
+            require(off <= within, words, recognised(got, {
+                "a factor 2 too many: 2XᵀX is the Hessian of ‖y − Xβ‖², the normal equations need no 2": 2 * truth,
+                "its sign is wrong": -truth,
+                "add over the rows: do not divide by their number": truth / n,
+            }))  # fmt: skip
 
 
 @GRAM.condition(
-    "a matrix G (p, p) and a vector c (p,)",
+    "two results, G (p, p) and c (p,)",
     hint="G[i, j] sums column i times column j over the rows: rows are summed away, columns stay",
 )
 def shapes(gram):
@@ -112,7 +117,7 @@ def shapes(gram):
 
 @GRAM.condition(
     "for one block vᵀGv is ‖Xv‖² and vᵀc is (Xv)ᵀy",
-    hint="write down one row's share: x xᵀ in G, y x in c, with nothing subtracted and nothing divided",
+    hint="write down one row's share: x xᵀ in G, y x in c, with nothing subtracted, multiplied or divided",
 )
 def right_for_one_block(gram):
     for n, p in ((7, 4), (2, 4), (50, 3), (5, 1)):
@@ -126,19 +131,20 @@ def right_for_one_block(gram):
 def additive(gram):
     for lengths in ((7, 1), (7, 1, 4), (4, 4), (2, 90)):
         pairs = _pairs(33, *lengths)
-        together = _sums(gram, pairs)
-        apart = [_sums(gram, [pair]) for pair in pairs]
+        together, apart = _sums(gram, pairs), [_sums(gram, [pair]) for pair in pairs]
         for name, whole, parts in zip("Gc", together, zip(*apart, strict=True), strict=True):
             off = np.abs(whole - sum(parts)).max() / np.abs(sum(parts)).max()
             words = f"for blocks of {', '.join(map(str, lengths))} rows the largest entry of {name} is"
             sizes = f"{np.abs(whole).max():.4g}, where the blocks' own {name} sum to {np.abs(sum(parts)).max():.4g}"
-            require(off <= 1e-4, f"{words} {sizes}")
+            require(off <= 1e-4, f"{words} {sizes}", recognised(whole, {
+                "only the last block is left: add to the sums, do not replace them": parts[-1],
+                "only the first block counts: does return stand inside of the loop?": parts[0],
+                "the first block is left out": sum(parts[1:]),
+                "the first block counts twice": sum(parts) + parts[0],
+            }))  # fmt: skip
 
 
-@GRAM.condition(
-    "to all the digits of float64",
-    hint="the sums are right, their precision is not: float32 keeps 7 digits. Keep the dtype of the blocks, float64",
-)
+@GRAM.condition("to all the digits of float64", hint=f"the sums are right, their precision is not: {FLOAT64}")
 def all_digits(gram):
     _one_block(gram, 300, 4, within=1e-12)
 
@@ -146,10 +152,11 @@ def all_digits(gram):
 @GRAM.condition(
     "each block is read once",
     hint="go through blocks in one loop, and take both sums of a block while it is here",
+    errors=True,
 )
 def read_once(gram):
     blocks = Blocks(_pairs(34, 7, 1, 4, 9, 3, 5))
-    _streamed(gram, blocks)
+    gram(blocks)
     allowed = len(blocks) + 1  # one more read, to find p, is allowed
     require(len(blocks.reads) <= allowed, f"for {len(blocks)} blocks it read {len(blocks.reads)} times")
 
@@ -157,20 +164,13 @@ def read_once(gram):
 @GRAM.condition(
     "one block at a time",
     hint="concatenating, or a list of all blocks, brings all bytes to one place; keep p² + p numbers only",
+    errors=True,
 )
 def one_block_at_a_time(gram):
     pairs = _pairs(35, *[2_000] * 40, p=5)
     blocks, each = Blocks(pairs), pairs[0][0].nbytes
-    held = peak(lambda: _streamed(gram, blocks))
+    held = peak(gram, blocks)
     require(held < 12 * each, f"of 40 blocks of {each / 1e3:.0f} kB it held {held / 1e3:,.0f} kB at once")
-
-
-def _streamed(gram, blocks):
-    """A call with blocks that are no list. An error then gets the condition's hint."""
-    try:
-        return gram(blocks)
-    except Broken as broken:
-        raise Wrong(str(broken)) from None
 
 
 # ---------------------------------------------------------------- 2. QR by blocks
@@ -221,25 +221,31 @@ def _cut(array, lengths):
 
 
 def _fitted(tsqr, blocks, ys):
-    beta, p = np.asarray(tsqr(blocks, ys)), blocks[0].shape[1]
-    require(beta.shape == (p,), f"for p = {p} it returned {short(beta)}; β of shape ({p},) is needed")
-    return beta
+    p = blocks[0].shape[1]
+    return an_array(tsqr(blocks, ys), (p,), f"for p = {p} it returned", lists=True)
 
 
 def _orthogonal(tsqr, lengths, p):
     """Require Xᵀr = 0 up to rounding, the condition for least squares."""
     blocks = _conditioned(41, 30, lengths, p)
     y = np.random.default_rng(42).normal(2, 1, size=sum(lengths))
-    beta, X = _fitted(tsqr, blocks, _cut(y, lengths)), np.concatenate(blocks)
+    ys = _cut(y, lengths)
+    beta, X = _fitted(tsqr, blocks, ys), np.concatenate(blocks)
     r = y - X @ beta
     off = np.linalg.norm(X.T @ r) / (np.linalg.norm(X, 2) * np.linalg.norm(y))
     where = f"for blocks of {', '.join(map(str, lengths))} rows and p = {p}"
-    require(off <= 1e-6, f"{where} ‖Xᵀ(y − Xβ)‖ is {off:.1e} of ‖X‖ ‖y‖, where rounding leaves 1e-15")
+    words = f"{where} ‖Xᵀ(y − Xβ)‖ is {off:.1e} of ‖X‖ ‖y‖, where rounding leaves 1e-15"
+    require(off <= 1e-6, words, lambda: recognised(beta, {
+        "only the first block was used": np.linalg.lstsq(blocks[0], ys[0])[0],
+        "only the last block was used": np.linalg.lstsq(blocks[-1], ys[-1])[0],
+        "its sign is wrong: Rβ = Qᵀy": -np.linalg.lstsq(X, y)[0],
+    }))  # fmt: skip
 
 
 @TSQR.condition(
     "the residual is orthogonal to every column",
-    hint="R and β do not add over blocks; RᵀR does. Stack the Rs, and the Qᵀy, and decompose the stack again",
+    hint="R, Qᵀy and β do not add over blocks; RᵀR does. Stack the Rs and the Qᵀy; decompose the stack of Rs again, "
+    "and multiply the stack of Qᵀy by the transpose of its Q",
 )
 def orthogonal_residual(tsqr):
     for lengths, p in (((20,), 5), ((20, 9, 14), 5), ((10, 10), 3), ((4, 3, 6), 1)):
@@ -249,31 +255,27 @@ def orthogonal_residual(tsqr):
 @TSQR.condition(
     "a block may have fewer rows than columns",
     hint="the R of a block (n_k, p) with n_k < p is (n_k, p): a stack takes it, a sum or a solve of its own does not",
+    errors=True,
 )
 def short_blocks(tsqr):
-    try:
-        _orthogonal(tsqr, (20, 2, 3, 1), 5)
-        _orthogonal(tsqr, (2, 2, 2), 5)
-    except Broken as broken:
-        raise Wrong(str(broken)) from None
+    _orthogonal(tsqr, (20, 2, 3, 1), 5)
+    _orthogonal(tsqr, (2, 2, 2), 5)
 
 
 @TSQR.condition(
-    "at κ = 1e7 the error is at most 100 κ ε",
+    "at κ = 1e7 the error is at most 2 κ ε",
     hint="exact algebra is not exact arithmetic: XᵀX has condition number κ², so never multiply X by itself, nor R; "
     "and float32 has 7 digits to begin with",
+    errors=True,
 )
 def stable(tsqr):
     kappa, lengths, p = 1e7, (300, 40, 160), 8
     for seed in (43, 44):
         blocks, beta = _conditioned(seed, kappa, lengths, p), np.random.default_rng(seed).normal(size=p)
-        try:
-            found = _fitted(tsqr, blocks, [X @ beta for X in blocks])
-        except Broken as broken:
-            raise Wrong(str(broken)) from None
+        found = _fitted(tsqr, blocks, [X @ beta for X in blocks])
         error = np.linalg.norm(found - beta) / np.linalg.norm(beta)
-        words = f"at κ = 1e7 the relative error is {error:.1e}, where QR stays below 100 κ ε = {100 * kappa * EPS:.1e}"
-        require(error <= 100 * kappa * EPS, words)
+        words = f"at κ = 1e7 the relative error is {error:.1e}, where QR stays below 2 κ ε = {2 * kappa * EPS:.1e}"
+        require(error <= 2 * kappa * EPS, words)
 
 
 @TSQR.condition(
@@ -324,58 +326,66 @@ def _problem(seed, p=6, size=1.0):
 
 def _solved(ridges, G, c, lams):
     """The reader's rows, one for each λ."""
-    betas, wanted = np.asarray(ridges(G, c, lams)), (len(lams), len(c))
-    require(betas.shape == wanted, f"for {len(lams)} λs and p = {len(c)} it returned {short(betas)}, not {wanted}")
-    return betas
+    shape = (len(lams), len(c))
+    return an_array(ridges(G, c, lams), shape, f"for {shape[0]} λs and p = {shape[1]} it returned", lists=True)
 
 
 LAMS = (3.0, 0.0, 100.0, 1e-3, 1e6, 0.5)
 
 
-@RIDGES.condition("one row of p coefficients for each λ", hint="solve once for each λ and stack: np.array([...])")
+@RIDGES.condition(
+    "one row of p coefficients for each λ",
+    hint="solve once for each λ and stack: np.array([...]). lams may be a list; np.asarray(lams) makes an array of it",
+    errors=True,
+)
 def one_row_each(ridges):
     for p, lams in ((6, LAMS), (6, [2.0]), (1, LAMS), (3, np.array([1.0, 0.0]))):
         _solved(ridges, *_problem(51, p), lams)
 
 
-@RIDGES.condition("λ = 0 is least squares", hint="without a penalty G β = c must hold: only λ may change the system")
+@RIDGES.condition(
+    "λ = 0 is least squares",
+    hint="without a penalty G β = c must hold: only λ may change the system, and an iteration goes on until it holds",
+)
 def no_penalty(ridges):
     for p in (6, 1):
         G, c = _problem(52, p)
         off = np.linalg.norm(G @ _solved(ridges, G, c, [0.0])[0] - c) / np.linalg.norm(c)
-        require(off <= 1e-10, f"for λ = 0 ‖Gβ − c‖ is {off:.1e} of ‖c‖, where rounding leaves 1e-15")
-
-
-@RIDGES.condition("the larger λ, the shorter β", hint="a penalty pulls β towards 0, in the order in which lams come")
-def shorter(ridges):
-    G, c = _problem(53)
-    order = np.argsort(LAMS)
-    norms = np.linalg.norm(_solved(ridges, G, c, LAMS), axis=1)[order]
-    bad = int(np.argmax(np.diff(norms) >= 0))
-    words = f"‖β‖ is {norms[bad]:.3g} for λ = {LAMS[order[bad]]:g} and {norms[bad + 1]:.3g} for λ = "
-    require(np.all(np.diff(norms) < 0), f"{words}{LAMS[order[bad + 1]]:g}")
-
-
-@RIDGES.condition(
-    "ten copies of every row and ten times λ: the same β",
-    hint="the loss is a sum over rows, so λ weighs against a sum: do not divide by n, nor multiply",
-)
-def copies(ridges):
-    G, c = _problem(54)
-    once, tenfold = (_solved(ridges, k * G, k * c, [k * 0.3])[0] for k in (1.0, 10.0))
-    off = np.linalg.norm(once - tenfold) / np.linalg.norm(once)
-    require(off <= 1e-10, f"with ten copies of every row and 10 λ β moves by {off:.1e} of its length")
+        words = f"for λ = 0 ‖Gβ − c‖ is {off:.1e} of ‖c‖, where rounding leaves 1e-15"
+        require(off <= 1e-11, words, lost_digits(off))
 
 
 @RIDGES.condition(
     "the gradient vanishes: 2(Gβ − c) + λβ = 0",
-    hint="differentiate Σ (y − xᵀβ)² + (λ/2)‖β‖²: the square gives a 2, which the ½ of the penalty cancels once only",
+    hint="differentiate Σ (y − xᵀβ)² + (λ/2)‖β‖²: the square gives a 2, which the ½ of the penalty cancels once only. "
+    "λ/2 stands on the diagonal of the system, np.eye(p), and nowhere else",
 )
 def stationary(ridges):
+    size_of = np.linalg.norm
     for p, size in ((6, 1.0), (1, 1.0), (6, 1e9)):
         G, c = _problem(55, p, size)
         lams = [size * lam for lam in LAMS]
-        for lam, beta in zip(lams, _solved(ridges, G, c, lams), strict=True):
-            slope, size_of = 2 * (G @ beta - c) + lam * beta, np.linalg.norm
+        betas = _solved(ridges, G, c, lams)
+        for lam, beta in zip(lams, betas, strict=True):
+            slope = 2 * (G @ beta - c) + lam * beta
             off = size_of(slope) / (2 * size_of(G, 2) * size_of(beta) + 2 * size_of(c) + lam * size_of(beta))
-            require(off <= 1e-10, f"for λ = {lam:g} the gradient is {off:.1e} of its terms, not zero")
+            words = f"for λ = {lam:g} the gradient is {off:.1e} of its terms, not zero"
+            require(off <= 1e-11, words, partial(_ridge_mistake, G, c, lams, betas))
+
+
+def _ridge_mistake(G, c, lams, betas):
+    """The hint for rows that are ridge solutions of other λs; None for other rows."""
+    pulls = [2 * (c - G @ beta) for beta in betas]  # λβ, if beta is a ridge solution for some λ
+    obeyed = [pull @ beta / (beta @ beta) for pull, beta in zip(pulls, betas, strict=True)]
+    rests = [np.linalg.norm(pull - lam * beta) for pull, lam, beta in zip(pulls, obeyed, betas, strict=True)]
+    if max(rests) > 1e-6 * np.linalg.norm(c):
+        return None
+    if np.allclose(sorted(obeyed), sorted(lams), rtol=1e-4, atol=1e-4 * min(filter(None, lams))):
+        return "row i belongs to lams[i]: keep the order in which lams come"
+    ratio = obeyed[0] / lams[0]
+    other = f"each β obeys {ratio:.3g} λ: the loss is a sum over rows, so there is no n, and no other factor"
+    halves = {
+        "each β obeys 2λ: the ½ of the penalty is forgotten": 2.0,
+        "each β obeys λ/2: the ½ of the penalty counts once, against the 2 of the square": 0.5,
+    }
+    return recognised(ratio, halves, rtol=1e-3) or other

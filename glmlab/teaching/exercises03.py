@@ -1,15 +1,14 @@
 """The exercises of notebook 03: one lazy gradient step, a safe step size, a first certificate."""
 
 from contextlib import contextmanager
-from numbers import Real
 from typing import NamedTuple
 
 import dask
 import dask.array as da
 import numpy as np
 
-from .exercise import Exercise, Wrong, require
-from .guard import Broken, short
+from .exercise import Exercise, recognised, require
+from .guard import an_array, lost_digits, one_number, two
 
 # ---------------------------------------------------------------- 1. one lazy gradient step
 
@@ -78,17 +77,9 @@ SHAPES = ((31, (12, 1, 7), 4), (32, (9,), 3), (33, (5, 8), 1))
 
 def _step(gd_step, X, y, beta, step, name):
     """(new beta, loss) of a reader's step. Raises Wrong for other kinds of answers."""
-    answer = gd_step(X, y, beta, step)
-    pair = isinstance(answer, (tuple, list)) and len(answer) == 2
-    require(pair, f"for {name} it returned {short(answer)}; two results are needed: new beta, loss")
-    for what, value, ndim in (("new beta", answer[0], 1), ("the loss", answer[1], 0)):
-        lazy = hasattr(value, "__dask_graph__")
-        require(not lazy, f"for {name} {what} is still lazy ({type(value).__name__}): who computes it?")
-        kind = ("one number", "an array (p,)")[ndim]
-        require(np.ndim(value) == ndim, f"for {name} {what} is {short(value)}; {kind} is needed")
-    new, loss = np.asarray(answer[0], dtype=float), float(answer[1])
-    require(new.shape == beta.shape, f"for {name} new beta has shape {new.shape}, where {beta.shape} is needed")
-    return new, loss
+    new, loss = two(gd_step(X, y, beta, step), "new_beta, loss", f"for {name}")
+    new = an_array(new, beta.shape, f"for {name} new beta is")
+    return new, one_number(loss, f"for {name}, as the loss,", hint="the loss is a number: sum, and compute it")
 
 
 @GD_STEP.condition("new beta and loss, both computed", hint="return dask.compute(new_beta, loss): it computes both")
@@ -107,10 +98,17 @@ def loss_of_incoming(gd_step):
     with watched():
         for shape in SHAPES:
             rows = _rows(*shape)
-            _, loss = _step(gd_step, rows.lazy_X, rows.lazy_y, rows.beta, 1e-3, rows.name)
-            truth = rows.loss(rows.beta)
+            new, loss = _step(gd_step, rows.lazy_X, rows.lazy_y, rows.beta, 1e-3, rows.name)
+            truth, residual = rows.loss(rows.beta), rows.X @ rows.beta - rows.y
+            off = abs(loss / truth - 1)
             words = f"for {rows.name} it gave {loss:.6g}, where F(beta) = {truth:.6g}"
-            require(abs(loss - truth) <= 1e-9 * truth, words)
+            require(off <= 1e-9, words, lost_digits(off) or recognised(loss, {
+                "F has no ½": truth / 2,
+                "F is a sum over rows, not a mean": truth / len(rows.y),
+                "F is the sum of squares, not its root": np.sqrt(truth),
+                "square the residuals before you sum": residual.sum(),
+                "that is F at the new β: take the residual of the beta that came in": rows.loss(new),
+            }))  # fmt: skip
 
 
 @GD_STEP.condition(
@@ -122,13 +120,14 @@ def solution_is_fixed(gd_step):
         rows = _rows(34, (30, 10), 5)
         best, *_ = np.linalg.lstsq(rows.X, rows.y)
         new, _ = _step(gd_step, rows.lazy_X, rows.lazy_y, best, 1 / rows.curvature(), rows.name)
-        moved = np.abs(new - best).max()
-        require(moved <= 1e-10 * np.abs(best).max(), f"from the solution of {rows.name} it moves by {moved:.1e}")
+        moved = np.abs(new - best).max() / np.abs(best).max()
+        words = f"from the solution of {rows.name} it moves by {moved:.1e} of its size"
+        require(moved <= 1e-10, words, lost_digits(moved))
 
 
 @GD_STEP.condition(
     "it moves by step times the gradient",
-    hint="compare your gradient with (F(β + h eⱼ) − F(β − h eⱼ)) / 2h: the 2 of the square, and downhill",
+    hint="compare your gradient with (F(β + h eⱼ) − F(β − h eⱼ)) / 2h, entry by entry",
 )
 def moves_down_the_slope(gd_step):
     with watched():
@@ -141,6 +140,7 @@ def moves_down_the_slope(gd_step):
 @GD_STEP.condition(
     "a step for each coordinate works too",
     hint="step * gradient multiplies entry by entry: the same line serves one number and p of them",
+    errors=True,
 )
 def vector_step(gd_step):
     with watched():
@@ -155,7 +155,15 @@ def _expect_move(gd_step, rows, step, what):
     off = np.abs(rows.beta - new - wanted).max() / np.abs(wanted).max()
     along = (rows.beta - new) @ wanted / (wanted @ wanted)
     words = f"with {what}, for {rows.name}, it went {along:.3g} times as far down as step · ∇F"
-    require(off <= 1e-7, f"{words}, and missed the point by {off:.1e} of the way")
+    require(off <= 1e-7, f"{words}, and missed the point by {off:.1e} of the way", recognised(rows.beta - new, {
+        "the square has a 2: the gradient is 2Xᵀ(Xβ − y)": wanted / 2,
+        "the gradient has one 2, not two": 2 * wanted,
+        "subtract step times the gradient: yours walks uphill": -wanted,
+        "F is a sum over rows: divide by no n": wanted / len(rows.y),
+        "F is a sum over rows: divide by no n, and the square has a 2": wanted / (2 * len(rows.y)),
+        "multiply the gradient by step": rows.slope(rows.beta),
+        "return the new β, not the move": rows.beta - wanted,
+    }))  # fmt: skip
 
 
 @GD_STEP.condition(
@@ -186,13 +194,11 @@ def rows_stay(gd_step):
 @GD_STEP.condition(
     "numpy rows work as well",
     hint="@, **2, .sum() and dask.compute take numpy arrays too; the method .compute() belongs to dask alone",
+    errors=True,
 )
 def numpy_too(gd_step):
     rows = _rows(38, (11,), 3)
-    try:
-        new, loss = _step(gd_step, rows.X, rows.y, rows.beta, 1e-3, "numpy X and y")
-    except Broken as broken:  # an error shows the misunderstanding: give the hint
-        raise Wrong(str(broken)) from None
+    new, loss = _step(gd_step, rows.X, rows.y, rows.beta, 1e-3, "numpy X and y")
     right = abs(loss - rows.loss(rows.beta)) <= 1e-9 * loss
     near = np.allclose(rows.beta - new, 1e-3 * rows.slope(rows.beta), rtol=1e-7, atol=0)
     require(right and near, "for numpy X and y it gives other numbers than for the same rows in dask arrays")
@@ -230,7 +236,7 @@ SAFE_STEP = Exercise(
     statement=(
         "H (p, p), symmetric and positive definite, is the Hessian of a quadratic. Return one number t > 0 with which "
         "gradient descent converges from everywhere: every eigenvalue of I − tH lies within (−1, 1). Whatever the "
-        "units of H are; and no shorter than 1/(2pL), L being the largest eigenvalue of H."
+        "units of H are; and no shorter than 1/(2√p·L), L being the largest eigenvalue of H."
     ),
     stub='''
     def safe_step(H):
@@ -253,29 +259,24 @@ def quadratic(seed, values):
     return (H + H.T) / 2, V
 
 
-# eigenvalues: κ = 40 evenly spaced, one steep direction, one flat direction, all equal, p = 1
-SPECTRA = {
+SPECTRA = {  # eigenvalues of H
     "κ = 40": np.geomspace(1, 40, 6),
     "one steep direction": np.array([1.0, 1, 1, 1, 25]),
     "one flat direction": np.array([1.0, 25, 25, 25]),
-    "all alike": np.full(3, 2.0),
+    "all alike": np.full(30, 2.0),
     "p = 1": np.array([3.0]),
 }
 
 
 def _size(safe_step, H, name):
-    t = safe_step(H)
-    require(np.ndim(t) == 0, f"for {name} it returned {short(t)}; one number is needed, for all directions at once")
-    t = t.item() if hasattr(t, "item") else t
-    require(isinstance(t, Real), f"for {name} it returned a {type(t).__name__}, not a number")
-    return float(t)
+    return one_number(safe_step(H), f"for {name}", hint=None)
 
 
 @SAFE_STEP.condition(
-    "one number",
+    "one number, for all directions at once",
     hint="singular values belong to directions, not to coordinates: rotate the columns, and entry j of s means another",
 )
-def one_number(safe_step):
+def one_step_size(safe_step):
     for seed, (name, values) in enumerate(SPECTRA.items(), 41):
         _size(safe_step, quadratic(seed, values)[0], name)
 
@@ -292,10 +293,15 @@ def contracts(safe_step):
 
 
 def _expect_shrinking(t, values, name):
-    factors = 1 - t * values
+    factors, L = 1 - t * values, values.max()
     worst = values[np.argmax(np.abs(factors))]
     words = f"for {name} it gave t = {t:.3g}: a direction of curvature λ = {worst:.3g} is multiplied by"
-    require(np.abs(factors).max() < 1 - 1e-13, f"{words} {1 - t * worst:.4g}")
+    require(np.abs(factors).max() < 1 - 1e-13, f"{words} {1 - t * worst:.4g}", lambda: recognised(t, {
+        "a step size is one over a curvature": L,
+        "downhill is −t times the gradient with t > 0": -1 / L,
+        "eigvalsh sorts the eigenvalues in ascending order: the last one is L": 1 / values.min(),
+        "at 2/L the steepest direction keeps its size: t must be less": 2 / L,
+    }))  # fmt: skip
 
 
 @SAFE_STEP.condition(
@@ -322,109 +328,13 @@ def inverse_units(safe_step):
         require(abs(c * scaled - first) <= 1e-9 * first, f"{words}, where {first / c:.3g} is needed")
 
 
-@SAFE_STEP.condition("not needlessly short", hint="safe and slow: how long may t be? The largest eigenvalue decides")
+@SAFE_STEP.condition(
+    "not needlessly short",
+    hint="a bound of L that is far too large makes t far too short. The trace is the sum of all p eigenvalues, and it "
+    "may be p times the largest: what tells L itself?",
+)
 def not_short(safe_step):
     for seed, (name, values) in enumerate(SPECTRA.items(), 81):
-        t, L = _size(safe_step, quadratic(seed, values)[0], name), values.max()
-        words = f"for {name} it gave t = {t * L:.2g}/L, where p = {len(values)}"
-        require(t >= (1 - 1e-9) / (2 * len(values) * L), f"{words}: shorter than 1/(2pL)")
-
-
-# ---------------------------------------------------------------- 3. a first certificate
-
-
-def smooth_bound(g, mu):
-    return g @ g / (2 * mu)
-
-
-SMOOTH_BOUND = Exercise(
-    name="smooth_bound",
-    statement=(
-        "g (p,) is the gradient of F at some β, mu > 0 the smallest eigenvalue of its Hessian H. Return a number that "
-        "F(β) − F* cannot exceed, whatever β is, and at most about twice the gap where H is flattest."
-    ),
-    stub='''
-    def smooth_bound(g, mu):
-        """A number that F(β) − F* cannot exceed, from g = ∇F(β) (p,) and the smallest curvature mu."""
-        raise NotImplementedError
-    ''',
-    reference=smooth_bound,
-    hints=(
-        "The parabola F(β) + gᵀd + (μ/2)‖d‖² lies below F(β + d) for every d. What is its lowest value?",
-        "It is lowest at d = −g/μ. F* cannot lie below that lowest value.",
-        "There it is F(β) − ‖g‖²/2μ; so the gap is at most g @ g / (2 * mu).",
-    ),
-)
-
-KAPPA = 30.0
-CURVES = {p: np.geomspace(0.7, 0.7 * KAPPA, p) if p > 1 else np.array([0.7]) for p in (1, 2, 7)}
-
-
-def _bound(smooth_bound, g, mu, name):
-    bound = smooth_bound(g, mu)
-    require(np.ndim(bound) == 0, f"{name} it returned {short(bound)}; one number is needed")
-    bound = bound.item() if hasattr(bound, "item") else bound
-    require(isinstance(bound, Real), f"{name} it returned a {type(bound).__name__}, not a number")
-    return float(bound)
-
-
-def _gap(H, e):
-    """F(β* + e) − F* = ½eᵀHe."""
-    return float(e @ H @ e / 2)
-
-
-@SMOOTH_BOUND.condition(
-    "the gap never exceeds it",
-    hint="look at the flattest direction: an error e there has g = μe, small for its gap μ‖e‖²/2. Which curvature "
-    "is the right one to divide by?",
-)
-def holds_everywhere(smooth_bound):
-    for p, values in CURVES.items():
-        H, V = quadratic(90 + p, values)
-        rng = np.random.default_rng(100 + p)
-        anywhere = rng.normal(size=(20, p)) * 10.0 ** rng.integers(-4, 4, size=(20, 1))
-        for length in (1.0, 1e-3, 1e4):
-            _expect_bound(smooth_bound, H, length * V[:, 0], values[0], "along the flattest direction")
-        for e in np.concatenate([V[:, -1:].T, anywhere]):
-            _expect_bound(smooth_bound, H, e, values[0], "at some β")
-
-
-def _expect_bound(smooth_bound, H, e, mu, where):
-    bound, gap = _bound(smooth_bound, H @ e, mu, where), _gap(H, e)
-    require(bound >= gap * (1 - 1e-9), f"{where} the gap is {gap:.3g}, and it claims at most {bound:.3g}")
-
-
-@SMOOTH_BOUND.condition(
-    "grows like the square of g",
-    hint="scale y by c, and β with it: F is c² times as large, but its gradient only c times",
-)
-def quadratic_in_g(smooth_bound):
-    g = np.array([0.3, -1.2, 0.5])
-    first = _bound(smooth_bound, g, 0.7, "for g")
-    for c in (-1.0, 1e3, 1e-3):
-        other = _bound(smooth_bound, c * g, 0.7, f"for {c:g} · g")
-        words = f"{first:.3g} for g, but {other:.3g} for {c:g} · g"
-        require(abs(other - c**2 * first) <= 1e-9 * c**2 * first, f"{words}, where {c**2 * first:.3g} is needed")
-
-
-@SMOOTH_BOUND.condition(
-    "zero where g is zero, and only there",
-    hint="g = 0 proves β optimal: nothing may be added, and nothing small rounded away",
-)
-def zero_iff_stationary(smooth_bound):
-    at_optimum = _bound(smooth_bound, np.zeros(3), 0.7, "for g = 0")
-    require(at_optimum == 0, f"g = 0 means that β is optimal, and it claims only {at_optimum:.3g}")
-    beside = _bound(smooth_bound, np.array([0.0, 1e-9, 0.0]), 0.7, "for a tiny g")
-    require(beside > 0, "for a g that is not zero it claims a gap of 0")
-
-
-@SMOOTH_BOUND.condition(
-    "at most about twice the gap where F is flattest",
-    hint="where does the parabola have its lowest point? Insert d = −g/μ; no other factor is needed",
-)
-def sharp_where_flat(smooth_bound):
-    for p, values in CURVES.items():
-        H, V = quadratic(120 + p, values)
-        e = 3.0 * V[:, 0]
-        ratio = _bound(smooth_bound, H @ e, values[0], "along the flattest direction") / _gap(H, e)
-        require(ratio <= 2.1, f"along the flattest direction it claims {ratio:.3g} times the gap")
+        t, L, p = _size(safe_step, quadratic(seed, values)[0], name), values.max(), len(values)
+        words = f"for {name} it gave t = {t * L:.2g}/L, where p = {p}"
+        require(t >= (1 - 1e-9) / (2 * np.sqrt(p) * L), f"{words}: shorter than 1/(2√p·L)")

@@ -1,18 +1,20 @@
-"""The exercises of notebook 04: a pass with one task for each chunk, a reproducible sum, the best chunks."""
+"""Exercises of notebook 04: a pass with one task for each chunk, and a reproducible sum."""
 
 import math
 import time
-from itertools import pairwise
 
 import dask
 import numpy as np
 from cloudpickle import dumps
 from dask.base import collections_to_expr
+from dask.callbacks import Callback
 from dask.delayed import Delayed
 
 from .exercise import Exercise, require
 from .exercises01 import counting
 from .guard import short
+
+EPS = np.finfo(float).eps
 
 # ---------------------------------------------------------------- 1. one pass
 
@@ -47,18 +49,24 @@ CUTS = (((30, 7, 1, 12, 20, 5, 9), 4), ((6, 6, 6), 1), ((11,), 3))
 
 
 class Calls:
-    """A kernel that records the rows of each call."""
+    """A kernel that records the rows of each call, and the task that made it."""
 
     def __init__(self):
-        self.lengths, self.__name__ = [], "kernel"
+        self.lengths, self.tasks, self.running, self.__name__ = [], [], None, "kernel"
 
     def __call__(self, X_k, y_k, beta):
         self.lengths.append(len(X_k))
+        self.tasks.append(self.running)
         r = X_k @ beta - y_k
         return np.append(X_k.T @ r, r @ r)
 
     def __dask_tokenize__(self):
         return id(self)
+
+    def run(self, value):
+        """The delayed value, computed in one thread, without optimisation of its graph."""
+        with counting(), Callback(pretask=lambda key, *_: setattr(self, "running", key)):
+            return value.compute(scheduler="sync", optimize_graph=False)
 
 
 def _delayed_chunks(seed, lengths, p):
@@ -97,23 +105,55 @@ def one_result(one_pass):
 def one_call_a_chunk(one_pass):
     for lengths, p in CUTS:
         kernel, (_, _, Xs, ys) = Calls(), _delayed_chunks(41, lengths, p)
+        kernel.run(_built(one_pass, kernel, Xs, ys, np.ones(p)))
+        seen, K = tuple(kernel.lengths), len(lengths)
+        words = f"for chunks of {lengths} rows the kernel was called with {seen} rows"
+        hints = {
+            "a chunk is left out: zip Xs and ys, all of them": len(seen) < K and set(seen) <= set(lengths),
+            "one call serves a chunk: call the kernel once and take all that it returns": len(seen) > K,
+        }
+        require(sorted(seen) == sorted(lengths), words, next((hint for hint, fits in hints.items() if fits), None))
+
+
+@ONE_PASS.condition(
+    "a task of its own for each call",
+    hint="a loop inside of one task runs on one worker, after all chunks have travelled there: delay every call by "
+    "itself, dask.delayed(kernel)(X_k, y_k, …), and no call of the kernel may wait for another",
+)
+def one_task_a_chunk(one_pass):
+    for lengths, p in CUTS:
+        kernel, (_, _, Xs, ys) = Calls(), _delayed_chunks(41, lengths, p)
         value = _built(one_pass, kernel, Xs, ys, np.ones(p))
-        with counting():
-            value.compute(scheduler="sync")
-        words = f"for chunks of {lengths} rows the kernel was called with {tuple(kernel.lengths)} rows"
-        require(sorted(kernel.lengths) == sorted(lengths), words)
+        kernel.run(value)
+        graph, tasks = _graph(value), set(kernel.tasks)
+        words = f"for K = {len(lengths)} chunks the kernel was called by {len(tasks)} task{'s' * (len(tasks) > 1)}"
+        require(len(tasks) == len(lengths), words)
+        waiting = sum(bool(_needed(graph, key) & tasks) for key in tasks)
+        require(not waiting, f"{words}, of which {waiting} wait for another")
 
 
-@ONE_PASS.condition("the right sum", hint="add what the kernel returns for every chunk: no mean, and none left out")
+def _needed(graph, key):
+    """The keys of all tasks that a task waits for, directly or indirectly."""
+    found, ahead = set(), [key]
+    while ahead:
+        new = {other for other in graph[ahead.pop()].dependencies if other in graph} - found
+        found |= new
+        ahead.extend(new)
+    return found
+
+
+@ONE_PASS.condition(
+    "the right sum",
+    hint="add what the kernel returns for every chunk, entry by entry (axis=0): no mean, and none left out",
+    errors=True,
+)
 def right_sum(one_pass):
     for lengths, p in CUTS:
-        rng = np.random.default_rng(42)
+        rng, kernel = np.random.default_rng(42), Calls()
         X_parts, y_parts, Xs, ys = _delayed_chunks(43, lengths, p)
         beta = rng.normal(size=p)
-        value = _built(one_pass, Calls(), Xs, ys, beta)
-        with counting():
-            found = value.compute(scheduler="sync")
-        truth = Calls()(np.concatenate(X_parts), np.concatenate(y_parts), beta)
+        found = kernel.run(_built(one_pass, kernel, Xs, ys, beta))
+        truth = kernel(np.concatenate(X_parts), np.concatenate(y_parts), beta)
         require(np.shape(found) == truth.shape, f"computed, it is {short(found)}; the kernel returns arrays {(p + 1,)}")
         off = np.abs(found - truth).max() / np.abs(truth).max()
         require(off <= 1e-10, f"for K = {len(lengths)} chunks it is off by {off:.1e} of the largest entry")
@@ -169,30 +209,56 @@ TREE_SUM = Exercise(
     ),
 )
 
-COUNTS = (1, 2, 3, 4, 5, 7, 9, 16, 21)
-
-
-def _summed(tree_sum, parts, fan=4):
+def _summed(tree_sum, parts, *fan):
     with counting() as computes:
-        value = tree_sum(list(parts), fan)
+        value = tree_sum(list(parts), *fan)
         require(not computes, "it computed; build the tree from delayed sums, and let others compute")
     require(isinstance(value, Delayed), f"for K = {len(parts)} it returned {short(value)}; a delayed value is needed")
     return value
 
 
+def _sum_of(tree_sum, values, *fan):
+    """The computed sum of some values, if it has the shape of one of them."""
+    value = _summed(tree_sum, [dask.delayed(v) for v in values], *fan)
+    with counting():
+        found = value.compute(scheduler="sync")
+    words = f"for {len(values)} values like {short(values[0])} it computed {short(found)}"
+    entries = "parts may be arrays: add them entry by entry, by sum(run) or with axis=0"
+    require(np.shape(found) == np.shape(values[0]), words, entries)
+    return np.asarray(found)
+
+
 @TREE_SUM.condition(
     "each part once",
     hint="take K = 7 and fan = 4 by hand: where do parts 4, 5 and 6 go? A slice may be shorter than fan",
+    errors=True,
 )
 def each_once(tree_sum):
-    for fan in (2, 3, 4):
-        for K in COUNTS:
-            value = _summed(tree_sum, [dask.delayed(8**k) for k in range(K)], fan)  # octal digit k counts part k
-            with counting():
-                total = int(value.compute(scheduler="sync"))
-            wrong = [k for k in range(K) if total // 8**k % 8 != 1]
-            words = f"K = {K}, fan = {fan}: part {wrong[0] if wrong else 0} of 0 … {K - 1} does not count once"
-            require(not wrong and total < 8**K, words)
+    for fan in ((), (2,), (3,), (4,)):
+        for K in (1, 2, 3, 4, 5, 7, 9, 16, 21):
+            counts = _sum_of(tree_sum, list(np.eye(K)), *fan)  # entry k counts part k
+            k = int(np.argmax(counts != 1))
+            words = f"K = {K}, fan = {fan[0] if fan else 4}: part {k} of 0 … {K - 1} counts {counts[k]:g} times"
+            twice = "do two of your slices overlap, or does a part join a sum that holds it already?"
+            require(counts[k] == 1, words, twice if counts[k] > 1 else None)
+    total = _sum_of(tree_sum, [2.0**k for k in range(9)])
+    require(total == 511, f"the numbers 1, 2, 4 … 256 sum to 511, and it computed {total:g}")
+
+
+@TREE_SUM.condition(
+    "to all the digits of float64",
+    hint="add the parts as they are: rounding and float32 lose digits, and do not make the order unimportant",
+)
+def all_digits(tree_sum):
+    rng = np.random.default_rng(48)
+    for K in (7, 21):
+        values = rng.normal(size=(K, 19)) * 10.0 ** np.arange(-15, 4)  # each column has its own size
+        found = _sum_of(tree_sum, list(values))
+        require(found.dtype == np.float64, f"parts of float64 became a sum of {found.dtype}")
+        exact = np.array([math.fsum(column) for column in values.T])
+        off = np.max(np.abs(found - exact) / np.abs(values).sum(axis=0))
+        words = f"K = {K}: the sum is off by {off:.1e} of the sizes of its parts, where additions lose {K * EPS:.1e}"
+        require(off <= K * EPS, words)
 
 
 @TREE_SUM.condition("at most fan at a time", hint="no task may wait for all: give each sum a run of fan parts")
@@ -208,7 +274,7 @@ def at_most_fan(tree_sum):
     "as deep as a tree", hint="adding to one total makes a chain of K: let sums of runs be added among themselves"
 )
 def shallow(tree_sum):
-    for K in (16, 21):
+    for K, most in ((16, 8), (64, 12)):  # a run of four, added one by one, is four additions deep
         value = _summed(tree_sum, [dask.delayed(float)(k) for k in range(K)], 4)
         graph, depth = _graph(value), {}
 
@@ -217,7 +283,7 @@ def shallow(tree_sum):
                 depth[key] = 1 + max((deep(other) for other in graph[key].dependencies if other in graph), default=0)
             return depth[key]
 
-        levels, most = deep(value.key) - 1, math.ceil(math.log2(K)) + 1
+        levels = deep(value.key) - 1
         require(levels <= most, f"K = {K}: {levels} additions wait for each other; a tree has at most {most}")
 
 
@@ -242,104 +308,3 @@ def same_bits(tree_sum):
 def _late(value, seconds):
     time.sleep(seconds)
     return value
-
-
-# ---------------------------------------------------------------- 3. the best number of chunks
-
-
-def best_K(n, p, a, b, cores, mem, Ks):
-    def seconds(K):
-        return a * K + b * n * p * math.ceil(K / cores) / K
-
-    return min((K for K in Ks if 8 * n * p / K * min(K, cores) <= mem), key=seconds)
-
-
-BEST_K = Exercise(
-    name="best_K",
-    statement=(
-        "Of the numbers of chunks in Ks return the one with the least T(K) = a·K + b·n·p·⌈K/cores⌉/K seconds. A core "
-        "works on one chunk at a time; the chunks in work, of 8·n·p/K bytes each, must together fit into mem bytes. "
-        "(One of Ks does.)"
-    ),
-    stub='''
-    def best_K(n, p, a, b, cores, mem, Ks):
-        """The number of chunks, out of Ks, with the fastest pass whose chunks in work fit into mem bytes."""
-        raise NotImplementedError
-    ''',
-    reference=best_K,
-    hints=(
-        "Write T(K) as a function. Which K may not be used at all, because of mem?",
-        "min(K, cores) chunks are in work at a time. Keep the K with min(K, cores)·8·n·p/K ≤ mem; take the least T.",
-        "min((K for K in Ks if 8 * n * p / K * min(K, cores) <= mem), key=seconds), with seconds(K) = T(K).",
-    ),
-)
-
-# n, p, a, b, cores, mem, Ks
-MACHINES = (
-    (10**6, 100, 1e-3, 1e-9, 4, 1e10, (1, 2, 4, 8, 16, 64)),
-    (10**6, 100, 1e-3, 1e-9, 4, 4e8, (1, 2, 4, 8, 16, 64)),
-    (10**6, 100, 2e-3, 1e-9, 32, 1e10, (64, 1, 16, 2, 8, 4, 256)),
-    (10**7, 10, 1e-5, 2e-9, 6, 1e9, tuple(range(1, 40))),
-    (10**3, 10, 1e-3, 1e-9, 8, 1e9, (1, 2, 8)),
-    (10**5, 7, 1e-4, 1e-8, 5, 5e6, (3, 4, 5, 6, 7, 11, 20, 40)),
-    (10**8, 20, 3e-4, 5e-10, 16, 2e9, (16, 48, 50, 112, 200)),
-)
-
-
-def seconds_of(K, n, p, a, b, cores):
-    """T(K), the predicted seconds with K chunks."""
-    return a * K + b * n * p * math.ceil(K / cores) / K
-
-
-def in_work(K, n, p, cores):
-    """Bytes of the chunks that are processed at the same time."""
-    return 8 * n * p / K * min(K, cores)
-
-
-def _best(best_K, machine):
-    K = best_K(*machine)
-    require(np.ndim(K) == 0 and K in machine[-1], f"it returned {short(K)}, which is not one of Ks = {machine[-1]}")
-    return int(K)
-
-
-@BEST_K.condition("one of Ks", hint="return the number of chunks itself, neither its place in Ks nor its seconds")
-def one_of_them(best_K):
-    for machine in MACHINES:
-        _best(best_K, machine)
-
-
-@BEST_K.condition(
-    "the chunks in work fit into mem", hint="min(K, cores) chunks of 8·n·p/K bytes are in memory at the same time"
-)
-def fits(best_K):
-    for machine in MACHINES:
-        n, p, _, _, cores, mem, _ = machine
-        K = _best(best_K, machine)
-        words = f"n = {n:,}, p = {p}, {cores} cores: with K = {K} the chunks in work take"
-        require(in_work(K, n, p, cores) <= mem, f"{words} {in_work(K, n, p, cores):.2g} bytes of {mem:.2g}")
-
-
-@BEST_K.condition(
-    "no allowed K is faster", hint="T has two terms: with few chunks cores are idle, with many each costs a"
-)
-def fastest(best_K):
-    for machine in MACHINES:
-        n, p, a, b, cores, mem, Ks = machine
-        K = _best(best_K, machine)
-        ours = seconds_of(K, n, p, a, b, cores)
-        better = [k for k in Ks if in_work(k, n, p, cores) <= mem and seconds_of(k, n, p, a, b, cores) < ours]
-        words = f"a = {a:g}, b = {b:g}, {cores} cores, n·p = {n * p:g}: K = {K} takes {ours:.3g} s"
-        best = min(better, key=lambda k: seconds_of(k, n, p, a, b, cores), default=K)
-        other = f"K = {best} takes {seconds_of(best, n, p, a, b, cores):.3g} s"
-        why = "idle cores" if best > K else "every chunk costs a"
-        require(not better, f"{words}, {other} ({why})")
-
-
-@BEST_K.condition(
-    "the unit of time does not matter", hint="a and b twice as large: T doubles for every K, the best K stays"
-)
-def unit_of_time(best_K):
-    for machine in MACHINES:
-        n, p, a, b, *rest = machine
-        found = [_best(best_K, (n, p, times * a, times * b, *rest)) for times in (1, 2, 1024)]
-        require(all(x == y for x, y in pairwise(found)), f"with a and b 1, 2 and 1024 times as large it gave {found}")

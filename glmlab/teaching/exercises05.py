@@ -1,11 +1,11 @@
-"""The exercises of notebook 05: shrinkage, a chunk's local problem, the vote, the best ρ, zeros by round."""
+"""Exercises of notebook 05: shrinkage, a chunk's local problem, the vote."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from .exercise import Exercise, Wrong, require
-from .guard import Broken, short
+from .exercise import Exercise, recognised, require
+from .guard import EXACT_ZEROS, an_array, lost_digits, short, two
 
 # ---------------------------------------------------------------- 1. shrinkage
 
@@ -40,11 +40,14 @@ THRESHOLDS = (0.0, 0.3, 1.5)
 def _shrunk(shrink, v, t):
     p = shrink(v, t)
     require(np.shape(p) == np.shape(v), f"for v {short(v)} it returned {short(p)}; p must have the shape of v")
-    return np.asarray(p, dtype=float)
+    p = np.asarray(p, dtype=float)
+    finite = "t may be 0, and so may v: divide by neither"
+    require(np.isfinite(p).all(), f"for v {short(v)} and t {short(t)} it returned nan or inf", finite)
+    return p
 
 
 @SHRINK.condition(
-    "as many numbers as v has", hint="work entry by entry, with np.where or np.maximum: v may be an array"
+    "as many numbers as v has", hint="work entry by entry, with np.where or np.maximum: v may be an array", errors=True
 )
 def shape_of_v(shrink):
     for v in (VALUES, VALUES[:6].reshape(2, 3), 0.7, -2.0):
@@ -67,10 +70,12 @@ def odd(shrink):
 def nonexpansive(shrink):
     v = np.sort(np.concatenate([np.linspace(-3, 3, 601), VALUES]))
     for t in THRESHOLDS:
-        jumps = np.abs(np.diff(_shrunk(shrink, v, t))) - np.diff(v)
+        p = _shrunk(shrink, v, t)
+        jumps = (np.abs(np.diff(p)) - np.diff(v)) / (1 + np.abs(v[1:]))
         k = jumps.argmax()
         words = f"t = {t}: from v = {v[k]:.4g} to {v[k + 1]:.4g}, {v[k + 1] - v[k]:.3g} apart, p goes"
-        require(jumps[k] <= 1e-9, f"{words} {jumps[k] + v[k + 1] - v[k]:.3g}")
+        far = {"the signs are the wrong way round: v > t gives v − t": np.sign(v) * (np.abs(v) + t)}
+        require(jumps[k] <= 1e-6, f"{words} {np.abs(p[k + 1] - p[k]):.3g}", recognised(p, far))
 
 
 @SHRINK.condition(
@@ -83,13 +88,20 @@ def is_prox(shrink):
 
 
 def _expect_slope(v, p, t):
-    off = np.where(p == 0, np.maximum(np.abs(v) - t, 0), np.abs(v - p - t * np.sign(p)))
-    k = np.argmax(off / (1 + np.abs(v)))
-    threshold = np.broadcast_to(t, v.shape)[k]
-    require(off[k] <= 1e-9 * (1 + np.abs(v[k])), f"v = {v[k]:.3g}, t = {threshold:.3g} gives p = {p[k]:.3g}")
+    off = np.where(p == 0, np.maximum(np.abs(v) - t, 0), np.abs(v - p - t * np.sign(p))) / (1 + np.abs(v))
+    k, t = np.argmax(off), np.broadcast_to(t, v.shape)
+    words, little = f"v = {v[k]:.3g}, t = {t[k]:.3g} gives p = {p[k]:.3g}", 0 < np.abs(p[k]) < 1e-12
+    require(off[k] <= 1e-9, words, lost_digits(off[k]) or recognised(p, {
+        "that is what the penalty takes away; what is left is asked for": np.clip(v, -t, t),
+        "the threshold is t, not t/2": v - np.clip(v, -t / 2, t / 2),
+        "the threshold is t, not 2t": v - np.clip(v, -2 * t, 2 * t),
+        "a square would divide by 1 + t; the kink of |p| subtracts t": v / (1 + t),
+    }) or (EXACT_ZEROS if little else None))  # fmt: skip
 
 
-@SHRINK.condition("a threshold for each entry", hint="t may be an array: compare entry by entry, without if")
+@SHRINK.condition(
+    "a threshold for each entry", hint="t may be an array: compare entry by entry, without if", errors=True
+)
 def array_threshold(shrink):
     v = np.tile(VALUES, 2)
     t = np.random.default_rng(50).uniform(0, 2, len(v))
@@ -146,8 +158,7 @@ FEW = ((54, 3, 7), (55, 1, 4))
 
 def _solve(local_update, chunk, rho):
     b = local_update(chunk.X, chunk.y, chunk.z, chunk.u, rho)
-    require(np.shape(b) == chunk.z.shape, f"for X {chunk.name} it returned {short(b)}; an array {chunk.z.shape} it is")
-    return np.asarray(b, dtype=float)
+    return an_array(b, chunk.z.shape, f"for X {chunk.name} it returned", lists=True)
 
 
 @LOCAL_UPDATE.condition(
@@ -157,16 +168,20 @@ def _solve(local_update, chunk, rho):
 def huge_rho(local_update):
     for seed in CHUNKS:
         chunk = _chunk(*seed)
-        b = _solve(local_update, chunk, 1e9)
-        there = chunk.z - chunk.u
+        b, there = _solve(local_update, chunk, 1e9), chunk.z - chunk.u
         words = f"for X {chunk.name} and ρ = 1e9 it lies {np.abs(b - there).max():.3g} from z − u"
-        require(np.abs(b - there).max() <= 1e-5 * (1 + np.abs(there).max()), words)
+        require(np.abs(b - there).max() <= 1e-5 * (1 + np.abs(there).max()), words, recognised(b - there, {
+            "the slope of (ρ/2)‖b − z + u‖² is zero at b = z − u: mind the sign of u": 2 * chunk.u,
+            "u is missing: the spring pulls towards z − u": chunk.u,
+            "z is missing: the spring pulls towards z − u, not towards −u": -chunk.z,
+            "the spring pulls towards z − u, not towards 0": -there,
+        }, rtol=1e-4))  # fmt: skip
 
 
 @LOCAL_UPDATE.condition(
     "the slope at b is zero",
-    hint="the post's losses are sums, with no ½ and no 1/n: the slope of ‖y − Xb‖² is 2Xᵀ(Xb − y), that of the other "
-    "term ρ(b − z + u)",
+    hint="the slope of ‖y − Xb‖² is 2Xᵀ(Xb − y), that of the other term ρ(b − z + u); an iteration must go on until "
+    "their sum is zero",
 )
 def stationary(local_update):
     for seed in CHUNKS:
@@ -177,21 +192,32 @@ def stationary(local_update):
 @LOCAL_UPDATE.condition(
     "a chunk may have fewer rows than columns",
     hint="then XᵀX has no inverse; 2XᵀX + ρI always has one. Add ρI before you solve",
+    errors=True,
 )
 def few_rows(local_update):
     for seed in FEW:
-        try:
-            _expect_stationary(local_update, _chunk(*seed), 2.0)
-        except Broken as broken:  # a singular matrix shows the misunderstanding: give the hint
-            raise Wrong(str(broken)) from None
+        _expect_stationary(local_update, _chunk(*seed), 2.0)
 
 
 def _expect_stationary(local_update, chunk, rho):
+    X, y, z, u, _ = chunk
     b = _solve(local_update, chunk, rho)
-    fit, pull = 2 * chunk.X.T @ (chunk.X @ b - chunk.y), rho * (b - chunk.z + chunk.u)
-    size = np.abs(2 * chunk.X.T @ chunk.y).max() + rho * np.abs(chunk.z - chunk.u).max()
+    fit, pull = 2 * X.T @ (X @ b - y), rho * (b - z + u)
+    size = np.abs(2 * X.T @ y).max() + rho * np.abs(z - u).max()
     words = f"for X {chunk.name} and ρ = {rho:g} the two slopes are {short_vector(fit)} and {short_vector(pull)}"
-    require(np.abs(fit + pull).max() <= 1e-5 * size, f"{words}: their sum is not 0")
+
+    def solved(two, half):
+        return np.linalg.solve(two * X.T @ X + half * rho * np.eye(len(z)), two * X.T @ y + half * rho * (z - u))
+
+    near = np.abs(fit + pull).max() <= 1e-5 * size
+    require(near, f"{words}: their sum is not 0", lambda: recognised(b, {
+        "the square has a 2: the slope of ‖y − Xb‖² is 2Xᵀ(Xb − y)": solved(1, 1),
+        "the slope of (ρ/2)‖b − z + u‖² is ρ(b − z + u), without a ½": solved(2, 0.5),
+        "the loss is a sum over the chunk's rows: divide by no n": solved(2 / len(y), 1),
+        "the loss is a sum over the chunk's rows, and the square has a 2": solved(1 / len(y), 1),
+        "the rows are missing: b must fit y as well": z - u,
+        "the spring is missing: b must stay near z − u as well": np.linalg.lstsq(X, y)[0],
+    }))  # fmt: skip
 
 
 def short_vector(v):
@@ -237,12 +263,8 @@ def _votes(seed, K, p):
 
 
 def _vote(z_update, B, U, z, lam, rho, alpha):
-    answer = z_update(B, U, z, lam, rho, alpha)
-    pair = isinstance(answer, (tuple, list)) and len(answer) == 2
-    require(pair, f"for B {B.shape} it returned {short(answer)}; two results are needed: z and U")
-    for what, value, shape in (("z", answer[0], z.shape), ("U", answer[1], U.shape)):
-        require(np.shape(value) == shape, f"for B {B.shape} {what} is {short(value)}; its shape must be {shape}")
-    return np.asarray(answer[0], dtype=float), np.asarray(answer[1], dtype=float)
+    new, moved = two(z_update(B, U, z, lam, rho, alpha), "z, U", f"for B {B.shape}")
+    return an_array(new, z.shape, f"for B {B.shape} z is"), an_array(moved, U.shape, f"for B {B.shape} U is")
 
 
 @Z_UPDATE.condition("z and U, of their shapes", hint="return z, U: z for all, and in U one row for each chunk")
@@ -291,7 +313,38 @@ def _expect_inclusion(z_update, votes, lam, rho, alpha):
     fits = np.where(z == 0, np.abs(pull) <= lam + size, np.abs(pull - lam * np.sign(z)) <= size)
     words = f"K = {len(U)}, λ = {lam:g}, ρ = {rho:g}, α = {alpha:g}"
     worst = np.argmin(fits)
-    require(fits.all(), f"{words}: where z_j = {z[worst]:.3g}, ρ Σ U_j is {pull[worst]:.3g}")
+    words = f"{words}: where z_j = {z[worst]:.3g}, ρ Σ U_j is {pull[worst]:.3g}"
+    require(fits.all(), words, lambda: _vote_mistake(z, U, votes, lam, rho, alpha))
+
+
+def _vote_mistake(z, U, votes, lam, rho, alpha):
+    """The hint of a known mistake in z or, if z is right, in U; None for an unknown one."""
+    B, U_old, z_old = votes
+    A, K = alpha * B + (1 - alpha) * z_old, len(B)
+    m, t = (A + U_old).mean(axis=0), lam / (rho * K)
+
+    def shrunk(v, t):
+        return v - np.clip(v, -t, t)
+
+    right = {"z": shrunk(m, t)}
+    if recognised(z, right, rtol=1e-9):
+        return recognised(U, {
+            "U grows by A − z⁺: add what a chunk wanted beyond the new z": U_old - A + z,
+            "U keeps its memory: U⁺ = U + A − z⁺": A - z,
+            "subtract the new z, not the old one": U_old + A - z_old,
+            "U takes up the relaxed votes A, not B": U_old + B - z,
+            "subtract the new z from U + A": U_old + A,
+        })  # fmt: skip
+    return recognised(z, {
+        "K terms face one penalty: shrink the mean by λ/(ρK), not by λ/ρ": shrunk(m, lam / rho),
+        "the spring is ρ: shrink by λ/(ρK), not by λ/K": shrunk(m, lam / K),
+        "ρ divides: shrink by λ/(ρK)": shrunk(m, rho * lam / K),
+        "the memory has a vote: shrink the mean of A + U, not that of A": shrunk(A.mean(axis=0), t),
+        "the memory is added: the mean of A + U, not of A − U": shrunk((A - U_old).mean(axis=0), t),
+        "take the mean of A + U over the chunks, not the sum": shrunk(K * m, t),
+        "shrink after the mean, once, not each vote before": shrunk(A + U_old, lam / rho).mean(axis=0),
+        "the penalty is missing: shrink the mean": m,
+    })  # fmt: skip
 
 
 @Z_UPDATE.condition(
@@ -322,174 +375,3 @@ def fixed_point(z_update):
         new, U = _vote(z_update, np.tile(z, (5, 1)), slopes / rho, z, lam, rho, alpha)
         words = f"α = {alpha:g}: from the optimum z moves by {np.abs(new - z).max():.1e}"
         require(np.allclose(new, z, atol=1e-9) and np.allclose(U, slopes / rho, atol=1e-9), words)
-
-
-# ---------------------------------------------------------------- 4. the best ρ
-
-
-def best_rho(mu, L):
-    return np.sqrt(mu * L)
-
-
-BEST_RHO = Exercise(
-    name="best_rho",
-    statement="0 < mu ≤ L. Return the rho > 0 that makes max(rho/(mu + rho), L/(L + rho)) least.",
-    stub='''
-    def best_rho(mu, L):
-        """The rho that makes max(rho/(mu + rho), L/(L + rho)) least."""
-        raise NotImplementedError
-    ''',
-    reference=best_rho,
-    hints=(
-        "One factor grows with ρ, the other falls. Where is the larger of the two least?",
-        "Where they cross: ρ/(μ + ρ) = L/(L + ρ).",
-        "ρL + ρ² = Lμ + Lρ, so ρ² = μL: np.sqrt(mu * L).",
-    ),
-)
-
-CURVATURES = ((1.0, 40.0), (3e-4, 0.2), (5.0, 5.0), (2e4, 3e6))
-
-
-def rate(rho, mu, L):
-    """The factor of the error in one round, for equal chunks with curvatures from μ to L and α = 1."""
-    return max(rho / (mu + rho), L / (L + rho))
-
-
-def _rho(best_rho, mu, L):
-    rho = best_rho(mu, L)
-    require(np.ndim(rho) == 0, f"for μ = {mu:g}, L = {L:g} it returned {short(rho)}; one number is needed")
-    rho = float(rho)
-    require(np.isfinite(rho) and rho > 0, f"for μ = {mu:g}, L = {L:g} it returned {rho:g}; ρ must be positive")
-    return rho
-
-
-@BEST_RHO.condition("a positive number", hint="return one number: sqrt, not a range to choose from")
-def positive(best_rho):
-    for mu, L in CURVATURES:
-        _rho(best_rho, mu, L)
-
-
-@BEST_RHO.condition(
-    "ρ has the unit of a curvature",
-    hint="scale X: both curvatures are multiplied by c, and ρ must be too. Which constant of yours has no unit?",
-)
-def homogeneous(best_rho):
-    for mu, L in CURVATURES:
-        first = _rho(best_rho, mu, L)
-        for c in (2.0**-12, 2.0**15):
-            other = _rho(best_rho, c * mu, c * L)
-            words = f"ρ = {first:.4g} for μ = {mu:g}, L = {L:g}, but {other:.4g} for {c:g} times both"
-            require(abs(other / (c * first) - 1) <= 1e-3, words)
-
-
-@BEST_RHO.condition(
-    "no other ρ has a better rate",
-    hint="draw both factors against log ρ, and cross the curves: neither end of [μ, L] wins, nor does the middle",
-)
-def no_better(best_rho):
-    for mu, L in CURVATURES:
-        rho = _rho(best_rho, mu, L)
-        ours, factor = rate(rho, mu, L), np.linspace(0.2, 5, 97)
-        best = min(factor, key=lambda c: rate(c * rho, mu, L))
-        theirs = rate(best * rho, mu, L)
-        words = f"μ = {mu:g}, L = {L:g}: ρ = {rho:.4g} has rate {ours:.4f}, ρ = {best * rho:.4g} has {theirs:.4f}"
-        require(ours <= theirs + 1e-3 * (1 - theirs), words)
-
-
-# ---------------------------------------------------------------- 5. the clock
-
-
-def zeros_at(beta, lam, rho, K, k, alpha):
-    return np.sum(np.abs(beta) < lam / (alpha * rho * K * k))
-
-
-ZEROS_AT = Exercise(
-    name="zeros_at",
-    statement=(
-        "beta (p,) are the coefficients that every chunk's own rows point at. Where rho is so small that every local "
-        "update returns beta, whatever z and u are, and z and u start at 0: how many entries of z are 0 after round k, "
-        "with K chunks, penalty lam and relaxation alpha?"
-    ),
-    stub='''
-    def zeros_at(beta, lam, rho, K, k, alpha):
-        """How many entries of z are 0 after round k, where rho is next to nothing."""
-        raise NotImplementedError
-    ''',
-    reference=zeros_at,
-    hints=(
-        "Take one coefficient whose z has been 0 so far. What is its u after each round?",
-        "While z = 0 a round adds αβ to u. In round k the vote is αβ, u before it (k − 1)αβ, together kαβ.",
-        "It stays 0 while |kαβ| ≤ λ/(ρK): count np.abs(beta) < lam / (alpha * rho * K * k).",
-    ),
-)
-
-
-def replay(beta, lam, rho, K, rounds, alpha, rows=300, seed=60):
-    """Zeros of z after every round of the loop, with exact local solves on K · rows rows of standard normal numbers."""
-    rng, p = np.random.default_rng(seed), len(beta)
-    X = rng.normal(size=(K, rows, p))
-    y = X @ beta + rng.normal(size=(K, rows))
-    inverses = np.linalg.inv(2 * np.einsum("kni,knj->kij", X, X) + rho * np.eye(p))
-    pulls = 2 * np.einsum("kni,kn->ki", X, y)
-    z, U, zeros = np.zeros(p), np.zeros((K, p)), []
-    for _ in range(rounds):
-        B = np.einsum("kij,kj->ki", inverses, pulls + rho * (z - U))
-        z, U = z_update(B, U, z, lam, rho, alpha)
-        zeros.append(int(np.sum(z == 0)))
-    return zeros
-
-
-# λ, ρ, K, α of replays, for 60 coefficients
-RUNS = ((7.2, 1.0, 5, 0.9), (7.2, 1.0, 10, 0.9), (3.0, 0.25, 4, 1.6), (20.0, 2.0, 6, 0.5))
-BETA = np.random.default_rng(61).random(60) * np.where(np.arange(60) % 3, 1.0, -1.0)
-
-
-def _zeros(zeros_at, lam, rho, K, k, alpha):
-    count = zeros_at(BETA, lam, rho, K, k, alpha)
-    require(np.ndim(count) == 0, f"for K = {K}, k = {k} it returned {short(count)}; one number is needed")
-    count = float(count)
-    words = f"for K = {K}, k = {k} it returned {count:g}; a whole number from 0 to p = {len(BETA)} is needed"
-    require(count == int(count) and 0 <= count <= len(BETA), words)
-    return int(count)
-
-
-@ZEROS_AT.condition("a count", hint="np.sum of True and False is a count")
-def is_count(zeros_at):
-    for run in RUNS:
-        for k in (1, 5):
-            _zeros(zeros_at, run[0], run[1], run[2], k, run[3])
-
-
-@ZEROS_AT.condition(
-    "zeros go as rounds pass",
-    hint="u accumulates: while z = 0, each round adds the whole vote to it. After k rounds it is k times as much",
-)
-def falls_with_k(zeros_at):
-    for lam, rho, K, alpha in RUNS:
-        counts = [_zeros(zeros_at, lam, rho, K, k, alpha) for k in (1, 3, 9, 27)]
-        words = f"λ = {lam:g}, ρ = {rho:g}, K = {K}: after rounds 1, 3, 9 and 27 it gives {counts}"
-        require(all(a >= b for a, b in zip(counts, counts[1:], strict=False)) and counts[0] > counts[-1], words)
-
-
-@ZEROS_AT.condition(
-    "more chunks, fewer zeros",
-    hint="who divides by K? The mean of K votes is shrunk by λ/(ρK)",
-)
-def falls_with_chunks(zeros_at):
-    for lam, rho, K, alpha in RUNS:
-        few, many = (_zeros(zeros_at, lam, rho, times * K, 4, alpha) for times in (1, 4))
-        words = f"λ = {lam:g}, ρ = {rho:g}: {few} zeros with {K} chunks and {many} with {4 * K}"
-        require(many < few, words)
-
-
-@ZEROS_AT.condition(
-    "within three of the loop itself",
-    hint="take one coefficient with z = 0 through three rounds by hand, with its α: what joins u, what is shrunk?",
-)
-def within_three(zeros_at):
-    for lam, rho, K, alpha in RUNS:
-        replayed = replay(BETA, lam, rho, K, 12, alpha)
-        for k, truth in enumerate(replayed, 1):
-            count = _zeros(zeros_at, lam, rho, K, k, alpha)
-            words = f"λ = {lam:g}, ρ = {rho:g}, K = {K}, α = {alpha:g}: {count} zeros in round {k}"
-            require(abs(count - truth) <= 3, f"{words}, where the loop has {truth}")

@@ -1,26 +1,27 @@
-"""The exercises of notebook 07: another loss, a proximal Newton step, λ in other libraries, a family."""
+"""Exercises of notebook 07: another loss, and a proximal Newton step."""
 
-from functools import cache
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from glmlab.maths.families import Family, Logistic, sigmoid
-from glmlab.maths.penalties import L1, shrinkage
-from glmlab.maths.quadratic import minimise_model
+from glmlab.maths.penalties import shrinkage
 
-from .exercise import Exercise, require
-from .guard import short
+from .exercise import Exercise, recognised, require
+from .guard import EXACT_ZEROS, FLOAT64, an_array, short
 
 TAILS = np.array([-40.0, -12.0, -3.0, -0.5, 0.0, 0.7, 2.0, 9.0, 40.0])  # η, also values that only a long step reaches
 
 
 def three(answer, eta, where):
     """The answer as loss, ℓ′ and ℓ″, if these are three finite arrays of η's shape."""
-    require(isinstance(answer, (tuple, list)) and len(answer) == 3, f"{where} it returned {short(answer)}, not three")
-    arrays = [np.asarray(part, dtype=float) for part in answer]
+    triple = isinstance(answer, (tuple, list)) and len(answer) == 3
+    require(triple, f"{where} it returned {short(answer)}, not three", "return loss, d1, d2: three arrays")
+    arrays = [np.asarray(part) for part in answer]
     for name, part in zip(("the loss", "d1", "d2"), arrays, strict=True):
-        require(part.shape == eta.shape, f"{where} {name} has shape {part.shape}; one number a row, {eta.shape}")
+        words = f"{where} {name} has shape {part.shape}; one number a row, {eta.shape}"
+        require(part.shape == eta.shape, words, "return one number for each row: no sum, no mean")
+        require(part.dtype.itemsize >= 8, f"{where} {name} is an array of {part.dtype}", FLOAT64)
         bad = eta[~np.isfinite(part)]
         require(not len(bad), f"{where} {name} is not finite at η = {bad[:3].tolist()}")
     return arrays
@@ -33,11 +34,15 @@ def slopes(function, eta, width=1e-4):
     return (8 * (ahead - behind) - (further - back)) / (12 * width)
 
 
-def agrees(found, expected, size, what, eta):
+def agrees(found, expected, size, what, eta, mistakes=()):
     """Require that two arrays agree up to the rounding of numbers of this size; the error names the first row."""
     off = np.abs(found - expected) > 1e-6 * (np.abs(expected) + size + 1)
     k = int(np.argmax(off))
-    require(not off.any(), f"at η = {eta[k]:.3g} it says {what} = {found[k]:.6g}; differences say {expected[k]:.6g}")
+    words = f"at η = {eta[k]:.3g} it says {what} = {found[k]:.6g}; differences say {expected[k]:.6g}"
+    require(not off.any(), words, lambda: recognised(found, {
+        f"the sign of {what} is wrong": -expected,
+        f"{what} is a derivative in η, not in μ: the chain rule multiplies by dμ/dη = μ": expected * np.exp(-eta),
+    } | dict(mistakes), rtol=1e-4))  # fmt: skip
 
 
 # ---------------------------------------------------------------- 1. the Gamma's loss
@@ -102,17 +107,21 @@ def gamma_is_lowest_at_y(gamma):
     lowest, slope, _ = gamma_at(gamma, best, y, "where μ = y")
     for move in (-2.0, -0.1, 0.1, 2.0):
         there, _, _ = gamma_at(gamma, best + move, y, f"where log μ = log y + {move}")
-        expected = np.exp(-move) + move - 1
-        k = int(np.argmax(np.abs(there - lowest - expected)))
-        words = f"for y = {y[k]:g} the loss rises by {there[k] - lowest[k]:.4g} from log μ = log y to log y + {move:g}"
-        require(np.allclose(there - lowest, expected, atol=1e-9), f"{words}; −log density by {expected:.4g}")
+        rise, expected = there - lowest, np.exp(-move) + move - 1
+        k = int(np.argmax(np.abs(rise - expected)))
+        words = f"for y = {y[k]:g} the loss rises by {rise[k]:.4g} from log μ = log y to log y + {move:g}"
+        require(np.allclose(rise, expected, atol=1e-9), f"{words}; −log density by {expected:.4g}", recognised(rise, {
+            "that is the deviance, twice the loss": np.full(5, 2 * expected),
+            "log μ is missing: −log(e^(−y/μ)/μ) is y/μ + log μ": np.full(5, np.exp(-move) - 1),
+            "y/μ is missing: −log(e^(−y/μ)/μ) is y/μ + log μ": np.full(5, move),
+            "that is log density: the loss has the other sign": np.full(5, -expected),
+        }))  # fmt: skip
     require(np.all(np.abs(slope) < 1e-9), f"where μ = y its derivative is {short(slope.tolist())}, not 0")
 
 
 @GAMMA.condition(
     "d1 is the derivative of the loss, d2 that of d1",
-    hint="differentiate d1 with respect to η, y staying as it is. Its expected value, the Fisher information, is 1 at "
-    "every η; the second derivative is not",
+    hint="differentiate with respect to η, y staying as it is: compare with (ℓ(η + h) − ℓ(η − h)) / 2h",
 )
 def gamma_derivatives(gamma):
     eta = np.linspace(-4, 5, 19)
@@ -120,28 +129,9 @@ def gamma_derivatives(gamma):
         y = amounts(seed, eta)
         loss, d1, d2 = gamma_at(gamma, eta, y, "for random rows")
         agrees(d1, slopes(lambda e, y=y: gamma_at(gamma, e, y, "")[0], eta), np.abs(loss), "d1", eta)
-        agrees(d2, slopes(lambda e, y=y: gamma_at(gamma, e, y, "")[1], eta), np.abs(d1), "d2", eta)
-
-
-@GAMMA.condition(
-    "convex in η",
-    hint="d2 must never be negative: a sum of such losses then has no false minimum",
-)
-def gamma_is_convex(gamma):
-    d2 = gamma_at(gamma, TAILS, np.full_like(TAILS, 2.0), "for y = 2")[2]
-    require(np.all(d2 >= 0), f"for y = 2 it says d2 = {d2.min():.4g} at η = {TAILS[d2.argmin()]:g}")
-
-
-@GAMMA.condition(
-    "slopes cancel at the truth",
-    hint="draw y with mean e^η: the mean of d1 must be 0 up to noise, or a fit of many rows would miss the truth",
-)
-def gamma_is_unbiased(gamma):
-    rng = np.random.default_rng(760)
-    eta = rng.normal(size=40_000)
-    slope = gamma_at(gamma, eta, np.exp(eta) * rng.exponential(size=eta.shape), "for 40,000 rows")[1]
-    noise = slope.std() / np.sqrt(len(eta))
-    require(abs(slope.mean()) <= 5 * noise, f"the mean of d1 at the truth is {slope.mean():.4g} ± {noise:.1g}, not 0")
+        agrees(d2, slopes(lambda e, y=y: gamma_at(gamma, e, y, "")[1], eta), np.abs(d1), "d2", eta, {
+            "1 is the Fisher information, the expected value of d2: differentiate d1 with y fixed": np.ones(len(eta)),
+        })  # fmt: skip
 
 
 # ---------------------------------------------------------------- 2. a Newton step that knows the penalty
@@ -193,11 +183,14 @@ class Model(NamedTuple):
     beta: np.ndarray  # (p,)
     lam: float
 
+    def slope(self, v):
+        """The slope of the quadratic at v."""
+        return self.q + self.H @ (v - self.beta)
+
     def missed(self, v):
         """‖v − prox(v − slope/L)‖ ÷ ‖v‖ with the largest eigenvalue L of H. It is 0 iff v is the minimiser."""
         L = np.linalg.eigvalsh(self.H)[-1]
-        slope = self.q + self.H @ (v - self.beta)
-        step = np.linalg.norm(v - shrinkage(v - slope / L, self.lam / L))
+        step = np.linalg.norm(v - shrinkage(v - self.slope(v) / L, self.lam / L))
         return step / max(np.linalg.norm(v), np.linalg.norm(self.q) / L, 1e-300)
 
 
@@ -218,12 +211,17 @@ def models(seed):
     return [model(seed + k, p, share) for k, (p, share) in enumerate(MODELS)]
 
 
-def a_point(answer, p, where):
-    """The answer, if it is an array of p finite numbers."""
-    point = np.asarray(answer, dtype=float)
-    require(point.shape == (p,), f"{where} it returned {short(answer)}; an array of {p} numbers is needed")
-    require(np.isfinite(point).all(), f"{where} it returned {short(point.tolist())}")
-    return point
+def a_point(prox_newton, problem, where):
+    return an_array(prox_newton(*problem), problem.q.shape, f"{where} it returned")
+
+
+def _stops_early(prox_newton, problem, v):
+    """The hint for an iteration that stops too early: it gets nearer when it starts again from its own answer."""
+    before = problem.missed(v)
+    for _ in range(5):
+        v = a_point(prox_newton, problem._replace(q=problem.slope(v), beta=v), "called again")
+    nearer = problem.missed(v) < 0.3 * before
+    return "your iteration stops too early: go on until the largest move is below 1e-12 of ‖v‖" if nearer else None
 
 
 @PROX_NEWTON.condition(
@@ -231,12 +229,21 @@ def a_point(answer, p, where):
     hint="without a penalty v = beta − H⁻¹q. It is the new point that is asked for, not the way there; mind the ½",
 )
 def newton_without_penalty(prox_newton):
-    for problem in models(770):
-        v = a_point(prox_newton(problem.q, problem.H, problem.beta, 0.0), len(problem.q), "for lam = 0")
-        newton = problem.beta - np.linalg.solve(problem.H, problem.q)
+    for problem in (problem._replace(lam=0.0) for problem in models(770)):
+        v, way = a_point(prox_newton, problem, "for lam = 0"), -np.linalg.solve(problem.H, problem.q)
+        newton, diagonal = problem.beta + way, np.diag(problem.H)
         off = np.abs(v - newton).max()
         words = f"for lam = 0 and {len(v)} coordinates it is {off:.2g} away from beta − H⁻¹q"
-        require(off <= 1e-6 * np.abs(newton).max(), words)
+        require(off <= 1e-6 * np.abs(newton).max(), words, recognised(v, {
+            "that is the way, or the model was centred at 0: v is beta plus the way": way,
+            "the way is −H⁻¹q: mind its sign": problem.beta - way,
+            "the model has ½(v − beta)ᵀH(v − beta): its slope is q + H(v − beta), and no ½ is left":
+                problem.beta + 2 * way,
+            "H counts once, not twice": problem.beta + way / 2,
+            "coordinates pull each other: H is no diagonal matrix": problem.beta - problem.q / diagonal,
+            "a proximal gradient step uses one curvature for all directions; the model has H":
+                problem.beta - problem.q / np.linalg.eigvalsh(problem.H)[-1],
+        }) or partial(_stops_early, prox_newton, problem, v))  # fmt: skip
 
 
 @PROX_NEWTON.condition(
@@ -249,293 +256,26 @@ def zeros_stay(prox_newton):
     for p in (1, 3, 6):
         lam = float(rng.uniform(0.5, 5))
         q = lam * rng.uniform(-1, 1, size=p)
-        for H in (np.eye(p), 40 * np.eye(p)):
-            v = a_point(prox_newton(q, H, np.zeros(p), lam), p, "at beta = 0")
+        for h in (1.0, 40.0):
+            v = a_point(prox_newton, Model(q, h * np.eye(p), np.zeros(p), lam), "at beta = 0")
             words = f"at beta = 0 all |q_j| ≤ lam = {lam:.3g}, so v = 0; it returned {short(v.tolist())}"
-            require(np.abs(v).max() <= 1e-10, words)
+            require(np.all(v == 0), words, recognised(v, {
+                "that is Newton's step without a penalty: sign(0) is 0, and no gradient of |v|": -q / h,
+                "the threshold is lam/H_jj, not half of it": -shrinkage(q, lam / 2) / h,
+            }) or (EXACT_ZEROS if np.abs(v).max() < 1e-6 else None))  # fmt: skip
 
 
 @PROX_NEWTON.condition(
     "the model's minimum, whatever the metric",
-    hint="a prox by coordinates fits a diagonal H only: rotate H, and coordinates pull each other. The penalty belongs "
-    "inside of the minimisation, which must go on until nothing moves",
+    hint="the penalty belongs inside of the minimisation. A prox by coordinates, before or after Newton's step, fits a "
+    "diagonal H only: rotate H, and coordinates pull each other",
 )
 def model_is_minimised(prox_newton):
     for problem in [*models(790), model(797, 5, 0.1, spread=1e3)]:
-        v = a_point(prox_newton(*problem), len(problem.q), "for a random model")
+        v = a_point(prox_newton, problem, "for a random model")
         missed = problem.missed(v)
         words = f"for {len(v)} coordinates, λ = {problem.lam:.3g}, a proximal step from its v still moves by"
-        require(missed <= 1e-7, f"{words} {missed:.2g} of ‖v‖: v is not the model's minimiser")
-
-
-@PROX_NEWTON.condition(
-    "fixed exactly where F is optimal",
-    hint="where 0 ∈ q + lam ∂‖beta‖₁ the step must return beta itself, and anywhere else it must move",
-)
-def fixed_iff_optimal(prox_newton):
-    for problem in models(800):
-        best = minimise_model(L1(problem.lam), problem.beta, problem.q, problem.H).point
-        q = problem.q + problem.H @ (best - problem.beta)
-        v = a_point(prox_newton(q, problem.H, best, problem.lam), len(q), "at an optimum")
-        size = np.abs(problem.beta).max() + np.abs(problem.q).max() / np.diag(problem.H).min()
-        words = f"at an optimum of {len(q)} coordinates it moved by {np.abs(v - best).max():.2g}"
-        require(np.abs(v - best).max() <= 1e-6 * size, words)
-
-
-# ---------------------------------------------------------------- 3. what λ is called elsewhere
-
-
-def to_lam(value, n, kind):
-    if kind == "LogisticRegression":
-        return 1 / value
-    return n * value if kind == "SGDClassifier" else 2 * n * value
-
-
-TO_LAM = Exercise(
-    name="to_lam",
-    statement=(
-        "Our F is Σ ℓ + λ(‖β‖₁ or ½‖β‖₂²), with ℓ = (y − η)² for least squares. kind is 'LogisticRegression' (it "
-        "minimises C Σ ℓ + Ω, value is C), 'SGDClassifier' (1/n Σ ℓ + alpha Ω) or 'Lasso' (1/(2n) Σ (y − η)² + "
-        "alpha‖β‖₁), with Ω = ‖β‖₁ or ½‖β‖₂². Return the λ with which our minimiser is theirs."
-    ),
-    stub='''
-    def to_lam(value, n, kind):
-        """Our lam for scikit-learn's C ('LogisticRegression') or alpha ('SGDClassifier', 'Lasso') on n rows."""
-        raise NotImplementedError
-    ''',
-    reference=to_lam,
-    hints=(
-        "A minimiser stays when the objective is multiplied by a positive number. Which number makes their loss ours?",
-        "Divide by C; multiply by n; multiply by 2n. Then read off what stands before the penalty.",
-        "1 / value for 'LogisticRegression', n * value for 'SGDClassifier', 2 * n * value for 'Lasso'.",
-    ),
-)
-
-
-class Fit(NamedTuple):
-    """The answer of scikit-learn for a value of its penalty parameter, and the λ whose optimum that answer is."""
-
-    kind: str
-    value: float
-    n: int
-    lam: float  # from its coefficients: −∇f = λβ for a ridge, ‖∇f‖∞ = λ for the lasso
-    digits: float  # the relative error allowed in that λ: scikit-learn is not exact
-
-
-@cache
-def fits():
-    """Small fits by scikit-learn, made once in a session."""
-    from sklearn.linear_model import Lasso, LogisticRegression, SGDClassifier
-
-    found = []
-    for seed, n, C in ((810, 60, 0.3), (811, 150, 5.0)):
-        X, y = rows(seed, n)
-        beta = LogisticRegression(C=C, fit_intercept=False, tol=1e-10).fit(X, y).coef_[0]
-        found.append(Fit("LogisticRegression", C, n, ridge_lam(X, y, beta), 1e-3))
-        alpha = 0.05 * C
-        options = {"loss": "log_loss", "average": True, "fit_intercept": False, "tol": None, "max_iter": 1_000}
-        beta = SGDClassifier(alpha=alpha, random_state=0, **options).fit(X, y).coef_[0]
-        found.append(Fit("SGDClassifier", alpha, n, ridge_lam(X, y, beta), 0.2))
-        alpha = 0.02 * C
-        beta = Lasso(alpha, fit_intercept=False, tol=1e-12, max_iter=10_000).fit(X, y).coef_
-        found.append(Fit("Lasso", alpha, n, float(np.abs(2 * X.T @ (X @ beta - y)).max()), 1e-3))
-    return found
-
-
-def rows(seed, n):
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n, 3))
-    return X, (X @ [1.0, -0.5, 0.2] + rng.normal(size=n) > 0).astype(float)
-
-
-def ridge_lam(X, y, beta):
-    """The λ for which ‖∇f + λβ‖ is least."""
-    return float(-beta @ (X.T @ (sigmoid(X @ beta) - y)) / (beta @ beta))
-
-
-KINDS = ("LogisticRegression", "SGDClassifier", "Lasso")
-
-
-def a_lam(to_lam, value, n, kind):
-    answer = to_lam(value, n, kind)
-    where = f"for ({value:g}, {n}, {kind!r})"
-    require(np.ndim(answer) == 0 and not isinstance(answer, (str, bool)), f"{where} it returned {short(answer)}")
-    answer = float(answer)
-    require(np.isfinite(answer) and answer > 0, f"{where} it returned {answer:g}; a positive λ is needed")
-    return answer
-
-
-@TO_LAM.condition(
-    "more of theirs is more of ours, or less",
-    hint="alpha weighs the penalty, C the losses: a large C is a small penalty. Divide the objective by C",
-)
-def lam_grows(to_lam):
-    for kind in KINDS:
-        small, large = (a_lam(to_lam, value, 100, kind) for value in (0.1, 0.3))
-        ratio, expected = large / small, 1 / 3 if kind == "LogisticRegression" else 3
-        words = f"for {kind}, three times the value made λ {ratio:.3g} times as large"
-        require(abs(ratio / expected - 1) < 1e-9, words)
-
-
-@TO_LAM.condition(
-    "every row twice",
-    hint="mean or sum? If all rows come twice, a mean stays and our sum doubles: the same alpha must then be twice "
-    "the λ. C stands beside a sum already",
-)
-def lam_of_duplicates(to_lam):
-    for kind in KINDS:
-        once, twice = (a_lam(to_lam, 0.1, n, kind) for n in (500, 1000))
-        expected = 1 if kind == "LogisticRegression" else 2
-        words = f"for {kind} and the same value, λ is {once:.4g} on 500 rows and {twice:.4g} on 1000"
-        require(abs(twice / once - expected) < 1e-9, words)
-
-
-@TO_LAM.condition(
-    "scikit-learn's answer obeys our KKT conditions",
-    hint="multiply their objective until its loss is ours, (y − η)² without a ½; what then stands before Ω is λ",
-)
-def lam_of_peers(to_lam):
-    for fit in fits():
-        lam = a_lam(to_lam, fit.value, fit.n, fit.kind)
-        words = f"{fit.kind} with {fit.value:g} on {fit.n} rows found coefficients that obey λ = {fit.lam:.4g}"
-        require(abs(lam / fit.lam - 1) <= fit.digits, f"{words}; it says {lam:.4g}")
-
-
-# ---------------------------------------------------------------- 4. a family
-
-
-class NegativeBinomial(Family):
-    """Counts of mean μ = e^η and variance μ + μ²/r: y heads among y + r tosses of a logistic model at η − log r."""
-
-    def __init__(self, r):
-        self.r = r
-
-    def loss(self, eta, y):
-        return (y + self.r) * Logistic().loss(eta - np.log(self.r), y / (y + self.r))
-
-    def dloss(self, eta, y):
-        return (y + self.r) * Logistic().dloss(eta - np.log(self.r), y / (y + self.r))
-
-    def d2loss(self, eta, y):
-        return (y + self.r) * Logistic().d2loss(eta - np.log(self.r), y)
-
-    def price(self, t, eta, y):
-        return (y + self.r) * Logistic().price(t, eta - np.log(self.r), y)
-
-
-NEGATIVE_BINOMIAL = Exercise(
-    name="NegativeBinomial",
-    statement=(
-        "A family of counts y ≥ 0 with mean μ = e^η and variance μ + μ²/r, r > 0 known: ℓ(η; y) = (y + r) log(r + e^η) "
-        "− yη, terms in y alone left out. Write loss, dloss, d2loss, and either price(t, eta, y) or "
-        "conjugate(theta, y); each takes arrays and returns one number a row."
-    ),
-    stub='''
-    from glmlab.maths.families import Family, Logistic
-
-
-    class NegativeBinomial(Family):
-        """Counts of mean μ = e^η and variance μ + μ²/r: ℓ(η; y) = (y + r) log(r + e^η) − yη."""
-
-        def __init__(self, r):
-            raise NotImplementedError
-    ''',
-    reference=NegativeBinomial,
-    hints=(
-        "Put s = η − log r, so that log(r + e^η) = log r + log(1 + e^s). Which loss do you know that looks like this?",
-        "ℓ = (y + r)·[log(1 + e^s) − m s] with m = y/(y + r), up to terms in y: y + r times the logistic loss. A "
-        "number times ℓ has that number times the derivatives, and times the price.",
-        "self.r = r; def loss(self, eta, y): return (y + self.r) * Logistic().loss(eta - np.log(self.r), "
-        "y / (y + self.r)), and the same line for dloss, d2loss and price(t, …).",
-    ),
-)
-
-
-def member(Family, r):
-    """An object of the reader's class."""
-    family = Family(r)
-    for method in ("loss", "dloss", "d2loss", "price"):
-        require(callable(getattr(family, method, None)), f"{Family.__name__}({r:g}) has no {method}")
-    return family
-
-
-def at(family, eta, y, where):
-    with np.errstate(all="ignore"):
-        return three((family.loss(eta, y), family.dloss(eta, y), family.d2loss(eta, y)), eta, where)
-
-
-def counts(seed, eta, r):
-    rng = np.random.default_rng(seed)
-    return rng.poisson(np.exp(np.clip(eta, -20, 6)) * rng.gamma(r, 1 / r, size=eta.shape)).astype(float)
-
-
-@NEGATIVE_BINOMIAL.condition(
-    "finite at any η, and convex",
-    hint="e^η overflows beyond 709, and log(r + e^η) with it: write log(1 + e^s) without overflow, as Logistic does",
-)
-def family_is_finite(Family):
-    for r in (0.3, 2.5, 50.0):
-        eta = np.concatenate([TAILS, [-800.0, 800.0]])
-        for y in (0.0, 3.0):
-            d2 = at(member(Family, r), eta, np.full_like(eta, y), f"for r = {r:g} and y = {y:g}")[2]
-            require(np.all(d2 >= 0), f"for r = {r:g} and y = {y:g}, d2loss is {d2.min():.3g} somewhere: not convex")
-
-
-@NEGATIVE_BINOMIAL.condition(
-    "derivatives of its loss",
-    hint="differentiate dloss with y fixed; rμ/(r + μ), the Fisher information, is d2loss at y = μ only",
-)
-def family_derivatives(Family):
-    eta = np.linspace(-3, 4, 15)
-    for k, r in enumerate((0.4, 2.0, 30.0)):
-        family, y = member(Family, r), counts(820 + k, eta, r)
-        loss, d1, d2 = at(family, eta, y, f"for r = {r:g}")
-        agrees(d1, slopes(lambda e, f=family, y=y: at(f, e, y, "")[0], eta), np.abs(loss), "dloss", eta)
-        agrees(d2, slopes(lambda e, f=family, y=y: at(f, e, y, "")[1], eta), np.abs(d1), "d2loss", eta)
-
-
-@NEGATIVE_BINOMIAL.condition(
-    "the density's own loss",
-    hint="compare with −log of the negative binomial density (mean e^η, variance μ + μ²/r): differences over η must "
-    "agree. For r → ∞ the Poisson comes out. Does r, or 1/r, multiply μ²?",
-)
-def family_is_the_density(Family):
-    from scipy.stats import nbinom
-
-    eta = np.linspace(-3, 4, 15)
-    for k, r in enumerate((0.4, 2.0, 30.0)):
-        y = counts(830 + k, eta, r)
-        loss = at(member(Family, r), eta, y, f"for r = {r:g}")[0]
-        there = at(member(Family, r), 0 * eta, y, f"for r = {r:g}")[0]
-        expected = nbinom.logpmf(y, r, r / (r + 1)) - nbinom.logpmf(y, r, r / (r + np.exp(eta)))
-        j = int(np.argmax(np.abs(loss - there - expected)))
-        words = f"for r = {r:g}, y = {y[j]:g} the loss rises by {loss[j] - there[j]:.4g} from η = 0 to {eta[j]:.2g}"
-        require(np.allclose(loss - there, expected, atol=1e-7), f"{words}; −log density by {expected[j]:.4g}")
-
-
-@NEGATIVE_BINOMIAL.condition(
-    "the price of a slope",
-    hint="D(t) = ℓ(η) + ℓ*(θ) − θη at θ = ℓ′ + ℓ″t. Which number multiplies the logistic price, and where is it taken?",
-)
-def family_price(Family):
-    eta = np.linspace(-2, 3, 11)
-    for k, r in enumerate((0.4, 2.0, 30.0)):
-        family, y = member(Family, r), counts(840 + k, eta, r)
-        for t in (-0.9, -0.3, 0.2, 0.8):
-            with np.errstate(all="ignore"):
-                found = np.asarray(family.price(np.full_like(eta, t), eta, y), dtype=float)
-            dearest = fenchel(family, t, eta, y)
-            require(found.shape == eta.shape, f"price has shape {found.shape}; one number a row, {eta.shape}")
-            j = int(np.argmax(np.abs(found - dearest)))
-            words = f"for r = {r:g}, y = {y[j]:g}, η = {eta[j]:.2g}, t = {t:g} the price is {dearest[j]:.5g}"
-            fine = np.allclose(found, dearest, rtol=1e-3, atol=1e-6 * (1 + y.max()))
-            require(fine, f"{words}; it says {found[j]:.5g}")
-
-
-def fenchel(family, t, eta, y):
-    """ℓ(η) + max_u (θu − ℓ(u)) − θη over a fine grid of u."""
-    loss, d1, d2 = at(family, eta, y, "for the price")
-    theta = d1 + d2 * t
-    us = np.linspace(-12, 12, 24_001)
-    heights = theta[:, None] * us - family.loss(us[None, :], y[:, None])
-    return loss + heights.max(axis=1) - theta * eta
+        words = f"{words} {missed:.2g} of ‖v‖: v is not the model's minimiser"
+        require(missed <= 1e-7, words, partial(_stops_early, prox_newton, problem, v))
+        held = np.abs(problem.slope(v)) < problem.lam * (1 - 1e-4)  # the penalty holds these at 0
+        require(np.all(v[held] == 0), f"where the minimiser is 0 it returned {short(v[held].tolist())}", EXACT_ZEROS)

@@ -17,6 +17,9 @@ from .exercise import Wrong, require
 
 TIME_LIMIT = 10.0  # seconds for all calls of one condition
 
+EXACT_ZEROS = "zeros must be exact, so that np.sum(z == 0) counts them: let a comparison decide, not a difference"
+FLOAT64 = "float32 keeps 7 digits: leave all numbers in float64, NumPy's default"
+
 
 class Broken(Wrong):
     """A call that returned no answer."""
@@ -31,10 +34,10 @@ class _TooLong(SystemExit):
 
 
 class Guarded:
-    """A reader's function for the checks to call: every error in it is raised as :class:`Wrong`."""
+    """A reader's function, or method, for the checks to call: every error in it is raised as :class:`Wrong`."""
 
-    def __init__(self, function):
-        self.function, self.__name__ = function, function.__name__
+    def __init__(self, function, name=None):
+        self.function, self.__name__ = function, name or function.__name__
 
     def __call__(self, *args, **kwargs):
         given, before = _call_text(self, args, kwargs), _fingerprint(args, kwargs)
@@ -71,7 +74,7 @@ def within_time(run, *args, limit=None):
             late = thread.is_alive()
             _stop(thread)
     if late:
-        raise Broken(f"it did not end within {limit:g} s; does its loop ever stop?")
+        raise Broken(f"it did not end within {limit:g} s; does its loop ever stop, and need it be so long?")
     if failure:
         raise failure[0] from None
 
@@ -81,10 +84,20 @@ def _collect(failure, run, args):
         run(*args)
     except Wrong as wrong:
         failure.append(wrong)
-    except Exception as error:  # an answer of a kind that no condition expects
-        failure.append(Wrong(f"its answer could not be used: {type(error).__name__}: {error}"))
+    except Exception as error:  # an answer of a kind that no condition expects, or a lazy one that fails when computed
+        failure.append(Broken(f"its answer could not be used: {type(error).__name__}: {error}"))
     except _TooLong:
         pass
+
+
+@contextlib.contextmanager
+def random_state_kept():
+    """Restore the state of NumPy's global generator afterwards: an answer may draw from it."""
+    state = np.random.get_state()
+    try:
+        yield
+    finally:
+        np.random.set_state(state)
 
 
 def _stop(thread):
@@ -113,13 +126,50 @@ def short(value):
     return reprlib.repr(value.item() if isinstance(value, np.generic) else value)
 
 
-def one_number(value, where):
+def one_number(value, where, hint="one number is asked for: sum, or choose, until no array is left"):
     """An answer as a float. inf is a number here, nan and True are not. `where` is the start of the error's text."""
-    require(np.ndim(value) == 0, f"{where} it returned {short(value)}; one number is needed")
+    several = isinstance(value, (list, tuple)) or hasattr(value, "__dask_graph__") or np.ndim(value) > 0
+    require(not several, f"{where} it returned {short(value)}; one number is needed", hint)
     value = value.item() if hasattr(value, "item") else value
-    require(isinstance(value, Real) and not isinstance(value, bool), f"{where} it returned {short(value)}, no number")
-    require(not np.isnan(value), f"{where} it returned nan")
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    require(number, f"{where} it returned {short(value)}, a {type(value).__name__}, not a number", hint)
+    require(not np.isnan(value), f"{where} it returned nan", "0/0, inf − inf and the logarithm of a negative give nan")
     return float(value)
+
+
+ARRAYS = "print type(…) and .shape of what you return; np.array(…) makes an array of a list"
+
+
+def an_array(value, shape, where, *, lists=False, hint=ARRAYS):
+    """An answer as a float64 array of this shape without nan or inf. `where` is the start of the error's text.
+
+    ``lists=True`` accepts lists as well. Elsewhere a list would break a later cell of the notebook.
+    """
+    needed = f"{where} {short(value)}; a NumPy array of shape {shape} is needed"
+    require(not hasattr(value, "__dask_graph__"), needed, "a lazy answer is no array yet: compute it")
+    if lists and isinstance(value, (list, tuple)):
+        try:
+            value = np.asarray(value, dtype=float)
+        except (TypeError, ValueError):  # pieces of several shapes
+            value = None
+    require(type(value) is np.ndarray and value.shape == shape, needed, hint)
+    require(value.dtype.kind in "fiu", f"{where} an array of {value.dtype}; numbers are needed", ARRAYS)
+    require(value.dtype.itemsize == 8, f"{where} an array of {value.dtype}; float64 is needed", FLOAT64)
+    finite = np.isfinite(value).all()
+    require(finite, f"{where} an array that holds nan or inf", "which of your divisions or logarithms has no result?")
+    return value.astype(float)
+
+
+def two(answer, names, where):
+    """The two results of an answer. `where` is the start of the error's text."""
+    pair = isinstance(answer, (tuple, list)) and len(answer) == 2
+    require(pair, f"{where} it returned {short(answer)}; two results are needed: {names}", f"end with return {names}")
+    return answer
+
+
+def lost_digits(off):
+    """The hint for a relative error that float32 explains, None for a larger one."""
+    return FLOAT64 if off < 1e-5 else None
 
 
 def _call_text(function, args, kwargs):

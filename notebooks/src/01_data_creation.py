@@ -172,7 +172,7 @@ assert not dask_same and ours_same, "rows must not depend on chunks"
 
 # %% [markdown] id="c01-029"
 # **Exercise 2.** Write such a generator. `rows(n, p, chunks, seed)` returns a lazy dask array (n, p) of independent normal
-# numbers; `chunks` is a number of rows or a tuple of them. The same seed gives the same rows whatever the chunks,
+# float64 numbers; `chunks` is a number of rows or a tuple of them. The same seed gives the same rows whatever the chunks,
 # and computing a few rows does not draw them all.
 #
 # You need four pieces of dask: `dask.delayed(f)(k)` is one lazy task; `da.from_delayed(task, shape, dtype)` makes it an array;

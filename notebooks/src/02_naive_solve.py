@@ -396,7 +396,7 @@ for k in (0, len(lams) // 2, len(lams) - 1):
     theirs = Ridge(alpha=lam / 2, fit_intercept=False).fit(X_0, y_0).coef_
     difference = abs(ours - theirs).max()
     print(f"λ = {lam:.1e}: certified {ridge_proof.relative:.0e}, from scikit-learn's {difference:.0e}")
-    assert ridge_proof.relative <= 1e-12 and difference <= 1e-10
+    assert ridge_proof.relative <= 1e-12 and difference <= 1e-9
 
 # %% [markdown] id="c02-053"
 # One pass and p² + p numbers answer every λ. Why then does the course go on?
