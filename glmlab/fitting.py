@@ -9,7 +9,7 @@ from glmlab.maths.certificates import certificate_at
 from glmlab.maths.families import FAMILIES, FAMILY_NEEDS
 from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, lambdas
 from glmlab.names import named, spelt
-from glmlab.policy import Choosing, Stopping
+from glmlab.policy import Choosing
 from glmlab.rows.columns import coefficients, is_answer, refuse_other_names
 from glmlab.rows.entrance import as_chunks
 from glmlab.rows.objective import Objective
@@ -20,7 +20,7 @@ from glmlab.solvers.run import refuse_settings, run
 
 def fit(
     X, y, *, family, penalty="zero", solver="auto", fit_intercept=False, sample_weight=None, offset=None, start=None,
-    tol=Stopping.default, max_iter=None, kernels=None, threads=None, callback=None, progress=False, **options,
+    tol=None, max_iter=None, kernels=None, threads=None, callback=None, progress=False, **options,
 ):  # fmt: skip
     """Minimise Σᵢ wᵢ ℓ(xᵢᵀβ + oᵢ; yᵢ) + g(β) and prove how close the answer is.
 

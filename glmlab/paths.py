@@ -9,7 +9,6 @@ from glmlab.checks import flag, frozen, number, share, whole
 from glmlab.fitting import choose, over_rows, refuse_early
 from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS
 from glmlab.names import among, named
-from glmlab.policy import Stopping
 from glmlab.solvers.result import NotConverged, RankWarning, html_card, plain_card
 from glmlab.solvers.run import run
 from glmlab.solvers.start import null_start
@@ -17,7 +16,7 @@ from glmlab.solvers.start import null_start
 
 def path(
     X, y, *, family, lams=None, n_lams=30, ratio=1e-3, penalty="l1", solver="auto", fit_intercept=False,
-    sample_weight=None, offset=None, start=None, tol=Stopping.default, max_iter=None, kernels=None, threads=None,
+    sample_weight=None, offset=None, start=None, tol=None, max_iter=None, kernels=None, threads=None,
     callback=None, progress=False, **options,
 ):  # fmt: skip
     """`fit` at each λ, the largest first, every fit started where the one before ended.

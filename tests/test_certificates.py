@@ -82,8 +82,8 @@ def test_a_polished_bound_allows_for_the_roundings_of_both_objectives():
     here = corrected(f, problem.g, beta)
     there = corrected(f, problem.g, damped(f, problem.g, beta, here))
     found = certificate_at(f, problem.g, beta, polish=1)
-    assert found.kind.endswith("after 1 Newton step") and here.rounding > 0
-    assert found.bound >= here.objective - there.objective + there.bound + 0.9 * here.rounding
+    assert found.kind.endswith("after 1 Newton step") and here.worst > 0
+    assert found.bound >= here.objective - there.objective + there.bound + 0.9 * here.worst
 
 
 @every_family

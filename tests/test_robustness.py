@@ -1070,7 +1070,7 @@ def test_l1_ratio(ratio):
 
 
 BAD_PARAMETERS = {
-    "tol": [-1e-6, np.nan, np.inf, "small", None, True, [1e-6], 1j],
+    "tol": [-1e-6, np.nan, np.inf, "small", True, [1e-6], 1j],
     "max_iter": [-1, 1.5, "ten", True, np.nan, np.inf, [3], 3.0],
     "threads": [0, -1, 1.5, "2", True, [2], np.nan],
     "start": [np.zeros(P - 1), np.zeros(P + 1), np.zeros((P, 1)), 0.0, "zeros", [np.nan] * P, [np.inf] * P, ["a"] * P,

@@ -2,20 +2,24 @@
 
 Weak duality says that every dual point θ in the domain of ℓ* whose slope −Xᵀ(wθ) the penalty can carry gives
 F(β) − F* ≤ F(β) + (dual cost of θ). At the optimum θ = ℓ′(η), but at any other β that slope misses by the residual of
-∇F. So move it: θ = ℓ′(η) + ℓ″(η)·t with t = Xd, where d solves the p × p model of F at β. Then the slope is right to
-rounding, and Fenchel–Young equality at θ = ℓ′(η) leaves
+∇F. So move it: θ = ℓ′(η) + ℓ″(η)·t with t = Xd, where d solves the p × p model of F at β, whose matrix is
+H = ∇²f + diag(λ₂). Then the slope is right to rounding, and Fenchel–Young equality at θ = ℓ′(η) leaves
 
     F(β) − F* ≤ Σ wᵢ Dᵢ(tᵢ) + ½ λ₂‖d‖² + Σ_j (λ₁ − s_j sign β_j) |β_j|,      s = −(∇f + λ₂β + Hd),  |s_j| ≤ λ₁
 
-with D the Kullback–Leibler price of each family (families.py). No strong convexity, no ball, no radius is needed. If
-max |t| < 1 the dual point is interior, which proves that a minimiser exists: separable data never get a bound.
+with D the Kullback–Leibler price of each family (families.py). No strong convexity, no ball, no radius is needed. Where
+a coefficient has no penalty, a minimiser need not exist. It does if the dual point is interior, that is if max |t| is
+below the family's reach. So that is asked, and separable data never get a bound.
 
-Rounding comes in twice. What ℓ′ is wrong by, row by row, is one more t and has its price; no slope is wrong by it. What
-the sums XᵀWθ are wrong by is undone by moves through H⁻¹, from R where H has lost its digits (Curvature).
+Rounding comes in three times. In the rows: where ℓ′ is wrong because η is rounded, the dual point has moved by one more
+t. We pay the price of that move (`slip`), so that no slope is wrong by it. In the sums XᵀWθ (`slack`): what they may be
+wrong by is undone by moves of d through H⁻¹, from R where H has lost its digits (Curvature). In the computed F(β)
+(`loss_slack` from the terms of the sum, `drift` from the rounding of η): the bound is for the computed F(β), so that
+this is a part of it.
 
 Relative gaps are relative to S(β) = max(P(β), P of the null model ÷ 1000), P = F − Σ w min ℓ (Scale.unit), which no
-unit of y, of exposure or of a column changes. The sum F(β) is rounded as well: that allowance is part of the bound, but
-not of the relative gap, since it says how well F is known and not how near β is, and grows with constants in y alone.
+unit of y, of exposure or of a column changes. The allowance for the computed F(β) is not part of the relative gap,
+since it says how well F is known and not how near β is, and grows with constants in y alone.
 
 From the gap to β: |ℓ‴| ≤ ℓ″ for all four families, so that ∇²f falls by at most e^(−|x·δ|) from β to β* = β − δ, and
 
@@ -43,16 +47,16 @@ class Certificate(NamedTuple):
     """A bound on F(β) − F*, and what it rests on."""
 
     bound: float  # F(β) − F* ≤ bound; inf where nothing was proved
-    relative: float  # (bound − rounding) ÷ S, with S = max(P(β), P of the null model ÷ 1000), P = F − Σ w min ℓ
+    relative: float  # (bound − rounding) ÷ S (Scale.unit), or ÷ more than S where rounding of η alone costs too much
     kkt: float  # ‖dist(−∇f, ∂g)‖∞, unscaled
-    kind: str  # how it was proved
-    rigorous: bool  # bound ≥ gap in exact arithmetic
+    kind: str  # how it was proved, or why nothing was
+    rigorous: bool  # does duality say anything of this loss and penalty? False where their conjugates are unknown
     passes: float  # passes over the rows that it cost
     objective: float  # F(β)
     rank: int  # of X among the coefficients that may move
-    rounding: float  # part of the bound: how wrong the computed F(β) may be
-    step: tuple  # (dim,) from β to the minimiser of the quadratic model of F at β; no proof
-    errors: float  # no β_j is further from its optimum than so many standard errors; nan where that is not known
+    rounding: float  # part of the bound: how wrong the computed F(β) is likely to be
+    step: tuple  # (dim,) from β to the minimiser of the quadratic model of F at β, longer if that is of a sample
+    errors: float  # no β_j is further from its optimum than so many standard errors (estimated ones, with a sample)
 
     def __str__(self):
         if not np.isfinite(self.bound):
@@ -70,7 +74,7 @@ def certificate_at(f, g, beta, polish=0, sample=None, policy=Proving()):
     """
     if lambdas(g, f.dim) is None or not is_priced(f.family):
         return unproved(f, g, beta)
-    before = spent(f, sample)
+    before = passes_so_far(f, sample)
     with f.booked_apart():
         first = best = here = corrected(f, g, beta, sample, policy)
         bound, used, point = first.bound, 0, beta
@@ -79,12 +83,12 @@ def certificate_at(f, g, beta, polish=0, sample=None, policy=Proving()):
             if point is None:
                 break
             here, used = corrected(f, g, point, sample, policy), used + 1
-            through = max(first.objective - here.objective, 0.0) + here.bound + first.rounding
+            through = max(first.objective - here.objective, 0.0) + here.bound + first.worst
             best, bound = (here, through) if through < bound else (best, bound)
         relative = (bound - best.likely) / unit(f, first, policy) if np.isfinite(bound) else np.inf
     steps = f" after {used} Newton step{'s' * (used != 1)}" if used else ""
     kind = f"residual-corrected duality{steps}" if np.isfinite(bound) else here.why
-    passes = spent(f, sample) - before
+    passes = passes_so_far(f, sample) - before
     return Certificate(bound, relative, first.kkt, kind, True, passes, first.objective, best.rank, best.likely,
                        tuple(first.step.tolist()), first.errors)  # fmt: skip
 
@@ -94,20 +98,24 @@ class Corrected(NamedTuple):
 
     objective: float  # F(β)
     kkt: float
-    rounding: float  # how wrong the computed F(β) may be
+    worst: float  # how wrong the computed F(β) can be
     likely: float  # how wrong it is likely to be, which is part of the bound
     step: np.ndarray  # (dim,) d
     rank: int
     bound: float = np.inf
     why: str = ""  # why there is no bound
-    noise: float = 0.0  # part of the bound: the price of what rounding has done to η
+    noise: float = 0.0  # the price of what rounding has done to η, without which the bound would be smaller
     errors: float = np.nan
     furthest: float = np.inf  # max |t|: near 0 the bound is nearly the gap
 
 
 @np.errstate(over="ignore", invalid="ignore")  # where sums overflow there is no bound, and no warning either
 def corrected(f, g, beta, sample=None, policy=Proving()):
-    """The bound at β with the dual point moved along the model's step: one pass, and one more far from the optimum."""
+    """The bound at β with the dual point moved along the model's step.
+
+    It takes one pass; one more where the price must be asked of the rows, far from the optimum; one where H has lost
+    digits, for R; and one where H is singular, to see whether X is.
+    """
     seen, rows = gather(f, beta, sample), sample or f
     here = blank(f, g, beta, seen)
     if not (np.isfinite(here.objective) and np.isfinite(seen.hess).all() and np.isfinite(seen.grad).all()):
@@ -122,13 +130,13 @@ def corrected(f, g, beta, sample=None, policy=Proving()):
     cost = price_above(f.family, seen.reach.values, H, d, undo.moves, np.sqrt(seen.slip), policy)
     if cost is None:
         cost = rows.price(beta, d, undo.moves)
-        cost = cost._replace(price=cost.price + seen.slip)  # of rows outside of a sample, which only rounding has moved
+        cost = cost._replace(price=cost.price + seen.slip)  # rounding may have moved the rows outside of a sample, too
     if np.any((l1 == 0) & (l2 == 0)) and not cost.furthest < policy.interior * f.family.reach:
         return here._replace(why="the dual point is not interior: no minimum may exist")
     # The bound in exact arithmetic: prices, ridge, and what the L1 term leaves.
     s = np.clip(-(G + H @ d), -l1, l1)
     gap = cost.price + l2 @ d**2 / 2 + (l1 - s * np.sign(beta)) @ np.abs(beta)
-    # Rounding: d may have to move by so much, which the prices know already, and s is known to ± wobble only.
+    # What rounding adds. The prices include the moves of d already, the ridge does not; s is known to ± wobble only.
     moved = np.abs(undo.moves).sum(axis=1)
     wobble = np.where(undo.fixed, 0.0, np.abs(H @ undo.moves).sum(axis=1) + Rounding.slope * seen.slack)
     gap += l2 @ (moved * (np.abs(d) + moved / 2)) + wobble @ np.abs(beta)
@@ -146,8 +154,8 @@ def gather(f, beta, sample):
         return f.evidence(beta)
     loss, grad = f.loss_grad(beta)
     part = sample.evidence(beta)
-    share = f.survey.weight / part.weight if part.weight > 0 else 1.0
-    grown = {name: share * getattr(part, name) for name in ("loss_slack", "slack", "slip", "drift")}
+    times = f.survey.weight / part.weight if part.weight > 0 else 1.0
+    grown = {name: times * getattr(part, name) for name in ("loss_slack", "slack", "slip", "drift")}
     return part._replace(loss=loss, grad=grad, **grown)
 
 
@@ -162,8 +170,8 @@ def blank(f, g, beta, seen):
     return Corrected(seen.loss + value, kkt, likely + 8 * EPS * seen.drift, likely, np.zeros(f.dim), f.dim)
 
 
-def spent(f, sample):
-    """Passes over f's rows so far, those over the sample counted by its share."""
+def passes_so_far(f, sample):
+    """Passes over f's rows so far that were booked apart, and those over the sample, counted by its share."""
     return f.extra_passes + (sample.passes * sample.n / f.n if sample else 0.0)
 
 
@@ -187,7 +195,11 @@ def not_certified(objective, dim, why="interrupted before certifying"):
 
 
 def unit(f, here, policy):
-    """S, the unit of the relative gap. Where rounding of η alone costs more than `tol` can be, it is more of that."""
+    """The unit of the relative gap: S, or more where rounding of η alone costs so much that no `tol` could be proved.
+
+    It is then noise ÷ policy.deaf, but at most policy.noisy times what is left to explain. That limit falls where noise
+    exceeds all that there is to explain, as for a y that is constant to its last digits.
+    """
     least, left = here.noise / policy.deaf, max(f.scale.height(here.objective), f.scale.null_height)
     if max(f.scale.height(here.objective), f.scale.null_height / policy.nothing) > here.noise:
         least = min(least, policy.noisy * left)
@@ -197,8 +209,8 @@ def unit(f, here, policy):
 def standard_errors(f, H, l1, reach, share, gap, objective):
     """How many standard errors any β_j may be from its optimum, given the gap; nan where that is not known.
 
-    Standard errors are those of a model without penalty or with a ridge. They and L are made of the H of a `share` of
-    the rows: that of all rows is larger, so that what is said of s holds, and √share scales the errors.
+    Standard errors are those of a model without penalty or with a ridge. With a sample, H is that of a `share` of the
+    rows. The H of all rows is larger, so that the limit for s holds; the errors are divided by √share.
     """
     freedom = f.survey.counted - f.dim
     if np.any(l1 > 0) or not getattr(f.family, "concordant", False) or not freedom > 0:
@@ -213,17 +225,16 @@ def standard_errors(f, H, l1, reach, share, gap, objective):
 
 
 def farthest(gap, L):
-    """The largest s with 1 − (1 + Ls) e^(−Ls) ≤ gap L²; nan where any s would do."""
+    """The largest distance s with 1 − (1 + Ls) e^(−Ls) ≤ gap L²; nan where any s would do."""
     return gammaincinv(2, gap * L**2) / L if gap * L**2 < 1 and L > 0 else np.nan
 
 
 def price_above(family, reach, H, d, moves, slip=0.0, policy=Proving()):
     """A price that is surely high enough, from sums already known; None where it might be much too high.
 
-    Hölder's inequality says how large t can be on any row, u = Σ_j max|x_ij| |d_j|, the maxima (dim,) being `reach` and
-    over the rows whose dual point moves (rounding alone moves others by less). Up to there D ≤ c ℓ″t² with a c
-    that only the family knows, and Σ w ℓ″ t² = dᵀ∇²f d is at hand. Moves add to t by the triangle inequality, and so
-    does what rounding did to the rows, √(Σ w ℓ″ t²) = slip.
+    Hölder's inequality says how large t can be on any row: u = Σ_j max|x_ij| |d_j|, the maxima (dim,) being `reach`.
+    Up to there D ≤ c ℓ″t² with a c that only the family knows, and Σ w ℓ″ t² = dᵀ∇²f d is at hand. Moves add to t by
+    the triangle inequality. So does the rounding of the rows: it has moved them by a t with √(Σ w ℓ″ t²) = `slip`.
     """
     furthest = reach @ (np.abs(d) + np.abs(moves).sum(axis=1))
     furthest += Rounding.own * family.reach if np.isfinite(family.reach) else 0.0
@@ -237,7 +248,7 @@ def price_above(family, reach, H, d, moves, slip=0.0, policy=Proving()):
 class Undo(NamedTuple):
     """How far the dual point may have to move so that rounding cannot have left it infeasible."""
 
-    moves: np.ndarray  # (dim, |A|), one for the largest error of each coordinate of A
+    moves: np.ndarray  # (dim, |A|), column k undoes the largest error of the k-th coordinate of A
     fixed: np.ndarray  # (dim,) A as a mask
     rank: int
     why: str  # why no bound is possible, '' if one is
@@ -292,4 +303,4 @@ def damped(f, g, beta, here):
     trials = beta + steps[:, None] * here.step
     values = f.losses(trials) + [g.value(trial) for trial in trials]
     values = np.where(np.isfinite(values), values, np.inf)
-    return trials[values.argmin()] if values.min() < here.objective - here.rounding else None
+    return trials[values.argmin()] if values.min() < here.objective - here.worst else None

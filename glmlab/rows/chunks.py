@@ -1,10 +1,13 @@
 """Rows in chunks: where they are, and how a pass runs over them.
 
-A pass runs a kernel on every chunk and adds the results in a tree. `Chunks` is the interface. Subclasses differ in one
-method, `_pass`: `InMemory` runs it on threads, `OnDask` (ondask.py) as tasks of dask. The shape of the tree depends on
-the number of chunks alone, and every task has one BLAS thread. So equal chunks and dtypes give equal bits, wherever the
-rows are, as long as kernel set, versions of the libraries and type of processor are the same. (BLAS, NumPy and numba
-choose their kernels by processor; another type of processor agrees up to the certificate only.)
+A pass runs a kernel on every chunk and adds the results in a tree. `Chunks` is the interface. Its subclasses differ in
+how they run a pass, `_pass`: `InMemory` on threads, `OnDask` (ondask.py) as tasks of dask, and `Thinned` on the chunks
+from which it draws rows.
+
+The shape of the tree depends on the number of chunks alone, and every task has one BLAS thread. So equal chunks and
+dtypes give equal bits, wherever the rows are, as long as kernel set, versions of the libraries and type of processor
+are the same. (BLAS, NumPy and numba choose their kernels by processor; another type of processor agrees up to the
+certificate only.)
 """
 
 import copy
@@ -79,7 +82,7 @@ class Chunks:
     # --- some of the rows ------------------------------------------------------------------------------------------
 
     def some(self, which):
-        """The chunks of these numbers only."""
+        """The chunks of these numbers only, to be mapped, summed or sampled."""
         part = copy.copy(self)
         part.lengths = tuple(self.lengths[k] for k in which)
         part._choose(which)
@@ -94,7 +97,7 @@ class Chunks:
         return self._brought(self.map(draw.take, per_chunk=[range(len(self.lengths))]))
 
     def sum_and_sample(self, kernel, *shared, draw):
-        """What `sum` and `sample` give, from one pass, for rows that every pass reads or makes anew."""
+        """What `sum` and `sample` give, from one pass instead of two."""
         found = self.map(WithDrawn(kernel, draw), *shared, per_chunk=[range(len(self.lengths))])
         results, parts = zip(*found, strict=True)
         return summed(results, add), self._brought(parts)

@@ -28,7 +28,7 @@ class Known(NamedTuple):
     grad: np.ndarray  # (dim,)
     diag: np.ndarray | None  # (dim,) of ∇²f, where that pass had it
     hess: np.ndarray | None  # (dim, dim) ∇²f, the same
-    apart: bool  # was it made to certify?
+    apart: bool  # was the pass booked apart from the solver's own?
 
 
 class Pilot(NamedTuple):
@@ -74,17 +74,20 @@ class Objective(Ledger):
         return self._sum("losses", np.ascontiguousarray(B, dtype=float)).losses
 
     def loss_grad(self, beta):
-        """f(β) and ∇f(β) (dim,). Free at the β of the last pass with a gradient."""
+        """f(β) and ∇f(β) (dim,). No work at the β of the last pass with a gradient.
+
+        If that pass was booked apart, as one made to certify is, it counts as the asker's from now on.
+        """
         known = self.known(beta)
         return numpy_kernels.LossGrad(known.loss, known.grad.copy())  # copied, because solvers may change it
 
     def loss_grad_diag(self, beta):
-        """f(β), ∇f(β) and the diagonal of ∇²f(β) (dim,). Free at the β of the last pass if that had a diagonal."""
+        """f(β), ∇f(β) and the diagonal of ∇²f(β) (dim,). No work at the β of the last pass if that had a diagonal."""
         known = self.known(beta, "diag")
         return numpy_kernels.LossGradDiag(known.loss, known.grad.copy(), known.diag.copy())
 
     def loss_grad_hess(self, beta):
-        """f(β), ∇f(β) and ∇²f(β) (dim, dim). Free at the β of the last pass if that had a Hessian."""
+        """f(β), ∇f(β) and ∇²f(β) (dim, dim). No work at the β of the last pass if that had a Hessian."""
         if self._hess is not None:
             return numpy_kernels.LossGradHess(*self.loss_grad(beta), self._hess.copy())
         known = self.known(beta, "hess")
@@ -139,7 +142,7 @@ class Objective(Ledger):
     # --- what one pass finds for good ------------------------------------------------------------------------------
 
     def look(self, beta):
-        """The first pass, made once: f and ∇f at β, what y says without X. Refuses what cannot be fitted."""
+        """The first pass, made once: f and ∇f at that β, what y says without X. Refuses what cannot be fitted."""
         if self._survey is None:
             with self.booked_apart():
                 found = self._survey_and_pilot(beta) if self._pilot_with_survey else self._sum("survey", beta)
@@ -192,8 +195,8 @@ class Objective(Ledger):
     def pilot(self, seed=0):
         """An estimate of f from a few rows of every chunk, brought here, their weights scaled up to stand for all rows.
 
-        They are 1 % of the rows, or 150 for each coefficient if those are more, but at most 15 %. (Of huge data 1 %
-        would be too many: at most 16 million numbers then.) Drawn once and kept.
+        Their share is min(max(1 %, 150 dim/n), 15 %); of X with more than 1.7 billion numbers the 1 % is the share that
+        has 16 million. Drawn once and kept.
         """
         if self._pilot is None or self._pilot.seed != seed:
             draw = self._pilot_draw(seed)
@@ -219,7 +222,7 @@ class Objective(Ledger):
         return pilot_draw(self.n, self.dim, seed, self.policy)
 
     def _keep_pilot(self, seed, rows):
-        self._pilot = Pilot(seed, *(self._of(rows.scaled(n)) for n in (self.n, rows.n)))
+        self._pilot = Pilot(seed, scaled=self._of(rows.scaled(self.n)), own=self._of(rows.scaled(rows.n)))
 
     def _survey_and_pilot(self, beta):
         self._book(1)

@@ -20,7 +20,7 @@ from glmlab.solvers.stopping import goal_of, is_met, worth_proving
 
 
 def run(
-    solver, f, g=None, *, start=None, tol=Stopping.default, until=None, max_iter=None, callback=None, progress=False,
+    solver, f, g=None, *, start=None, tol=None, until=None, max_iter=None, callback=None, progress=False,
     policy=Stopping(), **options,
 ):  # fmt: skip
     """Minimise f + g with a solver and prove how close it got.
@@ -28,16 +28,18 @@ def run(
     solver: a name, or any generator function `solver(f, g, start, **options)` that yields states with a `beta` (State
     says what else is read). f: an Objective. g: a penalty, which never touches the intercept. start: (f.dim,), a
     Result, "pilot", "average" or "one-step" (solvers/start.py); by default the null model, or what suits the solver.
-    tol: the certified relative gap at which to stop; `until(state) -> bool` replaces that rule.
-    callback(state) returning True stops. progress=True prints one line that updates. policy: all further thresholds.
-    options go to the solver.
-    Returns a Result. It has converged where `tol` was proved and, over few rows (4 million numbers) at a tol of 1e-6 or
-    less, β is right to its last digits (solvers/stopping.py); else it warns NotConverged. Raises TypeError for an
-    option that the solver does not know and ValueError for a solver that cannot minimise this penalty.
+    tol: the certified relative gap at which to stop, by default policy.default; `until(state) -> bool` replaces that
+    rule and those that give up. callback(state) returning True stops. progress=True prints one line that updates.
+    policy: all further thresholds. options go to the solver.
+    Returns a Result for the last state. It has converged where `tol` was proved and, where X has at most 4 million
+    numbers and tol is at most 1e-6, the next step of Newton's method would move no row visibly (solvers/stopping.py);
+    else it warns NotConverged. Raises TypeError for an option that the solver does not know and ValueError for a solver
+    that cannot minimise this penalty.
     """
     g = named("penalty", Zero() if g is None else g, PENALTIES, PENALTY_NEEDS)
     method = resolve(solver, g, options, callers=[run])
     refuse_settings(tol, max_iter, until, callback)
+    tol = policy.default if tol is None else tol
     max_iter = policy.max_iter if max_iter is None else max_iter
     free = FreeIntercept(g) if f.chunks.intercept else g
     log = Log(f, free, method, goal_of(f.n * f.dim, tol, policy), policy, progress)
@@ -46,7 +48,7 @@ def run(
     with one_blas_thread, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         start = first_point(start, method.starts_from, f, free)
         states = states_of(method, f, free, start, options, max_iter)
-        ended = follow(states, log, until, callback) or spent(log, max_iter)
+        ended = follow(states, log, until, callback) or ran_out(log, max_iter)
         if progress:
             print(file=sys.stderr)
         return result_of(log, ended, g)
@@ -60,23 +62,23 @@ def follow(states, log, until=None, callback=None):
             if until is not None and until(seen.state):
                 return Ending("stopped by until")
             if until is None and worth_proving(seen, log.trigger, log.goal, log.policy):
-                certificate, error, needed = log.prove()
+                certificate, error, needed = log.prove()  # where it fails, the next one waits longer
                 if is_met(log.goal, certificate.relative, error, needed):
                     return Ending("Converged")
             if callback is not None and callback(seen.state):
                 return Ending("stopped by callback")
             if not np.isfinite(seen.state.objective):
                 return Ending("the objective is no longer finite")
-            if until is None and (why := hopeless(seen, log)):
+            if until is None and (why := why_hopeless(seen, log)):
                 return Ending(why)
     except KeyboardInterrupt:
         return Ending("Interrupted", interrupted=True)
 
 
-def hopeless(seen, log):
+def why_hopeless(seen, log):
     """Why no further iteration can help, or ''."""
     f, g, policy, proof = log.f, log.g, log.policy, log.proof
-    if proof and np.isinf(proof.certificate.bound):
+    if proof and np.isinf(proof.certificate.bound):  # this state was certified, without success
         residual = seen.state.residual
         if not proof.certificate.rigorous and np.square(residual) <= policy.small * log.goal.tol:
             return f"nothing can be proved, and the scaled residual has fallen to {residual:.1e}"
@@ -85,7 +87,7 @@ def hopeless(seen, log):
     return f"no progress in the last {policy.patience} iterations" if seen.idle >= policy.patience else ""
 
 
-def spent(log, max_iter):
+def ran_out(log, max_iter):
     """The Ending where no state was good enough."""
     full = len(log.trace) > max_iter
     return Ending(f"stopped at max_iter={max_iter}" if full else "the solver took no further step")
@@ -100,9 +102,10 @@ def states_of(method, f, g, start, options, max_iter):
     return itertools.islice(states, max_iter + 1)
 
 
-def refuse_settings(tol, max_iter=None, until=None, callback=None):
-    """The error for a setting of `run` that makes no sense."""
-    number("tol", tol)
+def refuse_settings(tol=None, max_iter=None, until=None, callback=None):
+    """Raises TypeError or ValueError for a setting of `run` that makes no sense."""
+    if tol is not None:
+        number("tol", tol)
     function("until", until)
     function("callback", callback)
     if max_iter is not None:

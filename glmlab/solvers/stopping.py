@@ -15,15 +15,17 @@ class Goal(NamedTuple):
     """What a run is asked for."""
 
     tol: float  # relative gap that must be proved
-    large: bool  # is X so large that a proof should not take all rows?
-    thorough: bool  # must β also be right to its last digits?
-    still: float  # effect of its next step above which a method that knows it goes on; inf where only `tol` counts
+    large: bool  # has X so many numbers that a proof should not take all rows?
+    thorough: bool  # must β also be right to its last digits? Where X is not large and tol not rough
+    still: float  # a method that knows its next step waits for its proof while the step's effect is above this
 
 
 def goal_of(size, tol, policy):
     """The Goal for an X of `size` numbers. Whoever asks for a rough `tol` gets what was asked for."""
-    few, soon = (size <= most and tol <= policy.rough for most in (policy.few, policy.soon))
-    return Goal(tol, size > policy.few, few, policy.still if few else policy.near if soon else np.inf)
+    small, medium = size <= policy.few, size <= policy.soon
+    if tol > policy.rough:
+        return Goal(tol, not small, False, np.inf)
+    return Goal(tol, not small, small, policy.still if small else policy.near if medium else np.inf)
 
 
 class Seen(NamedTuple):
@@ -32,20 +34,20 @@ class Seen(NamedTuple):
     state: object  # with beta, objective and residual
     iteration: int
     near: float  # an estimate of the relative gap: the state's own, or else the squared residual, which falls like it
-    knows_gap: bool  # is it the state's own?
-    effects: list  # of the method's next steps, one a state; empty where it does not know them
+    knows_gap: bool  # is the estimate the state's own?
+    effects: list  # what each state's next step would move (effect_of); empty where the method does not know its steps
     idle: int  # iterations since the objective or the residual last improved
 
 
 def worth_proving(seen, trigger, goal, policy):
-    """Is a certificate worth its pass now? `trigger` is how near the state must be since the last one failed."""
+    """Is a certificate worth its pass now? `trigger` is the largest `near` for it; each failed proof lowers it."""
     if is_scheduled(seen.iteration, policy):
         return True
     settled = not seen.effects or seen.effects[-1] <= goal.still
     if not (seen.near <= trigger and settled):
         return stalled(seen.effects, policy)
     if goal.large and seen.knows_gap and seen.near > policy.rounding:
-        # Wait until the smallest sample is expected to prove tol. A method that knows its gap gets there soon.
+        # Wait until a sample of the share `tight` can be expected to prove tol. Such a method gets there soon.
         return policy.ample * seen.near <= policy.tight * goal.tol
     return True
 
@@ -57,7 +59,10 @@ def is_scheduled(iteration, policy):
 
 
 def stalled(effects, policy):
-    """Have the steps become small and then stopped to shrink? Then only rounding is left of them."""
+    """Have the steps become small and then stopped shrinking? Then only rounding is left of them.
+
+    It stays so, and each state is certified from then on: one of the next may be met, and `idle` ends the run.
+    """
     before, recent = effects[: -policy.window], effects[-policy.window :]
     if not before or not min(effects) <= policy.rest:
         return False
@@ -70,7 +75,10 @@ def is_met(goal, relative, error, needed):
 
 
 def error_needed(effects, policy):
-    """How small the effect of the certificate's step must be: smaller for methods whose next step is so small soon."""
+    """How small the effect of the certificate's step must be.
+
+    Methods that know their next step make it tiny in one or two passes more, so that they must, unless it has stalled.
+    """
     return policy.still if effects and not stalled(effects, policy) else policy.right
 
 
@@ -84,9 +92,10 @@ def fall_wanted(relative, error, goal, needed, policy):
 
 
 def share_of_rows(seen, n, dim, goal, policy):
-    """The share of n rows on which the dual point should move: the least that can be expected to prove `tol`.
+    """The share of n rows on which the dual point should move: policy.share, or less where less will do.
 
-    A sample's bound is about the gap divided by its share. That helps only where the state knows its gap.
+    A sample's bound is about the gap divided by its share. So less will do where the state knows its gap and the gap is
+    small against `tol`.
     """
     if not seen.knows_gap or not policy.ample * seen.near < policy.share * goal.tol:
         return policy.share
@@ -106,9 +115,9 @@ def shrinks(residual, least):
 
 
 def effect_of(scale, state, step):
-    """By how much `step` from β moves a row, relative to what the largest coefficient does; 0 within η's rounding.
+    """By how much `step` from β moves a row, as a share of the largest |x_ij β_j|; 0 if rounding of η hides the move.
 
-    Where all coefficients are 0 it is relative to a move of the level that costs S. scale: the Objective's.
+    Where all coefficients are 0 it is a share of that move of the intercept which raises F by S. scale: f.scale.
     """
     step = np.asarray(step)
     if not np.isfinite(step).all():
