@@ -93,6 +93,13 @@ def one_after_the_other(kernel, Xs, ys, beta):
     return total
 
 
+def all_lists_for_each(kernel, Xs, ys, beta):
+    """Each task is given all chunks, and takes its own."""
+    once = dask.delayed(beta)
+    take = dask.delayed(lambda k, Xs, ys, b: kernel(Xs[k], ys[k], b))
+    return dask.delayed(sum)([take(k, Xs, ys, once) for k in range(len(Xs))])
+
+
 def loss_and_gradient_apart(kernel, Xs, ys, beta):
     once = dask.delayed(beta)
     gradient = dask.delayed(sum)([part[:-1] for part in calls(kernel, Xs, ys, once)])
@@ -119,6 +126,7 @@ SUM, BETA, FEW = "the right sum", "beta is there once", "at most 4K + 2 tasks"
     (loop_in_a_task, OWN, "a loop inside of one task"),
     (two_tasks, OWN, "called by 2 tasks"),
     (one_after_the_other, OWN, "6 wait for another"),
+    (all_lists_for_each, OWN, "not the lists Xs and ys"),
     (lambda kernel, Xs, ys, beta: dask.delayed(sum)(calls(kernel, Xs, ys, beta)), BETA, "Delay beta once"),
     (lambda kernel, Xs, ys, beta: dask.delayed(sum)(calls(functools.partial(kernel), Xs, ys, beta)), BETA, "Delay"),
     (in_each_call, BETA, "Delay beta once"),
@@ -134,9 +142,9 @@ SUM, BETA, FEW = "the right sum", "beta is there once", "at most 4K + 2 tasks"
     (loss_and_gradient_apart, ROWS, "one call serves a chunk"),
     (whole, ROWS, "rows must not travel"),
     (split, FEW, "one sum"),
-], ids=["a loop in a task", "two tasks", "one after the other", "literal", "literal, partial", "literal, lambda",
-        "K computes", "one compute", "a list", "mean", "one number", "concatenated", "last chunk", "first chunk",
-        "called twice", "rows travel", "array style"])
+], ids=["a loop in a task", "two tasks", "one after the other", "all lists", "literal", "literal, partial",
+        "literal, lambda", "K computes", "one compute", "a list", "mean", "one number", "concatenated", "last chunk",
+        "first chunk", "called twice", "rows travel", "array style"])
 def test_one_pass_wrong(wrong, condition, says):
     rejected("one_pass", named(wrong), condition, says)
 

@@ -130,6 +130,10 @@ def one_task_a_chunk(one_pass):
         require(len(tasks) == len(lengths), words)
         waiting = sum(bool(_needed(graph, key) & tasks) for key in tasks)
         require(not waiting, f"{words}, of which {waiting} wait for another")
+        chunks = {chunk.key for chunk in Xs + ys}
+        most = max(len(_needed(graph, key) & chunks) for key in tasks)
+        own = "hand over X_k and y_k, not the lists Xs and ys: a task fetches all that it is given"
+        require(most == 2, f"{words}, one of which waits for {most} chunks of X and y", own)
 
 
 def _needed(graph, key):

@@ -489,7 +489,7 @@ def near_enough(state):
 path = []
 with watch:
     result = glmlab.run(
-        "gradient_descent", f, step=safe_step(H_unit), until=near_enough, tol=1e-5,
+        "gradient_descent", f, step=float(safe_step(H_unit)), until=near_enough, tol=1e-5,
         callback=lambda state: path.append(state.beta),
     )  # fmt: skip
 
