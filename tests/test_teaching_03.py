@@ -244,6 +244,7 @@ UNITS, LONG = "H in other units, the step in the inverse units", "not needlessly
     pytest.param(largest, SHRINKS, "one over a curvature", id="L itself"),
     pytest.param(lambda H: min(1 / largest(H), 1e-3), UNITS, "no unit", id="1e-3, as ever"),
     pytest.param(lambda H: 1 / largest(H) ** 2, UNITS, "divided by c", id="1/L²"),
+    pytest.param(lambda H: 1.999 / largest(H), "not on the edge", "thousands of iterations", id="1.999/L"),
     pytest.param(lambda H: 1e-3 / largest(H), LONG, "far too short", id="to be quite sure"),
     pytest.param(lambda H: 1 / np.trace(H), LONG, "The trace is the sum", id="trace"),
     pytest.param(lambda H: np.nan, ONE_STEP, "nan", id="nan"),

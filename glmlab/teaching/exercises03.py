@@ -236,7 +236,7 @@ SAFE_STEP = Exercise(
     statement=(
         "H (p, p), symmetric and positive definite, is the Hessian of a quadratic. Return one number t > 0 with which "
         "gradient descent converges from everywhere: every eigenvalue of I − tH lies within (−1, 1). Whatever the "
-        "units of H are; and no shorter than 1/(2√p·L), L being the largest eigenvalue of H."
+        "units of H are; no shorter than 1/(2√p·L) and no longer than 1.98/L, L being the largest eigenvalue of H."
     ),
     stub='''
     def safe_step(H):
@@ -326,6 +326,16 @@ def inverse_units(safe_step):
         scaled = _size(safe_step, c * H, f"{c:.3g} · H")
         words = f"t = {first:.3g} for H, but t = {scaled:.3g} for {c:.3g} · H"
         require(abs(c * scaled - first) <= 1e-9 * first, f"{words}, where {first / c:.3g} is needed")
+
+
+@SAFE_STEP.condition(
+    "not on the edge",
+    hint="near 2/L the steepest direction keeps its size, up to its sign, for thousands of iterations: at most 1.98/L",
+)
+def not_on_the_edge(safe_step):
+    for seed, (name, values) in enumerate(SPECTRA.items(), 81):
+        t, L = _size(safe_step, quadratic(seed, values)[0], name), values.max()
+        require(t * L <= 1.98 * (1 + 1e-9), f"for {name} it gave t = {t * L:.6g}/L")
 
 
 @SAFE_STEP.condition(

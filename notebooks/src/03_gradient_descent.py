@@ -365,7 +365,7 @@ for rows in (1e6, 1e7, 4e7, 6e7, 8e8):
 # the post had 8·10⁸ rows, of other columns, for other methods.)
 #
 # **Exercise 2.** Mend both. `safe_step(H)` returns one number, with which gradient descent converges on any quadratic with Hessian H, in
-# whatever units; and not shorter than 1/(2√p·L).
+# whatever units; not shorter than 1/(2√p·L), nor longer than 1.98/L.
 
 
 # %% tags=["exercise"] id="c03-044"
