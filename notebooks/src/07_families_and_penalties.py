@@ -454,7 +454,7 @@ m, C = 4_000, 0.05
 X_m, y_m = X_here[:m], y_here[:m]
 theirs = LogisticRegression(C=C, l1_ratio=1, solver="saga", fit_intercept=False, tol=1e-10, max_iter=10_000).fit(X_m, y_m)
 proofs = {}
-for reading, value in {"1/C": to_lam(C, m, "LogisticRegression"), "C": C, "n/C": m / C}.items():
+for reading, value in {"1/C": float(to_lam(C, m, "LogisticRegression")), "C": C, "n/C": m / C}.items():
     proofs[reading] = certify(X_m, y_m, theirs.coef_[0], family="logistic", penalty=L1(value))
     print(f"read as λ = {reading}, scikit-learn's answer: {proofs[reading]}")
 assert proofs["1/C"].relative < 1e-6 < min(proofs["C"].relative, proofs["n/C"].relative)
