@@ -17,10 +17,10 @@ from scipy import sparse
 
 from glmlab.maths.families import suits_the_loss
 from glmlab.maths.sums import Largest, Sums, Triangle
+from glmlab.policy import Rounding
 
 BLOCK = 2**18  # numbers in a block of X, 2 MiB: two stay in cache, and threads seldom wait for Python's lock
-ROUNDING = 8 * np.finfo(float).eps  # of the numbers that ℓ′ is made of: how wrong its value may be
-SMALL = 1e-4  # of the family's reach: a row whose ℓ′ is known that well is its own dual point, rounding and all
+ROUNDING, SMALL = Rounding.slope, Rounding.own  # by name, because compiled code takes them as constants
 
 
 class Rows(NamedTuple):
