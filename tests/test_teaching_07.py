@@ -183,6 +183,17 @@ def proximal_gradient(steps):
     return prox_newton
 
 
+def just_short(q, H, beta, lam):
+    """Goes on until a proximal step moves by less than a part in ten million, and may be farther away than that."""
+    v, L = np.array(beta, dtype=float), np.linalg.eigvalsh(H)[-1]
+    for _ in range(100_000):
+        new = shrinkage(v - (q + H @ (v - beta)) / L, lam / L)
+        if np.linalg.norm(new - v) <= 1e-7 * np.linalg.norm(v):
+            break
+        v = new
+    return v
+
+
 def smoothed(q, H, beta, lam):
     """|v| ≈ √(v² + ε²), by Newton: no zero is exact."""
     v, eps = np.array(newton_point(q, H, beta)), 1.0
@@ -224,6 +235,7 @@ MINIMUM = "the model's minimum, whatever the metric"
     pytest.param(lambda q, H, beta, lam: by_active_sets(q, H, 0 * beta, lam), NEWTON, "centred at 0", id="from 0"),
     pytest.param(lambda q, H, beta, lam: by_active_sets(q, H, beta, lam / 2), STAY, "not half of it", id="half of λ"),
     pytest.param(by_sweeps(3), NEWTON, "stops too early", id="three sweeps"),
+    pytest.param(just_short, NEWTON, "stops too early", id="seven digits of a step"),
     pytest.param(first_newton(by_sweeps(3)), MINIMUM, "stops too early", id="three sweeps with a penalty"),
     pytest.param(first_newton(by_sweeps(1)), MINIMUM, "stops too early", id="one sweep"),
     pytest.param(proximal_gradient(30), NEWTON, "stops too early", id="thirty proximal steps"),

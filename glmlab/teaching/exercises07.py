@@ -215,13 +215,15 @@ def a_point(prox_newton, problem, where):
     return an_array(prox_newton(*problem), problem.q.shape, f"{where} it returned")
 
 
+EARLY = "your iteration stops too early: go on until the largest move is below 1e-12 of ‖v‖"
+
+
 def _stops_early(prox_newton, problem, v):
     """The hint for an iteration that stops too early: it gets nearer when it starts again from its own answer."""
     before = problem.missed(v)
     for _ in range(5):
         v = a_point(prox_newton, problem._replace(q=problem.slope(v), beta=v), "called again")
-    nearer = problem.missed(v) < 0.3 * before
-    return "your iteration stops too early: go on until the largest move is below 1e-12 of ‖v‖" if nearer else None
+    return EARLY if before < 1e-3 or problem.missed(v) < 0.3 * before else None
 
 
 @PROX_NEWTON.condition(
