@@ -194,7 +194,7 @@ def test_a_later_notebook_runs_its_sliders_move_and_answers_are_judged(course):
 # --- the looks themselves
 
 DEFECTS = {
-    "client": ("", "from glmlab import cluster\nclient = cluster.client()"),
+    "client": ("", "from glmlab.machine import cluster\nclient = cluster.client()"),
     "work": ("", "import time\nclient.gather(client.map(time.sleep, [0.2] * 8));"),
     "absent": ("figure", "print('no figure')"),
     "empty": ("figure", "from IPython.display import HTML\nHTML('<img src=\"data:image/png;base64,\">')"),
