@@ -85,17 +85,17 @@ DIGITS, MEMORY = "to all the digits of float64", "one chunk's worth of memory at
 
 
 @pytest.mark.parametrize(("wrong", "condition", "says"), [
-    (lambda chunks: float(np.mean([squares(c) for c in chunks])), UNEQUAL, "not a mean"),
+    (lambda chunks: float(np.mean([squares(c) for c in chunks])), UNEQUAL, "do not take"),
     (lambda chunks: len(chunks) * squares(chunks[0]), UNEQUAL, "do chunks weigh alike"),
     (lambda chunks: float(sum(c.sum() for c in chunks) ** 2), ONE, "square each entry before"),
-    (lambda chunks: sum((c**2).sum(axis=0) for c in chunks), ONE, "one number is asked for"),
-    (lambda chunks: [squares(c) for c in chunks], ONE, "one number is asked for"),
+    (lambda chunks: sum((c**2).sum(axis=0) for c in chunks), ONE, "return one number"),
+    (lambda chunks: [squares(c) for c in chunks], ONE, "return one number"),
     (lambda chunks: sum(np.linalg.norm(c) for c in chunks) ** 2, UNEQUAL, "square the norm of each chunk"),
     (lambda chunks: sum(np.linalg.norm(c) for c in chunks), ONE, "square root of what is asked for"),
     (lambda chunks: sum(np.abs(c).sum() for c in chunks), ONE, "a sum of sizes"),
     (lambda chunks: sum(c.sum() for c in chunks), ONE, "a plain sum"),
-    (lambda chunks: sum((c**2).mean() for c in chunks), ONE, "not a mean"),
-    (lambda chunks: sum((c**2).sum() / len(c) for c in chunks), ONE, "divide by no number of rows"),
+    (lambda chunks: sum((c**2).mean() for c in chunks), ONE, "do not take"),
+    (lambda chunks: sum((c**2).sum() / len(c) for c in chunks), ONE, "do not divide by the number of rows"),
     (lambda chunks: sum(squares(chunks[k]) for k in range(1, len(chunks))), ONE, "no entry was counted"),
     (lambda chunks: sum(squares(c) for c in chunks[:-1]), ONE, "no entry was counted"),
     (lambda chunks: squares(chunks[0]) + sum(squares(c) for c in chunks[2:]), UNEQUAL, "is one left out"),

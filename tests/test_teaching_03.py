@@ -148,8 +148,8 @@ ONE_COMPUTE = "one compute, which reads each chunk once"
 
 @pytest.mark.parametrize(("wrong", "condition", "says"), [
     (array_step(lambda X, y, beta: X.T @ (X @ beta - y)), THE_MOVE, "the square has a 2"),
-    (array_step(lambda X, y, beta: 2 * (X.T @ (X @ beta - y)) / len(y)), THE_MOVE, "divide by no n"),
-    (array_step(lambda X, y, beta: X.T @ (X @ beta - y) / len(y)), THE_MOVE, "divide by no n, and the square"),
+    (array_step(lambda X, y, beta: 2 * (X.T @ (X @ beta - y)) / len(y)), THE_MOVE, "do not divide by n"),
+    (array_step(lambda X, y, beta: X.T @ (X @ beta - y) / len(y)), THE_MOVE, "do not divide by n; and the square"),
     (array_step(lambda X, y, beta: -true_gradient(X, y, beta)), THE_MOVE, "walks uphill"),
     (array_step(lambda X, y, beta: 2 * true_gradient(X, y, beta)), THE_MOVE, "one 2, not two"),
     (array_step(lambda X, y, beta: 2 * (X.T @ (X @ beta))), THE_FIXED, "Xᵀr = 0"),

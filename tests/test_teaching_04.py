@@ -139,7 +139,7 @@ SUM, BETA, FEW = "the right sum", "beta is there once", "at most 4K + 2 tasks"
     (functools.partial(added, np.concatenate), SUM, "entry by entry"),
     (lambda kernel, Xs, ys, beta: by_numpy(kernel, Xs[:-1], ys[:-1], beta), ROWS, "a chunk is left out"),
     (lambda kernel, Xs, ys, beta: by_numpy(kernel, [Xs[0]] * len(Xs), [ys[0]] * len(ys), beta), ROWS, "its own X_k"),
-    (loss_and_gradient_apart, ROWS, "one call serves a chunk"),
+    (loss_and_gradient_apart, ROWS, "once for each chunk"),
     (whole, ROWS, "rows must not travel"),
     (split, FEW, "one sum"),
 ], ids=["a loop in a task", "two tasks", "one after the other", "all lists", "literal", "literal, partial",

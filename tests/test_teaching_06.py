@@ -103,11 +103,11 @@ ELSEWHERE = "not zero elsewhere"
     pytest.param(lambda q, beta, lam: pieces(q, beta, lam).sum(), LEAST, "not the sum", id="the sum"),
     pytest.param(lambda q, beta, lam: pieces(q, beta, lam) @ pieces(q, beta, lam), LEAST, "not its square",
                  id="squared"),
-    pytest.param(lambda q, beta, lam: np.sqrt(np.mean(pieces(q, beta, lam) ** 2)), LEAST, "not a mean", id="mean"),
-    pytest.param(prox_step, LEAST, "a proximal step", id="a proximal step"),
+    pytest.param(lambda q, beta, lam: np.sqrt(np.mean(pieces(q, beta, lam) ** 2)), LEAST, "do not take", id="mean"),
+    pytest.param(prox_step, LEAST, "another measure", id="a proximal step"),
     pytest.param(lambda q, beta, lam: np.linalg.norm(pieces(q, np.where(abs(beta) < 1e-8, 0, beta), lam)), GRADIENT,
                  "exactly 0", id="small is zero"),
-    pytest.param(lambda q, beta, lam: pieces(q, beta, lam), OPTIMAL, "one number is asked for", id="an array"),
+    pytest.param(lambda q, beta, lam: pieces(q, beta, lam), OPTIMAL, "return one number", id="an array"),
 ])  # fmt: skip
 def test_kkt_wrong(wrong, condition, says):
     rejected("kkt", wrong, condition, says)
@@ -184,7 +184,7 @@ LOOSE, SUM = "no looser than the scaling makes it", "a sum over rows"
                  id="the conjugate of ½"),
     pytest.param(scaled(primal=False), BELOW, "F has a penalty", id="F without its penalty"),
     pytest.param(scaled(slope=1), AT_OPTIMUM, "θ = 2(η − y)", id="θ without its 2"),
-    pytest.param(scaled(scale=lambda X, theta, lam, largest: lam / largest), AT_OPTIMUM, "shrink only",
+    pytest.param(scaled(scale=lambda X, theta, lam, largest: lam / largest), AT_OPTIMUM, "by more than 1",
                  id="stretched as well"),
     pytest.param(scaled(scale=lambda X, theta, lam, largest: 0), AT_OPTIMUM, "θ = 0", id="θ = 0"),
     pytest.param(scaled(scale=lambda X, theta, lam, largest: min(1, lam / np.linalg.norm(X.T @ theta))), AT_OPTIMUM,
@@ -197,11 +197,11 @@ LOOSE, SUM = "no looser than the scaling makes it", "a sum over rows"
                  "θ = 0 proves", id="all or nothing"),
     pytest.param(scaled(conjugate=lambda theta, y: theta @ theta / 4 - theta @ y), AT_OPTIMUM, "the sign of θy",
                  id="the sign of θy"),
-    pytest.param(lambda X, y, beta, lam: scaled()(X, y, beta, lam) / len(y), BELOW, "not a mean", id="a mean"),
+    pytest.param(lambda X, y, beta, lam: scaled()(X, y, beta, lam) / len(y), BELOW, "do not take", id="a mean"),
     pytest.param(lambda X, y, beta, lam: scaled()(X, y, beta, lam * len(y)), BELOW, "every column", id="λ for a mean"),
     pytest.param(lambda X, y, beta, lam: scaled()(X, y, beta, lam) + 1e-3 * scaled(scale=lambda *_: 0)(X, y, beta, lam),
                  AT_OPTIMUM, "with equality", id="a little more, to be safe"),
-    pytest.param(lambda X, y, beta, lam: (y - X @ beta) ** 2, BELOW, "one number is asked for", id="an array"),
+    pytest.param(lambda X, y, beta, lam: (y - X @ beta) ** 2, BELOW, "return one number", id="an array"),
 ])
 def test_scaled_gap_wrong(wrong, condition, says):
     rejected("scaled_gap", wrong, condition, says)
@@ -272,7 +272,7 @@ ABOVE, EVERY, UNITS = "never above the smallest eigenvalue", "every block counts
     pytest.param(lambda blocks: np.linalg.eigvalsh(hessian(blocks))[-1], ABOVE, "ascending order", id="the largest"),
     pytest.param(lambda blocks: sum(np.linalg.eigvalsh(hessian([X]))[-1] for X in blocks), ABOVE, "largest eigenvalues",
                  id="the largest of each"),
-    pytest.param(lambda blocks: np.diag(hessian(blocks)).min(), ABOVE, "no eigenvalue", id="the diagonal"),
+    pytest.param(lambda blocks: np.diag(hessian(blocks)).min(), ABOVE, "not its eigenvalues", id="the diagonal"),
     pytest.param(lambda blocks: np.trace(hessian(blocks)) / blocks[0].shape[1], ABOVE, "the mean eigenvalue",
                  id="the trace"),
     pytest.param(lambda blocks: 2 * sum(len(X) for X in blocks) * 0.5, UNITS, "does not see X", id="2n"),
@@ -282,11 +282,11 @@ ABOVE, EVERY, UNITS = "never above the smallest eigenvalue", "every block counts
     pytest.param(lambda blocks: sum(least(X) for X in blocks) / 2, EVERY, "H_k = 2X_kᵀX_k", id="without the 2"),
     pytest.param(lambda blocks: np.linalg.eigvalsh(hessian(blocks))[0] / 2, EVERY, "H = 2XᵀX", id="sum without the 2"),
     pytest.param(lambda blocks: np.mean([least(X) for X in blocks]), EVERY, "nor a mean", id="the mean"),
-    pytest.param(lambda blocks: np.linalg.eigvalsh(hessian(blocks))[0] / sum(map(len, blocks)), EVERY, "divide by no n",
+    pytest.param(lambda blocks: np.linalg.eigvalsh(hessian(blocks))[0] / sum(map(len, blocks)), EVERY, "divide by n",
                  id="a mean over rows"),
     pytest.param(lambda blocks: 0.0, EVERY, "proves nothing", id="nothing"),
     pytest.param(lambda blocks: 0.9 * sum(least(X) for X in blocks), EVERY, "eigenvalues of sums", id="too safe"),
-    pytest.param(lambda blocks: np.array([least(X) for X in blocks]), UNITS, "one number is asked for", id="an array"),
+    pytest.param(lambda blocks: np.array([least(X) for X in blocks]), UNITS, "return one number", id="an array"),
 ])
 def test_mu_lower_wrong(wrong, condition, says):
     rejected("mu_lower", wrong, condition, says)

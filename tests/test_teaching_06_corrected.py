@@ -109,7 +109,7 @@ def allowing(most):
     pytest.param(moved(curve=1), SHARP, "H = 2XSᵀXS", id="curvature without its 2"),
     pytest.param(lambda q, beta, lam, XS, d: np.inf, FORGIVEN, "no more and no less", id="never a claim"),
     pytest.param(lambda q, beta, lam, XS, d: moved()(q, beta, lam, XS, d) * np.ones(2), INFEASIBLE,
-                 "one number is asked for", id="an array"),
+                 "return one number", id="an array"),
 ])
 def test_corrected_wrong(wrong, condition, says):
     rejected("corrected", wrong, condition, says)

@@ -97,7 +97,7 @@ CORRELATED, SEEDED = "correlation respected", "a seed, and only the seed"
     pytest.param(lambda H, seed: abs(np.linalg.solve(np.linalg.cholesky(H), np.random.default_rng(seed).normal(
         size=(len(H), 4_000)))).max(axis=0).mean(), CORRELATED, "that of L⁻ᵀξ is H⁻¹", id="L for its transpose"),
     pytest.param(lambda H, seed: np.linalg.norm(drawn(H, seed), axis=0).mean(), LARGEST, "the 2-norm", id="the 2-norm"),
-    pytest.param(lambda H, seed: spread(H), ONE, "one number is asked for", id="a vector"),
+    pytest.param(lambda H, seed: spread(H), ONE, "return one number", id="a vector"),
 ])  # fmt: skip
 def test_noise_floor_wrong(wrong, condition, says):
     rejected("noise_floor", wrong, condition, says)

@@ -81,29 +81,29 @@ FIRST = "the first proof, though later bounds rise again"
 
 
 @pytest.mark.parametrize(("wrong", "condition", "says"), [
-    pytest.param(less_the_best, NEVER, "less the best bound of the run", id="F less the best F"),
+    pytest.param(less_the_best, NEVER, "minus the best bound of the run", id="F less the best F"),
     pytest.param(lambda seconds, bounds, target: np.min(seconds[bounds <= target * bounds[0]], initial=np.inf), NEVER,
                  "bound ÷ first bound", id="relative to the first"),
     pytest.param(lambda seconds, bounds, target: seconds[-1], NEVER, "however long it ran", id="the end of the run"),
     pytest.param(lambda seconds, bounds, target: min(by_loop(seconds, bounds, target), seconds[-1]), NEVER,
-                 "the run's last second", id="the last second for never"),
-    pytest.param(lambda seconds, bounds, target: seconds[np.argmax(bounds <= target)], NEVER, "argmax of nothing",
+                 "the last second of the run", id="the last second for never"),
+    pytest.param(lambda seconds, bounds, target: seconds[np.argmax(bounds <= target)], NEVER, "argmax returns 0",
                  id="argmax of nothing"),
     pytest.param(lambda seconds, bounds, target: np.max(seconds[bounds <= target], initial=-np.inf), NEVER,
                  "not the last", id="the last proof"),
     pytest.param(lambda seconds, bounds, target: np.nan, NEVER, "it returned nan", id="nan for never"),
-    pytest.param(lambda seconds, bounds, target: seconds[bounds <= target], NEVER, "one number is asked for",
+    pytest.param(lambda seconds, bounds, target: seconds[bounds <= target], NEVER, "return one number",
                  id="all times"),
     pytest.param(lambda seconds, bounds, target: seconds[bounds <= target][0], NEVER, "IndexError", id="no never"),
     pytest.param(last_crossing, FIRST, "takes nothing back", id="the last crossing"),
     pytest.param(interpolated, LOOK, "nobody saw", id="interpolated"),
-    pytest.param(one_too_early, LOOK, "the look before", id="the look before"),
+    pytest.param(one_too_early, LOOK, "the look before it", id="the look before"),
     pytest.param(lambda seconds, bounds, target: np.min(seconds[bounds < target], initial=np.inf), FIRST,
                  "where it equals the target", id="less, not at most"),
     pytest.param(lambda seconds, bounds, target: [*seconds, np.inf][len(bounds) - np.searchsorted(
         bounds[::-1], target, side="right")], FIRST, "do not search a sorted list", id="bounds are sorted"),
     pytest.param(lambda seconds, bounds, target: int(np.argmax(bounds <= target)) if (bounds <= target).any()
-                 else np.inf, LOOK, "not how many looks", id="how many looks, not how long"),
+                 else np.inf, LOOK, "not the number of looks", id="how many looks, not how long"),
 ])  # fmt: skip
 def test_time_to_wrong(wrong, condition, says):
     rejected("time_to", wrong, condition, says)

@@ -52,8 +52,8 @@ def one_chunk(total):
         _expect(total, [chunk], given, {
             "no entry was counted: with which chunk does your loop begin, and with which does it end?": 0.0,
             "the norm is the square root of what is asked for": np.sqrt(squares.sum()),
-            "a sum is asked for, not a mean": squares.mean(),
-            "a sum over all entries is asked for: divide by no number of rows": squares.sum() / len(chunk),
+            "sum the squares, do not take their mean": squares.mean(),
+            "sum over all entries: do not divide by the number of rows": squares.sum() / len(chunk),
             "square each entry before you add: the square of a sum is something else": chunk.sum() ** 2,
             "square the entries: a sum of sizes is something else": np.abs(chunk).sum(),
             "square the entries: a plain sum is something else": chunk.sum(),
@@ -74,7 +74,7 @@ def unequal_chunks(total):
             "the first chunk is left out": sum(sums[1:]),
             "the last chunk is left out": sum(sums[:-1]),
             "square the norm of each chunk before you add": sum(np.sqrt(sums)) ** 2,
-            "a sum over chunks is asked for, not a mean": np.mean(sums),
+            "sum over the chunks, do not take a mean": np.mean(sums),
         })
 
 

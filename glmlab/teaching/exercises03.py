@@ -159,8 +159,8 @@ def _expect_move(gd_step, rows, step, what):
         "the square has a 2: the gradient is 2Xᵀ(Xβ − y)": wanted / 2,
         "the gradient has one 2, not two": 2 * wanted,
         "subtract step times the gradient: yours walks uphill": -wanted,
-        "F is a sum over rows: divide by no n": wanted / len(rows.y),
-        "F is a sum over rows: divide by no n, and the square has a 2": wanted / (2 * len(rows.y)),
+        "F is a sum over rows: do not divide by n": wanted / len(rows.y),
+        "F is a sum over rows: do not divide by n; and the square has a 2": wanted / (2 * len(rows.y)),
         "multiply the gradient by step": rows.slope(rows.beta),
         "return the new β, not the move": rows.beta - wanted,
     }))  # fmt: skip

@@ -46,7 +46,7 @@ def _expect_bound(smooth_bound, H, e, mu, where):
     require(bound >= gap * (1 - 1e-9), words, lambda: recognised(bound, {
         "the parabola is lowest at d = −g/μ: divide by μ": square * mu / 2,
         "insert d = −g/μ into gᵀd + (μ/2)‖d‖²: what is left is −‖g‖²/2μ, with one ½": square / (4 * mu),
-        "‖g‖² is a sum over coordinates, not a mean": square / len(g) / (2 * mu),
+        "‖g‖² is sum over the coordinates, do not take a mean": square / len(g) / (2 * mu),
         "‖g‖ is the 2-norm of g, not its largest entry": np.abs(g).max() ** 2 / (2 * mu),
         "square the norm of g: the gap is quadratic in it": np.sqrt(square) / (2 * mu),
         "a norm of g has the unit of a slope: square it, and divide by a curvature": np.sqrt(square),

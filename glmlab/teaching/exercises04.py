@@ -110,7 +110,7 @@ def one_call_a_chunk(one_pass):
         words = f"for chunks of {lengths} rows the kernel was called with {seen} rows"
         hints = {
             "a chunk is left out: zip Xs and ys, all of them": len(seen) < K and set(seen) <= set(lengths),
-            "one call serves a chunk: call the kernel once and take all that it returns": len(seen) > K,
+            "call the kernel once for each chunk, and use all that it returns": len(seen) > K,
         }
         require(sorted(seen) == sorted(lengths), words, next((hint for hint, fits in hints.items() if fits), None))
 

@@ -92,7 +92,7 @@ def _expect_slope(v, p, t):
     k, t = np.argmax(off), np.broadcast_to(t, v.shape)
     words, little = f"v = {v[k]:.3g}, t = {t[k]:.3g} gives p = {p[k]:.3g}", 0 < np.abs(p[k]) < 1e-12
     require(off[k] <= 1e-9, words, lost_digits(off[k]) or recognised(p, {
-        "that is what the penalty takes away; what is left is asked for": np.clip(v, -t, t),
+        "that is what the penalty takes away: return what is left": np.clip(v, -t, t),
         "the threshold is t, not t/2": v - np.clip(v, -t / 2, t / 2),
         "the threshold is t, not 2t": v - np.clip(v, -2 * t, 2 * t),
         "a square would divide by 1 + t; the kink of |p| subtracts t": v / (1 + t),
@@ -213,7 +213,7 @@ def _expect_stationary(local_update, chunk, rho):
     require(near, f"{words}: their sum is not 0", lambda: recognised(b, {
         "the square has a 2: the slope of ‖y − Xb‖² is 2Xᵀ(Xb − y)": solved(1, 1),
         "the slope of (ρ/2)‖b − z + u‖² is ρ(b − z + u), without a ½": solved(2, 0.5),
-        "the loss is a sum over the chunk's rows: divide by no n": solved(2 / len(y), 1),
+        "the loss is a sum over the chunk's rows: do not divide by n": solved(2 / len(y), 1),
         "the loss is a sum over the chunk's rows, and the square has a 2": solved(1 / len(y), 1),
         "the rows are missing: b must fit y as well": z - u,
         "the spring is missing: b must stay near z − u as well": np.linalg.lstsq(X, y)[0],
@@ -342,7 +342,7 @@ def _vote_mistake(z, U, votes, lam, rho, alpha):
         "the memory has a vote: shrink the mean of A + U, not that of A": shrunk(A.mean(axis=0), t),
         "the memory is added: the mean of A + U, not of A − U": shrunk((A - U_old).mean(axis=0), t),
         "take the mean of A + U over the chunks, not the sum": shrunk(K * m, t),
-        "shrink after the mean, once, not each vote before": shrunk(A + U_old, lam / rho).mean(axis=0),
+        "take the mean first and shrink once: do not shrink each vote": shrunk(A + U_old, lam / rho).mean(axis=0),
         "the penalty is missing: shrink the mean": m,
     })  # fmt: skip
 

@@ -146,11 +146,11 @@ def is_the_least(kkt):
         found, least = one_number(kkt(q, beta, lam), f"for {p} coordinates"), np.linalg.norm(left)
         words = f"for {p} coordinates the least ‖q + lam·s‖ is {least:.6g}; it says {found:.6g}"
         require(abs(found - least) <= 1e-9 * lam, words, recognised(found, {
-            "the 2-norm is asked for, not the largest part": left.max(),
-            "the 2-norm is asked for, not the sum of the parts": left.sum(),
-            "the 2-norm is asked for, not its square": left @ left,
-            "a sum over coordinates, not a mean": np.sqrt(np.mean(left**2)),
-            "how far a proximal step moves is another measure: take what is left of q": np.linalg.norm(
+            "take the 2-norm, not the largest part": left.max(),
+            "take the 2-norm, not the sum of the parts": left.sum(),
+            "take the 2-norm, not its square": left @ left,
+            "sum over the coordinates, do not take a mean": np.sqrt(np.mean(left**2)),
+            "the length of a proximal step is another measure: take what is left of q": np.linalg.norm(
                 beta - shrinkage(beta - q, lam)),
         }))  # fmt: skip
 
@@ -217,10 +217,10 @@ def _gap_mistakes(problem, beta):
         "F has a penalty: F(beta) is ‖y − X beta‖² + lam‖beta‖₁": bound(primal=r @ r),
         "ℓ* of (y − η)², which has no ½, is θ²/4 + θy": bound(quarter=0.5),
         "ℓ*(θ) is θ²/4 + θy: mind the sign of θy": bound(sign=-1.0),
-        "shrink only: a factor above 1 is not asked for": bound(s=lam / np.abs(X.T @ theta).max()),
+        "do not multiply θ by more than 1": bound(s=lam / np.abs(X.T @ theta).max()),
         "the slope of (y − η)² is θ = 2(η − y)": bound(theta=r, s=min(1.0, lam / np.abs(X.T @ r).max())),
         "the largest |x_jᵀθ| decides, not the 2-norm": bound(s=min(1.0, lam / np.linalg.norm(X.T @ theta))),
-        "a sum over rows is asked for, not a mean": bound() / len(y),
+        "sum over the rows, do not take a mean": bound() / len(y),
         "θ = 0 proves no more than F* ≥ 0": bound(s=0.0),
     }
 
@@ -370,7 +370,8 @@ def mu_is_a_lower_bound(mu_lower):
         words = f"for {name} λmin(H) = {values[0]:.4g}, and it says {found:.4g}"
         require(found <= values[0] + 1e-11 * values[-1], words, recognised(found, {
             "eigvalsh sorts the eigenvalues in ascending order: the first one is the smallest": values[-1],
-            "a diagonal entry of H is no eigenvalue: all lie above λmin(H)": 2 * (np.vstack(blocks) ** 2).sum(0).min(),
+            "diagonal entries of H are not its eigenvalues: none is below λmin(H)":
+                2 * (np.vstack(blocks) ** 2).sum(0).min(),
             "the trace divided by p is the mean eigenvalue": values.mean(),
             "the largest eigenvalues of the blocks bound that of H, the smallest bound the smallest": sum(
                 _curvature([X])[-1] for X in blocks),
@@ -392,6 +393,6 @@ def mu_adds_up(mu_lower):
             "the Hessian of (y − η)² has a 2: H = 2XᵀX, and H_k = 2X_kᵀX_k": sum(each) / 2,
             "the Hessian of ‖y − Xβ‖² has a 2: H = 2XᵀX": _curvature(blocks)[0] / 2,
             "smallest eigenvalues of blocks add up: neither the worst block alone nor a mean proves as much": min(each),
-            "H is a sum over rows: divide by no n": _curvature(blocks)[0] / sum(map(len, blocks)),
+            "H is a sum over rows: do not divide by n": _curvature(blocks)[0] / sum(map(len, blocks)),
             "0 is a lower bound that proves nothing": 0.0,
         }))  # fmt: skip

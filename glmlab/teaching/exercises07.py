@@ -228,7 +228,7 @@ def _stops_early(prox_newton, problem, v):
 
 @PROX_NEWTON.condition(
     "Newton's step where lam = 0",
-    hint="without a penalty v = beta − H⁻¹q. It is the new point that is asked for, not the way there; mind the ½",
+    hint="without a penalty v = beta − H⁻¹q. Return the new point, not the way there; mind the ½",
 )
 def newton_without_penalty(prox_newton):
     for problem in (problem._replace(lam=0.0) for problem in models(770)):

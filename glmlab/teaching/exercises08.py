@@ -91,7 +91,7 @@ def floor_of_one(noise_floor):
             "that is the standard deviation, √(1/H); the mean size of a normal number is less": 1 / np.sqrt(h),
             "the covariance is H⁻¹, not H": size * np.sqrt(h),
             "the covariance is H⁻¹, and a standard deviation is its root": size / h,
-            "that is the median; the mean is asked for": 0.6745 / np.sqrt(h),
+            "that is the median: take the mean": 0.6745 / np.sqrt(h),
         } if h != 1 else {})  # fmt: skip
 
 

@@ -57,21 +57,21 @@ def _last_crossing(seconds, bounds, target):
 
 
 MISTAKES = {  # hint: an answer that makes this mistake
-    "a bound is compared with the target as it is: less the best bound of the run it proves nothing":
+    "compare the bound itself with the target: a bound minus the best bound of the run proves nothing":
         lambda s, b, target: _first(s, b - b.min() <= target),
     "targets have the unit of the bounds: compare bound with target, not bound ÷ first bound":
         lambda s, b, target: _first(s, b <= target * b[0]),
     "a bound says F − F* ≤ bound: where it equals the target, the target is proved":
         lambda s, b, target: _first(s, b < target),
     "bounds need not fall: a later, worse one takes nothing back": _last_crossing,
-    "argmax of nothing but False is 0: say inf where no bound is small enough":
+    "argmax returns 0 where no entry is True: return inf where no bound is small enough":
         lambda s, b, target: s[np.argmax(b <= target)],
-    "the seconds are asked for, not how many looks came before":
+    "return the seconds, not the number of looks":
         lambda s, b, target: np.argmax(b <= target) if (b <= target).any() else np.inf,
-    "the look before the first proof proved less": lambda s, b, target:
+    "return the first second with a small enough bound: the look before it proved less": lambda s, b, target:
         s[max(np.argmax(b <= target) - 1, 0)] if (b <= target).any() else np.inf,
-    "the first time is asked for, not the last": lambda s, b, target: np.max(s[b <= target], initial=-np.inf),
-    "say inf where no bound is small enough: the run's last second proves nothing": lambda s, b, target:
+    "return the first such second, not the last": lambda s, b, target: np.max(s[b <= target], initial=-np.inf),
+    "return inf where no bound is small enough: the last second of the run proves nothing": lambda s, b, target:
         min(_first(s, b <= target), s[-1]),
 }  # fmt: skip
 
