@@ -177,6 +177,33 @@ class Sampling:
 
 
 @dataclass(frozen=True)
+class Blocks:
+    """How many rows a kernel works on at a time, and from how many columns on rows are treated as wide."""
+
+    numbers: int = 2**18  # numbers of X in a block of NumPy's kernels, 2 MiB, so that two blocks stay in cache
+    shortest: int = 256  # rows in such a block at least, so that NumPy's calls cost less than their work,
+    tallest: int = 32_768  # rows in such a block at most, so that its temporary arrays stay in cache
+    stacked: int = 8192  # rows that one QR takes: a part of a block, because LAPACK copies them
+
+    compiled: int = 2**15  # numbers of X in a block of the compiled loops, 256 KiB, which stay in the inner caches
+    compiled_rows: int = 64  # rows in such a block at most: then its temporary arrays stay in the innermost cache
+    long: int = 80  # columns: such rows are read one by one; processors fetch ahead along one long row, not along four
+    wide: int = 60  # columns: with more of them BLAS computes Hessians faster than compiled loops do
+    converted: int = 2**17  # numbers that are converted at a time where X does not lie as compiled loops need it
+
+    def height(self, dim):
+        """Rows in a block of NumPy's kernels, for rows of dim numbers."""
+        return min(max(self.numbers // dim, self.shortest), self.tallest)
+
+    def compiled_height(self, columns):
+        """Rows in a block of the compiled loops: halved until the block is small enough, but at least 8."""
+        height = self.compiled_rows
+        while height > 8 and height * columns > self.compiled:
+            height //= 2
+        return height
+
+
+@dataclass(frozen=True)
 class Chunking:
     """How many rows chunks have when nobody says it, and when they are so bad that a fit says so."""
 

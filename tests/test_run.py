@@ -690,7 +690,7 @@ def worker():
 
 def test_a_real_ctrl_c_leaves_no_task_on_the_scheduler(worker):
     X, y, _ = make_logistic(400, 3, chunks=50)
-    f = Objective(Slow(0.05), as_chunks(X, y))
+    f = Objective(Slow(0.05), as_chunks(X, y), "numpy")  # compiled loops do not sleep
     seen = []
     sender = interrupt_soon(lambda: len(seen) >= 2, 0.15)
     with pytest.warns(NotConverged, match="Interrupted after"):

@@ -37,8 +37,8 @@ from scipy.special import gammaincinv
 from glmlab.maths.families import Family
 from glmlab.maths.penalties import lambdas
 from glmlab.maths.quadratic import Curvature, minimise_model
+from glmlab.maths.sums import Price
 from glmlab.policy import Proving, Rounding
-from glmlab.rows.kernels import Price
 
 EPS = np.finfo(float).eps
 
@@ -110,7 +110,7 @@ class Corrected(NamedTuple):
 
 
 @np.errstate(over="ignore", invalid="ignore")  # where sums overflow there is no bound, and no warning either
-def corrected(f, g, beta, sample=None, policy=Proving()):
+def corrected(f, g, beta, sample=None, policy=Proving(), rounding=Rounding()):
     """The bound at β with the dual point moved along the model's step.
 
     It takes one pass; one more where the price must be asked of the rows, far from the optimum; one where H has lost
@@ -123,11 +123,11 @@ def corrected(f, g, beta, sample=None, policy=Proving()):
     l1, l2 = lambdas(g, f.dim)
     G, H = seen.grad + l2 * beta, Curvature(seen.hess, l2, lambda: rows.factor(beta))
     d = minimise_model(g, beta, seen.grad, seen.hess, H.factor).step
-    undo = feasible(f, G, H, d, l1, Rounding.slope * seen.slack, policy)
+    undo = feasible(f, G, H, d, l1, rounding.slope * seen.slack, policy)
     here = here._replace(step=d, rank=undo.rank, why=undo.why)
     if undo.why:
         return here
-    cost = price_above(f.family, seen.reach.values, H, d, undo.moves, np.sqrt(seen.slip), policy)
+    cost = price_above(f.family, seen.reach.values, H, d, undo.moves, np.sqrt(seen.slip), policy, rounding)
     if cost is None:
         cost = rows.price(beta, d, undo.moves)
         cost = cost._replace(price=cost.price + seen.slip)  # rounding may have moved the rows outside of a sample, too
@@ -138,7 +138,7 @@ def corrected(f, g, beta, sample=None, policy=Proving()):
     gap = cost.price + l2 @ d**2 / 2 + (l1 - s * np.sign(beta)) @ np.abs(beta)
     # What rounding adds. The prices include the moves of d already, the ridge does not; s is known to ± wobble only.
     moved = np.abs(undo.moves).sum(axis=1)
-    wobble = np.where(undo.fixed, 0.0, np.abs(H @ undo.moves).sum(axis=1) + Rounding.slope * seen.slack)
+    wobble = np.where(undo.fixed, 0.0, np.abs(H @ undo.moves).sum(axis=1) + rounding.slope * seen.slack)
     gap += l2 @ (moved * (np.abs(d) + moved / 2)) + wobble @ np.abs(beta)
     bound = float(gap + here.likely)
     if not np.isfinite(bound):
@@ -229,7 +229,7 @@ def farthest(gap, L):
     return gammaincinv(2, gap * L**2) / L if gap * L**2 < 1 and L > 0 else np.nan
 
 
-def price_above(family, reach, H, d, moves, slip=0.0, policy=Proving()):
+def price_above(family, reach, H, d, moves, slip=0.0, policy=Proving(), rounding=Rounding()):
     """A price that is surely high enough, from sums already known; None where it might be much too high.
 
     Hölder's inequality says how large t can be on any row: u = Σ_j max|x_ij| |d_j|, the maxima (dim,) being `reach`.
@@ -237,7 +237,7 @@ def price_above(family, reach, H, d, moves, slip=0.0, policy=Proving()):
     the triangle inequality. So does the rounding of the rows: it has moved them by a t with √(Σ w ℓ″ t²) = `slip`.
     """
     furthest = reach @ (np.abs(d) + np.abs(moves).sum(axis=1))
-    furthest += Rounding.own * family.reach if np.isfinite(family.reach) else 0.0
+    furthest += rounding.own * family.reach if np.isfinite(family.reach) else 0.0
     dearest = family.dearest(furthest) if furthest < family.reach else np.inf
     if not dearest <= policy.nearly:
         return None
