@@ -7,7 +7,7 @@ from scipy.special import ndtr
 from glmlab import Gamma, Gaussian, Logistic, Poisson
 from glmlab.maths.families import Family
 from glmlab.rows.formulas import Unreadable, read
-from glmlab.teaching.exercises07 import NegativeBinomial
+from glmlab.teaching.exercises07_family import NegativeBinomial
 
 PIECES = ("loss", "dloss", "d2loss", "size")
 ETA, Y = (values.ravel() for values in np.meshgrid(np.linspace(-4, 4, 33), [0.25, 0.5, 1.0]))
@@ -17,6 +17,7 @@ def value(family, names=PIECES):
     """What the text of the family's formula computes, run by Python with NumPy's functions."""
     formula, p = read(family, names)
     scope = {name: getattr(np, name) for name in ("exp", "log", "log1p", "sqrt", "maximum", "minimum", "sign", "tanh")}
+    scope["log1p_of_share"] = np.log1p
     exec(formula.text(), scope)
     out = np.empty((len(names), len(ETA)))
     scope["rows"](np.array(p), ETA, Y, out)
@@ -73,8 +74,9 @@ def test_a_formula_computes_what_the_methods_compute(family):
         np.testing.assert_allclose(found, getattr(family, name)(ETA, Y), rtol=1e-14, atol=1e-14)
 
 
-@pytest.mark.parametrize("family, calls", [(Gaussian(), []), (Logistic(), ["exp", "log1p"]), (Poisson(), ["exp"]),
-                                           (Gamma(), ["exp"])], ids=repr)  # fmt: skip
+@pytest.mark.parametrize("family, calls", [
+    (Gaussian(), []), (Logistic(), ["exp", "log1p_of_share"]), (Poisson(), ["exp"]), (Gamma(), ["exp"]),
+], ids=repr)  # fmt: skip
 def test_what_methods_have_in_common_is_computed_once(family, calls):
     formula, _ = read(family, PIECES)
     assert sorted(line.partition("(")[0] for _, line in formula.lines if line.startswith(("exp", "log"))) == calls
@@ -111,6 +113,15 @@ def test_what_depends_on_parameters_alone_is_computed_before_the_loop():
 def test_small_powers_are_products_perhaps_of_a_root(exponent, line):
     lines = [line for _, line in read(Of(lambda self, eta, y: eta**exponent), ["loss"])[0].lines]
     assert lines[-1] == line and (lines[0] == "sqrt(e)") == line.startswith("v0")
+
+
+@pytest.mark.parametrize("argument, share", [
+    (lambda eta, y: np.exp(-np.abs(eta - y)), True), (lambda eta, y: np.exp(np.abs(eta)), False),
+    (lambda eta, y: np.exp(-eta), False), (lambda eta, y: -np.abs(eta), False), (lambda eta, y: y, False),
+])  # fmt: skip
+def test_the_short_logarithm_is_for_arguments_between_0_and_1(argument, share):
+    formula, _ = read(Of(lambda self, eta, y: np.log1p(argument(eta, y))), ["loss"])
+    assert formula.lines[-1][1].startswith("log1p_of_share(" if share else "log1p(")
 
 
 class TestEditing:

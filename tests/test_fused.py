@@ -65,6 +65,13 @@ def test_log_is_right_to_two_ulps():
     assert ulps(each(elementary.log, x), np.log(x.astype(LONG))).max() <= 2 + OWN
 
 
+def test_log1p_of_a_share_is_right_to_two_ulps():
+    rng = np.random.default_rng(1)
+    s = np.concatenate([rng.random(4000), 10 ** rng.uniform(-300, 0, 4000), [0.0, 1.0, 0.41421356, 0.41421357]])
+    assert ulps(each(elementary.log1p_of_share, s), np.log1p(s.astype(LONG))).max() <= 2 + OWN
+    assert elementary.log1p_of_share(0.0) == 0 and np.isnan(elementary.log1p_of_share(np.nan))
+
+
 def test_log1p_is_right_to_two_ulps():
     rng = np.random.default_rng(2)
     x = np.concatenate([rng.random(4000), 10 ** rng.uniform(-300, 308, 4000), -(10 ** rng.uniform(-300, 0, 4000)),

@@ -63,9 +63,8 @@ def split(x):
 
 
 @exactly
-def joined(k, z):
-    """k log 2 + 2 artanh z for |z| < 0.172, by the series of artanh to z²³."""
-    n = np.int64(k + ROUNDER_BITS).view(np.float64) - ROUNDER  # k as a float
+def twice_artanh(z):
+    """2 artanh z for |z| < 0.172, by its series to z²³."""
     q = z * z
     tail = 1 / 23
     tail = 1 / 21 + q * tail
@@ -78,7 +77,14 @@ def joined(k, z):
     tail = 1 / 7 + q * tail
     tail = 1 / 5 + q * tail
     tail = 1 / 3 + q * tail
-    return n * HIGH + (2 * (z + z * q * tail) + n * LOW)
+    return 2 * (z + z * q * tail)
+
+
+@exactly
+def joined(k, z):
+    """k log 2 + 2 artanh z."""
+    n = np.int64(k + ROUNDER_BITS).view(np.float64) - ROUNDER  # k as a float
+    return n * HIGH + (twice_artanh(z) + n * LOW)
 
 
 @exactly
@@ -103,10 +109,17 @@ def log1p(x):
 
 
 @exactly
+def log1p_of_share(s):
+    """log(1 + s) for 0 ≤ s ≤ 1 in half the time, from log 2 downwards above √2 − 1; within 2 ulp."""
+    far = s > 0.41421356
+    z = (s - 1) / (s + 3) if far else s / (s + 2)
+    return twice_artanh(z) + (LOG2 if far else 0.0)
+
+
+@exactly
 def logaddexp(a, b):
     """log(e^a + e^b)."""
-    far = abs(a - b)
-    return maximum(a, b) + (LOG2 if a == b else log1p(exp(-far)))
+    return maximum(a, b) + (LOG2 if a == b else log1p_of_share(exp(-abs(a - b))))
 
 
 @exactly

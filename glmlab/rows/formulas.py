@@ -39,7 +39,7 @@ WHOLE = {
     np.full_like: lambda at, rows, value, **_: value,
 }
 #: Functions that take tens of instructions.
-LONG = set("exp expm1 log log1p logaddexp sinh cosh tanh atan expit xlogy gammaln".split())
+LONG = set("exp expm1 log log1p log1p_of_share logaddexp sinh cosh tanh atan expit xlogy gammaln".split())
 NAMES = re.compile(r"\b(?:[pv]\d+|[et])\b")  # what a line calls the results of others, parameters, η and y
 KNOWN = ", ".join(sorted(function.__name__ for function in (*LINES, *WHOLE)))
 
@@ -153,13 +153,14 @@ def result_of(family, name, eta, y):
 class Symbol(NDArrayOperatorsMixin):
     """A number of a row, not known yet. NumPy and Python's operators hand it whatever is done with it."""
 
-    def __init__(self, name, notes):
+    def __init__(self, name, notes, origin=None):
         self.name, self.notes = name, notes  # notes are {line: the name of its result}
+        self.origin = origin  # (function, its operands …)
 
-    def note(self, line, *operands):
+    def note(self, line, *operands, function=None):
         """The symbol of what this line computes."""
         said = line.format(*map(spelt, operands))
-        return Symbol(self.notes.setdefault(said, f"v{len(self.notes)}"), self.notes)
+        return Symbol(self.notes.setdefault(said, f"v{len(self.notes)}"), self.notes, (function, *operands))
 
     def power(self, base, exponent):
         """base to the exponent: by products and a square root where twice the exponent is a small integer."""
@@ -174,7 +175,10 @@ class Symbol(NDArrayOperatorsMixin):
         if method != "__call__" or options:
             raise Unreadable(f"calls {function.__name__} with {', '.join(options) or method}; compiled loops know plain"
                              " calls only, and change no argument in place")  # fmt: skip
-        return self.power(*operands) if function is np.power else self.note(LINES[function], *operands)
+        if function is np.power:
+            return self.power(*operands)
+        short = function is np.log1p and is_share(*operands)
+        return self.note("log1p_of_share({})" if short else LINES[function], *operands, function=function)
 
     def __array_function__(self, function, types, operands, options):
         refuse_unknown(function, WHOLE)
@@ -185,6 +189,14 @@ class Symbol(NDArrayOperatorsMixin):
                          "for all rows at once")  # fmt: skip
 
     __bool__ = __float__ = __int__ = __index__ = __len__ = __iter__ = __getitem__ = __setitem__ = __array__ = _refuse
+
+
+def is_share(symbol):
+    """Is it e^(−|x|) of some x, and so between 0 and 1?"""
+    match symbol.origin:
+        case (np.exp, Symbol(origin=(np.negative, Symbol(origin=(np.absolute, _))))):
+            return True
+    return False
 
 
 def refuse_unknown(function, known):

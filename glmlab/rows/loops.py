@@ -181,17 +181,12 @@ def turn(X, panel):
             panel[-1, i] = 1.0
 
 
-@exactly
-def multiply(a, b, out):
-    for i in range(a.size):
-        out[i] = a[i] * b[i]
-
-
 @in_any_order
-def dot(a, b):
+def dot(a, B, k, m):
+    """The product of a with row k of B, over m numbers. A view of that row would be counted, which takes as long."""
     found = 0.0
-    for i in range(a.size):
-        found += a[i] * b[i]
+    for i in range(m):
+        found += a[i] * B[k, i]
     return found
 
 
@@ -201,9 +196,10 @@ def gram(X, h, panel, product, hess):
     turn(X, panel)
     m = X.shape[0]
     for j in range(hess.shape[0]):
-        multiply(panel[j, :m], h, product[:m])
+        for i in range(m):
+            product[i] = panel[j, i] * h[i]
         for k in range(j + 1):
-            hess[j, k] += dot(product[:m], panel[k, :m])
+            hess[j, k] += dot(product, panel, k, m)
 
 
 # --- a chunk, block by block ------------------------------------------------------------------------------------------
