@@ -134,7 +134,7 @@ def test_sums_over_many_blocks_agree_with_the_naive_twin(family, p):
     rows, beta = rows_of(family, 3001, p, "all three")
     true, found = naive_sums(family, rows, beta), fused.evidence(rows, family, beta)
     assert abs(found.loss - true["loss"]) <= 4e-16 * true["abs_loss"] * 8
-    assert np.all(np.abs(found.grad - true["grad"]) <= 8 * np.finfo(float).eps * found.slack)
+    assert np.all(np.abs(found.grad - true["grad"]) <= 8 * np.finfo(float).eps * found.slope_size)
     size = np.abs(true["X"]).T @ ((true["w"] * true["curve"])[:, None] * np.abs(true["X"]))
     assert np.all(np.abs(found.hess - true["hess"]) <= 1e-14 * size) and np.array_equal(found.hess, found.hess.T)
 

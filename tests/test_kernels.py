@@ -206,28 +206,28 @@ def test_evidence_is_the_sums_and_allowances_for_their_rounding(family, extras, 
     same(found.loss, true["loss"], 1e-15, true["abs_loss"])
     same(found.grad, true["grad"], 1e-15)
     same(found.hess, true["hess"], 1e-15)
-    assert found.reach.values.tolist() == np.abs(true["X"])[true["w"] > 0].max(axis=0).tolist()
+    assert found.largest.values.tolist() == np.abs(true["X"])[true["w"] > 0].max(axis=0).tolist()
     assert found.weight == true["w"].sum()
     size_eta = np.abs(true["X"]) @ np.abs(beta) + (0 if rows.o is None else np.abs(rows.o))
-    same(found.loss_slack, true["abs_loss"], 1e-15)
-    same(found.drift, (true["w"] * np.abs(true["slope"]) * size_eta).sum(), 1e-15)
+    same(found.loss_size, true["abs_loss"], 1e-15)
+    same(found.eta_size, (true["w"] * np.abs(true["slope"]) * size_eta).sum(), 1e-15)
     size = family.size(true["eta"], true["y"]) + true["curve"] * size_eta
     # The computed ℓ′ is a dual point: only its product with X is rounded, and the distance to θ has its price.
-    same(found.slack, np.abs(true["X"]).T @ (true["w"] * np.abs(true["slope"])), 1e-9, found.slack)
-    slip = 8 * np.finfo(float).eps * size / true["curve"]
-    assert found.slip == pytest.approx(float((true["w"] * true["curve"] * slip**2).sum()), rel=1e-9, abs=0)
+    same(found.slope_size, np.abs(true["X"]).T @ (true["w"] * np.abs(true["slope"])), 1e-9, found.slope_size)
+    error = 8 * np.finfo(float).eps * size / true["curve"]
+    assert found.dual_rounding == pytest.approx(float((true["w"] * true["curve"] * error**2).sum()), rel=1e-9, abs=0)
     if form == "plain" and len(beta) == P:
         slope = family.dloss(in_numpy.predictor(rows, beta), rows.y)
-        assert np.all(np.abs(slope - true["slope"]) <= true["curve"] * slip)
-    off = np.abs(true["X"]).T @ (true["w"] * true["curve"] * slip)
-    assert np.all(8 * np.finfo(float).eps * found.slack + off >= np.abs(found.grad - true["grad"]))
+        assert np.all(np.abs(slope - true["slope"]) <= true["curve"] * error)
+    off = np.abs(true["X"]).T @ (true["w"] * true["curve"] * error)
+    assert np.all(8 * np.finfo(float).eps * found.slope_size + off >= np.abs(found.grad - true["grad"]))
 
 
 @pytest.mark.parametrize("family, eta", [(Poisson(), -32.0), (Gamma(), 32.0)], ids=repr)
 def test_a_row_whose_slope_is_all_rounding_counts_as_an_error_of_the_gradient(family, eta, kernels):
     """ℓ″ = e^(−32): in this unit ℓ′ = μ − y is wrong by 100, so ℓ′ as computed is no dual point."""
     found = kernels.evidence(Rows(np.array([[eta]]), np.ones(1)), family, np.ones(1))
-    assert found.slip == 0 and found.slack[0] >= eta * (1 - 1e-9)
+    assert found.dual_rounding == 0 and found.slope_size[0] >= eta * (1 - 1e-9)
 
 
 def test_weights_add_up_in_double_precision(kernels):
@@ -239,20 +239,21 @@ def test_weights_add_up_in_double_precision(kernels):
 def test_a_row_whose_predictor_cancels_has_an_uncertain_slope(kernels):
     """η = 1e12 − 1e12: ℓ′ = e⁰ − 1 is 0 in floats, but may be wrong by a hundredth."""
     found = kernels.evidence(Rows(np.array([[1e12, -1e12]]), np.ones(1)), Poisson(), np.ones(2))
-    assert found.grad[0] == found.slip == 0 and found.slack[0] >= 2e24 * (1 - 1e-9)
+    assert found.grad[0] == found.dual_rounding == 0 and found.slope_size[0] >= 2e24 * (1 - 1e-9)
 
 
 def test_a_row_of_least_squares_of_any_size_is_its_own_dual_point(kernels):
     """ℓ* of a square is finite everywhere. At η = y = 1e15 rounding may move the dual point by 1, which has a price."""
     found = kernels.evidence(Rows(np.ones((1, 1)), np.array([1e15])), Gaussian(), np.array([1e15]))
-    assert found.slack[0] == 0 < found.slip
+    assert found.slope_size[0] == 0 < found.dual_rounding
 
 
 def test_the_slope_of_a_saturated_label_keeps_its_digits(kernels):
-    """μ − 1 = −e^(−40) is 0 in floats. Computed otherwise its slip is small, and the row is its own dual point."""
+    """μ − 1 = −e^(−40) is 0 in floats. Computed otherwise its error is small, and the row is its own dual point."""
     found = kernels.evidence(Rows(np.array([[40.0], [700.0]]), np.ones(2)), Logistic(), np.ones(1))
     assert found.grad[0] == pytest.approx(-40 * np.exp(-40.0), rel=1e-14, abs=0)
-    assert found.slack[0] == pytest.approx(40 * np.exp(-40.0), rel=1e-14, abs=0) and 0 < found.slip < 1e-40
+    assert found.slope_size[0] == pytest.approx(40 * np.exp(-40.0), rel=1e-14, abs=0)
+    assert 0 < found.dual_rounding < 1e-40
 
 
 @every_family
@@ -316,7 +317,7 @@ def test_the_price_includes_what_rounding_moved_dual_points_by(family, kernels):
     """D(t) is ½ ℓ″t² for small t: a move of 0 costs half of the evidence's slip."""
     rows, beta = rows_of(family, extras="weights")
     found = kernels.price(rows, family, beta, np.zeros(P), np.zeros((P, 1)))
-    assert found.price == pytest.approx(kernels.evidence(rows, family, beta).slip / 2, rel=1e-6) and found.price > 0
+    assert 0 < found.price == pytest.approx(kernels.evidence(rows, family, beta).dual_rounding / 2, rel=1e-6)
 
 
 @pytest.mark.parametrize("form", ["plain", "csr"])

@@ -174,7 +174,7 @@ def test_it_stops_when_tol_is_proved(where):
 
 
 def test_tol_is_the_policys_unless_the_caller_names_one():
-    other, given = {"policy": Stopping(default=1e-2)}, {"tol": POLICY.default}
+    other, given = {"policy": Stopping(default_tol=1e-2)}, {"tol": POLICY.default_tol}
     each = (other, {}, other | given)
     rough, fine, named = (run("fista", PROBLEM.objective(), Ridge(2.0), **options) for options in each)
     assert rough.converged and rough.n_iter < fine.n_iter == named.n_iter
@@ -213,7 +213,7 @@ def test_of_many_rows_that_are_soon_read_one_more_pass_is_made(solver):
     dear = problem.fit(solver=solver, policy=replace(MANY, soon=0))
     best, size = optimum(problem).astype(float), np.append(np.abs(problem.X).max(axis=0), 1.0)
     apart = [np.max(size * np.abs(joined(found, True) - best)) for found in (soon, rough, dear)]
-    assert apart[0] <= 2 * POLICY.near * np.max(size * np.abs(best)) < apart[1]
+    assert apart[0] <= 2 * POLICY.small_step * np.max(size * np.abs(best)) < apart[1]
     assert dear.converged and dear.n_iter <= soon.n_iter and apart[0] <= apart[2]
 
 
@@ -787,7 +787,7 @@ def test_whoever_asks_for_little_does_not_pay_more(tol, looks):
     """No more rows than a proof takes anyway, though far from the optimum they are asked for prices, too."""
     X, y, _ = make_logistic(60_000, 12)
     result = fit(X, y, family="logistic", penalty=L1(5.0), solver="pilot_newton", tol=tol, policy=MANY)
-    assert result.converged and result.certificate.passes <= 1.01 * looks * POLICY.tight
+    assert result.converged and result.certificate.passes <= 1.01 * looks * POLICY.tight_share
 
 
 @pytest.mark.parametrize("tol", [1e-3, 1e-5, 1e-7])
@@ -811,8 +811,8 @@ def test_where_rows_are_very_many_a_certificate_moves_as_few_as_prove_tol(tol):
     best = fit(X, y, **options, solver="proximal_newton", tol=1e-13)
     gap, share = result.objective - best.objective, result.certificate.passes
     assert result.converged and gap <= result.certificate.bound + 1e-12 * best.objective
-    asked = POLICY.ample * gap / (tol * best.objective)
-    assert POLICY.least <= share <= max(1.01 * POLICY.least, 1.3 * asked)
+    asked = POLICY.safety * gap / (tol * best.objective)
+    assert POLICY.least_share <= share <= max(1.01 * POLICY.least_share, 1.3 * asked)
 
 
 @pytest.mark.parametrize("solver", ["newton", "lbfgs", "fista"])

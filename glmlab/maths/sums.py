@@ -128,14 +128,14 @@ class Evidence(NamedTuple):
     """What a certificate needs to know about f at β, rounding included."""
 
     loss: float
-    loss_slack: float  # Σ w |ℓ|
+    loss_size: float  # Σ w |ℓ|
     grad: np.ndarray  # (dim,)
     hess: np.ndarray  # (dim, dim)
-    slack: np.ndarray  # (dim,) Σ w |x_ij| |ℓ′|; the size of the numbers that ℓ′ is made of for rows of uncertain ℓ′
+    slope_size: np.ndarray  # (dim,) Σ w |x_ij| |ℓ′|, or of what ℓ′ is made of where a row's ℓ′ is uncertain
     weight: float  # Σ w
-    slip: float  # Σ w ℓ″ slip², the effect of rounding on the dual points of the other rows
-    drift: float  # Σ w |ℓ′| times the size of the numbers that η is made of
-    reach: Largest  # (dim,) max |x_ij| over the rows of positive weight
+    dual_rounding: float  # Σ w ℓ″ e², with e the effect of rounding on the dual points of the other rows
+    eta_size: float  # Σ w |ℓ′| times the size of the numbers that η is made of
+    largest: Largest  # (dim,) max |x_ij| over the rows of positive weight
 
 
 class Price(NamedTuple):

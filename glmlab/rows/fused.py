@@ -39,10 +39,10 @@ def readable(rows, policy=POLICY):
         yield (X if at_once else np.require(X[cut], np.float64, ["C", "ALIGNED"]), *columns)
 
 
-def walked(rows, family, beta, policy, diag=False, hess=False, slack=False, scale=False, rounding=Rounding()):
-    """What `walk` adds up over the chunk: numbers, grad, diag, hess, slack, scale, reach."""
+def walked(rows, family, beta, policy, diag=False, hess=False, slope_size=False, scale=False, rounding=Rounding()):
+    """What `walk` adds up over the chunk: numbers, grad, diag, hess, slope_size, scale, largest."""
     dim, twin, height = len(beta), twin_of(family), policy.compiled_height(rows.X.shape[1])
-    out = [np.zeros(4), np.zeros(dim), *(np.zeros(dim * wanted) for wanted in (diag, slack, scale, slack))]
+    out = [np.zeros(4), np.zeros(dim), *(np.zeros(dim * wanted) for wanted in (diag, slope_size, scale, slope_size))]
     out.insert(3, np.zeros((dim * hess, dim * hess)))
     for X, y, w, o in readable(rows, policy):
         walk(X, y, w, o, twin.address, twin.p, height, policy.long, beta, rounding.slope, rounding.own * twin.reach,
@@ -129,6 +129,6 @@ def evidence(rows, family, beta, policy):
     """f, ∇f, ∇²f and their rounding allowances (certificates.py explains them)."""
     if np.isnan(twin_of(family).reach):
         return kernels.evidence(rows, family, beta, policy)
-    numbers, grad, _, hess, slack, _, reach = walked(rows, family, beta, policy, hess=True, slack=True)
+    numbers, grad, _, hess, slope_size, _, largest = walked(rows, family, beta, policy, hess=True, slope_size=True)
     weight = float(len(rows.y)) if rows.w is None else kernels.as_floats(rows.w).sum()
-    return Evidence(numbers[0], numbers[1], grad, hess, slack, weight, *numbers[2:], Largest(reach))
+    return Evidence(numbers[0], numbers[1], grad, hess, slope_size, weight, *numbers[2:], Largest(largest))

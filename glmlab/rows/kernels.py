@@ -244,14 +244,15 @@ def evidence(rows, family, beta, policy=POLICY):
         each = weigh(block.w, family.loss(eta, block.y))
         curve = family.d2loss(eta, block.y)
         size_eta = sizes(block, beta)
-        slope, slip, sure = family.dloss(eta, block.y), *slipped(family, block, eta, size_eta)
+        slope, error, sure = family.dloss(eta, block.y), *slipped(family, block, eta, size_eta)
         size = weigh(block.w, np.where(sure, np.abs(slope), family.size(eta, block.y) + curve * size_eta))
         grad = block.X.T.dot(weigh(block.w, slope))
-        drift = weigh(block.w, np.abs(slope) * size_eta).sum()
+        eta_size = weigh(block.w, np.abs(slope) * size_eta).sum()
         weight = float(len(eta)) if block.w is None else block.w.sum()
-        hess, slid = gram(block.X, weigh(block.w, curve)), weigh(block.w, curve * slip**2).sum()
-        reach = Largest(tallest(size_x if block.w is None else size_x[block.w > 0]))
-        new = Evidence(each.sum(), np.abs(each).sum(), grad, hess, size_x.T.dot(size), weight, slid, drift, reach)
+        hess, dual_rounding = gram(block.X, weigh(block.w, curve)), weigh(block.w, curve * error**2).sum()
+        largest = Largest(tallest(size_x if block.w is None else size_x[block.w > 0]))
+        slope_size = size_x.T.dot(size)
+        new = Evidence(each.sum(), np.abs(each).sum(), grad, hess, slope_size, weight, dual_rounding, eta_size, largest)
         total = add([total, new])
     return total
 
@@ -263,10 +264,10 @@ def sizes(block, beta):
 
 
 def slipped(family, block, eta, size_eta, rounding=Rounding()):
-    """By how much rounding may have moved t in θ = ℓ′ + ℓ″t, and for which rows that is little: slip, sure (n,).
+    """By how much rounding may have moved t in θ = ℓ′ + ℓ″t, and for which rows that is little: error, sure (n,).
 
     For the sure rows the computed ℓ′ is the dual point: rounding then has a price, and no slope is wrong by it. The
-    slip of the other rows is 0 here.
+    error of the other rows is 0 here.
     """
     curve = family.d2loss(eta, block.y)
     wrong = rounding.slope * (family.size(eta, block.y) + curve * size_eta)

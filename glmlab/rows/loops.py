@@ -148,8 +148,8 @@ def higher(a, b):
 
 
 @exactly
-def measure(X, r, counts, part, scale, reach):
-    """scale += |X|ᵀr, and reach = max(reach, |x|) over the rows whose `counts` is 1; it is 0 for the others."""
+def measure(X, r, counts, part, scale, largest):
+    """scale += |X|ᵀr, and largest = max(largest, |x|) over the rows whose `counts` is 1; it is 0 for the others."""
     part[:] = 0.0
     fours = X.shape[0] // 4 * 4
     for i in range(0, fours, 4):
@@ -158,15 +158,15 @@ def measure(X, r, counts, part, scale, reach):
         for j in range(X.shape[1]):
             a, b, c, d = abs(X[i, j]), abs(X[i + 1, j]), abs(X[i + 2, j]), abs(X[i + 3, j])
             part[j] += (a * ra + b * rb) + (c * rc + d * rd)
-            reach[j] = higher(reach[j], higher(higher(a * na, b * nb), higher(c * nc, d * nd)))
+            largest[j] = higher(largest[j], higher(higher(a * na, b * nb), higher(c * nc, d * nd)))
     for i in range(fours, X.shape[0]):
         for j in range(X.shape[1]):
             part[j] += abs(X[i, j]) * r[i]
-            reach[j] = higher(reach[j], abs(X[i, j]) * counts[i])
-    if reach.size > X.shape[1]:
+            largest[j] = higher(largest[j], abs(X[i, j]) * counts[i])
+    if largest.size > X.shape[1]:
         part[-1] = total(r)
         for i in range(X.shape[0]):
-            reach[-1] = higher(reach[-1], counts[i])
+            largest[-1] = higher(largest[-1], counts[i])
     for j in range(scale.size):
         scale[j] += part[j]
 
@@ -206,28 +206,28 @@ def gram(X, h, panel, product, hess):
 
 
 @exactly
-def allow(X, y, w, o, beta, rounding, small, pieces, work, part, numbers, slack, reach):
+def allow(X, y, w, o, beta, rounding, small, pieces, work, part, numbers, slope_size, largest):
     """The rounding allowances of `evidence` and the largest |x|. The rows of `pieces` are ℓ, ℓ′, ℓ″ and their size."""
     m = X.shape[0]
     loss, slope, curve, size = pieces[0, :m], pieces[1, :m], pieces[2, :m], pieces[3, :m]
-    height, drift, slid = work[0, :m], work[1, :m], work[2, :m]
-    predict_size(X, beta, o, drift)
+    height, eta_size, dual_rounding = work[0, :m], work[1, :m], work[2, :m]
+    predict_size(X, beta, o, eta_size)
     for i in range(m):
-        made_of = size[i] + curve[i] * drift[i]
+        made_of = size[i] + curve[i] * eta_size[i]
         wrong = rounding * made_of
         sure = wrong < small * curve[i]  # this row is its own dual point (kernels.slipped)
-        slid[i] = wrong * (wrong / curve[i]) if sure else 0.0
+        dual_rounding[i] = wrong * (wrong / curve[i]) if sure else 0.0
         size[i] = abs(slope[i]) if sure else made_of
-        drift[i] = abs(slope[i]) * drift[i]
+        eta_size[i] = abs(slope[i]) * eta_size[i]
         height[i] = abs(loss[i])
-    for values in (size, height, drift, slid):
+    for values in (size, height, eta_size, dual_rounding):
         weigh(w, values)
     numbers[1] += total(height)
-    numbers[2] += total(slid)
-    numbers[3] += total(drift)
+    numbers[2] += total(dual_rounding)
+    numbers[3] += total(eta_size)
     for i in range(m):
         height[i] = 1.0 if not w.size or w[i] > 0 else 0.0
-    measure(X, size, height, part, slack, reach)
+    measure(X, size, height, part, slope_size, largest)
 
 
 def for_both(*signature):
@@ -239,15 +239,18 @@ FAMILY = int64, column, int64, int64  # address and parameters of the family, ro
 
 
 @entrance(*for_both(*FAMILY, column, float64, float64, result, result, result, square, result, result, result))
-def walk(X, y, w, o, family, p, height, long, beta, rounding, small, numbers, grad, diag, hess, slack, scale, reach):
-    """Add up over the rows whatever is not of length 0. `numbers` are f, Σ w|ℓ|, slip and drift.
+def walk(
+    X, y, w, o, family, p, height, long, beta, rounding, small, numbers, grad, diag, hess, slope_size, scale, largest
+):
+    """Add up over the rows whatever is not of length 0. `numbers` are f and, of Evidence, loss_size,
+    dual_rounding and eta_size.
 
     `family` is the address of the family's function for ℓ, ℓ′, ℓ″ and `size`; p are its parameters. It is asked for as
     many of the four as are needed.
     """
-    first_two = not (slack.size or diag.size or hess.size)
+    first_two = not (slope_size.size or diag.size or hess.size)
     pieces = np.empty((4, height))
-    asked = pieces[: (2 if first_two else 3 + (slack.size > 0))]
+    asked = pieces[: (2 if first_two else 3 + (slope_size.size > 0))]
     work, eta = np.empty((3, height)), np.empty(height)
     part, panel = np.empty(beta.size), np.empty((hess.shape[0], height + 8))
     for first in range(0, X.shape[0], height):
@@ -257,8 +260,8 @@ def walk(X, y, w, o, family, p, height, long, beta, rounding, small, numbers, gr
         loss, slope, curve = pieces[0, :m], pieces[1, :m], pieces[2, :m]
         predict(x, beta, o_, long, eta[:m])
         evaluate(family, p, eta[:m], y_, asked)
-        if slack.size:
-            allow(x, y_, w_, o_, beta, rounding, small, pieces, work, part, numbers, slack, reach)
+        if slope_size.size:
+            allow(x, y_, w_, o_, beta, rounding, small, pieces, work, part, numbers, slope_size, largest)
         weigh(w_, loss)
         weigh(w_, slope)
         if not first_two:

@@ -463,7 +463,7 @@ for fraction in (0.1, 1.0):
 result = glmlab.fit(X, y, **lasso, tol=1e-9)
 print(f"the package's own fit: {result.passes:.0f} passes, its certificate {result.certificate.passes:.1f} more")
 rules = glmlab.Stopping()
-print(f"X has {X.size:,} numbers; beyond {rules.few:,} a share of {rules.share} of the rows moves")
+print(f"X has {X.size:,} numbers; beyond {rules.all_digits:,} a share of {rules.most_share} of the rows moves")
 assert z_proof.rigorous and z_proof.passes <= 1 and result.certificate.passes <= 1, "one extra pass at most"
 assert z_gap * (1 - 1e-9) <= z_proof.bound <= 1.05 * z_gap, "on the workers' rows as on p + 1"
 assert result.converged and result.certificate.relative <= 1e-9
@@ -616,8 +616,8 @@ H_c = columns_c.T @ (exact_c.predict(X_c)[:, None] * columns_c)
 apart = abs(early.beta - exact_c.beta) / np.sqrt(np.diag(np.linalg.inv(H_c)))[:3]
 print(f"stopped at a relative gap of {early.certificate.relative:.0e}: {early.summary()['accuracy']}")
 print(f"true distance: at most {apart.max():.2g} standard errors; run to the end: {exact_c.summary()['accuracy']}")
-print(f"fit's default tol is {rules.default:.0e}. If X has at most {rules.few:,} numbers and tol is at most {rules.rough:.0e},")
-print(f"it goes on until the next step has an effect below {rules.still:.0e} (first-order methods: {rules.right:.0e})")
+print(f"fit's default tol is {rules.default_tol:.0e}. If X has at most {rules.all_digits:,} numbers and tol is at most {rules.rough_tol:.0e},")
+print(f"it goes on until the next step has an effect below {rules.tiny_step:.0e} (first-order methods: {rules.proved_step:.0e})")
 assert apart.max() <= early.certificate.errors <= np.sqrt(2e-5 * len(X_c)) and exact_c.certificate.errors < 1e-6
 
 # %% [markdown] id="last-digits"
