@@ -36,7 +36,7 @@ from glmlab.policy import Existing, Stopping
 from glmlab.solvers import SOLVERS
 
 POLICY = Stopping()
-MANY = replace(POLICY, few=0)  # all rows count as many
+MANY = replace(POLICY, all_digits=0)  # all rows count as many
 PROBLEM = random_problem("logistic", Ridge(2.0), seed=0, n=120, weighted=True, shifted=True, intercept=True)
 
 
@@ -210,7 +210,7 @@ def test_of_many_rows_that_are_soon_read_one_more_pass_is_made(solver):
     """Where a pass is dear, or little is asked, the gap that was promised is enough."""
     problem = random_problem("poisson", Ridge(2.0), seed=0, n=3000, intercept=True)
     soon, rough = problem.fit(solver=solver, policy=MANY), problem.fit(solver=solver, policy=MANY, tol=1e-4)
-    dear = problem.fit(solver=solver, policy=replace(MANY, soon=0))
+    dear = problem.fit(solver=solver, policy=replace(MANY, extra_pass=0))
     best, size = optimum(problem).astype(float), np.append(np.abs(problem.X).max(axis=0), 1.0)
     apart = [np.max(size * np.abs(joined(found, True) - best)) for found in (soon, rough, dear)]
     assert apart[0] <= 2 * POLICY.small_step * np.max(size * np.abs(best)) < apart[1]
@@ -807,7 +807,7 @@ def test_where_rows_are_very_many_a_certificate_moves_as_few_as_prove_tol(tol):
     X = rng.normal(size=(60_000, 3))
     y = rng.random(60_000) < 1 / (1 + np.exp(-X @ [1.0, -1.0, 0.5]))
     options = {"family": "logistic", "penalty": L1(5.0)}
-    result = fit(X, y, **options, solver="pilot_newton", tol=tol, policy=replace(MANY, dear=0))
+    result = fit(X, y, **options, solver="pilot_newton", tol=tol, policy=replace(MANY, dear_pass=0))
     best = fit(X, y, **options, solver="proximal_newton", tol=1e-13)
     gap, share = result.objective - best.objective, result.certificate.passes
     assert result.converged and gap <= result.certificate.bound + 1e-12 * best.objective

@@ -70,12 +70,12 @@ def test_on_a_large_table_a_method_that_knows_its_gap_waits_until_the_smallest_s
     enough = POLICY.tight_share * goal.tol / POLICY.safety
     assert worth_proving(seen(enough), 1e-6, goal, POLICY) and not worth_proving(seen(2 * enough), 1e-6, goal, POLICY)
     assert worth_proving(seen(2 * enough, knows_gap=False), 1e-6, goal, POLICY), "a residual promises nothing"
-    assert worth_proving(seen(2 * enough), 1e-6, goal_of(SMALL, 1e-6, replace(POLICY, rough=0.0)), POLICY)
+    assert worth_proving(seen(2 * enough), 1e-6, goal_of(SMALL, 1e-6, replace(POLICY, rough_tol=0.0)), POLICY)
 
 
 def test_a_share_is_what_the_gap_asks_for_within_its_limits():
     """And so many rows for each coefficient, lest their Hessian be singular."""
-    policy, n, dim = replace(POLICY, dear=0), 2000, 5
+    policy, n, dim = replace(POLICY, dear_pass=0), 2000, 5
 
     def at(gap, n=n, tol=1e-6, knows=True, policy=policy):
         here = seen(gap * tol, knows_gap=knows)
