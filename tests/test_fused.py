@@ -159,9 +159,13 @@ def test_compiled_code_is_handed_what_it_was_compiled_for(form):
     """Compiled code takes every address for an aligned number; another processor may not forgive one that is not."""
     rows, _ = rows_of(Logistic(), 300, 3, "all three")
     given = Rows(FORMS[form](rows.X), *(unaligned(column) for column in rows[1:]))
-    for block in fused.readable(given):
-        assert all(part.flags.c_contiguous and part.flags.aligned and part.dtype.isnative for part in block)
-        assert block[0].dtype in (np.float64, np.float32) and all(part.dtype == np.float64 for part in block[1:])
+    seen = 0
+    for part, height in fused.readable(given):
+        assert all(column.flags.c_contiguous and column.flags.aligned and column.dtype.isnative for column in part)
+        assert part[0].dtype in (np.float64, np.float32) and all(column.dtype == np.float64 for column in part[1:])
+        assert all(len(column) % height == 0 for column in part), "loops walk over whole blocks"
+        seen += len(part[0])
+    assert seen == 300
 
 
 @pytest.mark.parametrize("name", ["loss_grad_hess", "evidence"])

@@ -5,6 +5,7 @@ missing here.
 """
 
 import functools
+import itertools
 
 import numpy as np
 
@@ -26,26 +27,31 @@ from glmlab.rows.twins import twin_of
 
 
 def readable(rows, policy=POLICY):
-    """The chunk as numba can read it: (X, y, w, o) whole where X lies as it should, else in converted pieces.
+    """The chunk as numba can read it: parts (X, y, w, o) of whole blocks, and the number of rows in their blocks.
 
-    Pieces are whole blocks, so that the sums are the same to the last bit. A missing column has length 0.
+    Where X lies as it should, these are two: all whole blocks, and what remains. Else X is converted part by part. The
+    blocks are the same, so that the sums are the same to the last bit. A missing column has length 0.
     """
-    X, height = rows.X, policy.compiled_rows
-    at_once = X.flags.c_contiguous and X.flags.aligned and X.dtype in (np.float64, np.float32)
-    step = max(len(X), 1) if at_once else height * max(policy.converted // height // max(X.shape[1], 1), 1)
-    for first in range(0, len(X), step):
-        cut = slice(first, first + step)
-        columns = (np.empty(0) if c is None else kernels.part(c, cut) for c in rows[1:])
-        yield (X if at_once else np.require(X[cut], np.float64, ["C", "ALIGNED"]), *columns)
+    X, n, height = rows.X, len(rows.X), policy.compiled_height(rows.X.shape[1])
+    lies_well = X.flags.c_contiguous and X.flags.aligned and X.dtype in (np.float64, np.float32)
+    whole = n // height * height
+    step = whole if lies_well else height * max(policy.converted // height // max(X.shape[1], 1), 1)
+    edges = [*range(0, whole, step or 1), whole, n]
+    for first, last in itertools.pairwise(edges):
+        if first < last:
+            cut = slice(first, last)
+            columns = (np.empty(0) if c is None else kernels.part(c, cut) for c in rows[1:])
+            x = X[cut] if lies_well else np.require(X[cut], np.float64, ["C", "ALIGNED"])
+            yield (x, *columns), min(height, last - first)
 
 
 def walked(rows, family, beta, policy, diag=False, hess=False, slope_size=False, scale=False, rounding=Rounding()):
     """What `walk` adds up over the chunk: numbers, grad, diag, hess, slope_size, scale, largest."""
-    dim, twin, height = len(beta), twin_of(family), policy.compiled_height(rows.X.shape[1])
+    dim, twin = len(beta), twin_of(family)
     out = [np.zeros(4), np.zeros(dim), *(np.zeros(dim * wanted) for wanted in (diag, slope_size, scale, slope_size))]
     out.insert(3, np.zeros((dim * hess, dim * hess)))
-    for X, y, w, o in readable(rows, policy):
-        walk(X, y, w, o, twin.address, twin.p, height, policy.long, beta, rounding.slope, rounding.own * twin.reach,
+    for part, height in readable(rows, policy):
+        walk(*part, twin.address, twin.p, height, policy.long, beta, rounding.slope, rounding.own * twin.reach,
              *out)  # fmt: skip
     out[3] += np.tril(out[3], -1).T
     return out
@@ -79,9 +85,9 @@ def for_dense(kernel=None, *, narrow=False):
 @for_dense
 def losses(rows, family, B, policy):
     """f at the m rows of B, (m, dim)."""
-    out, twin, height = np.zeros(len(B)), twin_of(family), policy.compiled_height(rows.X.shape[1])
-    for X, y, w, o in readable(rows, policy):
-        walk_losses(X, y, w, o, twin.address, twin.p, height, policy.long, B, out)
+    out, twin = np.zeros(len(B)), twin_of(family)
+    for part, height in readable(rows, policy):
+        walk_losses(*part, twin.address, twin.p, height, policy.long, B, out)
     return Losses(out)
 
 
@@ -119,8 +125,8 @@ def spans(rows, family, dim, policy=POLICY):
         return kernels.spans(rows, family, dim, policy)
     refuse_misfit(rows, dim)
     found = Spans(Largest(np.full(dim, -np.inf)), Largest(np.full(dim, -np.inf)))
-    for X, y, w, o in readable(rows, policy):
-        walk_spans(X, y, w, o, found.lowest.values, found.highest.values)
+    for part, _ in readable(rows, policy):
+        walk_spans(*part, found.lowest.values, found.highest.values)
     return found
 
 

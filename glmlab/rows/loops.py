@@ -208,26 +208,26 @@ def gram(X, h, panel, product, hess):
 @exactly
 def allow(X, y, w, o, beta, rounding, small, pieces, work, part, numbers, slope_size, largest):
     """The rounding allowances of `evidence` and the largest |x|. The rows of `pieces` are ℓ, ℓ′, ℓ″ and their size."""
-    m = X.shape[0]
-    loss, slope, curve, size = pieces[0, :m], pieces[1, :m], pieces[2, :m], pieces[3, :m]
-    height, eta_size, dual_rounding = work[0, :m], work[1, :m], work[2, :m]
+    loss, slope, curve, size = pieces[0], pieces[1], pieces[2], pieces[3]
+    loss_size, eta_size, dual_rounding = work[0], work[1], work[2]
     predict_size(X, beta, o, eta_size)
-    for i in range(m):
+    for i in range(X.shape[0]):
         made_of = size[i] + curve[i] * eta_size[i]
         wrong = rounding * made_of
         sure = wrong < small * curve[i]  # this row is its own dual point (kernels.slipped)
         dual_rounding[i] = wrong * (wrong / curve[i]) if sure else 0.0
         size[i] = abs(slope[i]) if sure else made_of
         eta_size[i] = abs(slope[i]) * eta_size[i]
-        height[i] = abs(loss[i])
-    for values in (size, height, eta_size, dual_rounding):
+        loss_size[i] = abs(loss[i])
+    for values in (size, loss_size, eta_size, dual_rounding):
         weigh(w, values)
-    numbers[1] += total(height)
+    numbers[1] += total(loss_size)
     numbers[2] += total(dual_rounding)
     numbers[3] += total(eta_size)
-    for i in range(m):
-        height[i] = 1.0 if not w.size or w[i] > 0 else 0.0
-    measure(X, size, height, part, slope_size, largest)
+    counts = loss_size
+    for i in range(X.shape[0]):
+        counts[i] = 1.0 if not w.size or w[i] > 0 else 0.0
+    measure(X, size, counts, part, slope_size, largest)
 
 
 def for_both(*signature):
@@ -242,24 +242,23 @@ FAMILY = int64, column, int64, int64  # address and parameters of the family, ro
 def walk(
     X, y, w, o, family, p, height, long, beta, rounding, small, numbers, grad, diag, hess, slope_size, scale, largest
 ):
-    """Add up over the rows whatever is not of length 0. `numbers` are f and, of Evidence, loss_size,
-    dual_rounding and eta_size.
+    """Add up over the rows whatever is not of length 0. `numbers` are f, loss_size, dual_rounding, eta_size (Evidence).
 
-    `family` is the address of the family's function for ℓ, ℓ′, ℓ″ and `size`; p are its parameters. It is asked for as
-    many of the four as are needed.
+    X holds whole blocks of `height` rows. `family` is the address of the family's function for ℓ, ℓ′, ℓ″ and `size`; p
+    are its parameters. It is asked for as many of the four as are needed.
+
+    numba counts who holds an array, at every cut and every view. So a block is cut once, and work is in whole arrays.
     """
     first_two = not (slope_size.size or diag.size or hess.size)
     pieces = np.empty((4, height))
     asked = pieces[: (2 if first_two else 3 + (slope_size.size > 0))]
-    work, eta = np.empty((3, height)), np.empty(height)
+    loss, slope, curve, eta, work = pieces[0], pieces[1], pieces[2], np.empty(height), np.empty((3, height))
     part, panel = np.empty(beta.size), np.empty((hess.shape[0], height + 8))
     for first in range(0, X.shape[0], height):
-        cut = slice(first, min(first + height, X.shape[0]))
+        cut = slice(first, first + height)
         x, y_, w_, o_ = X[cut], y[cut], w[cut], o[cut]
-        m = x.shape[0]
-        loss, slope, curve = pieces[0, :m], pieces[1, :m], pieces[2, :m]
-        predict(x, beta, o_, long, eta[:m])
-        evaluate(family, p, eta[:m], y_, asked)
+        predict(x, beta, o_, long, eta)
+        evaluate(family, p, eta, y_, asked)
         if slope_size.size:
             allow(x, y_, w_, o_, beta, rounding, small, pieces, work, part, numbers, slope_size, largest)
         weigh(w_, loss)
@@ -271,26 +270,25 @@ def walk(
         if diag.size:
             spread_squares(x, curve, part, diag)
         if hess.size:
-            gram(x, curve, panel, work[0], hess)
+            gram(x, curve, panel, eta, hess)
         if scale.size:
-            for i in range(m):
+            for i in range(height):
                 slope[i] = abs(slope[i])
             spread_sizes(x, slope, part, scale)
 
 
 @entrance(*for_both(*FAMILY, doubles, result))
 def walk_losses(X, y, w, o, family, p, height, long, B, losses):
-    """Add up f at each row of B."""
+    """Add up f at each row of B. X holds whole blocks of `height` rows."""
     pieces, eta = np.empty((1, height)), np.empty(height)
     for first in range(0, X.shape[0], height):
-        cut = slice(first, min(first + height, X.shape[0]))
+        cut = slice(first, first + height)
         x, y_, w_, o_ = X[cut], y[cut], w[cut], o[cut]
-        m = x.shape[0]
         for k in range(B.shape[0]):
-            predict(x, B[k], o_, long, eta[:m])
-            evaluate(family, p, eta[:m], y_, pieces)
-            weigh(w_, pieces[0, :m])
-            losses[k] += total(pieces[0, :m])
+            predict(x, B[k], o_, long, eta)
+            evaluate(family, p, eta, y_, pieces)
+            weigh(w_, pieces[0])
+            losses[k] += total(pieces[0])
 
 
 @entrance(*for_both(result, result))
