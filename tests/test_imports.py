@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "glmlab"
 # From the bottom to the top; a module may import from the lines below its own, and from its own line.
 LAYERS = [
-    "names checks policy workspace",
+    "names checks policy workspace machine.memory",
     "maths.sums",
     "maths.families maths.penalties maths.conventions",
     "maths.quadratic",
@@ -29,7 +29,8 @@ LAYERS = [
     "fitting",
     "paths",
     "datasets.chunking",
-    "datasets.simulated datasets.stored datasets.flights",
+    "datasets.files",
+    "datasets.simulated datasets.stored datasets.frames datasets.flights",
     "datasets.course",
     "estimators datasets machine.shipping",
     "machine.cluster",

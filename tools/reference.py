@@ -19,7 +19,7 @@ GROUPS = {
                                  "rows.dispatch rows.threads",
     "Solvers": "solvers solvers.gradient solvers.newton solvers.pilot solvers.lbfgs solvers.admm "
                "solvers.asynchronous solvers.linesearch solvers.start",
-    "Data and machines": "datasets machine.cluster machine.costmodel bench",
+    "Data and machines": "datasets machine.cluster machine.memory machine.costmodel bench",
     "The course": "viz teaching workspace",
 }
 REST = "Inside"

@@ -1,13 +1,17 @@
-"""Files that reopen: arrays in a zarr group, data frames as parquet."""
+"""Arrays that reopen: X and y in a zarr group, written in whole files and read back."""
 
-import os
-import shutil
+import zlib
 from pathlib import Path
+from uuid import uuid4
 
+import dask
 import dask.array as da
 import numpy as np
+from dask.base import tokenize
 
+from glmlab.checks import whole
 from glmlab.datasets.chunking import row_chunks
+from glmlab.datasets.files import replacing, stamp
 from glmlab.names import spelt
 from glmlab.policy import Storing
 from glmlab.rows.dispatch import is_lazy
@@ -16,28 +20,31 @@ from glmlab.rows.tables import numbers, sized
 
 
 @spelt
-def save(path, X, y, beta=None, *, policy=Storing()):
-    """Write X (n, p), y (n,) and perhaps β (p,) into one zarr group at path.
+def save(path, X, y, beta=None, *, shards=None, policy=Storing()):
+    """Write X (n, p), y (n,) and perhaps β (p,) into one zarr group at path, and read it back to check it.
 
     Not compressed, since random doubles do not compress. The group appears under its name only when it is
-    complete. An older group of that name is replaced; anything else there is refused (FileExistsError).
-    Dask arrays are written chunk by chunk, X and y in one pass; on a cluster the workers must see the path. A block
-    whose shape or dtype is not the one that dask was told is refused (ValueError, TypeError): zarr would cast it.
+    complete and right. An older group of that name is replaced; anything else there is refused (FileExistsError).
+    Dask arrays are written chunk by chunk, X and y in one pass, and no task holds more than the chunks that its own
+    rows come from; on a cluster the workers must see the path. A block whose shape or dtype is not the one that dask
+    was told is refused (ValueError, TypeError): zarr would cast it.
+
+    shards: rows of one file. Without it each piece of an array is a file of its own, and a large array makes thousands;
+    a shard is one file of several pieces, which are still read one by one. It is rounded up to whole pieces.
+    The arrays are made before the first task runs, and each task writes whole files: where two tasks write to one
+    shard, the later one loses the rows of the earlier one. Raises OSError where what is read back differs.
     """
     import zarr
 
-    path = replaceable(path)
     X, y = same_rows(X, y)
-    partial = path.with_name(path.name + ".partial")
-    group = zarr.open_group(partial, mode="w")
-    rows = max(1, policy.piece // (X.shape[1] * X.dtype.itemsize))
-    X, y = cut("X", X, rows), cut("y", y, rows)
-    da.store([X, y], [new_array(group, "X", X, rows), new_array(group, "y", y, rows)], lock=False)
-    if beta is not None:
-        beta = np.asarray(beta)
-        new_array(group, "beta", beta, len(beta))[:] = beta
-    shutil.rmtree(path, ignore_errors=True)
-    os.replace(partial, path)
+    piece, file = layout(X.shape[1] * X.dtype.itemsize, shards, policy)
+    with replacing(path, "zarr group", is_group) as partial:
+        group = zarr.open_group(partial, mode="w")
+        arrays = {"X": cut("X", X, file), "y": cut("y", y, file)}
+        write_all(arrays, {name: new_array(group, name, array, piece, file) for name, array in arrays.items()})
+        if beta is not None:
+            beta = np.asarray(beta)
+            new_array(group, "beta", beta, len(beta), len(beta))[:] = beta
 
 
 @spelt
@@ -45,53 +52,25 @@ def load(path, *, chunks=None):
     """Reopen what `save` wrote: X, y and beta (None when there was none).
 
     chunks=None reads numpy arrays; otherwise lazy dask arrays with the chunks asked for, as in `make_regression`.
-    Raises ValueError where no such arrays are saved.
+    Arrays that were saved again have other names on dask, so that a cluster does not answer with the rows that it
+    keeps of the older ones. Raises ValueError where no such arrays are saved.
     """
     group = opened(path)
     X, y = group["X"], group["y"]
     beta = group["beta"][:] if "beta" in group else None
     if chunks is None:
         return X[:], y[:], beta
-    rows = row_chunks(chunks, *X.shape)
-    return da.from_zarr(X, chunks=(rows, X.shape[1:])), da.from_zarr(y, chunks=(rows,)), beta
-
-
-@spelt
-def save_frame(path, frame):
-    """Write a pandas or dask DataFrame as a folder of parquet files, one a partition; replaces older ones.
-
-    All file names have the same number of digits, so that sorting the names sorts the rows.
-    """
-    import dask.dataframe as dd
-
-    frame = frame if isinstance(frame, dd.DataFrame) else dd.from_pandas(frame, npartitions=1)
-    digits = len(str(frame.npartitions - 1))
-    frame.to_parquet(path, overwrite=True, name_function=lambda k: f"part.{k:0{digits}d}.parquet")
-
-
-@spelt
-def load_frame(path):
-    """Reopen what `save_frame` wrote, as a lazy dask DataFrame with the same partitions. Raises ValueError."""
-    import dask.dataframe as dd
-
-    if not Path(path).is_dir():
-        raise ValueError(f"{path}: no saved dataframe here. Write one with save_frame(path, frame).")
-    return dd.read_parquet(path)
-
-
-def replaceable(path):
-    """The path, if nothing or a zarr group is there. Raises FileExistsError."""
-    path = Path(path)
-    if path.exists() and not is_group(path):
-        raise FileExistsError(f"{path} exists and is no zarr group; it is left alone. Choose another path.")
-    return path
+    rows, token = row_chunks(chunks, *X.shape), stamp(path)
+    X, y = (da.from_zarr(array, chunks=(rows, *array.shape[1:]), name=f"{name}-{tokenize(token, name, rows)}")
+            for name, array in (("X", X), ("y", y)))  # fmt: skip
+    return X, y, beta
 
 
 def opened(path):
     """The zarr group at path, with X and y in it. Raises ValueError."""
     import zarr
 
-    path = Path(path)
+    path = Path(path).absolute()  # workers may run in other folders
     if not is_group(path):
         raise ValueError(f"{path}: no saved arrays here. Write them with save(path, X, y, beta).")
     group = zarr.open_group(path, mode="r")
@@ -105,17 +84,66 @@ def is_group(path):
     return (path / "zarr.json").is_file()
 
 
-def new_array(group, name, array, rows):
-    """An empty zarr array of the shape and dtype of `array`, stored in pieces of so many rows."""
-    chunks = (min(rows, array.shape[0]), *array.shape[1:])
-    return group.create_array(name, shape=array.shape, dtype=array.dtype, compressors=None, chunks=chunks)
+def layout(row, shards, policy):
+    """Rows of a piece and of a file, for `row` bytes a row: one piece a file, or shards of whole pieces."""
+    piece = max(1, policy.piece // row)
+    if shards is None:
+        return piece, piece
+    shards = whole("shards", shards, 1)
+    pieces = -(-shards // piece)
+    piece = -(-shards // pieces)
+    return piece, pieces * piece
+
+
+def new_array(group, name, array, piece, file):
+    """An empty zarr array of the shape and dtype of `array`, in pieces and files of so many rows."""
+    sharded = {"shards": (file, *array.shape[1:])} if file > piece else {}
+    chunks = piece if sharded else min(piece, array.shape[0]), *array.shape[1:]
+    return group.create_array(name, shape=array.shape, dtype=array.dtype, chunks=chunks, compressors=None, **sharded)
 
 
 def cut(name, array, rows):
-    """The array in dask chunks made of whole pieces of so many rows: no two tasks write to the same piece."""
+    """The array in dask chunks made of whole files of so many rows: no two tasks write to the same file."""
     array = distrustful(name, da.asarray(array))
-    pieces = max(1, max(array.chunks[0]) // rows)
-    return array.rechunk((pieces * rows, *array.shape[1:]))
+    files = max(1, max(array.chunks[0]) // rows)
+    return array.rechunk((files * rows, *array.shape[1:]))
+
+
+def write_all(arrays, targets):
+    """Write the dask arrays into the zarr arrays of the same names, in one pass, and compare what is read back.
+
+    Each chunk is compared by a checksum of its bytes, which also notices rows that have changed places. All is written
+    before any is read, so that a task that spoils what another wrote is found out. Raises OSError.
+    """
+    written = dask.compute(*(a_number_a_chunk(write, array, targets[name]) for name, array in arrays.items()))
+    stored = [da.from_array(targets[name], chunks=array.chunks, name=False) for name, array in arrays.items()]
+    read = dask.compute(*(a_number_a_chunk(checksum, array) for array in stored))
+    for name, before, after in zip(arrays, written, read, strict=True):
+        wrong = np.flatnonzero(before != after)
+        if len(wrong):
+            ends = np.cumsum([0, *arrays[name].chunks[0]])
+            raise OSError(f"{name}[{ends[wrong[0]]}:{ends[wrong[0] + 1]}] was read back from disk with other numbers "
+                          f"than were written ({len(wrong)} of {len(before)} chunks differ). Is the disk sound, and "
+                          "does no other program write there? What was saved before is still there.")  # fmt: skip
+
+
+def a_number_a_chunk(function, array, *options):
+    """A lazy array with function(block, *options), a whole number, for each chunk of rows."""
+    ones = ((1,) * len(array.chunks[0]), *((1,) for _ in array.shape[1:]))
+    return array.map_blocks(function, *options, chunks=ones, dtype="int64", name=f"{function.__name__}-{uuid4().hex}",
+                            meta=np.empty((0,) * array.ndim, "int64")).ravel()  # fmt: skip
+
+
+def write(block, target, *, block_info):
+    """Write a block to its rows of the zarr array, and return its checksum."""
+    (start, stop), *_ = block_info[0]["array-location"]
+    target[start:stop] = block
+    return checksum(block)
+
+
+def checksum(block):
+    """CRC-32 of the bytes of a block, as an array with one element."""
+    return np.full((1,) * block.ndim, zlib.crc32(np.ascontiguousarray(block, block.dtype.newbyteorder("="))))
 
 
 def same_rows(X, y):

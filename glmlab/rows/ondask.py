@@ -23,6 +23,7 @@ from dask.base import get_scheduler
 from dask.core import flatten
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
+from dask.sizeof import sizeof
 from scipy import sparse
 
 from glmlab.maths.sums import add
@@ -312,6 +313,15 @@ def seen(block, told, k, shape):
 def other_shape(block, shape):
     """Does the block's shape differ from this one? Lengths that dask does not know are nan, and agree with all."""
     return len(block.shape) != len(shape) or any(a != b for a, b in zip(block.shape, shape, strict=True) if b == b)
+
+
+@sizeof.register(sparse.sparray)
+def bytes_of_sparse(block):
+    """Bytes of a block of scipy's sparse arrays, told to dask, which knows the size of their matrices only.
+
+    It takes an array of any size for a few dozen bytes. Then a worker knows neither when to spill nor what to move.
+    """
+    return sum(sizeof(part) for part in vars(block).values())
 
 
 def whole(shape):
