@@ -13,7 +13,7 @@ LAYERS = [
     "maths.families maths.penalties maths.conventions",
     "maths.quadratic",
     "rows.dispatch rows.kernels rows.fused rows.ledger rows.sampling rows.tables rows.threads",
-    "rows.chunks rows.columns rows.scale rows.survey",
+    "rows.chunks rows.columns rows.faults rows.scale rows.survey",
     "rows.ondask",
     "rows.entrance rows.objective",
     "maths.certificates maths.existence",

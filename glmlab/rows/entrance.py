@@ -9,6 +9,7 @@ import numpy as np
 from glmlab.checks import flag, whole
 from glmlab.names import spelt
 from glmlab.rows.chunks import Chunks, InMemory
+from glmlab.rows.faults import warn_of_spilling
 from glmlab.rows.kernels import Rows
 from glmlab.rows.ondask import OnDask, distrustful, lined_up, looked_at
 from glmlab.rows.tables import column, matrix, refuse_lengths, refuse_other_rows, row_lengths, sized
@@ -41,6 +42,7 @@ def as_chunks(X, y, *, sample_weight=None, offset=None, intercept=False, chunks=
     refuse_lengths(given)
     lengths = row_lengths(given, chunks)
     if any(isinstance(values, da.Array) for values in given.values()):
+        warn_of_spilling({name: values for name, values in given.items() if isinstance(values, da.Array)})
         made = OnDask(*lined_up(given, lengths).values(), intercept=intercept)
     else:
         made = InMemory(Rows(*given.values()), lengths, intercept=intercept, threads=threads)
