@@ -2,13 +2,10 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import socket
 import struct
-import subprocess
-import sys
 import threading
 import time
 
@@ -17,6 +14,7 @@ import numpy as np
 from distributed import LocalCluster
 
 from glmlab import Ridge, fit
+from tools.soak import left_behind, pids
 
 CHUNKS, ROWS, P = 6, 200, 4
 
@@ -51,23 +49,7 @@ def local_cluster(workers=2, **options):
 
 def keys_left(client, allowed=0, patience=10):
     """How many keys the scheduler knows once it has had time to forget all but `allowed`."""
-    until = time.monotonic() + patience
-    while (keys := client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))) > allowed:
-        if time.monotonic() > until:
-            break
-        time.sleep(0.05)
-    return keys
-
-
-def left_behind(client):
-    """What of a fit is still on the scheduler: tasks, published names, queues, variables, events and the like."""
-
-    def kept(dask_scheduler):
-        extensions = dask_scheduler.extensions
-        names = {"queues": "queues", "variables": "variables", "publish": "datasets", "events": "_events"}
-        return {name: len(getattr(extensions[name], held)) for name, held in names.items() if name in extensions}
-
-    return {"tasks": keys_left(client)} | client.run_on_scheduler(kept)
+    return left_behind(client, allowed, patience)["tasks"]
 
 
 class Wire:
@@ -124,43 +106,6 @@ async def carry(reader, writer):
             writer.write(data)
             await writer.drain()
     writer.close()
-
-
-@contextlib.contextmanager
-def dask_process(*words):
-    """A `dask scheduler …` or `dask worker …` of its own process; it is killed in the end if it still lives."""
-    code = "from distributed.cli import dask_{0}; dask_{0}.main()".format(words[0])
-    process = subprocess.Popen([sys.executable, "-c", code, *words[1:], "--no-dashboard"], start_new_session=True,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
-
-
-@contextlib.contextmanager
-def scheduler_process(folder):
-    """(process, address) of a scheduler alone."""
-    file = folder / "scheduler.json"
-    words = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file)]
-    with dask_process(*words) as process:
-        until = time.monotonic() + 30
-        while not file.exists() or '"address"' not in file.read_text():
-            assert time.monotonic() < until and process.poll() is None
-            time.sleep(0.05)
-        yield process, json.loads(file.read_text())["address"]
-
-
-def worker_process(address):
-    """A worker with a nanny, of a process of its own."""
-    return dask_process("worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--memory-limit", "0")
-
-
-def pids(client):
-    """{worker: process id}, of those that answer."""
-    return client.run(os.getpid, on_error="ignore")
 
 
 def kill_one(client):

@@ -1,9 +1,11 @@
 """Faults of a cluster of processes: the bits of the undisturbed run, or an error in words; never a hang."""
 
+import ast
 import contextlib
 import os
 import signal
 import threading
+from pathlib import Path
 
 import breakage
 import dask
@@ -13,6 +15,7 @@ import pytest
 from breakage import CHUNKS, ROWS, P, equal_bits, keys_left, kill_one, local_cluster, recomputable, solve
 from distributed import Client, LocalCluster, wait
 
+import glmlab
 import glmlab.machine.cluster
 from glmlab import ClusterError, NotConverged, Ridge, datasets, fit
 
@@ -227,6 +230,7 @@ def test_a_restarted_cluster_makes_its_data_again_or_says_that_they_are_gone(cli
     client.wait_for_workers(1, timeout=60)
     with contextlib.suppress(ClusterError):
         equal_bits(solve(X, y), undisturbed())
+    equal_bits(solve(*recomputable()), undisturbed())
 
 
 def test_ctrl_c_in_mid_pass_returns_the_last_state_and_leaves_no_task(client):
@@ -270,6 +274,23 @@ def test_a_read_that_fails_twice_needs_retries(client, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_chunk_that_kills_every_worker_is_an_error_in_words():
+    """As the kernel kills a process for its memory."""
+
+    def deadly(block, block_info=None):
+        if block_info[None]["chunk-location"][0] == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return block
+
+    X, y = recomputable()
+    with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
+        with local_cluster(1) as cluster, Client(cluster) as client:
+            with pytest.raises(ClusterError, match="^2 workers died, one after the other, .* use shorter chunks"):
+                solve(X.map_blocks(deadly, dtype=float, meta=np.empty((0, 0))), y)
+            assert keys_left(client) == 0
+
+
+@pytest.mark.slow
 def test_a_worker_killed_every_two_seconds(client):
     """dask allows each task three failures; within them the bits are those of the undisturbed run."""
     X, y = recomputable(pause=0.05)
@@ -299,3 +320,27 @@ def test_rows_from_disk_leave_a_worker_its_memory(tmp_path):
         assert fit(X, y, family="logistic", penalty=Ridge(1)).converged
         events = [event for topic in client.get_events().values() for _, event in topic if isinstance(event, dict)]
     assert "running" in (seen := {event.get("status") for event in events}) and "paused" not in seen
+
+
+OUTLIVE = {"Queue", "Variable", "Event", "Semaphore", "Lock", "MultiLock", "publish_dataset", "with_results"}
+
+
+def names_of(source):
+    """What a module imports from distributed, and the attributes and keywords that it writes."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("distributed"):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield node.attr if node.value.id in ("distributed", "client") else ""
+        elif isinstance(node, ast.keyword):
+            yield node.arg
+
+
+def test_no_state_outside_of_tasks():
+    """as_completed(with_results=True) gives lost tasks as error objects where numbers belong, and raises nothing.
+
+    Queues, variables, events and published names outlive a restart, so that another fit would read stale numbers.
+    """
+    assert OUTLIVE & set(names_of("from distributed import Queue, as_completed\nas_completed(f, with_results=True)"))
+    for path in Path(glmlab.__file__).parent.rglob("*.py"):
+        assert not OUTLIVE & set(names_of(path.read_text())), path

@@ -12,22 +12,11 @@ from functools import partial
 
 import dask
 import pytest
-from breakage import (
-    Wire,
-    at_random,
-    equal_bits,
-    kill_one,
-    left_behind,
-    local_cluster,
-    pids,
-    recomputable,
-    scheduler_process,
-    solve,
-    worker_process,
-)
+from breakage import Wire, at_random, equal_bits, kill_one, local_cluster, recomputable, solve
 from distributed import Client, wait
 
 from glmlab import ClusterError
+from tools.soak import left_behind, pids, scheduler_process, worker_process
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 each_way = pytest.mark.parametrize(("persisted", "seed"), [(False, 1), (True, 2)], ids=["recomputable", "persisted"])

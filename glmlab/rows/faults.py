@@ -15,7 +15,6 @@ from glmlab.policy import Faults
 
 POLICY = Faults()
 
-
 GONE = (
     "the client is closed, or its scheduler answers no more: connect to a scheduler that runs, make the rows again "
     "there, then fit again"
@@ -142,7 +141,9 @@ def what_was_lost(error, client, given):
     if "scheduler-restart" in said:
         rows = f", and the rows of {names} that its workers held are gone" if names else ""
         return f"the cluster was restarted during a pass{rows}: {again(names)}"
-    held = names or " and ".join(name for name, values in given.items() if futures_of(values)) or "this pass"
+    held = names or " and ".join(name for name, values in given.items() if futures_of(values))
+    if not held:
+        return f"the cluster gave up a pass ({said}): fit again"
     return (f"rows of {held} are lost with the worker that held them, since rows that were scattered exist only there: "
             f"{again(held)}. Rows that dask can make again, from files or a function, outlive a worker")  # fmt: skip
 
@@ -206,7 +207,8 @@ def warn_of_spilling(given, policy=POLICY):
     held = sum(values.nbytes for values in given.values() if dense(values) and futures_of(values))
     if not client or not held:
         return
-    room = policy.full * sum(client.run(room_of, on_error="ignore").values())
+    with in_words(client, given):
+        room = policy.full * sum(client.run(room_of, on_error="ignore").values())
     if 0 < room < held:
         warnings.warn(
             f"the cluster holds rows of {held / 2**20:,.0f} MiB, but its workers keep about {room / 2**20:,.0f} MiB in "
