@@ -6,6 +6,7 @@ far it is from optimal.
 
 from glmlab.maths.families import Gamma, Gaussian, Logistic, Poisson  # isort: skip
 from glmlab.maths.penalties import L1, ElasticNet, Ridge, Zero  # isort: skip
+from glmlab.rows.faults import ClusterError  # isort: skip
 from glmlab.rows.entrance import as_chunks  # isort: skip
 from glmlab.rows.objective import Objective  # isort: skip
 from glmlab.maths.certificates import Certificate  # isort: skip
@@ -17,7 +18,7 @@ from glmlab.paths import Path, path  # isort: skip
 
 __version__ = "0.8.0"
 __all__ = [
-    "Certificate", "ElasticNet", "Gamma", "Gaussian", "L1", "Logistic", "NotConverged", "Objective", "Path", "Poisson",
-    "RankWarning", "Result", "Ridge", "State", "Stopping", "Trace", "Zero", "as_chunks", "certify", "fit", "path",
-    "run",
+    "Certificate", "ClusterError", "ElasticNet", "Gamma", "Gaussian", "L1", "Logistic", "NotConverged", "Objective",
+    "Path", "Poisson", "RankWarning", "Result", "Ridge", "State", "Stopping", "Trace", "Zero", "as_chunks", "certify",
+    "fit", "path", "run",
 ]  # fmt: skip

@@ -34,7 +34,8 @@ def fit(
     cores by default. Further options go to `run` and the solver.
     Returns a Result; `converged` says whether tol was proved and, on few rows, β is right to its last digits (see
     `run`), `advice` whether X is cut badly. Raises ValueError or TypeError, before any pass where shapes or types tell,
-    else within the first pass.
+    else within the first pass; ClusterError where a cluster loses rows, its workers or its scheduler. An error in
+    mid-run has the last state with it: continue with `start=error.result`.
     """
     g = named("penalty", penalty, PENALTIES, PENALTY_NEEDS)
     settings = {"tol": tol, "max_iter": max_iter, "callback": callback, **options}

@@ -17,7 +17,7 @@ LAYERS = [
     "rows.twins",
     "rows.fused",
     "rows.kernel_sets",
-    "rows.chunks rows.columns rows.scale rows.survey",
+    "rows.chunks rows.columns rows.faults rows.scale rows.survey",
     "rows.ondask",
     "rows.entrance rows.objective",
     "maths.certificates maths.existence",

@@ -13,9 +13,9 @@ GROUPS = {
     "Ask and prove": "fitting paths solvers.run solvers.stopping policy solvers.result maths.certificates "
                      "maths.existence estimators",
     "The mathematics": "maths.families maths.penalties maths.quadratic maths.conventions maths.sums",
-    "The rows and their passes": "rows.entrance rows.tables rows.columns rows.chunks rows.ondask rows.objective "
-                                 "rows.ledger rows.scale rows.sampling rows.survey rows.kernels rows.kernel_sets "
-                                 "rows.fused rows.loops rows.twins rows.formulas rows.elementary "
+    "The rows and their passes": "rows.entrance rows.tables rows.columns rows.chunks rows.ondask rows.faults "
+                                 "rows.objective rows.ledger rows.scale rows.sampling rows.survey rows.kernels "
+                                 "rows.kernel_sets rows.fused rows.loops rows.twins rows.formulas rows.elementary "
                                  "rows.dispatch rows.threads",
     "Solvers": "solvers solvers.gradient solvers.newton solvers.pilot solvers.lbfgs solvers.admm "
                "solvers.asynchronous solvers.linesearch solvers.start",

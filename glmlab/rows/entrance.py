@@ -9,6 +9,7 @@ import numpy as np
 from glmlab.checks import flag, whole
 from glmlab.names import spelt
 from glmlab.rows.chunks import Chunks, InMemory
+from glmlab.rows.faults import warn_of_spilling
 from glmlab.rows.kernels import Rows
 from glmlab.rows.ondask import OnDask, distrustful, lined_up, looked_at
 from glmlab.rows.tables import column, matrix, refuse_lengths, refuse_other_rows, row_lengths, sized
@@ -42,6 +43,7 @@ def as_chunks(X, y, *, sample_weight=None, offset=None, intercept=False, chunks=
     lengths = row_lengths(given, chunks)
     if any(isinstance(values, da.Array) for values in given.values()):
         made = OnDask(*lined_up(given, lengths).values(), intercept=intercept)
+        warn_of_spilling(made.given)
     else:
         made = InMemory(Rows(*given.values()), lengths, intercept=intercept, threads=threads)
     made.names = tables["X"].names

@@ -15,11 +15,9 @@ import uuid
 from collections import Counter, defaultdict
 from typing import NamedTuple
 
-import dask
 import dask.array as da
 import numpy as np
 from dask._task_spec import DataNode, List, Task, TaskRef, convert_legacy_graph
-from dask.base import get_scheduler
 from dask.core import flatten
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
@@ -29,6 +27,7 @@ from scipy import sparse
 from glmlab.maths.sums import add
 from glmlab.policy import Chunking
 from glmlab.rows.chunks import FAN, Chunks, groups, on_chunk
+from glmlab.rows.faults import computed, current_client, in_words, refuse_misplaced
 from glmlab.rows.kernels import Rows
 from glmlab.rows.tables import csr, is_sparse
 from glmlab.rows.threads import cores
@@ -49,8 +48,8 @@ class OnDask(Chunks):
         columns = dict(zip(("X", "y", "sample_weight", "offset"), (X, y, w, o), strict=True))
         self.told = [values if values is None else told_of(name, values) for name, values in columns.items()]
         given = {name: values for name, values in columns.items() if values is not None}
-        self.given = list(given.values())  # a cluster keeps persisted rows as long as somebody holds their arrays
-        refuse_closed(self.given)
+        self.given = given  # a cluster keeps persisted rows as long as somebody holds their arrays
+        refuse_misplaced(given)
         graph = guarded(given)  # made once for all passes; it holds no futures
         keys = {name: list(flatten(values.__dask_keys__())) for name, values in given.items()}
         self.keys = [[TaskRef(keys[name][k]) if name in keys else None for name in columns]
@@ -62,12 +61,15 @@ class OnDask(Chunks):
 
     def bare(self):
         """The same rows without their columns, as in memory; X is neither read nor made for it."""
-        return OnDask(da.empty((self.n, 0), chunks=(self.lengths, (0,))), *self.beside, intercept=True)
+        rows = OnDask(da.empty((self.n, 0), chunks=(self.lengths, (0,))), *self.beside, intercept=True)
+        rows.given = self.given  # an error shall name all rows that are lost
+        return rows
 
     def elsewhere(self, function):
         """{worker: function()} for the workers of the current cluster; a worker that is lost meanwhile is left out."""
         client = current_client()
-        return client.run(function, on_error="ignore") if client else {}
+        with in_words(client, self.given):
+            return client.run(function, on_error="ignore") if client else {}
 
     def advice(self):
         client = current_client()
@@ -95,8 +97,7 @@ class OnDask(Chunks):
         self.common = {key: node for key, node in self.common.items() if key in wanted or isinstance(node, DataNode)}
 
     def _pass(self, kernel, shared, per_chunk, combine):
-        (result,) = dask.compute(self.lazy(kernel, shared, per_chunk, combine), optimize_graph=False)
-        return result
+        return computed(self.lazy(kernel, shared, per_chunk, combine), self.given)
 
 
 def on_blocks(kernel, shared, place, X, y, w, o, *own):
@@ -120,21 +121,6 @@ def tree(tasks, name, combine):
         ]
         made += tasks
     return [*made, Task(name, combine, List(*(task.ref() for task in tasks)))]
-
-
-def current_client():
-    """The client on whose cluster dask would compute now; None where that is this process."""
-    client = getattr(get_scheduler(), "__self__", None)
-    return client if hasattr(client, "run") else None
-
-
-def refuse_closed(arrays):
-    """The error for persisted data whose client was closed; dask would only name lost keys."""
-    for lazy in arrays:
-        for value in lazy.__dask_graph__().values():
-            client = getattr(value, "client", None)
-            if client is not None and client.status != "running":
-                raise ValueError("the data live on a cluster whose client is closed; connect again and load them anew")
 
 
 # --- the rows of all arguments in the same chunks -------------------------------------------------------------------

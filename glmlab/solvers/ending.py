@@ -20,33 +20,42 @@ class Ending(NamedTuple):
 
     why: str  # for the status
     interrupted: bool = False  # by Ctrl-C
+    failed: bool = False  # by an error
 
 
 def result_of(log, ended, g):
-    """The Result for the last state, certified unless the run was interrupted. Warns where it has not converged."""
-    f, name = log.f, log.method.name
+    """The Result for the last state, certified unless the run was interrupted or failed."""
+    f = log.f
     if log.seen is None:
         if ended.interrupted:
             raise KeyboardInterrupt
-        raise ValueError(f"solver {name} yielded no state; it must yield one before its first update")
+        raise ValueError(f"solver {log.method.name} yielded no state; it must yield one before its first update")
     state, certificate, converged, why = verdict(log, ended)
     status = sentence(log, ended.interrupted, certificate, converged, why)
-    warn(name, status, converged, certificate, log)
     beta, objective = np.array(state.beta), float(state.objective)
     objective = np.inf if np.isnan(objective) else objective
     split = (beta[:-1], float(beta[-1])) if f.chunks.intercept else (beta, 0.0)
     return Result(
-        *split, objective, status, converged, certificate, log.trace, f.passes, f.rounds,
-        log.seen.iteration, time.perf_counter() - log.began, f.kernels, name, f.family, g, state,
+        *split, objective, status, converged, certificate, log.trace, f.passes, f.rounds, log.seen.iteration,
+        time.perf_counter() - log.began, f.kernels, log.method.name, f.family, g, state,
         ended.interrupted, names=f.chunks.names,
     )  # fmt: skip
+
+
+def keep_last(error, log, g):
+    """Give an error that ends a run the last state, if there was one: `error.result`, a Result that `start` takes."""
+    if log.seen is not None:
+        error.result = result_of(log, Ending(f"stopped by {type(error).__name__}", failed=True), g)
+        error.add_note(f"The state of iteration {log.seen.iteration} is kept. Where this error is caught as `error`, "
+                       "start=error.result goes on from there.")  # fmt: skip
 
 
 def verdict(log, ended):
     """The last state, its certificate, whether it has converged, and if not, why."""
     state = log.seen.state
-    if ended.interrupted:
-        found = log.proof.certificate if log.proof else not_certified(state.objective, log.f.dim)
+    if ended.interrupted or ended.failed:
+        how = f"{'failed' if ended.failed else 'interrupted'} before certifying"
+        found = log.proof.certificate if log.proof else not_certified(state.objective, log.f.dim, how)
         return state, found, False, ended.why
     certificate, error, _ = log.prove()
     # A run may end otherwise than by its own rule. Then the answer need not be better than any method can make it.
@@ -72,10 +81,10 @@ def sentence(log, interrupted, certificate, converged, why):
     return f"{head}; {certificate}.{cure}"
 
 
-def warn(name, status, converged, certificate, log):
+def warn(result, log):
     """Warn of an answer that is not proved, or that is one of many. The warning points at the caller of `run`."""
-    rank, dim = certificate.rank, log.f.dim
-    if not converged:
-        warnings.warn(f"{name}: {status}", NotConverged, stacklevel=4)
+    name, rank, dim = result.solver, result.certificate.rank, log.f.dim
+    if not result.converged:
+        warnings.warn(f"{name}: {result.status}", NotConverged, stacklevel=3)
     elif rank < dim and not np.any(lambdas(log.g, dim)[1] > 0):
-        warnings.warn(f"{name}: X has rank {rank}, not {dim}: the optimum is not unique", RankWarning, stacklevel=4)
+        warnings.warn(f"{name}: X has rank {rank}, not {dim}: the optimum is not unique", RankWarning, stacklevel=3)

@@ -13,7 +13,7 @@ from glmlab.names import named
 from glmlab.policy import Stopping
 from glmlab.rows.threads import one_blas_thread
 from glmlab.solvers import resolve
-from glmlab.solvers.ending import Ending, result_of
+from glmlab.solvers.ending import Ending, keep_last, result_of, warn
 from glmlab.solvers.log import Log
 from glmlab.solvers.start import first_point
 from glmlab.solvers.stopping import goal_of, is_met, worth_proving
@@ -34,7 +34,8 @@ def run(
     Returns a Result for the last state. It has converged where `tol` was proved and, where X has at most 4 million
     numbers and tol is at most 1e-6, the next step of Newton's method would move no row visibly (solvers/stopping.py);
     else it warns NotConverged. Raises TypeError for an option that the solver does not know and ValueError for a solver
-    that cannot minimise this penalty.
+    that cannot minimise this penalty. An error in mid-run has the last state with it: `error.result` is a Result from
+    which start= goes on. Ctrl-C returns that Result, with a warning.
     """
     g = named("penalty", Zero() if g is None else g, PENALTIES, PENALTY_NEEDS)
     method = resolve(solver, g, options, callers=[run])
@@ -48,10 +49,16 @@ def run(
     with one_blas_thread, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         start = first_point(start, method.starts_from, f, free)
         states = states_of(method, f, free, start, options, max_iter)
-        ended = follow(states, log, until, callback) or ran_out(log, max_iter)
-        if progress:
-            print(file=sys.stderr)
-        return result_of(log, ended, g)
+        try:
+            ended = follow(states, log, until, callback) or ran_out(log, max_iter)
+            if progress:
+                print(file=sys.stderr)
+            result = result_of(log, ended, g)
+        except (Exception, KeyboardInterrupt) as error:
+            keep_last(error, log, g)
+            raise
+    warn(result, log)
+    return result
 
 
 def follow(states, log, until=None, callback=None):
