@@ -21,6 +21,7 @@ from . import (  # noqa: F401  (they register their exercises)
     exercises07_family,
     exercises08,
     exercises08_time,
+    exercises09,
 )
 from .engine import Verdict, check, hint, solution, use
 from .exercise import Check, Exercise, exercise, exercises
