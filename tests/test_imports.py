@@ -35,6 +35,8 @@ LAYERS = [
     "estimators datasets machine.shipping",
     "machine.cluster",
     "machine.costmodel",
+    "machine.simulator",
+    "machine.sleepers",
     "viz",
     "bench teaching",
     "classroom",
