@@ -1,6 +1,6 @@
 # `make` alone prints the verbs. Everything that decides something is in tools/ and in `python -m glmlab`.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-full test-arithmetic soak browser bench bench-grid scale peers lint notebooks book lock reset doctor clean
+.PHONY: help setup lab test test-full test-arithmetic hosts soak browser bench bench-grid scale peers lint notebooks book lock reset doctor clean
 SHELL := /bin/sh
 
 # The first Python on the PATH that is new enough, under any of its usual names.
@@ -32,11 +32,14 @@ test: setup lint  ## lint, unit tests, every notebook as shipped
 	$(PY) -m tools.notebooks run
 
 test-full: test  ## the same, then the slow tests and the notebooks with their solutions
-	$(PYTEST) -m "slow and not browser"
+	$(PYTEST) -m "slow and not browser and not hosts"
 	$(PY) -m tools.notebooks run --solved
 
 test-arithmetic: setup  ## the fast tests on other processors' arithmetic (ARGS=--list, ARGS="numpy no-numba")
 	$(PY) -m tools.arithmetic $(ARGS)
+
+hosts: setup  ## a cluster under TLS on several hosts, in network namespaces of this machine (Linux, as root)
+	$(PY) -m pytest -m hosts tests/hosts
 
 soak: setup  ## fits go on while a worker dies every 20 s, for half an hour (ARGS=5: five minutes)
 	$(PY) -m tools.soak $(ARGS)

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_info
 
 import glmlab
 from glmlab import datasets
-from glmlab.machine import cluster, costmodel, shipping
+from glmlab.machine import cluster, costmodel, local, shipping
 from glmlab.policy import Workers
 from glmlab.rows import dispatch
 
@@ -66,7 +66,7 @@ class TestLocal:
 
     def test_a_restarted_worker_will_have_its_settings_too(self, client):
         for nanny in client.cluster.workers.values():  # a nanny restarts its worker with the variables that it stored
-            assert cluster.worker_variables("1GiB", 1, Workers()).items() <= nanny.pre_spawn_env.items()
+            assert local.worker_variables("1GiB", 1, Workers()).items() <= nanny.pre_spawn_env.items()
 
     @pytest.mark.parametrize(("rows", "held"), [(25, [2, 2]), (30, [2, 2]), (20, [3, 2]), (100, [1, 0])])
     def test_rows_are_dealt_out_evenly_and_in_order(self, client, rows, held):
@@ -133,7 +133,7 @@ class TestLocal:
 @pytest.mark.parametrize(("limit", "kept"), [(2**30, True), (2**30 - 1, False), ("1GiB", True), ("480MB", False),
                                              (0, True), (None, True)])
 def test_only_workers_of_little_memory_return_it(limit, kept):
-    variables = cluster.worker_variables(limit, 1, Workers())
+    variables = local.worker_variables(limit, 1, Workers())
     assert (variables["MALLOC_TRIM_THRESHOLD_"] == str(2**26)) == kept
     assert (variables["MALLOC_MMAP_THRESHOLD_"] == str(2**25)) == kept
     assert variables["OMP_NUM_THREADS"] == "1"
@@ -141,7 +141,7 @@ def test_only_workers_of_little_memory_return_it(limit, kept):
 
 def test_workers_of_little_memory_return_it_whatever_the_environment_says(monkeypatch):
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
-    small, variables = Workers().roomy - 1, cluster.worker_variables(Workers().roomy - 1, 1, Workers())
+    small, variables = Workers().roomy - 1, local.worker_variables(Workers().roomy - 1, 1, Workers())
     for name in variables:
         monkeypatch.setenv(name, "7")
     with cluster.client(1, memory_limit=small) as client:
@@ -201,7 +201,7 @@ def test_a_session_leaves_no_output_process_or_file(tmp_path):
     ("distributed.worker", "Failed to communicate with scheduler during heartbeat."),
 ])
 def test_only_warnings_about_the_end_of_a_cluster_are_dropped(caplog, name, known):
-    cluster.hush_exits()
+    local.hush_exits()
     logging.getLogger(name).warning(known)
     logging.getLogger(name).warning("Restarting worker")
     assert caplog.messages == ["Restarting worker"]
@@ -241,7 +241,7 @@ def test_refusals(arguments, error, message, monkeypatch):
 @pytest.mark.parametrize("gib", [1, 2, 64])
 def test_default_memory_fits(n_workers, gib, monkeypatch):
     monkeypatch.setattr(distributed.system, "MEMORY_LIMIT", gib * 2**30)
-    limit = cluster.fair_memory(n_workers, Workers())
+    limit = local.fair_memory(n_workers, Workers())
     assert n_workers * limit <= 0.8 * gib * 2**30 and limit <= 2 * 2**30
     assert n_workers * limit > 0.79 * gib * 2**30 or limit == 2 * 2**30  # and no smaller than necessary
 
@@ -337,8 +337,8 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
 
 def test_the_dashboard_is_where_the_panes_look(monkeypatch):
     """If that port is free; a second client gets another port, without a warning."""
-    wanted = cluster.free_port(0)
-    monkeypatch.setenv(cluster.DASHBOARD_PORT, str(wanted))
+    wanted = local.free_port(0)
+    monkeypatch.setenv(local.DASHBOARD_PORT, str(wanted))
     with cluster.client(1, processes=False) as first:
         assert cluster.dashboard_link(first).startswith(f"http://127.0.0.1:{wanted}/")
-        assert cluster.free_port(wanted) != wanted
+        assert local.free_port(wanted) != wanted

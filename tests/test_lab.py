@@ -14,7 +14,7 @@ from glmlab.__main__ import main
 from glmlab.classroom import doctor as doc
 from glmlab.classroom.lab import layout
 from glmlab.classroom.panes import PANES
-from glmlab.machine.cluster import free_port
+from glmlab.machine.local import free_port
 from glmlab.policy import Course
 
 

@@ -7,7 +7,7 @@ from distributed import Client
 from lab_server import Lab, clone_into
 
 from glmlab.classroom.panes import PANES, panes_url
-from glmlab.machine.cluster import free_port
+from glmlab.machine.local import free_port
 
 
 @pytest.fixture(scope="module")

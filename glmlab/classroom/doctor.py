@@ -8,7 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from glmlab.machine.cluster import client, free_port
+from glmlab.machine.cluster import client
+from glmlab.machine.local import free_port
 from glmlab.policy import Course
 from glmlab.workspace import my_folder
 

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from glmlab.classroom.panes import PANES, panes_url
-from glmlab.machine.cluster import DASHBOARD_PORT, free_port
+from glmlab.machine.local import DASHBOARD_PORT, free_port
 from glmlab.workspace import fill, my_folder
 
 FIRST = "00_start_here.ipynb"
