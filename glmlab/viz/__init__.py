@@ -22,6 +22,7 @@ from .penalties import penalty_paths, prices
 from .picture import Picture, show
 from .rates import gap_curves, rate_by_kappa, step_slider
 from .scaling import speed_by_workers
+from .simulated import cluster_slider
 from .stream import task_stream, white_space
 from .style import COLOURS, new_figure, use_style
 from .words import bytes_text, count_text
@@ -37,6 +38,7 @@ __all__ = [
     "chunk_curve",
     "chunk_slider",
     "chunks",
+    "cluster_slider",
     "coefficients",
     "convergence",
     "count_text",
