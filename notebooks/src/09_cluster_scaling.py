@@ -195,7 +195,7 @@ for rows in (X, posts_rows):
     plan = memory_plan(client, rows)
     print(plan, "\n")
     assert plan.fits == (plan.share <= plan.room)
-limit = 2**34
+limit = 2**35
 post_fits = {copies: fits(posts_rows.nbytes, copies, 8, limit, 8 * 10_000_000, 8) for copies in (1, 2)}
 print(f"8 machines of {limit / 1e9:.0f} GB, 8 threads each: {post_fits[1]} for one copy, {post_fits[2]} for two")
 assert not post_fits[2], "a rechunk of the post's rows does not fit where one copy hardly does"
@@ -322,8 +322,9 @@ def killer(at):
 
 
 slowly = {**lasso, "solver": "fista", "tol": 1e-4}
-undisturbed = glmlab.fit(X_kept_again := client.persist(X), y_again := client.persist(y), **slowly)
-disturbed = glmlab.fit(X_kept_again, y_again, **slowly, callback=killer(at=3))
+on_workers = client.persist([X, y])
+undisturbed = glmlab.fit(*on_workers, **slowly)
+disturbed = glmlab.fit(*on_workers, **slowly, callback=killer(at=3))
 lost_bits.measured(int(np.sum(disturbed.beta != undisturbed.beta)))
 print(f"undisturbed {undisturbed.seconds:.1f} s, with a death {disturbed.seconds:.1f} s; {disturbed.status}")
 assert np.array_equal(disturbed.beta, undisturbed.beta) and disturbed.converged
@@ -338,6 +339,7 @@ assert np.array_equal(disturbed.beta, undisturbed.beta) and disturbed.converged
 # fit must not go on with the rest as if nothing had happened. It raises `ClusterError`, and the error keeps the last state.
 
 # %% tags=["assert"] id="c09-034"
+del on_workers
 client.wait_for_workers(2)
 sent = [cluster.dealt(client, values.compute(), n // n_chunks) for values in (X, y)]
 last = None
@@ -382,7 +384,7 @@ viz.show(viz.cluster_slider(seconds, start=800_000_000))
 # %% tags=["assert"] id="c09-038"
 for rows, W in fastest.items():
     found = simulator.predict(W, W, simulator.chunk_seconds(rows, p, core) / W)
-    print(f"{rows:>13,} rows: fastest with {W:>4} workers, {found.seconds:.3g} s a pass; "
+    print(f"{rows:>13,} rows, fan-in 4: fastest with {W:>4} workers, {found.seconds:.3g} s a pass; "
           f"client and scheduler are busy for {found.scheduler:.3g} s of it")  # fmt: skip
 on_64 = simulator.predict(64, 64, simulator.chunk_seconds(800_000_000, p, core) / 64).seconds
 print(f"the post's cluster, 64 such cores: {on_64:.2f} s a pass, so 270 s would be {270 / on_64:,.0f} passes")
