@@ -172,6 +172,19 @@ def test_help_follows_each_check_once_and_the_shipped_notebook_stays(tmp_path):
     assert kinds.index("total = use(total)") + 1 == next(k for k, s in enumerate(kinds) if s.startswith("<details"))
 
 
+def test_the_glossary_is_a_section_of_the_first_notebook(tmp_path):
+    section = "## Notation and glossary\n\n|$n$|rows|"
+    nbformat.write(notebook(*map(new_markdown_cell, [section, "- **pass**: rows", "## Next\n\nGo on."])),
+                   tmp_path / names()[0])
+    assert book.glossary(tmp_path) == "# Notation and glossary\n\n|$n$|rows|\n\n- **pass**: rows\n\n"
+
+
+def test_links_to_a_heading_are_spelt_as_sphinx_does():
+    link = new_markdown_cell("[pass](00_start_here.ipynb#Notation-and-glossary)")
+    made = book.dressed(notebook(link), names()[0], "ci")
+    assert made.cells[-1].source == "[pass](00_start_here.ipynb#notation-and-glossary)"
+
+
 def test_print_after_print_is_one_output_and_pictures_stay_in_their_place():
     said = [("stdout", "a"), ("stdout", "b"), ("stderr", "c"), None, ("stdout", "d")]
     outputs = [new_output("stream", name=s[0], text=s[1]) if s else new_output("display_data") for s in said]
