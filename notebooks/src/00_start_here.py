@@ -142,7 +142,8 @@ assert os.getpid() not in processes, "workers are other processes"
 # `client.map` returned at once. What it returned are **futures**: a future is the receipt for a result that some worker
 # will hold. `gather` then waited for all eight results and brought them here. As the cell above has checked, they came in
 # the order in which we had asked, and no nap took place in the process of this notebook.
-#
+
+# %% [markdown] id="c00-018"
 # <details><summary>Why did it take about that long?</summary>
 #
 # Each of our workers runs one task at a time. With two workers, eight naps therefore make four turns of two, and
