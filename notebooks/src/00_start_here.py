@@ -307,7 +307,7 @@ assert client.status == "closed"
 # |$\eta_i$|linear predictor $x_i^\top\beta$ of row $i$|
 # |$r$|residual $y - X\beta$|
 # |$G$, $c$|the sums $X^\top X$ and $X^\top y$|
-# |$\varepsilon$|rounding unit of float64, $2^{-52} \approx 2.2 \cdot 10^{-16}$|
+# |$\varepsilon$|machine epsilon of float64, $2^{-52} \approx 2.2 \cdot 10^{-16}$|
 
 # %% [markdown] id="c00-046"
 # |optimisation| |
