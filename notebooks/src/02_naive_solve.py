@@ -449,18 +449,17 @@ ledger
 # %% [markdown] id="c02-056"
 # ## What we measured · Check yourself · Next
 #
-# - The post's line is two reductions and a small solve. A chunk sends $p^2 + p$ numbers.
+# - The post's line is two reductions and a solve. A chunk sends $p^2 + p$ numbers.
 # - The post printed the estimator's error.
-# - Squaring $\kappa$ doubles the digits that are lost. QR by chunks keeps them if the residual is small.
-# - One pass answers every ridge. For logistic loss, a gradient at a new $\beta$ needs another pass. **So we go on with
-#   gradients.**
+# - Squaring $\kappa$ doubles the lost digits. QR by chunks keeps them if the residual is small.
+# - One pass answers every ridge. For logistic loss, each gradient needs a pass. **So we go on with gradients.**
 #
 # **Check yourself.**
 #
 # 1. Besides $G_k = X_k^\top X_k$ and $c_k = X_k^\top y_k$, which number must a chunk send, so that cross-validation needs no
 #    second pass?
 # 2. Why does a penalty $\lambda > 0$ bring digits back?
-# 3. Let $p = 5{,}000$ and $\kappa(X) = 3$. Direct or gradients?
+# 3. With $p = 5000$ and $\kappa(X) = 3$: direct or gradients?
 
 # %% [markdown] id="c02-058"
 # <details><summary>Answers</summary>
