@@ -68,16 +68,16 @@ post_y = post_X.dot(beta) + da.random.default_rng(1).normal(0, 1, size=n, chunks
 print(f"{time.perf_counter() - start:.3f} s, and nothing has been drawn yet")
 
 # %% [markdown] id="c01-009"
-# It would not, because no number has been drawn. A **lazy** dask array is a **recipe**: it lists the small tasks that would
-# make its chunks, and which result each task reads. The first picture shows the recipe of `post_y`. A circle is one function
-# call, and a box is its result. There is one column of tasks for each chunk. The columns have only $\beta$ in common, which
-# all products (`tensordot`) read.
+# It would not, because no number has been drawn. A **lazy** dask array is a **recipe**: a list of the small tasks that
+# would make its chunks. The first picture shows the recipe of `post_y`. A circle is one function
+# call, and a box is its result. Read it from below: a task draws $X_k$, the rows of chunk $k$, the next one multiplies them
+# by $\beta$ (`tensordot`), and the last one adds the noise, which gives $y_k$. The columns have only $\beta$ in common.
 #
 # The second picture shows the array: ten pieces of rows. Each piece will be a NumPy array on one worker. We keep all
 # columns of a row together, because $x_i^\top \beta$ needs all of them.
 
 # %% tags=["figure", "assert"] id="c01-010"
-viz.show(viz.graph(post_y))
+viz.show(viz.graph(post_y, names={"X": post_X, "y": post_y, "β": None}))
 viz.show(viz.chunks(post_X, name="X"))
 assert post_X.chunks == ((n // n_chunks,) * n_chunks, (p,))
 assert viz.task_counts(post_X)["tasks"] == n_chunks, "one task draws one chunk"

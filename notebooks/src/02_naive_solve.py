@@ -94,7 +94,7 @@ print(f"we measure       {error:.19f} for {n:,} rows, in {seconds:.2f} s")
 
 # %% tags=["figure"] id="c02-011"
 four_chunks = da.zeros((n, p), chunks=(n // 4, p))  # a recipe depends on the chunks only, so zeros will do
-viz.show(viz.graph(four_chunks.T.dot(four_chunks)))
+viz.show(viz.graph(four_chunks.T.dot(four_chunks), names={"X": four_chunks}))
 viz.show(viz.reduction(4))
 written, fused = (viz.task_counts(lazy, optimize_graph=fuse)["tasks"] for fuse in (False, True))
 print(f"The post's whole line, {n_chunks} chunks: {written} tasks, {fused} after dask has fused some.")
