@@ -241,9 +241,9 @@ result
 # - The **status** says in a sentence how the run ended.
 # - The **certificate** is a number that $F(\beta) - F^*$ cannot exceed. $F^*$ is the minimum, which nobody knows.
 #   Notebook 06 derives the method, residual-corrected duality.
-# - The **relative gap** compares the distance to $F^*$ with what the model leaves unexplained, which for least squares is
-#   $F(\beta)$ itself. It leaves out the rounding error of the computed $F(\beta)$, so it can be smaller than the bound
-#   divided by $F(\beta)$.
+# - The **relative gap** divides by what the model leaves unexplained, which for least squares is $F(\beta)$ itself. It is
+#   smaller than the bound divided by $F(\beta)$, because the bound also allows for the rounding of the computed $F(\beta)$,
+#   and the relative gap does not.
 # - `Zero()` means that there is no penalty.
 # - **Passes** and **rounds** are the cost.
 #
@@ -351,7 +351,7 @@ assert client.status == "closed"
 # - **ledger**: the table of all our runs.
 # - **gap**: $F(\beta) - F^*$.
 # - **certificate**: a computable number that the gap cannot exceed.
-# - **relative gap**: gap divided by what the model leaves unexplained.
+# - **relative gap**: proved gap, divided by what the model leaves unexplained.
 # - **solver's error**: $\beta - \beta^*$. **Estimator's error**: $\beta^* - \beta_{\text{true}}$.
 # - **family**: a distribution of $y$, which gives the loss $\ell$.
 # - **prox**: the $b$ that minimises $g(b) + \frac{1}{2t}\|b - v\|^2$, for a given $v$.

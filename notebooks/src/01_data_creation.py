@@ -205,7 +205,7 @@ print(f"the first {some:,} rows equal NumPy's:", np.array_equal(X[:some].compute
 X
 
 # %% [markdown] tags=["workshop"] id="c01-034"
-# The course's own $X$ holds the same numbers for NumPy and for dask, here across the border of two chunks.
+# NumPy and dask draw the same rows of the course's $X$, as the cell has checked for more rows than one chunk holds.
 #
 # *Recap.* A recipe contains its seeds, so it always gives the same rows. Dask's seeds belong to chunks. Ours belong to
 # blocks of a thousand rows.
@@ -242,12 +242,12 @@ assert all(isinstance(f, distributed.Future) for f in distributed.futures_of(X))
 #
 # ## Rebalance (5 min, core)
 #
-# All rows lie on one worker, so the other one has nothing to do. `client.rebalance` moves whole chunks from full workers to
+# All rows lie on one worker, so the others have nothing to do. `client.rebalance` moves whole chunks from full workers to
 # empty ones.
 #
-# > *Systems note.* With its default settings, today's dask would move nothing here. It leaves a worker alone whose memory
-# > is used to less than the share `sender-min`, because moving bytes takes time. For this notebook we have set this
-# > threshold to zero, and `sender-recipient-gap`, the least difference between two workers, as well.
+# > *Systems note.* Moving bytes takes time. By default, today's dask therefore moves nothing from a worker that uses less
+# > than the share `sender-min` of its memory. For this notebook we have set this threshold to zero, and
+# > `sender-recipient-gap`, the least difference between two workers, as well.
 
 # %% tags=["figure", "assert"] id="c01-039"
 print("defaults:", defaults)
@@ -424,8 +424,8 @@ assert abs(fit.intercept - peer.intercept_[0]) <= 1e-4
 #
 # How sure is it? The **standard error** of $\beta_j$ is the root of $(H^{-1})_{jj}$, where $H$ is the Hessian of $F$ at the
 # minimiser. The lines in the picture reach 1.96 standard errors to each side. Such an interval contains the true factor in
-# 95 of 100 samples, if flights are late independently of each other. A storm delays many flights at once, so the true
-# uncertainty is larger.
+# about 95 of 100 samples, if the model is right and flights are late independently of each other. A storm delays many
+# flights at once, so the true uncertainty is larger.
 
 # %% tags=["figure"] id="c01-067"
 H = glmlab.Objective("logistic", glmlab.as_chunks(X_air, y_air, intercept=True)).loss_grad_hess(

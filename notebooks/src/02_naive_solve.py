@@ -260,7 +260,8 @@ def digits(b):
 
 # %% [markdown] id="c02-033"
 # Move the slider, or select it and press the arrow keys. The table shows how one coefficient loses its digits, and the
-# grey lines are the errors $\kappa\,\varepsilon$ and $\kappa^2\,\varepsilon$. For the third curve,
+# grey lines are the errors $\kappa(X)\,\varepsilon$ and $\kappa(X)^2\,\varepsilon$. The matrix $X$ is the `A` of the code,
+# which has any condition number that we want. For the third curve the residual is large:
 # $\|r\| = \|X\|\,\|\beta^*\|$.
 
 # %% tags=["figure"] id="c02-034"
