@@ -424,7 +424,7 @@ assert abs(fit.intercept - peer.intercept_[0]) <= 1e-4
 #
 # How sure is it? The **standard error** of $\beta_j$ is the root of $(H^{-1})_{jj}$, where $H$ is the Hessian of $F$ at the
 # minimiser. The lines in the picture reach 1.96 standard errors to each side. Such an interval contains the true factor in
-# about 95 of 100 samples, if the model is right and flights are late independently of each other. A storm delays many
+# about 95 of 100 samples, if the model is right and flights are late independently. A storm delays many
 # flights at once, so the true uncertainty is larger.
 
 # %% tags=["figure"] id="c01-067"
