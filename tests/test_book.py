@@ -15,7 +15,11 @@ from tools.notebooks import FOLDER
 pytestmark = pytest.mark.timeout(900)  # the book is built once, which counts for the first test that reads it
 FIRST = """# Start: see what the book makes of a notebook
 
-*A promise.* 1 minute. Next: [the other]({other}). A $ is a $, and |β| is no table."""
+*A promise.* 1 minute. Next: [the other]({other}). A $ is a $, and |β| is no table.
+
+A formula, $\\|\\beta\\|^2$, and one of its own:
+
+$$G = \\sum_k X_k^\\top X_k$$"""
 SHOWN = """from glmlab import viz
 from glmlab.teaching import ledger, scale, use
 
@@ -129,6 +133,14 @@ def test_a_page_says_its_scale_and_how_to_run_it(site):
 
 
 @pytest.mark.slow
+def test_formulas_are_drawn_by_the_browser(site):
+    page = page_of(site)
+    made = re.findall(r"<math [^>]*display=\"(inline|block)\">(.*?)</math>", page, re.S)
+    assert [display for display, _ in made] == ["inline", "block"]
+    assert "<msup>" in made[0][1] and "<munder" in made[1][1] and "\\" not in made[0][1] + made[1][1]
+
+
+@pytest.mark.slow
 def test_every_public_name_has_an_entry(site):
     entries = set(re.findall(r'<dt class="sig[^"]*"[^>]* id="([\w.]+)"', "".join(
         path.read_text(encoding="utf-8") for path in (site / "api").glob("*.html"))))
@@ -143,7 +155,8 @@ def test_every_public_name_has_an_entry(site):
 
 @pytest.mark.slow
 def test_what_sphinx_doubts_fails_the_build(tmp_path, capfd):
-    doubtful = ["[gone](98_gone.ipynb)", "[up](#no-such-section)", "```{nonsense}\n```", "{py:class}`glmlab.NoSuch`"]
+    doubtful = ["[gone](98_gone.ipynb)", "[up](#no-such-section)", "```{nonsense}\n```", "{py:class}`glmlab.NoSuch`",
+                r"$\nosuch$"]
     sources = tmp_path / "sources"
     sources.mkdir()
     (sources / "index.md").write_text("# A page\n\n" + "\n\n".join(doubtful) + "\n")
@@ -170,6 +183,19 @@ def test_help_follows_each_check_once_and_the_shipped_notebook_stays(tmp_path):
     assert len(made) == before + 2
     kinds = [cell.source.split("\n")[0][:20] for cell in made]
     assert kinds.index("total = use(total)") + 1 == next(k for k, s in enumerate(kinds) if s.startswith("<details"))
+
+
+def test_the_glossary_is_a_section_of_the_first_notebook(tmp_path):
+    section = "## Notation and glossary\n\n|$n$|rows|"
+    nbformat.write(notebook(*map(new_markdown_cell, [section, "- **pass**: rows", "## Next\n\nGo on."])),
+                   tmp_path / names()[0])
+    assert book.glossary(tmp_path) == "# Notation and glossary\n\n|$n$|rows|\n\n- **pass**: rows\n\n"
+
+
+def test_links_to_a_heading_are_spelt_as_sphinx_does():
+    link = new_markdown_cell("[pass](00_start_here.ipynb#Notation-and-glossary)")
+    made = book.dressed(notebook(link), names()[0], "ci")
+    assert made.cells[-1].source == "[pass](00_start_here.ipynb#notation-and-glossary)"
 
 
 def test_print_after_print_is_one_output_and_pictures_stay_in_their_place():

@@ -127,6 +127,12 @@ def test_each_rule_fails_on_a_notebook_that_breaks_it(rule, break_it, says):
         assert not lines, lines
 
 
+def test_only_the_glossary_may_be_without_minutes():
+    notebook = good()
+    change(1, source=f"## {form.GLOSSARY}")(notebook)
+    assert list(form.headings(notebook)) == []
+
+
 def test_every_rule_is_seen_to_fail():
     assert {rule for rule, *_ in BROKEN} == set(form.RULES)
 

@@ -82,7 +82,10 @@ PICTURES = {
     "few coefficients": lambda: falling(2, names=["a longer name", "b"]),
     "penalties": lambda: viz.penalty_paths({"L1": ([1, 9], np.eye(2)), "ridge": ([1, 9], np.ones((2, 2)))}, [1, 2]),
     "prices": lambda: viz.prices([-0.1, 0.1], {"a family": [1.1, 0.9], "another": [1, 1]}),
+    "odds": lambda: viz.odds(["June", "a_long_name", "UA"], [0.7, -0.1, 0.02], [0.1, 0.2, 0.01], of="being late"),
     "course": viz.course_map,
+    "who computes": viz.who_computes,
+    "reduction": viz.reduction,
 }
 
 
@@ -474,10 +477,20 @@ def test_bytes_as_text(n, text):
     assert viz.bytes_text(n) == text
 
 
+def test_odds_have_intervals_of_two_standard_errors():
+    picture = viz.odds(["few flights", "many"], [np.log(2), np.log(1.5)], [1.0, 0.01], of="delay")
+    assert "few flights × 2.00 (0.28 to 14.20), many × 1.50 (1.47 to 1.53)" in picture.finding
+    [lines] = [c for c in picture.figure.axes[0].collections if c.get_label() == "95 % interval"]
+    ends = [segment[:, 0] for segment in lines.get_segments()]
+    assert np.allclose(ends, [2 * np.exp([-1.96, 1.96]), 1.5 * np.exp([-0.0196, 0.0196])])
+    with pytest.raises(ValueError, match="2 names and 1 errors"):
+        viz.odds(["a", "b"], [1, 2], [1], of="delay")
+
+
 def test_course_map_names_all_notebooks():
     picture = viz.course_map()
     words = " ".join(text.get_text() for text in picture.figure.axes[0].texts)
-    for number in range(12):
+    for number in range(10):
         assert f"{number:02d}  " in words and f"{number:02d} " in picture.alt
 
 

@@ -19,7 +19,7 @@ from nbformat.v4 import new_markdown_cell
 
 from glmlab.teaching import exercises
 from glmlab.teaching.scales import SCALES
-from tools import pages, reference
+from tools import form, pages, reference
 from tools.notebooks import CELL_SECONDS, FOLDER, ROOT, copies, environment
 
 TARGET = ROOT / "build" / "book"
@@ -36,6 +36,7 @@ def build(scale="workshop", folder=FOLDER, target=TARGET) -> int:
     for old in (sources, target):
         shutil.rmtree(old, ignore_errors=True)
     gather(sources)
+    (sources / "glossary.md").write_text(glossary(folder), encoding="utf-8")
     try:
         execute(Path(folder), sources / "notebooks", scale)
     except CellExecutionError as error:
@@ -53,6 +54,14 @@ def gather(sources: Path):
     shutil.copytree(ROOT / "docs", sources / "docs", ignore=shutil.ignore_patterns("book"))
     shutil.copy(ROOT / "README.md", sources)
     reference.write(sources / "api")
+
+
+def glossary(folder: Path) -> str:
+    """The page of symbols and words: the section of that name in the first notebook."""
+    cells = nbformat.read(min(Path(folder).glob("*.ipynb")), as_version=4).cells
+    text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    _, _, section = text.partition(f"## {form.GLOSSARY}\n")
+    return f"# {form.GLOSSARY}\n" + re.split(r"^## ", section, flags=re.M)[0]
 
 
 # --- the notebooks
@@ -95,6 +104,9 @@ def dressed(notebook, name: str, scale: str):
     """The executed copy as the book shows it: numbered, with a note on running it, with help behind each check."""
     first, *rest = notebook.cells
     first.source = re.sub(r"^# ", f"# {name[:2]} · ", first.source)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":  # JupyterLab keeps a heading's capitals in its anchor, Sphinx does not
+            cell.source = re.sub(r"\.ipynb#[\w-]+", lambda link: link[0].lower(), cell.source)
     cells = [first, new_markdown_cell(LIVE.format(name=name, scale=scale))]
     for cell in rest:
         cells += [cell, *map(help_for, used(cell))]

@@ -12,6 +12,7 @@ TAGS = set("setup parameters exercise check solution assert predict figure slow 
 TAGS.add("raises-exception")
 CODE_LINES, WORDS, ASSERTS = 25, 120, 3
 LAST = "What we measured · Check yourself · Next"
+GLOSSARY = "Notation and glossary"  # a section to look things up in; nobody reads it through, so it has no minutes
 
 
 def check(folder=FOLDER) -> list[str]:
@@ -173,7 +174,7 @@ def opening(notebook):
 
 
 def headings(notebook):
-    """One H1; below it H2 and H3 only; every H2 but the last says its minutes."""
+    """One H1; below it H2 and H3 only; every H2 says its minutes, but for the last and the glossary."""
     found = [hit for cell in notebook.cells if cell.cell_type == "markdown" for hit in titles(cell.source)]
     if sum(level == 1 for level, _ in found) != 1:
         yield "there must be exactly one H1"
@@ -182,7 +183,7 @@ def headings(notebook):
         yield f"H2 and H3 only: {deep[0]!r} lies deeper"
     sections = [title for level, title in found if level == 2]
     for title in sections[:-1]:
-        if not re.search(r"\d+\s*min", title):
+        if title != GLOSSARY and not re.search(r"\d+\s*min", title):
             yield f"section {title!r} does not say its minutes"
 
 

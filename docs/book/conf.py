@@ -5,14 +5,16 @@ from tools import prose
 
 project, author, copyright = "glmlab", "the glmlab developers", "the glmlab developers, BSD-3-Clause"
 version = release = glmlab.__version__
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "tools.mathml"]
 exclude_patterns = ["README.md"]  # index.md includes its parts
 templates_path = ["templates"]
 
-# The notebooks arrive executed. Their mathematics is Unicode: no page needs MathJax, and a $ is a $.
+# The notebooks arrive executed. Formulas between dollars become MathML; a dollar beside a space or a digit is a dollar.
+html_math_renderer = "mathml"
 nb_execution_mode = "off"
 nb_render_markdown_format = "myst"  # what a cell displays may hold a table
-myst_enable_extensions = []
+myst_enable_extensions = ["dollarmath"]
+myst_dmath_allow_space = myst_dmath_allow_digits = False
 myst_heading_anchors = 3
 
 # A name in backticks is a link where it is something of ours, and code where it is not. Types of others need no link.

@@ -96,7 +96,7 @@ def exact_when_large(chunk_rows):
     _within(chunk_rows, [(15_925, 7_999_955_600, 8), (999_983, 1_999_966_000_000, 8), (999_983, 1_999_965_999_999, 8)])
 
 
-# ---------------------------------------------------------------- 2. rows that no chunking changes
+# ---------------------------------------------------------------- 2. rows that do not depend on the chunks
 
 
 def rows(n, p, chunks, seed):

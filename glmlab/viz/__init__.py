@@ -13,6 +13,7 @@ from .consensus import rounds_map, votes, zero_clock
 from .convergence import convergence
 from .costs import chunk_curve
 from .course import course_map
+from .diagrams import reduction, who_computes
 from .estimation import error_by_rows
 from .graphs import graph, task_counts
 from .interactive import load_bokeh
@@ -57,6 +58,7 @@ __all__ = [
     "prices",
     "race",
     "rate_by_kappa",
+    "reduction",
     "rounds_map",
     "show",
     "speed_by_workers",
@@ -71,6 +73,7 @@ __all__ = [
     "votes",
     "where_it_pays",
     "white_space",
+    "who_computes",
     "zero_clock",
 ]
 

@@ -283,7 +283,7 @@ def _budget_curve(row, budget, sizes):
     fig, ax = new_figure(size=(7.2, 3.8))
     ax.loglog(sizes, [size * row / 1e6 for size in sizes], label="one chunk")
     ax.axhline(budget / 1e6, color=COLOURS[1], ls="--", marker="", label=f"budget {bytes_text(budget)}")
-    ax.set(xlabel="rows per chunk", ylabel="one chunk (MB)", title="What one chunk weighs")
+    ax.set(xlabel="rows per chunk", ylabel="one chunk (MB)", title="The size of one chunk")
     ax.legend()
     return fig
 

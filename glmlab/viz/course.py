@@ -5,28 +5,26 @@ from matplotlib.patches import FancyBboxPatch
 from .picture import Picture
 from .style import COLOURS, new_figure
 
-# number, title, minutes, the question that leads to it
+# number, title, minutes with the exercises, the question that leads to it
 COURSE = (
     ("00", "Start here", 20, "How does this course work?"),
-    ("01", "Data creation", 60, "Where are the rows?"),
-    ("02", "Naive solve", 30, "Can one pass do it?"),
-    ("03", "Gradient descent", 45, "Where did the time go?"),
-    ("04", "Task graphs", 35, "What does a round cost?"),
-    ("05", "ADMM", 60, "More work between rounds?"),
-    ("06", "Certificates", 60, "Is it right?"),
-    ("07", "Families, penalties", 60, "What else can it fit?"),
-    ("08", "Benchmarks", 40, "Is it fast?"),
-    ("09", "Cluster scaling", 40, "Does it scale?"),
-    ("10", "Fewer rounds", 60, "Can it need fewer rounds?"),
-    ("11", "Your own solver", 45, "Your turn."),
+    ("01", "Data creation", 75, "Where are the rows?"),
+    ("02", "Naive solve", 60, "Can one pass do it?"),
+    ("03", "Gradient descent", 90, "Where did the time go?"),
+    ("04", "Task graphs", 80, "What does a round cost?"),
+    ("05", "ADMM", 120, "More work between rounds?"),
+    ("06", "Certificates", 150, "Is it right?"),
+    ("07", "Families, penalties", 120, "What else can it fit?"),
+    ("08", "Benchmarks", 75, "Is it fast?"),
+    ("09", "Cluster scaling", 60, "Does it scale?"),
 )
-ACTS = ("Set up and solve", "Iterate and distribute", "Prove and compare", "Scale and own")
+ACTS = ("Set up and solve", "Iterate and distribute", "Prove and compare", "Grow")
 COLUMNS = 3  # notebooks in one row, which are one part of the course
 WIDTH, HEIGHT, GAP_X, GAP_Y = 1.0, 0.78, 0.16, 0.36
 
 
 def course_map():
-    """The twelve notebooks in reading order, each with the question that leads to it."""
+    """The notebooks in reading order, each with the question that leads to it."""
     fig, ax = new_figure(size=(9.4, 6.6))
     for k, notebook in enumerate(COURSE):
         _card(ax, *_corner(k), notebook, COLOURS[k // COLUMNS])
@@ -72,4 +70,4 @@ def _alt():
 
 def _finding():
     hours = sum(minutes for _, _, minutes, _ in COURSE) / 60
-    return f"{len(COURSE)} notebooks, about {hours:.0f} hours: solve, distribute, prove, write a solver."
+    return f"{len(COURSE)} notebooks, about {hours:.0f} hours with the exercises: solve, distribute, prove, scale."

@@ -3,38 +3,42 @@
 #
 # *In twenty minutes you have two worker processes, a way to ask for help, and a first answer that comes with a proof.*
 #
-# **20 minutes.** Prerequisites: NumPy and a little convex optimisation; no sockets, no clusters.
+# **20 minutes.** Prerequisites: NumPy and a little convex optimisation. You need to know nothing about sockets or clusters.
 #
 # Afterwards you can
 #
 # - start workers, watch them on the dashboard and close them;
 # - choose the scale at which every notebook runs;
 # - ask an exercise for a check, a hint, the solution or a fresh start;
-# - read a certificate and a row of the ledger.
+# - read a certificate and a row of the ledger;
+# - look up a symbol or a word in the [glossary](00_start_here.ipynb#Notation-and-glossary).
 #
 # Next: [01 data creation](01_data_creation.ipynb).
 
 # %% [markdown] id="c00-002"
-# ## One story (3 min)
+# ## One story (3 min, core)
 #
 # In March 2017 two people wrote a blog post, [Dask and distributed convex
-# optimization](https://blog.dask.org/2017/03/22/dask-glm-1). One knew optimisation, the other knew how to move bytes
-# around. They fitted linear and logistic models with gradient descent and with ADMM, on a laptop and on a cluster.
+# optimization](https://blog.dask.org/2017/03/22/dask-glm-1). One of them knew optimisation. The other knew how to spread
+# a computation over many machines. They fitted linear and logistic models with gradient descent and with ADMM, first on a
+# laptop and then on a cluster.
 #
-# *Ten iterations of ADMM, an algorithm of notebook 05, printed 12 zero coefficients.* Does the minimiser have 12 zeros? The
-# post could not say. In 05 you predict the printed number without touching the data, in 06 you prove that the minimiser
-# has none, and in 10 you reach it in three or four passes.
+# *Ten iterations of ADMM, which notebook 05 derives, printed 12 coefficients that were exactly zero.* Does the minimiser
+# have 12 zeros, too? The post could not say, because ten iterations had not reached the minimiser. In 05 you predict how
+# many zeros such a run prints, and in 06 you prove that the minimiser has none.
 
 # %% [markdown] id="c00-003"
 # Both authors speak in the margin of this course:
 #
-# > *Optimiser's note.* Everything here is min F(β) = f(β) + g(β): a loss f summed over n rows, plus a penalty g on p
-# > coefficients. We count *passes*: how often all rows were read.
+# > *Optimiser's note.* We minimise $F(\beta) = f(\beta) + g(\beta)$ over coefficients $\beta \in \mathbb{R}^p$. The loss
+# > $f$ is a sum over $n$ rows of data, and $g$ is a penalty on the coefficients. We count **passes**: in one pass every
+# > row is read once.
 #
-# > *Systems note.* The rows lie in chunks on several processes. We count *rounds*: how often everybody had to wait for
-# > everybody.
+# > *Systems note.* The rows lie in **chunks** on several processes. We count **rounds**: in one round every process works
+# > on its own chunks, and the next step waits until all of them have answered.
 #
-# The twelve notebooks, each with the question that leads to it:
+# There are two paths. The sections marked *core* tell the whole story. Sections marked *optional* go deeper, and no core
+# section needs them. The minutes include the exercises.
 
 # %% tags=["figure"] id="c00-004"
 from glmlab.viz import course_map, show
@@ -42,13 +46,13 @@ from glmlab.viz import course_map, show
 show(course_map())
 
 # %% [markdown] id="c00-005"
-# ## Run a cell (2 min)
+# ## Run a cell (2 min, core)
 #
-# A cell runs with **Shift+Enter**; *Run → Run All Cells* runs them all. Exercises never stop Run All: where your answer
-# is missing, ours goes on, and says so.
+# **Shift+Enter** runs a cell, and *Run → Run All Cells* runs them all. An exercise never stops Run All: where your answer
+# is missing, the notebook prints a message and goes on with ours.
 #
-# The next cell tells what this course may use here. `cores` and `memory` are what this process may have, which in a
-# container is less than what the host has.
+# The next cell prints what this course may use on your machine. In a container, that can be less than what the machine
+# has.
 
 # %% tags=["setup"] id="c00-006"
 import os
@@ -57,17 +61,22 @@ import time
 import numpy as np
 
 import glmlab
+from glmlab import viz
 from glmlab.machine import cluster
 from glmlab.teaching import check, hint, ledger, machine, predict, reset, scale, solution, use
 
 machine()
 
 # %% [markdown] id="c00-007"
-# **Scale** is one knob for every notebook: the environment variable `GLMLAB_SCALE`. `ci` takes seconds, `workshop` (the
-# default) fits a small cloud machine, `full` has the sizes of the post. Set it before you start JupyterLab, as in
-# `GLMLAB_SCALE=ci make lab`, or write `%env GLMLAB_SCALE=ci` in a first cell of your own.
+# One setting decides how large the data are in every notebook: the **scale**, which is read from the environment variable
+# `GLMLAB_SCALE`.
 #
-# In the notebooks a size is asked for like this:
+# - `ci` takes seconds and is meant for tests.
+# - `workshop` is the default and fits a small cloud machine.
+# - `full` has the sizes of the post.
+#
+# Set the scale before you start JupyterLab, as in `GLMLAB_SCALE=ci make lab`. You can also write
+# `%env GLMLAB_SCALE=ci` in a first cell of your own. Each notebook then asks for its sizes like this:
 
 # %% tags=["parameters"] id="c00-008"
 n = scale.pick(ci=4_000, workshop=40_000, full=400_000)
@@ -75,29 +84,32 @@ p = 10
 print(f"At scale {scale.name} we use {n:,} rows and {p} columns in this notebook.")
 
 # %% [markdown] id="c00-009"
-# ## Two processes and a dashboard (5 min)
+# ## Two processes and a dashboard (5 min, core)
 #
-# Three words for the whole course. A **scheduler** assigns tasks; **workers** run them; a **client** is how this notebook
-# talks to the scheduler. Workers are processes of their own, even on one laptop.
-#
-# `cluster.client()` gives every notebook its client: the client already open, or the cluster whose address is in
-# `DASK_SCHEDULER_ADDRESS`, or two new worker processes on this machine.
+# Who computes? Three words are enough for the whole course. A **scheduler** decides which task runs where. **Workers**
+# run the tasks, and each worker is a process of its own, even on a laptop. The **client** is the object through which
+# this notebook talks to the scheduler.
+
+# %% tags=["figure"] id="c00-012"
+show(viz.who_computes())
+
+# %% [markdown] id="c00-043"
+# `cluster.client()` gives a notebook its client. It takes the client that is already open. If there is none, it connects
+# to the cluster whose address is in `DASK_SCHEDULER_ADDRESS`. If that is not set either, it starts two worker processes
+# on this machine.
 
 # %% id="c00-010"
 client = cluster.client()
 print(f"{len(client.nthreads())} workers are ready")
 print("dashboard:", cluster.dashboard_link(client) or "this client has none")
 
-# %% [markdown] id="c00-011"
-# The dashboard shows what workers do while they do it. `make lab` has its panes open on the right. Elsewhere, open the
-# address above in a browser tab.
-
 # %% [markdown] id="c00-013"
-# A task that does nothing but wait: `nap` sleeps, then says which process it slept in. We submit eight naps of a quarter
-# of a second.
+# The dashboard shows what the workers are doing at this moment. `make lab` shows parts of it on the right of the screen.
+# If you started JupyterLab in another way, open the address above in a browser tab.
 #
-# **Predict, then measure.** How many seconds until all eight are done? One process would need two seconds. Write your
-# guess in the place of `None`, then run on.
+# **Predict, then measure.** Here is a task that only waits: `nap` sleeps for a quarter of a second and then returns the
+# number of the process in which it slept. We submit eight naps. One process would need two seconds. How many seconds
+# does this client need? Write your guess in the place of `None`, and run on.
 
 # %% tags=["predict"] id="c00-014"
 eight_naps = predict("seconds for eight naps", None)
@@ -115,18 +127,10 @@ print(futures[0])
 answers = client.gather(futures)
 seconds = time.perf_counter() - start
 
-# %% [markdown] id="c00-016"
-# `client.map` returned at once: a **future** is the receipt for a result that some worker will have. `gather` waited and
-# brought the results here. (Did you see eight bars on the dashboard?)
-
 # %% tags=["predict"] id="c00-017"
 eight_naps.measured(seconds)
 workers = len(client.nthreads())
 print(f"{len({pid for _, pid in answers})} processes took part, of {workers} workers.")
-
-# %% [markdown] id="c00-018"
-# Results come back in the order in which we asked, whoever finished first. And none of the naps took place in this
-# process:
 
 # %% tags=["assert"] id="c00-019"
 order = [k for k, _ in answers]
@@ -134,13 +138,34 @@ processes = {pid for _, pid in answers}
 assert order == list(range(8)), "results come back in the order asked"
 assert os.getpid() not in processes, "workers are other processes"
 
+# %% [markdown] id="c00-016"
+# `client.map` returned at once. What it returned are **futures**: a future is the receipt for a result that some worker
+# will hold. `gather` then waited for all eight results and brought them here. As the cell above has checked, they came in
+# the order in which we had asked, and no nap took place in the process of this notebook.
+
+# %% [markdown] id="c00-018"
+# <details><summary>Why did it take about that long?</summary>
+#
+# Each of our workers runs one task at a time. With two workers, eight naps therefore make four turns of two, and
+# four turns of 0.25 s take one second. The rest of the measured time is spent on sending tasks and answers.
+#
+# </details>
+#
+# *Recap.* A client sends tasks to a scheduler, which gives them to workers. A future is the receipt for a result. Two
+# workers halve the time of independent tasks.
+
 # %% [markdown] id="c00-020"
-# ## An exercise, and four ways to get help (6 min)
+# ## An exercise, and four ways to get help (6 min, core)
 #
-# `chunks` is a list of arrays, the row chunks of one long array; not all are equally long. Write `total(chunks)`: the
-# sum of squares of all entries, with the squares of *one* chunk in memory at a time.
+# How do we compute with an array that is too large for one process? We cut its rows into chunks and add what each chunk
+# contributes. For example, let a first chunk hold the rows $(1, 2)$ and $(3, 0)$, and a second one the row $(0, 1)$. Their
+# squares sum to $1 + 4 + 9 = 14$ and to $1$. Together that is $15$.
+
+# %% [markdown] id="c00-044"
+# **Exercise.** Write `total(chunks)`. `chunks` is a list of arrays, the row chunks of one long array, and they need not
+# be equally long. Return the sum of the squares of all entries. Hold the squares of only *one* chunk in memory at a time.
 #
-# Replace the line that raises, then run the cell after it.
+# Replace the line that raises an error by your own lines, and run the cell. Then run the cell after it.
 
 
 # %% tags=["exercise"] id="c00-021"
@@ -149,35 +174,34 @@ def total(chunks):
     raise NotImplementedError
 
 
-# %% [markdown] id="c00-022"
-# `check` tests *conditions*, never equality with our answer: any right function passes, however written.
-
 # %% tags=["check"] id="c00-023"
 check(total);
 
 # %% [markdown] id="c00-024"
-# Stuck? `hint` has three levels; each says more than the one before.
+# `check` does not compare your code with ours. It tests *conditions* that every right function meets, so you may write
+# the function as you like. If you are stuck, ask for a `hint`. There are three levels, and each says more than the one
+# before. After that, `use` returns the function with which the notebook goes on: yours if it is right, and ours if it is
+# not right yet.
 
 # %% id="c00-025"
 hint("total", 1)
-
-# %% [markdown] id="c00-026"
-# `use` is what the notebooks go on with: your function if it is right, ours if it is not yet.
 
 # %% tags=["check"] id="c00-027"
 total = use(total)
 
 # %% [markdown] id="c00-028"
-# `solution("total")` prints our source. `reset("00")` renames this notebook to `00_start_here.old-1.ipynb` and puts a fresh
-# one in its place. Save first (Ctrl+S): what is not on disk is not kept. Afterwards choose *File → Reload Notebook from
-# Disk*. Both calls are here as comments: remove the `#` when you want one.
+# Two more calls can help. `solution("total")` prints our source. `reset("00")` gives you a fresh copy of this notebook
+# and keeps yours beside it, under the name `00_start_here.old-1.ipynb`.
+#
+# Save with Ctrl+S before a reset, because only what is on disk is kept. Afterwards choose *File → Reload Notebook from
+# Disk*. Both calls stand below as comments. Remove the `#` when you want one.
 
 # %% tags=["solution"] id="c00-029"
 # solution("total")
 # reset("00")
 
 # %% [markdown] id="c00-030"
-# Whichever function goes on, it must agree with NumPy on the whole array:
+# Whichever function we use from here on must agree with NumPy on the whole array:
 
 # %% tags=["assert"] id="c00-031"
 rng = np.random.default_rng(0)
@@ -187,14 +211,22 @@ print(f"{total(pieces):.17g} by chunks, {np.sum(whole**2):.17g} at once")
 assert np.isclose(total(pieces), np.sum(whole**2), rtol=1e-12)
 
 # %% [markdown] id="c00-032"
-# The last digits may differ: floating-point addition is not associative, and other chunks are other brackets. Notebook 04
-# makes a sum over given chunks yield the same bits on any number of workers.
+# The last digits may differ. The reason is that floating-point addition is not associative: $(a + b) + c$ and
+# $a + (b + c)$ can differ in the last digit, and other chunks add the same numbers in another order. In notebook 04 we
+# make a sum give the same bits on any number of workers.
+#
+# *Recap.* A sum over rows is a sum over chunks. `check`, `hint`, `solution` and `reset` help with every exercise.
+# Run All goes on with our function until yours is right.
 
 # %% [markdown] id="c00-033"
-# ## A first answer with a proof (3 min)
+# ## A first answer with a proof (3 min, core)
 #
-# What this course is about, in one call. We draw n rows with y = Xβ + noise and fit least squares,
-# F(β) = Σᵢ (yᵢ − xᵢᵀβ)², on the two workers: X is a *dask array* in four chunks of rows.
+# How good is the answer of a solver? In this course every answer comes with a proof of how good it is. As a first
+# example we draw $n$ rows with $y = X\beta_{\text{true}} + \text{noise}$ and minimise the sum of squares
+#
+# $$F(\beta) = \sum_{i=1}^{n} \big(y_i - x_i^\top \beta\big)^2 ,$$
+#
+# where $x_i$ is row $i$ of $X$. The two workers share the work, because $X$ is a *dask array* in four chunks of rows.
 
 # %% id="c00-034"
 from glmlab.datasets import make_regression
@@ -204,13 +236,18 @@ result = glmlab.fit(X, y, family="gaussian")
 result
 
 # %% [markdown] id="c00-035"
-# Read it from the top. The **status** is a sentence. The **certificate** is a computable number that F(β) − F* cannot exceed;
-# F* is the minimum, which nobody knows. Its second number is the relative gap: the bound divided by how much F(β) leaves
-# unexplained, which for least squares is F(β) itself (notebook 06 says why). Here it is as small as rounding allows. The method behind it, residual-corrected duality, is derived in notebook 06.
-# `Zero()` says that there is no penalty; kernels are the functions that run on one chunk. **Passes** and **rounds** say what
-# the answer cost.
+# Read it from the top.
 #
-# An independent solver, NumPy's own on data brought here, must agree:
+# - The **status** says in a sentence how the run ended.
+# - The **certificate** is a number that $F(\beta) - F^*$ cannot exceed. $F^*$ is the minimum, which nobody knows.
+#   Notebook 06 derives the method, residual-corrected duality.
+# - The **relative gap** divides by what the model leaves unexplained, which for least squares is $F(\beta)$ itself. It is
+#   smaller than the bound divided by $F(\beta)$, because the bound also allows for the rounding of the computed $F(\beta)$,
+#   and the relative gap does not.
+# - `Zero()` means that there is no penalty.
+# - **Passes** and **rounds** are the cost.
+#
+# NumPy's own solver, on data brought here, must agree:
 
 # %% tags=["assert"] id="c00-036"
 reference, *_ = np.linalg.lstsq(X.compute(), y.compute(), rcond=None)
@@ -220,11 +257,12 @@ assert result.converged and result.certificate.relative <= 1e-6
 assert difference <= 1e-10
 
 # %% [markdown] id="c00-037"
-# ## The ledger (1 min)
+# ## The ledger (1 min, core)
 #
-# Every notebook adds a row to one ledger, kept on disk. It opens with what the post printed (λ is the weight of a penalty).
-# *Tasks* are what the scheduler handed out, *bytes* the size of the data. The last column is the certified gap, relative; the
-# post's rows have a "?" there, and notebook 06 fills them.
+# Every notebook adds a row to one **ledger**, which is kept on disk. The first rows hold what the post printed. In them
+# λ is the weight of the penalty. *Tasks* counts the function calls that the scheduler handed out, and *bytes* is the size
+# of the data. The last column is the certified relative gap. It is a "?" for the post's rows, because the post printed no
+# certificate.
 
 # %% id="c00-038"
 ledger.add(
@@ -239,26 +277,106 @@ ledger.add(
 ledger
 
 # %% [markdown] id="c00-039"
-# Three numbers are easily taken for each other: how far F is above its minimum (the **certificate** bounds it), how far
-# the iterate is from the minimiser, and how far the *minimiser* is from the coefficients that made the data. The column
-# ‖β − β_true‖∞ mixes the last two. Here, without a penalty and with a tiny certificate, it shows the noise in the data, which
-# is no solver's fault.
-
-# %% [markdown] id="c00-040"
-# A notebook ends by closing what it opened:
+# Three numbers are easily confused:
+#
+# 1. how far $F(\beta)$ is above its minimum, which the certificate bounds;
+# 2. how far $\beta$ is from the minimiser $\beta^*$;
+# 3. how far $\beta^*$ is from the coefficients $\beta_{\text{true}}$ that made the data.
+#
+# The column $\|\beta - \beta_{\text{true}}\|_\infty$, the largest error of a coefficient, mixes the last two. Here there
+# is no penalty and the certificate is tiny. So this column shows the noise in the data, and no solver could reduce it.
 
 # %% tags=["assert"] id="c00-041"
-client.close()
+client.close()  # a notebook ends by closing what it opened
 assert client.status == "closed"
+
+# %% [markdown] id="c00-045"
+# ## Notation and glossary
+#
+# Look symbols and words up here. Every notebook links to this section. Each symbol has one meaning in the whole course.
+#
+# |data| |
+# |---|---|
+# |$n$, $p$|numbers of rows and of columns|
+# |$X$, $y$|data: an $n \times p$ matrix and $n$ responses|
+# |$x_i$, $y_i$|row $i$ of $X$ (as a column vector), its response|
+# |$K$, $k$|number of chunks, index of a chunk|
+# |$X_k$, $y_k$, $n_k$|rows of chunk $k$, their responses, their number|
+# |$\beta$|coefficients, a vector in $\mathbb{R}^p$|
+# |$\beta_{\text{true}}$, $\beta^*$|coefficients that made the data; minimiser of $F$|
+# |$\eta_i$|linear predictor $x_i^\top\beta$ of row $i$|
+# |$r$|residual $y - X\beta$|
+# |$G$, $c$|the sums $X^\top X$ and $X^\top y$|
+# |$\varepsilon$|machine epsilon of float64, $2^{-52} \approx 2.2 \cdot 10^{-16}$|
+
+# %% [markdown] id="c00-046"
+# |optimisation| |
+# |---|---|
+# |$\ell$, $\ell^*$|loss of one row as a function of $\eta$, its conjugate|
+# |$f$, $g$|loss $\sum_i \ell(\eta_i; y_i)$, penalty|
+# |$F$, $F^*$|objective $f + g$, its minimum $F(\beta^*)$|
+# |$\lambda$|weight of the penalty|
+# |$q$|gradient $\nabla f(\beta)$|
+# |$H$|Hessian $\nabla^2 f$; for least squares $2X^\top X$|
+# |$L$, $\mu$|largest and smallest eigenvalue of $H$|
+# |$\kappa$|condition number $L/\mu$ of $H$|
+# |$\kappa(X)$|condition number of $X$; for least squares $\kappa = \kappa(X)^2$|
+# |$t$|length of a step|
+# |$\gamma$|convergence rate: an iteration multiplies the error by at most $\gamma$|
+# |$z$, $u_k$|ADMM: common coefficients; sum of chunk $k$'s disagreements|
+# |$\rho$, $\alpha$|ADMM: weight of disagreement; relaxation|
+# |$\theta$|dual point: one slope for each row|
+
+# %% [markdown] id="c00-047"
+# **Who computes**
+#
+# - **chunk**: some rows of an array, held by one process.
+# - **partition**: a chunk of a dataframe.
+# - **task**: one function call that a worker runs.
+# - **recipe** or **task graph**: all tasks of a result, with what each one reads. A *lazy* array is a recipe.
+# - **scheduler**: decides which task runs on which worker.
+# - **worker**: a process that runs tasks and holds results.
+# - **client**: connects a notebook to the scheduler.
+# - **future**: receipt for a result that a worker holds or will hold.
+# - **compute**: run a recipe and bring the result here.
+# - **persist**: run a recipe and leave the result on the workers.
+# - **fusion**: dask joins small tasks into one.
+
+# %% [markdown] id="c00-048"
+# **What it costs, and what is proved**
+#
+# - **pass**: every row is read once.
+# - **round**: all chunks work once, and all answers are awaited.
+# - **reduction**: small results of chunks are added.
+# - **ledger**: the table of all our runs.
+# - **gap**: $F(\beta) - F^*$.
+# - **certificate**: a computable number that the gap cannot exceed.
+# - **relative gap**: proved gap, divided by what the model leaves unexplained.
+# - **solver's error**: $\beta - \beta^*$. **Estimator's error**: $\beta^* - \beta_{\text{true}}$.
+# - **family**: a distribution of $y$, which gives the loss $\ell$.
+# - **prox**: the $b$ that minimises $g(b) + \frac{1}{2t}\|b - v\|^2$, for a given $v$.
+# - **consensus**: each chunk has own coefficients, which are made to agree.
 
 # %% [markdown] id="c00-042"
 # ## What we measured · Check yourself · Next
 #
-# - Workers ran our naps side by side, and results came back in order.
-# - One certified answer agrees with NumPy's; its row stands in the ledger.
+# - Two workers ran our naps side by side, and the results came back in order.
+# - One certified answer agrees with NumPy's, and its row stands in the ledger.
 #
-# **Check yourself.** Which process holds X after `make_regression(…, chunks=…)`: this one, the workers, or nobody? What
-# does a certificate bound, and what does it not bound? What would eight naps take on four workers?
+# **Check yourself.**
 #
-# **Next.** Nobody holds X yet: it is a recipe. [01 data creation](01_data_creation.ipynb) runs it, and looks at where
-# the rows go.
+# 1. Which process holds $X$ after `make_regression(…, chunks=…)`: this one, a worker, or none?
+# 2. What does a certificate bound, and what does it not bound?
+# 3. How long would eight naps take on four workers?
+
+# %% [markdown] id="c00-049"
+# <details><summary>Answers</summary>
+#
+# 1. None. $X$ is a recipe: it says how its rows would be drawn, and nobody has drawn them yet.
+# 2. It bounds $F(\beta) - F^*$. It does not bound $\beta^* - \beta_{\text{true}}$, because that error comes from the noise
+#    in the data.
+# 3. About half a second. Each worker takes two naps, one after the other.
+#
+# </details>
+#
+# **Next.** Nobody holds $X$ yet. [01 data creation](01_data_creation.ipynb) runs the recipe and looks at where the rows go.

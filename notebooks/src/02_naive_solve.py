@@ -4,7 +4,8 @@
 # *We run the post's first solver as it was written, find out whose error it printed, and keep two sums that answer every
 # ridge.*
 #
-# **30 minutes.** Prerequisites: [01 data creation](01_data_creation.ipynb).
+# **60 minutes** with the exercises. Prerequisites: [01 data creation](01_data_creation.ipynb). Symbols and words are in the
+# [glossary](00_start_here.ipynb#Notation-and-glossary).
 #
 # Afterwards you can
 #
@@ -18,55 +19,52 @@
 
 # %% tags=["setup"] id="c02-002"
 import time
-import timeit
 
 import dask
 import dask.array as da
 import distributed
 import numpy as np
+from sklearn.linear_model import Ridge
 from threadpoolctl import threadpool_limits
 
 import glmlab
-from glmlab.machine import cluster
 from glmlab import datasets, viz
+from glmlab.machine import cluster
 from glmlab.teaching import check, hint, ledger, predict, scale, solution, use
+from glmlab.teaching.prices import direct_and_gradient
 
 one_thread = threadpool_limits(1)  # matrices are small here: BLAS threads would only wait
 
 # %% [markdown] tags=["workshop"] id="c02-003"
-# ## A minimum in closed form (3 min)
+# ## A minimum in closed form (5 min, core)
 #
-# Least squares looks for the coefficients β in ℝᵖ that minimise
+# Can we write the minimiser down? Least squares looks for the coefficients $\beta \in \mathbb{R}^p$ that minimise
 #
-# F(β) = Σᵢ (yᵢ − xᵢᵀβ)² = ‖y − Xβ‖²,
+# $$F(\beta) = \sum_{i=1}^{n} \big(y_i - x_i^\top\beta\big)^2 = \|y - X\beta\|^2 ,$$
 #
-# where row xᵢ of X belongs to the number yᵢ. F is convex, so it is smallest where its gradient
-# ∇F(β) = 2(XᵀXβ − Xᵀy) is zero. With
+# where $x_i$ is row $i$ of $X$. $F$ is convex, so it is smallest where its gradient
+# $\nabla F(\beta) = 2\,(X^\top X \beta - X^\top y)$ is zero. With
 #
-# G = XᵀX, a p × p matrix, and c = Xᵀy, a vector of p numbers,
+# $$G = X^\top X \quad (p \times p) \qquad\text{and}\qquad c = X^\top y \quad (p \text{ numbers})$$
 #
-# that is where Gβ = c. These are the **normal equations**. If the columns of X are linearly independent, G is invertible and
-# there is one minimiser, β* = G⁻¹c.
+# this is where $G\beta = c$. These are the **normal equations**. If the columns of $X$ are linearly independent, $G$ is
+# invertible, and the only minimiser is $\beta^* = G^{-1}c$.
 
-# %% [markdown] id="c02-004"
-# The data are those of notebook 01: the rows that it saved, if they have today's scale, else the same rows drawn from the
-# same seed. The workers keep them.
-
-# %% tags=["parameters"] id="c02-005"
+# %% tags=["parameters", "setup"] id="c02-005"
 n = scale.pick(ci=20_000, workshop=400_000, full=1_000_000)
 p, n_chunks = 100, 10
 post_n, post_error = 1_000_000, ledger.rows()["post: naive solve"]["error"]
 
-# %% tags=["setup"] id="c02-006"
 client = cluster.client()
-X, y, beta_true = datasets.course(n, p=p, chunks=n // n_chunks)
+X, y, beta_true = datasets.course(n, p=p, chunks=n // n_chunks)  # the rows that notebook 01 has saved, or the same again
 X, y = client.persist([X, y])
 distributed.wait([X, y])
 print(cluster.dashboard_link(client) or "This client has no dashboard.")
 
 # %% [markdown] id="c02-007"
-# The post wrote the closed form down almost as it stands, and printed how far the answer is from the coefficients that had
-# made the data (`beta_true` here). Its line, word for word:
+# The post wrote the closed form down almost as it stands. It then printed the largest difference between the answer and the
+# coefficients that had made the data, which we call $\beta_{\text{true}}$. The line inside `naive` is the post's, word for
+# word. `da.linalg.solve` factors $G$ by LU, which is Gaussian elimination.
 
 
 # %% id="c02-008"
@@ -82,27 +80,31 @@ error = abs(beta_star - beta_true).max()
 print(f"the post printed {post_error:.19f} for {post_n:,} rows")
 print(f"we measure       {error:.19f} for {n:,} rows, in {seconds:.2f} s")
 
-# %% [markdown] id="c02-009"
-# Two questions. What did the workers do? And is this the error of the *solver*, so that a better one would print less?
-
 # %% [markdown] tags=["workshop"] id="c02-010"
-# ## Two reductions (8 min)
+# This raises two questions, which the next two sections answer. What did the workers do? And is this the error of the
+# *solver*, so that a better solver would print less?
 #
-# Here is the recipe of XᵀX, drawn for an X in four chunks. (The picture depends on the chunks only, so zeros will do.)
+# ## Two reductions (15 min, core)
+#
+# How do the chunks work together? The first picture is dask's recipe of $X^\top X$, for an $X$ in four chunks. Read it from
+# below. Each chunk $X_k$ is transposed and multiplied with itself (`tensordot`). The chunks meet only in the last task,
+# `sum-aggregate`, which adds the four products.
+#
+# The second picture shows the same sums, with $X^\top y$ beside them. Here they are added two at a time.
 
 # %% tags=["figure"] id="c02-011"
-four_chunks = da.zeros((n, p), chunks=(n // 4, p))
-viz.show(viz.graph(four_chunks.T.dot(four_chunks)))
+four_chunks = da.zeros((n, p), chunks=(n // 4, p))  # a recipe depends on the chunks only, so zeros will do
+viz.show(viz.graph(four_chunks.T.dot(four_chunks), names={"X": four_chunks}))
+viz.show(viz.reduction(4))
 written, fused = (viz.task_counts(lazy, optimize_graph=fuse)["tasks"] for fuse in (False, True))
 print(f"The post's whole line, {n_chunks} chunks: {written} tasks, {fused} after dask has fused some.")
 
 # %% [markdown] id="c02-012"
-# Read it from below. Each chunk X_k is transposed and multiplied with itself (`tensordot`); `sum` has only that one product to
-# add up. Chunks meet in the last task, `sum-aggregate`, and nowhere else. Cut into chunks of rows, X and y give
+# Let $X_k$ and $y_k$ be the rows and the responses of chunk $k$, for $k = 1, \dots, K$. Then
 #
-# G = Σ_k X_kᵀX_k  and  c = Σ_k X_kᵀy_k.
+# $$G = \sum_{k=1}^{K} X_k^\top X_k \qquad\text{and}\qquad c = \sum_{k=1}^{K} X_k^\top y_k .$$
 #
-# Such sums over chunks are called **reductions**. The post's line is two of them and one small solve.
+# Such a sum over chunks is called a **reduction**. The post's line consists of two reductions and one small solve.
 #
 # **Predict.** How many numbers does one chunk send to the two sums?
 
@@ -110,8 +112,16 @@ print(f"The post's whole line, {n_chunks} chunks: {written} tasks, {fused} after
 numbers = predict("numbers that one chunk sends", None)
 
 # %% [markdown] id="c02-014"
-# **Exercise 1.** `gram(blocks)` returns G and c. `blocks` yields pairs (X_k, y_k) of NumPy arrays, which need not be equally
-# long. Reading a block is what costs: read each once, and hold one at a time.
+# A small example: let $X$ have the rows $(1, 2)$ and $(3, 4)$, let $y = (1, 1)$, and let each row be a block. Then
+#
+# $$G = \begin{pmatrix}1&2\\2&4\end{pmatrix} + \begin{pmatrix}9&12\\12&16\end{pmatrix} =
+# \begin{pmatrix}10&14\\14&20\end{pmatrix},\qquad
+# c = \begin{pmatrix}1\\2\end{pmatrix} + \begin{pmatrix}3\\4\end{pmatrix} = \begin{pmatrix}4\\6\end{pmatrix},$$
+#
+# and $G\beta = c$ gives $\beta = (-1, 1)$.
+#
+# **Exercise 1.** Write `gram(blocks)`, which returns $G$ and $c$. `blocks` yields pairs $(X_k, y_k)$ of NumPy arrays of
+# unequal lengths. Reading a block is what costs, so read each one once. Hold one at a time.
 
 
 # %% tags=["exercise"] id="c02-015"
@@ -125,11 +135,8 @@ gram = use(gram)
 # hint("gram")
 # solution("gram")
 
-# %% [markdown] id="c02-017"
-# Now `gram` goes to the rows. `to_delayed` gives the chunks of an array one by one; `dask.delayed(gram)([block])` is the task
-# that runs it on one block, on the worker that holds it. What we bring here are the results, one pair for each chunk.
-
-# %% id="c02-018"
+# %% tags=["assert"] id="c02-018"
+# to_delayed gives the chunks one by one; delayed(gram)([block]) is the task that runs gram on one block, on its worker.
 blocks = list(zip(X.to_delayed().ravel(), y.to_delayed().ravel(), strict=True))
 sent, start = cluster.bytes_sent(client), time.perf_counter()
 parts = dask.compute(*[dask.delayed(gram)([block]) for block in blocks])
@@ -140,136 +147,146 @@ numbers.measured(parts[0][0].size + parts[0][1].size)
 print(f"p² + p = {p**2 + p:,}, from each of {len(parts)} chunks of {n // n_chunks:,} rows")
 print(f"sent by the workers: {viz.bytes_text(sent)}, where X has {viz.bytes_text(X.nbytes)}")
 
-# %% [markdown] id="c02-019"
-# p² + p numbers a chunk, however many rows it has: a chunk of only p rows sends as many. And our sums give dask's G and the
-# post's answer.
-
-# %% tags=["assert"] id="c02-020"
 short = gram([(X[:p].compute(), y[:p].compute())])
 assert all(G_k.size + c_k.size == p**2 + p for G_k, c_k in [*parts, short])
 assert abs(G - X.T.dot(X).compute()).max() <= 1e-12 * abs(G).max()
 assert abs(np.linalg.solve(G, c) - beta_star).max() <= 1e-12 * abs(beta_star).max()
 
 # %% [markdown] id="c02-021"
-# > *Systems note.* Where much more was sent than chunks × (p² + p) × 8 bytes, an idle worker fetched a chunk to help. Less
-# > would do: a worker may add up its own chunks before it sends anything, and G is symmetric, so that half of it says all.
+# <details><summary>Why this many, however long the chunk is?</summary>
+#
+# $X_k^\top X_k$ is a $p \times p$ matrix and $X_k^\top y_k$ has $p$ entries. The rows are summed away on the worker.
+#
+# </details>
+#
+# > *Systems note.* If the workers sent much more than $K (p^2 + p)$ numbers of 8 bytes, an idle worker had fetched a chunk
+# > to help.
+#
+# *Recap.* Least squares needs two sums over the rows. A chunk of any length sends $p^2 + p$ numbers. No row travels.
 
 # %% [markdown] id="c02-022"
-# ## Whose error was it? (4 min)
+# ## Whose error was it? (8 min, core)
 #
-# First the solver. A certificate bounds F(β*) − F*, where F* is the minimum; notebook 06 derives it.
+# The post printed 0.00248. Would a better solver have printed less? We first ask how far our solver is from the minimum.
+# A certificate bounds $F(\beta) - F^*$, where $F^*$ is the minimum. Notebook 06 derives it.
 
 # %% id="c02-023"
 proof = glmlab.certify(X, y, beta_star, family="gaussian")
 print(proof)
-print(f"‖β* − β_true‖∞ = {error:.3g}")
+print(f"‖β − β_true‖∞ = {error:.3g}")
 
 # %% [markdown] id="c02-024"
-# As a fraction of F, only rounding is left. Yet β* misses β_true: y is noisy, and so is the minimiser of F. This is the
-# error of the **estimator**; no solver can lower it.
+# The gap is as small as rounding allows, and yet the answer differs from $\beta_{\text{true}}$, because the noise in $y$
+# moves the minimiser. This is the error of the **estimator**, and no solver can lower it.
 #
-# How large is it? The noise has standard deviation 1. Then, given X, β* − β_true is normal with covariance G⁻¹. Our columns
-# are independent with variance 1, so G ≈ nI, and a coefficient misses by about 1/√n. The largest of p independent normal
-# errors lies near √(2 log p / n).
+# How large is it? The noise has standard deviation 1, so $\beta^* - \beta_{\text{true}}$ is normal with covariance
+# $G^{-1}$. Our columns are independent with variance 1. Therefore $G \approx nI$, and each coefficient misses by about
+# $1/\sqrt n$. The *largest* of $p$ such errors is of the size $\sqrt{2 \log p / n}$.
 #
-# Does it? We take the first m rows, for more and more of them. The band is where 98 of 100 samples lie.
+# The picture compares this formula with our data. Of 100 samples, 98 lie in the band.
 
-# %% tags=["figure"] id="c02-025"
+# %% tags=["figure", "assert"] id="c02-025"
 sizes = np.geomspace(1_000, n, 9).astype(int)
 estimates = dask.compute(*[naive(X[:m], y[:m]) for m in sizes])
 errors = [abs(estimate - beta_true).max() for estimate in estimates]
 viz.show(viz.error_by_rows(sizes, errors, p, others={"the post": (post_n, post_error)}))
 
-# %% tags=["assert"] id="c02-026"
-draws = abs(np.random.default_rng(0).standard_normal((20_000, p))).max(axis=1)
-print(f"largest of {p} normal errors, on average, for {post_n:,} rows: {draws.mean() / np.sqrt(post_n):.5f}")
-print(f"the post printed{post_error:50.5f}")
+largest = abs(np.random.default_rng(0).standard_normal((20_000, p))).max(axis=1)  # of p normal errors, 20,000 times
+low, high = np.quantile(largest, [0.01, 0.99])
+share = (largest <= np.sqrt(2 * np.log(p))).mean()
+print(f"chance for {post_n:,} rows: {low / post_n**0.5:.5f} to {high / post_n**0.5:.5f}; the post: {post_error:.5f}")
+print(f"the largest error lies below √(2 log p / n) in {share:.0%} of the samples")
 assert proof.relative <= 1e-12, "the solver has no error that counts"
-assert error < np.sqrt(2 * np.log(p) / n), "what is left lies below the line of the estimator"
-assert post_error < np.sqrt(2 * np.log(p) / post_n)
+assert low < error * np.sqrt(n) < high and low < post_error * np.sqrt(post_n) < high, "chance explains the error"
 
 # %% [markdown] id="c02-027"
-# The post's number is what chance makes of its rows. On the same rows every good solver prints it, so it cannot tell a good
-# solver from a better one. A hundred times the rows would divide it by ten.
+# So the post's number is what chance makes of its rows. On the same rows every good solver prints it, and a hundred times
+# as many rows would make it about ten times smaller. It cannot tell a good solver from a better one. The gap $F - F^*$ can,
+# and a bound on the gap can. That is why this course certifies.
 #
-# What can tell solvers apart is F − F*, or a bound on it. That is why this course certifies.
+# *Recap.* The solver's error is $\beta - \beta^*$, and the estimator's is $\beta^* - \beta_{\text{true}}$. The post printed
+# the second. It falls like $1/\sqrt n$ and depends on no solver.
 
 # %% [markdown] id="c02-028"
-# ## Conditioning, squared (9 min)
+# ## Conditioning, squared (18 min, optional)
 #
-# The **condition number** κ(X) is the largest singular value of X divided by the smallest. Arithmetic in float64 rounds with
-# a relative error of ε ≈ 2·10⁻¹⁶. A good algorithm that works on X returns a β whose relative error is at most about κ(X) ε,
-# so each factor of ten in κ costs a digit.
+# How many digits does rounding cost? Float64 has a relative error of about $\varepsilon = 2.2 \cdot 10^{-16}$. The
+# **condition number** $\kappa(X)$ is the largest singular value of $X$, divided by the smallest. Let $r = y - X\beta^*$ be the residual. A good algorithm that works on $X$ has a relative error of the order
 #
-# The normal equations do not work on X but on G, whose eigenvalues are the *squares* of the singular values:
+# $$\varepsilon\,\kappa(X) + \varepsilon\,\kappa(X)^2\,\frac{\|r\|}{\|X\|\,\|\beta^*\|} .$$
 #
-# κ(XᵀX) = κ(X)².
+# If the residual is small, the first term counts, and each factor of ten in $\kappa(X)$ costs one digit. If it is large, the
+# second term counts, and each factor costs two (Björck 1996, §1.4).
 #
-# **Predict.** Of the 16 digits of float64, how many are left at κ(X) = 10⁶ with the normal equations? How many with an
-# algorithm that works on X?
+# The normal equations work on $G$, whose condition number is $\kappa(X)^2$, whatever the residual is.
+
+# %% [markdown] id="c02-030"
+# A good algorithm that works on $X$ is the **QR decomposition** $X = QR$. The columns of $Q$ are orthonormal, and $R$ is
+# upper triangular with the singular values of $X$. Since
+#
+# $$\|y - X\beta\|^2 = \|Q^\top y - R\beta\|^2 + \text{a constant},$$
+#
+# the minimiser solves $R\beta = Q^\top y$. Nothing is squared.
+#
+# **Predict.** Let $\kappa(X) = 10^6$ and $y = X\beta_{\text{true}}$ without noise. Of 16 digits, how many are left by the
+# normal equations, and how many by QR?
 
 # %% tags=["predict"] id="c02-029"
 with_normal = predict("digits left by normal equations", None)
 with_qr = predict("digits left by QR", None)
 
-# %% [markdown] id="c02-030"
-# To see it we need an X of known κ. We take U with orthonormal columns, made from a few of our rows, a rotation V, and
-# singular values from 1 to 1/κ. There is no noise this time: y = Xβ_true, and β_true is the exact answer.
-#
-# The algorithm that works on X is a **QR decomposition**, X = QR: the columns of Q are orthonormal, R is upper triangular.
-# Then ‖y − Xβ‖² = ‖Qᵀy − Rβ‖² + a constant, so that Rβ = Qᵀy gives the minimiser. R has the singular values of X: nothing
-# was squared.
-
 # %% id="c02-031"
-U, _ = np.linalg.qr(X[:2_000].compute())
-V, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((p, p)))
+U, _ = np.linalg.qr(X[:2_000].compute())  # orthonormal columns
+V, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((p, p)))  # a rotation
+r = np.random.default_rng(1).standard_normal(len(U))
+r -= U @ (U.T @ r)  # a residual is orthogonal to the columns of A
+r *= np.linalg.norm(beta_true) / np.linalg.norm(r)
 
 
-def conditioned(kappa):
-    """A matrix (2000, p) with singular values from 1 to 1/kappa, and its y without noise."""
+def conditioned(kappa, residual=0):
+    """A (2000, p) with singular values from 1 to 1/kappa, and a right-hand side with the minimiser β_true."""
     A = U * np.geomspace(1, 1 / kappa, p) @ V.T
-    return A, A @ beta_true
+    return A, A @ beta_true + residual * r
+
+
+def by_qr(A, b):
+    Q, R = np.linalg.qr(A)
+    return np.linalg.solve(R, Q.T @ b)
 
 
 def digits(b):
     return -np.log10(np.linalg.norm(b - beta_true) / np.linalg.norm(beta_true))
 
 
-# %% id="c02-032"
-kappas = 10.0 ** np.arange(13)
-by_normal, by_qr = [], []
-for kappa in kappas:
-    A, b = conditioned(kappa)
-    by_normal.append(np.linalg.solve(*gram([(A, b)])))
-    Q, R = np.linalg.qr(A)
-    by_qr.append(np.linalg.solve(R, Q.T @ b))
-
-million = list(kappas).index(1e6)
-with_normal.measured(digits(by_normal[million]))
-with_qr.measured(digits(by_qr[million]));
-
 # %% [markdown] id="c02-033"
-# Move the slider (or select it and press the arrow keys) and watch one coefficient lose its digits. The grey lines in the
-# picture are what errors of κ ε and κ² ε would leave.
+# Move the slider, or select it and press the arrow keys. The table shows how one coefficient loses its digits, and the
+# grey lines are the errors $\kappa(X)\,\varepsilon$ and $\kappa(X)^2\,\varepsilon$. The matrix $X$ is the `A` of the code,
+# which has any condition number that we want. For the third curve the residual is large:
+# $\|r\| = \|X\|\,\|\beta^*\|$.
 
 # %% tags=["figure"] id="c02-034"
-answers = {"normal equations": by_normal, "QR": by_qr}
+kappas = 10.0 ** np.arange(13)
+systems = [conditioned(kappa) for kappa in kappas]
+answers = {
+    "normal equations": [np.linalg.solve(*gram([system])) for system in systems],
+    "QR": [by_qr(*system) for system in systems],
+    "QR, large residual": [by_qr(*conditioned(kappa, residual=1)) for kappa in kappas],
+}
+normal_digits, qr_digits, residual_digits = (digits(rows[6]) for rows in answers.values())  # κ = 10⁶
+with_normal.measured(normal_digits)
+with_qr.measured(qr_digits)
 viz.show(viz.digits_left(kappas, answers, beta_true, start=1e6))
 
-# %% [markdown] id="c02-035"
-# > *Optimiser's note.* Columns that nearly depend on each other cost digits. Columns in different *units* raise κ too, but do
-# > not: they scale rows and columns of G, and the rounding of a Cholesky solve scales along (Demmel 1989). Nor does QR save
-# > everything: where the residual r = y − Xβ* is large, β* itself moves by a multiple of κ² ε ‖r‖ when X is rounded
-# > (Björck 1996, §1.4). And where y is noisy, the estimator's error in the weakest direction, κ times that in the strongest,
-# > usually hides all rounding.
-
 # %% [markdown] id="c02-036"
-# QR by chunks is as cheap to send as G. Each worker decomposes its own X_k = Q_k R_k and keeps R_k and z_k = Q_kᵀy_k. Stacked,
-# these are a least-squares problem of K·p rows (K chunks) with the same minimiser; a second QR solves it. It is called **TSQR**,
-# QR of tall and skinny matrices (Demmel et al. 2012).
+# Can QR be computed by chunks? Let each worker decompose $X_k = Q_k R_k$ and keep $R_k$ and $Q_k^\top y_k$. Stacked, these
+# are a small least-squares problem with the same minimiser, and a second QR solves it. This is **TSQR** (Demmel et al. 2012).
 #
-# **Exercise 2.** `tsqr(blocks, ys)` takes lists of the X_k and of the y_k and returns β*. A block may have fewer rows than
-# columns.
+# For example, $X_1 = (3, 4)^\top$ and $y_1 = (1, 2)$ give $R_1 = 5$ and $Q_1^\top y_1 = 11/5$. $X_2 = (12)$ and
+# $y_2 = (5)$ give $12$ and $5$. QR of the stack $(5, 12)^\top$ gives $R = 13$ and $Q^\top(11/5, 5) = 71/13$. So
+# $\beta = 71/169$.
+#
+# **Exercise 2.** Write `tsqr(blocks, ys)`: from lists of the $X_k$ and of the $y_k$ it returns $\beta^*$. A block may have
+# fewer rows than columns.
 
 
 # %% tags=["exercise"] id="c02-037"
@@ -284,82 +301,87 @@ tsqr = use(tsqr)
 # solution("tsqr")
 
 # %% tags=["assert"] id="c02-039"
-A, b = conditioned(1e6)
-by_chunks = tsqr(np.array_split(A, 4), np.array_split(b, 4))
-lost = digits(by_qr[million]) - digits(by_normal[million])
-print(f"QR in four chunks: {digits(by_chunks):.1f} digits; squaring κ costs {lost:.1f}")
-assert digits(by_chunks) > 9 and digits(by_qr[million]) > 9, "κ costs about six digits of sixteen"
-assert 3 < digits(by_normal[million]) < 6, "κ² costs about twelve"
+A, b = systems[6]
+by_chunks = digits(tsqr(np.array_split(A, 4), np.array_split(b, 4)))
+print(f"κ = 1e6: {by_chunks:.1f} digits by QR in four chunks, {qr_digits:.1f} by QR at once")
+assert min(by_chunks, qr_digits) > 9, "κ costs about six digits of sixteen"
+assert 3 < min(normal_digits, residual_digits) < max(normal_digits, residual_digits) < 7.5, "κ² costs about twelve"
 
-# %% [markdown] id="c02-040"
-# The library's own is `da.linalg.lstsq`: it calls `da.linalg.qr`, which is TSQR for chunks of rows. (It takes longer: QR needs
-# more operations, and it forms all of Q, as large as X; ours lets each Q_k go.) On our data, whose κ(X) is near 1, it must agree with the normal equations. So must
-# NumPy's `lstsq`, which uses singular values, on the rows of one chunk.
-
-# %% tags=["assert"] id="c02-041"
-start = time.perf_counter()
-beta_qr = da.linalg.lstsq(X, y)[0].compute()
-print(f"QR took {time.perf_counter() - start:.2f} s, two sums and a solve {seconds:.2f} s")
-print(f"κ(X) = {np.sqrt(np.linalg.cond(G)):.3f}, largest difference {abs(beta_qr - beta_star).max():.1e}")
-X_0, y_0 = dask.compute(*blocks[0])
-reference = np.linalg.lstsq(X_0, y_0, rcond=None)[0]
+beta_qr = da.linalg.lstsq(X, y)[0].compute()  # dask's own QR by chunks
+X_1, y_1 = dask.compute(*blocks[0])
+reference = np.linalg.lstsq(X_1, y_1, rcond=None)[0]  # NumPy's solver, by singular values, on one chunk
+print(f"κ(X) = {np.sqrt(np.linalg.cond(G)):.3f} for our data: largest difference {abs(beta_qr - beta_star).max():.1e}")
 assert abs(beta_qr - beta_star).max() <= 1e-12
 assert abs(np.linalg.solve(*parts[0]) - reference).max() <= 1e-12
 
+# %% [markdown] id="c02-035"
+# <details><summary>Why about 4 and about 11 digits?</summary>
+#
+# The normal equations leave $16 - 12 = 4$ digits, because their condition number is $\kappa(X)^2 = 10^{12}$. QR leaves at
+# least $16 - 6 = 10$. The bounds describe the worst case, so both keep a little more.
+#
+# </details>
+#
+# > *Optimiser's note.* Columns in different *units* also make $\kappa(X)$ large, but this does no harm: divide each column
+# > by its norm first. If $y$ is noisy, the estimator's error in the weakest direction usually hides all rounding.
+#
+# *Recap.* Squaring $X$ doubles the digits that are lost. QR by chunks sends as little as $G$ and squares nothing. With a
+# large residual QR loses those digits, too.
+
 # %% [markdown] id="c02-042"
-# ## When a direct solve stops paying (3 min)
+# ## When a direct solve stops paying (6 min, core)
 #
-# *"Sometimes a direct solve is too costly"*, says the post, and turns to gradients. When?
+# *"Sometimes a direct solve is too costly"*, says the post, and turns to gradients. When is that?
 #
-# Count multiplications and additions. G takes n p (p + 1), since it is symmetric; the solve takes ⅔ p³. One gradient,
-# 2Xᵀ(Xβ − y), takes 4 n p. So a direct solve costs as much as p/4 gradients, or more once p nears n.
+# We count additions and multiplications. $G$ takes $np(p+1)$, since it is symmetric, and the solve takes
+# $\frac23 p^3$. One gradient, $2X^\top(X\beta - y)$, takes $4np$. So a direct solve costs about as much as $p/4$
+# gradients, and more once $p$ nears $n$.
 #
-# Time is another matter. A gradient does four operations with each number of X, and waits for memory where X is larger than
-# the cache. XᵀX does p + 1 with each number that it fetches.
+# Seconds are another matter. A gradient does four operations with each number of $X$, so it waits for memory if $X$ is
+# larger than the cache. $X^\top X$ does $p + 1$ operations with each number.
 #
-# **Predict.** For p = 100, how many gradients take as long as a direct solve?
+# **Predict.** For $p = 100$, how many gradients take as long as a direct solve?
 
 # %% tags=["predict"] id="c02-043"
 price = predict("gradients for the price of a direct solve, p = 100", None)
 
-
 # %% id="c02-044"
-def race(p, rows):
-    """Seconds on a worker, the best of five: a direct solve, a gradient."""
-    rng = np.random.default_rng(0)
-    X, y, beta = rng.standard_normal((rows, p)), rng.standard_normal(rows), np.ones(p)
-    direct = timeit.repeat(lambda: np.linalg.solve(X.T @ X, X.T @ y), number=1, repeat=5)
-    gradient = timeit.repeat(lambda: X.T @ (X @ beta - y), number=1, repeat=5)
-    return min(direct), min(gradient)
-
-
 for q in (25, 100, 400):
     rows = 10_000_000 // q  # an X of 80 MB each time
-    direct, gradient = client.submit(race, q, rows, pure=False).result()
+    direct, gradient = client.submit(direct_and_gradient, rows, q, pure=False).result()
     counted = (rows * q * (q + 1) + 2 / 3 * q**3) / (4 * rows * q)
     print(f"p = {q:3}: {counted:5.1f} gradients by operations, {direct / gradient:5.1f} by the clock")
-    if q == p:
+    if q == 100:
         price.measured(direct / gradient)
-
-# %% [markdown] id="c02-045"
-# Gradient descent needs a number of gradients that depends on κ(X) and on the digits wanted, not on p; notebook 03 predicts
-# it. A direct solve pays as long as its price is below that number. It stops for good where G does not fit any more:
-
-# %% id="c02-046"
-for q in (100, 10_000, 1_000_000):
+for q in (10_000, 1_000_000):
     size, operations = viz.bytes_text(8 * q**2), 2 / 3 * q**3
     print(f"p = {q:9,}: G takes {size}, its solve {operations:.0e} operations (computed, not run)")
 
+# %% [markdown] id="c02-045"
+# <details><summary>Why so few by the clock?</summary>
+#
+# The processor waits for memory during a gradient and computes during $X^\top X$. So an operation of $X^\top X$ takes less
+# time than an operation of a gradient.
+#
+# </details>
+#
+# Gradient descent needs a number of gradients that depends on $\kappa(X)$ and on the digits that we want, and not on $p$.
+# Notebook 03 predicts it. A direct solve pays as long as its price is below that number.
+#
+# *Recap.* A direct solve costs $p/4$ gradients by operations, and fewer by the clock. $G$ must fit into memory.
+
 # %% [markdown] tags=["workshop"] id="c02-047"
-# ## Every ridge from one pass (3 min)
+# ## Every ridge from one pass (8 min, core)
 #
-# A ridge penalty (λ/2)‖β‖² with weight λ ≥ 0 keeps β short. Multiply out the square:
+# A ridge penalty $\frac\lambda2\|\beta\|^2$ with weight $\lambda \ge 0$ keeps $\beta$ short. Multiply out the square:
 #
-# F(β) + (λ/2)‖β‖² = yᵀy − 2cᵀβ + βᵀGβ + (λ/2)‖β‖².
+# $$F(\beta) + \tfrac\lambda2\|\beta\|^2 = y^\top y - 2c^\top\beta + \beta^\top G\beta + \tfrac\lambda2\|\beta\|^2 .$$
 #
-# The rows appear only in G, in c and in the constant yᵀy. Whatever λ is, nobody has to read X again.
+# The rows appear only in $G$, $c$ and $y^\top y$. So another $\lambda$ needs no other pass. For example, let $G$ be diagonal
+# with entries 1 and 4, and let $c = (1, 4)$. Without a penalty $\beta = (1, 1)$. With $\lambda = 2$ the slopes
+# $2(\beta_1 - 1) + 2\beta_1$ and $2(4\beta_2 - 4) + 2\beta_2$ vanish at $\beta = (1/2, 4/5)$.
 #
-# **Exercise 3.** `ridges(G, c, lams)` returns an array (m, p) whose row i is the minimiser for the i-th of m weights.
+# **Exercise 3.** Write `ridges(G, c, lams)`. Row $i$ of the result is the minimiser for `lams[i]`.
 
 
 # %% tags=["exercise"] id="c02-048"
@@ -380,32 +402,36 @@ betas = ridges(G, c, lams)
 ridge_seconds = time.perf_counter() - start
 print(f"one pass, {pass_seconds:.3f} s: {G.size + c.size:,} numbers")
 print(f"every λ thereafter: {len(lams)} of them in {ridge_seconds:.3f} s")
-viz.show(viz.coefficients(lams, betas))
-
-# %% [markdown] id="c02-051"
-# Are they right? A certificate covers the ridge as well, on all rows. And scikit-learn's `Ridge` minimises
-# ‖y − Xβ‖² + α‖β‖², which is ours for α = λ/2. It needs rows in this process: we give it one chunk, whose G_k and c_k we have.
+viz.show(viz.coefficients(lams, betas, names=[f"β{j}" for j in range(p)]))
 
 # %% tags=["assert"] id="c02-052"
-from sklearn.linear_model import Ridge
-
 for k in (0, len(lams) // 2, len(lams) - 1):
     lam = lams[k]
     ridge_proof = glmlab.certify(X, y, betas[k], family="gaussian", penalty=glmlab.Ridge(lam))
-    [ours] = ridges(*parts[0], [lam])
-    theirs = Ridge(alpha=lam / 2, fit_intercept=False).fit(X_0, y_0).coef_
+    [ours] = ridges(*parts[0], [lam])  # from one chunk: scikit-learn needs its rows in this process
+    theirs = Ridge(alpha=lam / 2, fit_intercept=False).fit(X_1, y_1).coef_  # it minimises ‖y − Xβ‖² + α‖β‖²
     difference = abs(ours - theirs).max()
     print(f"λ = {lam:.1e}: certified {ridge_proof.relative:.0e}, from scikit-learn's {difference:.0e}")
     assert ridge_proof.relative <= 1e-12 and difference <= 1e-9
 
 # %% [markdown] id="c02-053"
-# One pass and p² + p numbers answer every λ. Why then does the course go on?
+# One pass answered every $\lambda$. Why then does the course go on?
 #
-# Because the square is a polynomial: its coefficients G, c and yᵀy are sums over rows, and they are all there is to know. The
-# logistic loss of a row, log(1 + e^η) − yη with η = xᵀβ, is no polynomial in β of any degree. No such summary holds it for
-# every β: who wants its gradient at another β must read the rows again. **So we go on with gradients.**
+# As a function of $\beta$, the squared loss of *any* row is a combination of the same few functions: $1$, the $\beta_j$ and
+# the products $\beta_j\beta_l$. A sum over rows adds up their coefficients, which are $y^\top y$, $c$ and $G$.
+#
+# Logistic loss, $\log(1 + e^{x^\top\beta}) - y\,x^\top\beta$, is different. For different rows these functions are linearly
+# independent, unless one $x$ is the negative of another. So no fixed number of sums can hold the loss of $n$ rows. The next
+# cell computes the rank of eight losses with $p = 1$, at many $\beta$.
 
-# %% id="c02-054"
+# %% tags=["assert"] id="c02-057"
+x, grid = np.random.default_rng(0).standard_normal(8), np.linspace(-40, 40, 201)[:, None]
+losses = {"squared": (1 - x * grid) ** 2, "logistic": np.logaddexp(0, x * grid) - x * grid}
+ranks = {name: np.linalg.matrix_rank(values) for name, values in losses.items()}
+print(f"rank of the losses of {len(x)} rows: {', '.join(f'{name} {rank}' for name, rank in ranks.items())}")
+assert ranks == {"squared": 3, "logistic": len(x)}, "three numbers hold any number of squares"
+
+# %% tags=["assert"] id="c02-054"
 ledger.add(
     "02: normal equations",
     passes=1,
@@ -417,21 +443,34 @@ ledger.add(
     zeros=np.sum(beta_star == 0),
     gap=proof.relative,
 )
-ledger
-
-# %% tags=["assert"] id="c02-055"
 client.close()
 assert client.status == "closed"
+ledger
 
 # %% [markdown] id="c02-056"
 # ## What we measured · Check yourself · Next
 #
-# - The post's line is two reductions and a small solve; a chunk sends p² + p numbers.
-# - What the post printed is the estimator's error; the solver's is rounding.
-# - Squaring κ halves the digits; QR by chunks keeps them.
-# - One pass answers every ridge.
+# - The post's line is two reductions and a solve. A chunk sends $p^2 + p$ numbers.
+# - The post printed the estimator's error.
+# - Squaring $\kappa$ doubles the lost digits. QR by chunks keeps them if the residual is small.
+# - One pass answers every ridge. For logistic loss, each gradient needs a pass. **So we go on with gradients.**
 #
-# **Check yourself.** Which number must a chunk send besides G_k and c_k, so that ten-fold cross-validation over all λ needs no
-# second pass? Why does λ bring digits back? With p = 5,000 and κ(X) = 3: direct or gradients?
+# **Check yourself.**
 #
-# **Next.** [03 gradient descent](03_gradient_descent.ipynb): one pass for each gradient, and nothing else.
+# 1. Besides $G_k = X_k^\top X_k$ and $c_k = X_k^\top y_k$, which number must a chunk send, so that cross-validation needs no
+#    second pass?
+# 2. Why does a penalty $\lambda > 0$ bring digits back?
+# 3. With $p = 5000$ and $\kappa(X) = 3$: direct or gradients?
+
+# %% [markdown] id="c02-058"
+# <details><summary>Answers</summary>
+#
+# 1. $y_k^\top y_k$. The error on chunk $k$ is $y_k^\top y_k - 2c_k^\top\beta + \beta^\top G_k\beta$, and the other chunks
+#    have the sums $G - G_k$ and $c - c_k$.
+# 2. It adds $\lambda/2$ to each eigenvalue of $G$. This matters most to the smallest, so the condition number falls.
+# 3. A direct solve costs about $5000/4 = 1250$ gradients by operations. Gradient descent needs far fewer at this
+#    $\kappa(X)$, as notebook 03 shows. By the clock the race is closer: divide 1250 by the ratio of the two columns above.
+#
+# </details>
+#
+# **Next.** [03 gradient descent](03_gradient_descent.ipynb) makes one pass for each gradient.
