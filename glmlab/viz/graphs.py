@@ -2,7 +2,8 @@
 
 The wheel of pygraphviz has the layout library in it, which places the nodes; matplotlib draws them.
 Circles are tasks and boxes are data, as in dask's own pictures. Each circle has a letter and a
-colour, and the legend names the function: its name would not fit into a small circle.
+colour, and the legend names the function: its name would not fit into a small circle. Boxes may have
+names, such as X_k, y_k and β.
 """
 
 from collections import Counter
@@ -10,6 +11,7 @@ from string import ascii_letters
 
 from dask._task_spec import DataNode, Task, convert_legacy_graph
 from dask.base import collections_to_expr, unpack_collections
+from dask.core import flatten
 from dask.utils import key_split
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
@@ -49,20 +51,37 @@ def task_counts(*collections, optimize_graph=False):
     return {"tasks": sum(isinstance(node, Task) for node in nodes.values()), "data": len(nodes)}
 
 
-def graph(*collections, optimize_graph=False, limit=400):
+def graph(*collections, optimize_graph=False, limit=400, names=None):
     """Draw the task graph of dask arrays, dataframes, delayed values or lists of them.
 
     optimize_graph  draw what is left after dask fuses tasks
     limit           graphs of more tasks are refused, because nobody could read them
+    names           {name: a dask array or a list of delayed values}: their boxes are labelled name_1, name_2 …;
+                    {name: None} labels the boxes that no task makes and that have no other name
     """
     nodes = task_graph(*collections, optimize_graph=optimize_graph)
+    labels = _labels(nodes, names or {})
     counts = task_counts(*collections, optimize_graph=optimize_graph)
     if counts["tasks"] > limit:
         raise ValueError(
             f"a graph of {counts['tasks']:,} tasks cannot be read; draw one with fewer chunks, "
             f"count with task_counts(), or pass limit={counts['tasks']}"
         )
-    return Picture(_draw(_place(nodes), nodes), _alt(nodes, counts), _finding(counts, optimize_graph))
+    alt = _alt(nodes, counts, labels)
+    return Picture(_draw(_place(nodes), nodes, labels), alt, _finding(counts, optimize_graph))
+
+
+def _labels(nodes, names):
+    """{key: label} of the boxes that have a name."""
+    labels = {}
+    for name, owner in names.items():
+        if owner is None:
+            given = [key for key, node in nodes.items() if not isinstance(node, Task)]
+            labels = dict.fromkeys(given, name) | labels
+        else:
+            keys = flatten([one.__dask_keys__() for one in (owner if isinstance(owner, list) else [owner])])
+            labels |= {key: f"${name}_{{{k}}}$" for k, key in enumerate(keys, 1) if key in nodes}
+    return labels
 
 
 def _edges(nodes):
@@ -115,7 +134,7 @@ def _curve(text):
     return [_point(point) for point in [*points, tip]]
 
 
-def _draw(centred, nodes):
+def _draw(centred, nodes, labels):
     (width, height), centres, curves = centred
     kinds = _kinds(nodes)
     style = {kind: (nth(COLOURS, k), nth(ascii_letters, k)) for k, kind in enumerate(kinds)}
@@ -124,7 +143,7 @@ def _draw(centred, nodes):
     for points in curves:
         ax.add_patch(_arrow(points))
     for (role, key), centre in centres.items():
-        _node(ax, role, centre, style.get(key_split(key)))
+        _node(ax, role, centre, style.get(key_split(key)), labels.get(key))
     ax.set(xlim=(-4, width + 4), ylim=(-4, height + 4), aspect="equal")
     ax.axis("off")
     if kinds:
@@ -144,11 +163,14 @@ def _arrow(points):
     return FancyArrowPatch(path=path, arrowstyle="-|>", mutation_scale=7, color="#777777", lw=0.8)
 
 
-def _node(ax, role, centre, look):
+def _node(ax, role, centre, look, label):
     half = NODE * INCH / 2
     if role == "data":
-        corner = (centre[0] - 0.6 * half, centre[1] - 0.6 * half)
-        ax.add_patch(Rectangle(corner, 1.2 * half, 1.2 * half, facecolor="white", edgecolor="black", lw=1.2))
+        side = 2 * half if label else 1.2 * half
+        corner = (centre[0] - side / 2, centre[1] - side / 2)
+        ax.add_patch(Rectangle(corner, side, side, facecolor="white", edgecolor="black", lw=1.2))
+        if label:
+            ax.text(*centre, label, ha="center", va="center_baseline", fontsize=SMALLEST_FONT, color="black")
         return
     colour, letter = look
     ax.add_patch(Circle(centre, half, facecolor="white", edgecolor=colour, lw=2))
@@ -163,9 +185,11 @@ def _legend(kinds, style):
     ]
 
 
-def _alt(nodes, counts):
+def _alt(nodes, counts, labels):
     kinds = [f"{count} {kind}" for kind, count in _kinds(nodes).items()]
     named = f" The tasks: {list_text(kinds)}." if kinds else ""
+    boxes = [label.translate(str.maketrans("", "", "${}")) for label in labels.values()]
+    named += f" Boxes with a name: {list_text(boxes)}." if boxes else ""
     return (
         f"Task graph with {count_text(counts['tasks'], 'task')} as circles and {counts['data']:,} "
         f"pieces of data as boxes; arrows run from what is read to what is made.{named}"
