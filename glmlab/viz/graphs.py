@@ -57,7 +57,7 @@ def graph(*collections, optimize_graph=False, limit=400, names=None):
     optimize_graph  draw what is left after dask fuses tasks
     limit           graphs of more tasks are refused, because nobody could read them
     names           {name: a dask array or a list of delayed values}: their boxes are labelled name_1, name_2 …;
-                    {name: None} labels the boxes that no task makes and that have no other name
+                    {name: None} labels the inputs that have no other name: boxes to which no arrow leads
     """
     nodes = task_graph(*collections, optimize_graph=optimize_graph)
     labels = _labels(nodes, names or {})
@@ -76,7 +76,7 @@ def _labels(nodes, names):
     labels = {}
     for name, owner in names.items():
         if owner is None:
-            given = [key for key, node in nodes.items() if not isinstance(node, Task)]
+            given = [key for key, node in nodes.items() if not isinstance(node, Task) and not node.dependencies]
             labels = dict.fromkeys(given, name) | labels
         else:
             keys = flatten([one.__dask_keys__() for one in (owner if isinstance(owner, list) else [owner])])
@@ -188,7 +188,7 @@ def _legend(kinds, style):
 def _alt(nodes, counts, labels):
     kinds = [f"{count} {kind}" for kind, count in _kinds(nodes).items()]
     named = f" The tasks: {list_text(kinds)}." if kinds else ""
-    boxes = [label.translate(str.maketrans("", "", "${}")) for label in labels.values()]
+    boxes = [label.translate(str.maketrans("", "", "${}")) for label in dict.fromkeys(labels.values())]
     named += f" Boxes with a name: {list_text(boxes)}." if boxes else ""
     return (
         f"Task graph with {count_text(counts['tasks'], 'task')} as circles and {counts['data']:,} "

@@ -13,7 +13,7 @@ TRANSFER = "transfer"  # the kind of a bar in which a worker fetches a result fr
 GREY = "#BBBBBB"  # for transfers
 SHOWN = 3000  # rectangles in an interactive view: more would make the page slow
 THIN = 0.0025  # of the span: a narrower bar would be too thin to show its colour, so it is drawn this wide
-FINALIZE = "finalize"  # dask's name of the task that hands over a result in one piece
+JOIN, DARK = "dask joins the result", "#666666"  # dask's own task finalize-…, and its colour
 
 
 class Bar(NamedTuple):
@@ -44,7 +44,7 @@ def bars(records):
 
 def _kind(key, action):
     name = key_split(key) if action == "compute" else TRANSFER
-    return "dask joins the result" if name.startswith(FINALIZE) else name
+    return JOIN if name.startswith("finalize") else name.replace("ndarray", "array")
 
 
 def white_space(records, threads=None):
@@ -71,7 +71,7 @@ def task_stream(streams, threads=None):
     streams = {name: bars(records) for name, records in streams.items()}
     kinds = list(dict.fromkeys(bar.kind for found in streams.values() for bar in found))
     look = {kind: (nth(COLOURS, k), nth(HATCHES, k // len(COLOURS))) for k, kind in enumerate(_work(kinds))}
-    look |= {kind: (GREY, "") for kind in kinds if kind == TRANSFER}
+    look |= {kind: (colour, "") for kind, colour in ((JOIN, DARK), (TRANSFER, GREY)) if kind in kinds}
     finding = f"{'; '.join(_said(name, found, white[name]) for name, found in streams.items())}."
     alt = (
         f"Task streams of {list_text(streams)}: a row for each thread, time to the right, a rectangle for each task, "
@@ -81,7 +81,7 @@ def task_stream(streams, threads=None):
 
 
 def _work(kinds):
-    return [kind for kind in kinds if kind != TRANSFER]
+    return [kind for kind in kinds if kind not in (JOIN, TRANSFER)]
 
 
 def _said(name, found, white):
