@@ -61,9 +61,10 @@ print(cluster.dashboard_link(client) or "This client has no dashboard.")
 # $X\beta - y$ is $(-3, -1)$. So $F(\beta) = 9 + 1 = 10$ and $\nabla F(\beta) = 2X^\top(-3, -1) = (-8, -4)$. With
 # $t = \frac18$ the step ends at $\beta^+ = (1, \frac12)$.
 #
-# **Exercise 1.** Write `gd_step(X, y, beta, step)`. It returns $\beta^+$ and $F(\beta)$, here 10: the loss at the $\beta$
-# that *came in*, because one residual serves both. `step` is one number, or one for each coordinate. `X` and `y` are dask
-# or NumPy arrays. One call `dask.compute(a, b)` computes both results, and makes what they share only once.
+# **Exercise 1.** Write `gd_step(X, y, beta, step)`. It returns $\beta^+$ and $F(\beta)$, here 10: the loss at the
+# $\beta$ that *came in*, because one residual serves both. `step` is one number, or one for each coordinate. `X` and
+# `y` are dask or NumPy arrays. One call `dask.compute(a, b)` computes both results, and makes what they share only
+# once.
 
 
 # %% tags=["exercise"] id="c03-007"
@@ -130,8 +131,8 @@ few = np.vstack(dask.compute(*[dask.delayed(triangle)(*block) for block in block
 beta_star, (F_star,), *_ = np.linalg.lstsq(few[:, :p], few[:, p])  # an independent answer
 
 rows = ledger.rows()
-for name, ours, row in [("exact solution", beta_star, "naive solve"), ("gradient descent", beta_post, "gradient descent")]:
-    theirs = rows[f"post: {row}"]["error"]
+for name, ours in {"naive solve": beta_star, "gradient descent": beta_post}.items():
+    theirs = rows[f"post: {name}"]["error"]
     print(f"{name:<17} ‖β − β_true‖∞: ours {np.abs(ours - beta_true).max():.16f}, the post's {theirs:.16f}")
 print(f"the loop ended within {np.abs(beta_post - beta_star).max():.1e} of the exact solution")
 assert np.abs(beta_post - beta_star).max() <= 1e-7, "the loop agrees with numpy.linalg.lstsq"
@@ -139,8 +140,8 @@ assert k_post < 30, "κ is near 1"
 
 # %% [markdown] id="c03-015"
 # Is the answer right? NumPy's `lstsq` confirms it. The two lines agree in most of their digits, both for us and for the
-# post. So the digits that they share are the noise of the data, which no solver can remove. Only the digits in which they
-# differ show what the loop left undone. The post had other rows, hence other digits.
+# post. So the digits that they share are the noise of the data, which no solver can remove. Only the digits in which
+# they differ show what the loop left undone. The post had other rows, hence other digits.
 #
 # *Recap.*
 # - A gradient step needs two products, by $X$ and by $X^\top$, and one round of communication.
@@ -151,12 +152,12 @@ assert k_post < 30, "κ is near 1"
 # ## What one step asks of the scheduler (10 min, core)
 #
 # An iteration is cheap in mathematics. How many function calls must the scheduler hand out for it? The post draws this
-# graph and counts about 144 circles, which are function calls, and 166 boxes, which are results in memory. Its step has a
-# third product, because it evaluates the loss at the *new* $\beta$.
+# graph and counts about 144 circles, which are function calls, and 166 boxes, which are results in memory. Its step
+# has a third product, because it evaluates the loss at the *new* $\beta$.
 #
-# The first picture is the post's step for three chunks. The second is a **pass** of glmlab: one task for each chunk, which
-# computes the loss *and* the gradient of that chunk while its rows are in the cache. The topmost task adds the $p + 1$
-# numbers that leave each chunk.
+# The first picture is the post's step for three chunks. The second is a **pass** of glmlab: one task for each chunk,
+# which computes the loss *and* the gradient of that chunk while its rows are in the cache. The topmost task adds the
+# $p + 1$ numbers that leave each chunk.
 
 
 # %% tags=["figure"] id="c03-017"
@@ -195,8 +196,8 @@ assert written >= 10 * n_chunks and optimised >= 2 * one_pass
 # The counts are for ten chunks, as in the post. Before dask runs a graph, it *optimises* it: it joins some neighbouring
 # tasks into one. That helps, but one task for each chunk needs far fewer.
 #
-# > *Systems note.* `2 * X.T @ r` means `(2 * X.T) @ r`. It multiplies all of $X$ by two first, which is one task and one
-# > copy more for each chunk. `2 * (X.T @ r)` multiplies $p$ numbers.
+# > *Systems note.* `2 * X.T @ r` means `(2 * X.T) @ r`. It multiplies all of $X$ by two first, which is one task and
+# > one copy more for each chunk. `2 * (X.T @ r)` multiplies $p$ numbers.
 #
 # *Recap.*
 # - Every array operation is at least one task for each chunk.
@@ -216,12 +217,12 @@ assert written >= 10 * n_chunks and optimised >= 2 * one_pass
 # Now follow a single eigenvector of $H$, with eigenvalue $\lambda$. Along it the step multiplies the error by
 # $1 - t\lambda$, and nothing else happens.
 #
-# **On paper.** Let $t=1/L$ for the largest eigenvalue $L$. Along the steepest direction the error is gone after one step.
-# Along a direction with $\lambda=L/10$ nine tenths remain.
+# **On paper.** Let $t=1/L$ for the largest eigenvalue $L$. Along the steepest direction the error is gone after one
+# step. Along a direction with $\lambda=L/10$ nine tenths remain.
 
 # %% [markdown] id="c03-024"
-# So the slowest direction decides. With $\mu$ for the smallest eigenvalue, an iteration multiplies $\|e\|$ by at most the
-# **rate** $\gamma(t) = \max(|1-tL|,\,|1-t\mu|)$, and the gap $F-F^*=\frac12 e^\top He$ by at most $\gamma^2$. Let
+# So the slowest direction decides. With $\mu$ for the smallest eigenvalue, an iteration multiplies $\|e\|$ by at most
+# the **rate** $\gamma(t) = \max(|1-tL|,\,|1-t\mu|)$, and the gap $F-F^*=\frac12 e^\top He$ by at most $\gamma^2$. Let
 # $\kappa = L/\mu$ be the condition number of $H$; notebook 02's $\kappa(X)$ is its root.
 #
 # | step | rate | |
@@ -230,8 +231,8 @@ assert written >= 10 * n_chunks and optimised >= 2 * one_pass
 # | $t=2/(L+\mu)$ | $(\kappa-1)/(\kappa+1)$ | the best fixed step |
 # | $t\ge 2/L$ | at least 1 | the steepest direction does not shrink |
 #
-# To test this we make small problems without noise, with eight eigenvalues from 1 to $\kappa$ and a minimiser $b$ that we
-# choose.
+# To test this we make small problems without noise, with eight eigenvalues from 1 to $\kappa$ and a minimiser $b$
+# that we choose.
 
 # %% id="c03-028"
 mu, *_, L = np.linalg.eigvalsh(H)
@@ -270,8 +271,8 @@ print(f"by the rate: log(1e-8) / log(1 − 1/9) = {np.log(1e-8) / np.log(1 - 1 /
 
 # %% [markdown] id="c03-030"
 # The rate predicts slightly more iterations than we measured, because it assumes the worst case: that the whole error
-# lies along the slowest direction. At the start only a part of it does, and the rest shrinks faster. To measure the rate
-# itself, we therefore look at the second half of each run, when almost only the slowest direction is left.
+# lies along the slowest direction. At the start only a part of it does, and the rest shrinks faster. To measure the
+# rate itself, we therefore look at the second half of each run, when almost only the slowest direction is left.
 #
 # The first picture below compares predicted and measured costs for six values of $\kappa$. In the second one a slider
 # moves the step $t$, at $\kappa = 9$. Its upper panel shows the factor of each of the eight directions.
@@ -306,7 +307,8 @@ viz.show(viz.step_slider(values, values * (vectors.T @ b) ** 2))
 # </details>
 #
 # > *Optimiser's note.* $F$ need not be quadratic. If all its Hessians have their eigenvalues in $[\mu, L]$, then
-# > $\nabla F(\beta) = \bar H e$, where $\bar H$ is the mean Hessian between $\beta^*$ and $\beta$, and the same rate holds.
+# > $\nabla F(\beta) = \bar H e$, where $\bar H$ is the mean Hessian between $\beta^*$ and $\beta$, and the same rate
+# > holds.
 #
 # *Recap.*
 # - A step acts on each eigenvector separately.
@@ -342,11 +344,11 @@ for name, unit in units.items():  # the same columns, half of them in another un
           f" published step, {radius(1 / steepest, H_unit):.3f} with 1/L")
 
 # %% [markdown] id="c03-037"
-# The order of the columns decides. Steep columns that come first happen to get the shortest steps. Steep columns that come
-# last get steps made for flat ones, about nine times too long, and the loop explodes.
+# The order of the columns decides. Steep columns that come first happen to get the shortest steps. Steep columns that
+# come last get steps made for flat ones, about nine times too long, and the loop explodes.
 #
-# A second defect hides in `- 1e-8`, which is meant as a margin of safety. A step size has the unit of $1/H$, and $H$ grows
-# with $n$. For independent columns of variance 1 and $n$ much larger than $p$, $L \approx 2n$.
+# A second defect hides in `- 1e-8`, which is meant as a margin of safety. A step size has the unit of $1/H$, and $H$
+# grows with $n$. For independent columns of variance 1 and $n$ much larger than $p$, $L \approx 2n$.
 #
 # **On paper.** At $n=10^6$, $1/L \approx 5\cdot10^{-7}$, and the margin hardly matters. At $n=5\cdot10^7$,
 # $1/L \approx 10^{-8}$, and the step is about 0. With more rows it is *negative*, so the loop walks uphill.
@@ -395,8 +397,8 @@ assert mended[-1] < mended[0] and np.all(np.diff(mended) < 0), "the mended one d
 assert np.isclose(growth, spectral, rtol=0.05), "the radius predicts the growth"
 
 # %% [markdown] id="c03-047"
-# The run does what the radius says. Your step converges in every order of the columns, though more slowly than the lucky
-# order did.
+# The run does what the radius says. Your step converges in every order of the columns, though more slowly than the
+# lucky order did.
 #
 # *Recap.*
 # - The published step is a vector of $1/s$, and singular values do not belong to coordinates.
@@ -407,14 +409,15 @@ assert np.isclose(growth, spectral, rtol=0.05), "the radius predicts the growth"
 # ## Backtracking and momentum (10 min, optional)
 #
 # For other losses $L$ is not known beforehand. **Backtracking** starts with a long step and halves it until $F$ falls
-# enough. Armijo's rule asks for $F(\beta - tg) \le F(\beta) - a\,t\,\|g\|^2$, with $g = \nabla F(\beta)$ and a small $a$.
+# enough. Armijo's rule asks for $F(\beta - tg) \le F(\beta) - a\,t\,\|g\|^2$, with $g = \nabla F(\beta)$ and a small
+# $a$.
 #
 # **Momentum** takes the gradient a little ahead, at $v = \beta + m(\beta - \beta_{\text{old}})$. On a quadratic, with
-# $t = 1/L$ and $m = (\sqrt\kappa-1)/(\sqrt\kappa+1)$, the slowest direction shrinks by $1 - 1/\sqrt\kappa$ an iteration in
-# the long run, instead of $1 - 1/\kappa$.
+# $t = 1/L$ and $m = (\sqrt\kappa-1)/(\sqrt\kappa+1)$, the slowest direction shrinks by $1 - 1/\sqrt\kappa$ an
+# iteration in the long run, instead of $1 - 1/\kappa$.
 #
-# **On paper.** At $\kappa = 100$ the rates are 0.9 and 0.99. One digit costs $-1/\log_{10} 0.9 \approx 22$ iterations with
-# momentum and 229 without.
+# **On paper.** At $\kappa = 100$ the rates are 0.9 and 0.99. One digit costs $-1/\log_{10} 0.9 \approx 22$ iterations
+# with momentum and 229 without.
 
 
 # %% tags=["optional", "figure", "assert"] id="c03-051"
@@ -443,8 +446,8 @@ print(inspect.getsource(solvers.gradient_descent))
 # %% [markdown] tags=["optional"] id="c03-050"
 # The source is glmlab's. A solver is a *generator*: it evaluates, yields a state, then updates. When to stop is decided
 # elsewhere. In it `g` is the penalty, which is zero here. On a cluster every trial of a backtracking loop would cost a
-# round, so `armijo` tries many step sizes in *one* pass. FISTA is momentum without $\kappa$: its $m$ follows a formula, and
-# starts again from 0 when the momentum points uphill.
+# round, so `armijo` tries many step sizes in *one* pass. FISTA is momentum without $\kappa$: its $m$ follows a
+# formula, and starts again from 0 when the momentum points uphill.
 #
 # *Recap.*
 # - Backtracking finds a step without $L$.
@@ -513,7 +516,8 @@ result
 e = np.array(path) - beta_star / second_half
 true_gaps = (e @ H_unit * e).sum(axis=1) / 2
 viz.show(viz.gap_curves({"F − F*": true_gaps, "your bound": watch.bounds}, ylabel="F − F*, and the bound on it"))
-print(f"bound ÷ gap: {watch.bounds[0] / true_gaps[0]:.2f} at the start, {watch.bounds[-1] / true_gaps[-1]:.2f} at the end")
+ratios = np.array(watch.bounds) / true_gaps
+print(f"bound ÷ gap: {ratios[0]:.2f} at the start, {ratios[-1]:.2f} at the end")
 
 Z, target = problem(100)
 H_Z = 2 * Z.T @ Z
@@ -522,15 +526,15 @@ for name, e in {"the flattest": V[:, 0], "a random": rng.normal(size=8), "the st
     print(f"κ = 100, error in {name:>12} direction: bound ÷ gap {smooth_bound(H_Z @ e, 1.0) / gap:7.3f} by yours,"
           f" {duality / gap:.3f} by glmlab's certificate")
     assert gap * (1 - 1e-6) <= smooth_bound(H_Z @ e, 1.0), "a certificate is never below the gap"
-assert np.all(np.array(watch.bounds) >= true_gaps * (1 - 1e-6))
+assert np.all(ratios >= 1 - 1e-6)
 assert result.converged and result.certificate.relative <= 1e-6, "glmlab's certificate agrees that it may stop"
 assert np.abs(result.beta * second_half - beta_star).max() <= 1e-2, "near numpy.linalg.lstsq"
 assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fools the post's rule"
 
 # %% [markdown] id="c03-065"
-# At the end of the run $\|g\|^2/2\mu$ is nearly the gap itself. That says less than it seems. With step $1/L$ the error is
-# left in the *flattest* direction, and there the parabola touches $F$. In the steepest direction the bound is $\kappa$
-# times the gap.
+# At the end of the run $\|g\|^2/2\mu$ is nearly the gap itself. That says less than it seems. With step $1/L$ the
+# error is left in the *flattest* direction, and there the parabola touches $F$. In the steepest direction the bound
+# is $\kappa$ times the gap.
 #
 # glmlab's own certificate needs no $\mu$: it is residual-corrected duality, which notebook 06 derives. Where rows are
 # many, it reads only a share of them and is looser for it.
@@ -543,16 +547,17 @@ assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fool
 # %% [markdown] tags=["workshop"] id="c03-069"
 # ## Where did the time go? (5 min, core)
 #
-# Are few iterations also fast? We time seven of the *same* `post_loop` on dask arrays, which the workers hold, and on NumPy
-# arrays here. NumPy uses one thread, as each worker does.
+# Are few iterations also fast? We time seven of the *same* `post_loop` on dask arrays, which the workers hold, and on
+# NumPy arrays here. NumPy uses one thread, as each worker does.
 #
 # **Predict.** Which is faster with 5,000 rows? And with more?
 #
 # <details><summary>Answer</summary>
 #
-# With 5,000 rows the products take next to no time. The workers' time is the price of a *round*: build the graph, send its
-# tasks, wait for the last one, fetch the results. NumPy pays none of it. With more rows that price stays. Two workers
-# can at best halve NumPy's time for the products, so they win only where that saves more than a round costs.
+# With 5,000 rows the products take next to no time. The workers' time is the price of a *round*: build the graph,
+# send its tasks, wait for the last one, fetch the results. NumPy pays none of it. With more rows that price stays.
+# Two workers can at best halve NumPy's time for the products, so they win only where that saves more than a round
+# costs.
 #
 # </details>
 
@@ -573,7 +578,7 @@ many = scale.pick(ci=20_000, workshop=100_000, full=200_000)
 many_X, many_y, _ = datasets.make_regression(many, p, chunks=many // n_chunks)
 for A, t in ((few_X, few_y), client.persist([many_X, many_y])):
     (there, here), (by_workers, by_numpy) = race(A, t)
-    print(f"{len(A):>9,} rows, an iteration: {there:8.1f} ms on {len(client.nthreads())} workers, {here:8.1f} ms in NumPy")
+    print(f"{len(A):>9,} rows, an iteration: {there:8.1f} ms on the workers, {here:8.1f} ms in NumPy")
 assert np.abs(by_workers - by_numpy).max() <= 1e-7, "one function, two kinds of arrays, one answer"
 
 # %% id="c03-073" tags=["assert"]
@@ -602,13 +607,13 @@ ledger
 # - The published step can diverge; one number below $2/L$ cannot.
 # - A small move proves nothing, but $\|\nabla F\|^2/2\mu$ does.
 #
-# **Check yourself.** $\kappa$ grows fourfold: how many times as many iterations with step $1/L$, and with momentum? Which
-# half of the columns may be stretched under the published step?
+# **Check yourself.** $\kappa$ grows fourfold: how many times as many iterations with step $1/L$, and with momentum?
+# Which half of the columns may be stretched under the published step?
 #
 # <details><summary>Answers</summary>
 #
-# About four times: a digit costs about $2.3\,\kappa$ iterations. Momentum: twice, because $\sqrt\kappa$ doubles. The first
-# half, because `1 / s` starts with its shortest steps.
+# About four times: a digit costs about $2.3\,\kappa$ iterations. Momentum: twice, because $\sqrt\kappa$ doubles. The
+# first half, because `1 / s` starts with its shortest steps.
 #
 # </details>
 #

@@ -4,7 +4,8 @@
 # *We ask for one gradient in two styles, record what the workers do, predict a pass before we run it, and make its bits
 # repeat.*
 #
-# **80 minutes** with the exercises. Prerequisites: [03 gradient descent](03_gradient_descent.ipynb). All sections are *core*.
+# **80 minutes** with the exercises. Prerequisites: [03 gradient descent](03_gradient_descent.ipynb). All sections are
+# *core*.
 #
 # Afterwards you can
 #
@@ -37,8 +38,8 @@ one_thread = threadpool_limits(1)  # as each worker has it: the section on bits 
 # %% [markdown] tags=["workshop"] id="c04-003"
 # ## One gradient, two styles (20 min, core)
 #
-# Notebook 03 ended with a question. A loop of few iterations was slow although each iteration does little arithmetic. So
-# where did the time go?
+# Notebook 03 ended with a question. A loop of few iterations was slow although each iteration does little arithmetic.
+# So where did the time go?
 #
 # A pass over the rows is a **graph** of tasks. The scheduler hands every task to a worker, and each handing over takes
 # time. So first we count.
@@ -78,20 +79,21 @@ names = {"X": three_X, "y": three_y, "β": None}
 viz.show(viz.graph(array_gradient(three_X, three_y, zero), optimize_graph=True, names=names))
 
 # %% [markdown] id="c04-007"
-# Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. **Fusion** is one part of that: where
-# only one task reads what another task makes, both become one task, and nothing is handed over.
+# Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. **Fusion** is one part of that:
+# where only one task reads what another task makes, both become one task, and nothing is handed over.
 #
 # The picture shows what is left for three chunks; arrows go upwards. A `table_chunk` makes $X_k$. Fusion cannot go on
-# there, because $X_k$ has several readers: the recipe of $y_k$, the product $X_k\beta$ and the product by $X_k^\top$. The
-# tasks above are fused ones, which dask names after their last operations.
+# there, because $X_k$ has several readers: the recipe of $y_k$, the product $X_k\beta$ and the product by $X_k^\top$.
+# The tasks above are fused ones, which dask names after their last operations.
 
 # %% [markdown] id="c04-009"
 # Now **by hand**: one task does all that a chunk has to do. The function `kernel` computes the chunk's part of the
 # gradient and of the loss, $p + 1$ numbers, in NumPy. `pieces` gives the chunks as *delayed* values, and
 # `dask.delayed(f)(x)` is a call of `f` that waits.
 #
-# **On paper.** Two chunks of one row each: $X_1=(1,1)$, $y_1=3$ and $X_2=(1,-1)$, $y_2=1$. At $\beta=(0,0)$ the residuals
-# are $-3$ and $-1$. The kernel returns $(-6,-6,9)$ and $(-2,2,1)$. Their sum is 03's: gradient $(-8,-4)$, loss 10.
+# **On paper.** Two chunks of one row each: $X_1=(1,1)$, $y_1=3$ and $X_2=(1,-1)$, $y_2=1$. At $\beta=(0,0)$ the
+# residuals are $-3$ and $-1$. The kernel returns $(-6,-6,9)$ and $(-2,2,1)$. Their sum is 03's: gradient $(-8,-4)$,
+# loss 10.
 #
 # **Exercise 1.** Write `one_pass(kernel, Xs, ys, beta)`: the sum of `kernel(X_k, y_k, beta)` over all chunks as *one*
 # delayed value, with one task for each chunk and $\beta$ in the graph once.
@@ -120,8 +122,8 @@ one_pass = use(one_pass)
 # solution("one_pass")
 
 # %% [markdown] id="c04-013"
-# **Predict.** A graph by hand has a recipe for each $X_k$, a recipe for each $y_k$, a call of the kernel for each chunk,
-# and the tasks that add. How many tasks are that at $K=10$ chunks? And at $K=40$?
+# **Predict.** A graph by hand has a recipe for each $X_k$, a recipe for each $y_k$, a call of the kernel for each
+# chunk, and the tasks that add. How many tasks are that at $K=10$ chunks? And at $K=40$?
 #
 # <details><summary>Answer</summary>
 #
@@ -148,13 +150,13 @@ by_arrays = array_gradient(X, y, beta).compute()
 kept = viz.task_counts(one_pass(kernel, *chunks, beta))["tasks"]
 kept_arrays = viz.task_counts(array_gradient(X, y, beta), optimize_graph=True)["tasks"]
 print(f"rows kept on the workers: {kept_arrays} tasks in array style, optimised; {kept} by hand")
-print(f"largest difference of the two gradients: {np.abs(by_arrays - grad).max() / np.abs(grad).max():.1e} of the gradient")
+print(f"the two gradients differ by {np.abs(by_arrays - grad).max() / np.abs(grad).max():.1e} of the gradient at most")
 assert np.allclose(grad, by_arrays, rtol=1e-9, atol=1e-9 * np.abs(grad).max())
 assert kept <= 2 * n_chunks + 2 and kept < kept_arrays, "recipes are no longer in the graph"
 
 # %% [markdown] id="c04-017"
-# Where rows must be made anew, most of the tasks make them, and dask's fusion comes close to our graph. Where workers keep
-# the rows (01's `persist`), only the pass itself is left, and there one task for each chunk is far fewer.
+# Where rows must be made anew, most of the tasks make them, and dask's fusion comes close to our graph. Where workers
+# keep the rows (01's `persist`), only the pass itself is left, and there one task for each chunk is far fewer.
 #
 # > *Systems note.* $\beta$ is an argument of all $K$ calls. Written into each of them it travels $K$ times.
 # > `dask.delayed(beta)` is one box that all of them read.
@@ -208,11 +210,11 @@ for fused, count in counts.items():
 assert counts[True] <= counts[False] - 4 * 20, "the chain of each chunk became one task"
 
 # %% [markdown] id="c04-023"
-# Threads share memory, so a task for them is a function call with some book-keeping. A worker process needs more: the task
-# is written as bytes, sent, read and run, and its end is reported back.
+# Threads share memory, so a task for them is a function call with some book-keeping. A worker process needs more: the
+# task is written as bytes, sent, read and run, and its end is reported back.
 #
-# The second cell ran four operations in a row on 20 tiny chunks, with fusion and without. Fusion saves the price of a task
-# wherever tasks form a chain.
+# The second cell ran four operations in a row on 20 tiny chunks, with fusion and without. Fusion saves the price of a
+# task wherever tasks form a chain.
 #
 # *Recap.*
 # - A task costs time even if it does nothing, and a round costs time once.
@@ -222,11 +224,11 @@ assert counts[True] <= counts[False] - 4 * 20, "the chain of each chunk became o
 # %% [markdown] tags=["workshop"] id="c04-025"
 # ## A task stream, and its white space (10 min, core)
 #
-# When do the workers compute, and when do they wait? They note when each task starts and ends. `get_task_stream` collects
-# these notes, and the dashboard shows them as its **task stream**.
+# When do the workers compute, and when do they wait? They note when each task starts and ends. `get_task_stream`
+# collects these notes, and the dashboard shows them as its **task stream**.
 #
-# We record two passes in each style over the chunks that the workers hold, then two by hand with one chunk for each core.
-# **White space** is the share of the threads' time that no task fills.
+# We record two passes in each style over the chunks that the workers hold, then two by hand with one chunk for each
+# core. **White space** is the share of the threads' time that no task fills.
 #
 # **On paper.** The span from the first start to the last end is 10 ms. One thread works 4 ms, the other 3 ms. Then
 # $1-7/(2\cdot10)=65\,\%$ is white.
@@ -260,11 +262,11 @@ bars = [sum(record["status"] == "OK" for record in stream) for stream in streams
 assert bars[1] < bars[0], "fewer tasks for the same gradient"
 
 # %% [markdown] id="c04-029"
-# Each row is one worker thread, and time runs to the right. Bars too thin to see are drawn wider. In the lower view, point
-# at a bar to read its task and its time, or zoom with the wheel.
+# Each row is one worker thread, and time runs to the right. Bars too thin to see are drawn wider. In the lower view,
+# point at a bar to read its task and its time, or zoom with the wheel.
 #
-# There are two kinds of white. The gaps *between passes* are rounds: we build a graph, send it and wait. The gaps *between
-# tasks* are the prices of tasks. Grey is no work either: in a `transfer` a worker fetches what its task reads.
+# There are two kinds of white. The gaps *between passes* are rounds: we build a graph, send it and wait. The gaps
+# *between tasks* are the prices of tasks. Grey is no work either: in a `transfer` a worker fetches what its task reads.
 #
 # *Recap.*
 # - A task stream shows prices as white space.
@@ -279,11 +281,11 @@ assert bars[1] < bars[0], "fewer tasks for the same gradient"
 #
 # $$T(K) = \text{round} + a\cdot\text{tasks} + \frac{\lceil K/c\rceil}{K}\cdot\text{work}.$$
 #
-# Here $a$ is the price of a task, $c$ the number of cores, and *work* the seconds that one core would need for all rows.
-# The fraction is the **share** of the busiest core, because a core takes whole chunks.
+# Here $a$ is the price of a task, $c$ the number of cores, and *work* the seconds that one core would need for all
+# rows. The fraction is the **share** of the busiest core, because a core takes whole chunks.
 #
-# **On paper.** Three chunks on two cores: one core has $\lceil 3/2\rceil=2$ of 3 chunks, so the share is $\frac23$. Two or
-# four chunks have the share $\frac12$.
+# **On paper.** Three chunks on two cores: one core has $\lceil 3/2\rceil=2$ of 3 chunks, so the share is $\frac23$.
+# Two or four chunks have the share $\frac12$.
 
 # %% [markdown] id="c04-033"
 # **On paper.** 4 cores, 1 ms a task, 200 ms of work. Without the round, $T(2)=2+100$, $T(4)=4+50$, $T(5)=5+80$ and
@@ -308,12 +310,12 @@ best_K = use(best_K)
 # solution("best_K")
 
 # %% [markdown] id="c04-036"
-# Is the model right? We measure a pass with much work for each row: the one that also sums the Hessian $2X^\top X$, about
-# $p/4$ times the arithmetic of a gradient. `costmodel.measured` times other passes, fits the model to them, and times
-# ours between them. So the model has not seen our passes.
+# Is the model right? We measure a pass with much work for each row: the one that also sums the Hessian $2X^\top X$,
+# about $p/4$ times the arithmetic of a gradient. `costmodel.measured` times other passes, fits the model to them, and
+# times ours between them. So the model has not seen our passes.
 #
-# Which prices do the data determine? The round, the task, and the work of a pass. How this work splits into arithmetic and
-# reading is hardly determined, because every pass does both. So we print the three.
+# Which prices do the data determine? The round, the task, and the work of a pass. How this work splits into
+# arithmetic and reading is hardly determined, because every pass does both. So we print the three.
 #
 # **Predict** the fastest number of chunks. In the figure, move the slider, or select it and press the arrow keys.
 
@@ -344,13 +346,13 @@ K_model = math.ceil(part / model.best_chunks(part, p, hessian=True))
 assert all(model.seconds(part, p, K_model, True) <= model.seconds(part, p, K, True) for K in Ks), "none of Ks is faster"
 
 # %% [markdown] id="c04-042"
-# The left arm of a U falls because a second core joins in. The right arm rises because every chunk costs a task. Two things
-# can flatten the left arm. If memory is so slow that one core waits for it, a second core waits, too; the model counts
-# this as work that is not divided. And if other programs use your cores, a second core is not free.
+# The left arm of a U falls because a second core joins in. The right arm rises because every chunk costs a task. Two
+# things can flatten the left arm. If memory is so slow that one core waits for it, a second core waits, too; the
+# model counts this as work that is not divided. And if other programs use your cores, a second core is not free.
 #
 # The post hoped for "auto-chunksize heuristics that will mostly solve this problem". If every chunk has a core,
-# $T=aK+\text{work}/K$ is least at $K=\sqrt{\text{work}/a}$. `chunks="auto"` takes this $K$, for prices of usual machines
-# and at most 16 cores, and more chunks only where one would be too large.
+# $T=aK+\text{work}/K$ is least at $K=\sqrt{\text{work}/a}$. `chunks="auto"` takes this $K$, for prices of usual
+# machines and at most 16 cores, and more chunks only where one would be too large.
 
 # %% id="c04-043"
 for rows, columns in ((20_000, 100), (400_000, 100), (8_000_000, 15), (800_000_000, 15)):
@@ -373,11 +375,11 @@ print(glmlab.as_chunks(X[:10_000].rechunk((50, -1)), y[:10_000]).advice())
 # The post set `OMP_NUM_THREADS=1`: "Surprisingly not doing so led both to worse performance and to non-deterministic
 # results. An issue that we're still tracking down." What is the issue?
 #
-# Floating-point addition is not associative: $(a+b)+c$ and $a+(b+c)$ can differ in the last bit. A sum therefore has one
-# result for each *order* in which it is added.
+# Floating-point addition is not associative: $(a+b)+c$ and $a+(b+c)$ can differ in the last bit. A sum therefore has
+# one result for each *order* in which it is added.
 #
-# **On paper.** Keep three digits. $(100+0.4)+0.4$ gives $100+0.4=100$, which stays 100. But $100+(0.4+0.4)=100.8$ rounds to
-# 101.
+# **On paper.** Keep three digits. $(100+0.4)+0.4$ gives $100+0.4=100$, which stays 100. But $100+(0.4+0.4)=100.8$
+# rounds to 101.
 #
 # **Predict.** We add the same ten parts in 20 random orders. How many different gradients result?
 
@@ -397,26 +399,26 @@ print(f"r @ r with 1, 2 and 4 BLAS threads: {len(by_threads)} different results"
 # %% [markdown] id="c04-046"
 # In a parallel program three things can change the order from run to run:
 #
-# 1. **Which task finishes first.** If parts are added as they arrive, their order is a matter of timing. *Cure:* add them
-#    in a tree whose shape depends only on their positions.
-# 2. **How many BLAS threads share a product.** Each number splits the sum differently. Many threads also compete for the
-#    cores, which explains the "worse performance". *Cure:* one BLAS thread for each task.
+# 1. **Which task finishes first.** If parts are added as they arrive, their order is a matter of timing. *Cure:* add
+#    them in a tree whose shape depends only on their positions.
+# 2. **How many BLAS threads share a product.** Each number splits the sum differently. Many threads also compete for
+#    the cores, which explains the "worse performance". *Cure:* one BLAS thread for each task.
 # 3. **Where an array starts in memory.** If not at a multiple of eight bytes, NumPy copies it before a product, perhaps
 #    into another layout. *Cure:* make each block contiguous and aligned.
 #
 # The post's setting removes only the second cause.
 
 # %% [markdown] id="c04-049"
-# **Exercise 3.** Remove the first cause. `tree_sum(parts, fan=4)` adds a list of delayed parts, at most `fan` of them in
-# one task. Who is added to whom depends only on the positions in the list.
+# **Exercise 3.** Remove the first cause. `tree_sum(parts, fan=4)` adds a list of delayed parts, at most `fan` of them
+# in one task. Who is added to whom depends only on the positions in the list.
 #
 # **On paper.** Seven parts with `fan=4`: one task adds $s_1$ to $s_4$, another $s_5$ to $s_7$, and a third adds the two
 # results.
 #
 # <details><summary>Does a flat sum have a fixed order, too?</summary>
 #
-# It does. But one worker must then fetch all $K$ parts, so it is slower where $K$ is large. In a tree the workers share the
-# additions.
+# It does. But one worker must then fetch all $K$ parts, so it is slower where $K$ is large. In a tree the workers
+# share the additions.
 #
 # </details>
 
@@ -475,8 +477,8 @@ assert (f.loss_grad(beta).grad == g.loss_grad(beta).grad).all(), "glmlab: the sa
 # %% [markdown] tags=["workshop"] id="c04-051"
 # ## If a round is dear (5 min, core)
 #
-# What do these prices mean for an algorithm? We run gradient descent once more, with your functions: 12 steps, so 12 rounds
-# with one pass in each. The step is 03's best one, $2/(L+\mu)$.
+# What do these prices mean for an algorithm? We run gradient descent once more, with your functions: 12 steps, so 12
+# rounds with one pass in each. The step is 03's best one, $2/(L+\mu)$.
 
 # %% id="c04-052"
 start = time.perf_counter()
@@ -497,8 +499,8 @@ print(f"by the model a gradient pass is {shares[2]:.0%} work, {shares[1]:.0%} ta
 # Everything but the work is the price of coming together once. Larger chunks lower the price of the tasks, but a pass
 # still needs one round, and one task for each core. An iteration that does little work pays this price again and again.
 #
-# So if a round is dear, **do more between rounds**: let each worker not only evaluate its chunk but *solve* it, and only
-# then talk. That is ADMM, notebook 05.
+# So if a round is dear, **do more between rounds**: let each worker not only evaluate its chunk but *solve* it, and
+# only then talk. That is ADMM, notebook 05.
 #
 # *Recap.*
 # - A gradient step is one round with little work in it.
@@ -527,8 +529,8 @@ ledger
 # - Three numbers predict a pass: round, tasks, work.
 # - A sum in a fixed order has one result.
 #
-# **Check yourself.** 100 chunks, 2 cores, 1 ms a task, 300 ms of work: how long is a pass without its round, and which $K$
-# is fastest? A stream is 90 % white: name two remedies. Two runs differ in the last digit: why?
+# **Check yourself.** 100 chunks, 2 cores, 1 ms a task, 300 ms of work: how long is a pass without its round, and
+# which $K$ is fastest? A stream is 90 % white: name two remedies. Two runs differ in the last digit: why?
 #
 # <details><summary>Answers</summary>
 #
