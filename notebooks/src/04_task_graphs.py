@@ -84,7 +84,8 @@ viz.show(viz.graph(array_gradient(three_X, three_y, zero), optimize_graph=True, 
 #
 # The picture shows what is left for three chunks; arrows go upwards. A `table_chunk` makes $X_k$. Fusion cannot go on
 # there, because $X_k$ has several readers: the recipe of $y_k$, the product $X_k\beta$ and the product by $X_k^\top$.
-# The tasks above are fused ones, which dask names after their last operations.
+# The tasks above are fused ones, which dask names after their last operations. An arrow from box to box only
+# gives a result another name.
 
 # %% [markdown] id="c04-009"
 # Now **by hand**: one task does all that a chunk has to do. The function `kernel` computes the chunk's part of the
