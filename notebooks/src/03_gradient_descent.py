@@ -37,8 +37,8 @@ one_thread = threadpool_limits(1)  # as in 02: matrices are small here
 # %% [markdown] tags=["workshop"] id="c03-003"
 # ## The post's loop (20 min, core)
 #
-# Notebook 02 solved least squares with two sums, $X^\top X$ and $X^\top y$. Other losses have no such sums, but every
-# loss has a gradient. So can we find the minimiser with gradients alone?
+# Notebook 02 solved least squares with two sums, $X^\top X$ and $X^\top y$. Most other losses have no such sums, but
+# each has a gradient. So can we find the minimiser with gradients alone?
 #
 # The problem stays the same: minimise $F(\beta)=\sum_i (y_i - x_i^\top\beta)^2$. Its minimiser is $\beta^*$ and its
 # minimum is $F^*$. **Gradient descent** repeats one step, whose length $t>0$ is called the **step size**:
@@ -139,9 +139,9 @@ assert np.abs(beta_post - beta_star).max() <= 1e-7, "the loop agrees with numpy.
 assert k_post < 30, "κ is near 1"
 
 # %% [markdown] id="c03-015"
-# Is the answer right? NumPy's `lstsq` confirms it. The two lines agree in most of their digits, both for us and for the
-# post. So the digits that they share are the noise of the data, which no solver can remove. Only the digits in which
-# they differ show what the loop left undone. The post had other rows, hence other digits.
+# Is the answer right? NumPy's `lstsq` confirms it. The two lines agree in their first digits, both for us and for the
+# post. These shared digits come from the noise in the data, which no solver can remove. Only the digits in which the
+# lines differ show what the loop left undone. The post had other rows, hence other digits.
 #
 # *Recap.*
 # - A gradient step needs two products, by $X$ and by $X^\top$, and one round of communication.
@@ -149,7 +149,7 @@ assert k_post < 30, "κ is near 1"
 # - The published loop ends near the minimiser after few iterations. We do not know yet why.
 
 # %% [markdown] tags=["workshop"] id="c03-016"
-# ## What one step asks of the scheduler (10 min, core)
+# ## What one step asks of the scheduler (8 min, core)
 #
 # An iteration is cheap in mathematics. How many function calls must the scheduler hand out for it? The post draws this
 # graph and counts about 144 circles, which are function calls, and 166 boxes, which are results in memory. Its step
@@ -200,12 +200,12 @@ assert written >= 10 * n_chunks and optimised >= 2 * one_pass
 # > one copy more for each chunk. `2 * (X.T @ r)` multiplies $p$ numbers.
 #
 # *Recap.*
-# - Every array operation is at least one task for each chunk.
+# - As written, every array operation is at least one task for each chunk.
 # - In a pass of glmlab each chunk is one task; a few more tasks add the results.
 # - Notebook 04 measures what a task costs.
 
 # %% [markdown] tags=["workshop"] id="c03-023"
-# ## The rate, from two eigenvalues (20 min, core)
+# ## The rate, from two eigenvalues (18 min, core)
 #
 # Why did so few iterations suffice? Two eigenvalues hold the answer.
 #
@@ -217,22 +217,23 @@ assert written >= 10 * n_chunks and optimised >= 2 * one_pass
 # Now follow a single eigenvector of $H$, with eigenvalue $\lambda$. Along it the step multiplies the error by
 # $1 - t\lambda$, and nothing else happens.
 #
-# **On paper.** Let $t=1/L$ for the largest eigenvalue $L$. Along the steepest direction the error is gone after one
-# step. Along a direction with $\lambda=L/10$ nine tenths remain.
+# **On paper.** Let $L$ be the largest eigenvalue and $t=1/L$. Along its eigenvector, the steepest direction, the error
+# is gone after one step. Along one with $\lambda=L/10$ nine tenths remain.
 
 # %% [markdown] id="c03-024"
-# So the slowest direction decides. With $\mu$ for the smallest eigenvalue, an iteration multiplies $\|e\|$ by at most
-# the **rate** $\gamma(t) = \max(|1-tL|,\,|1-t\mu|)$, and the gap $F-F^*=\frac12 e^\top He$ by at most $\gamma^2$. Let
-# $\kappa = L/\mu$ be the condition number of $H$; notebook 02's $\kappa(X)$ is its root.
+# So the slowest direction decides. Let $\mu$ be the smallest eigenvalue and $\kappa=L/\mu$ the condition number of $H$,
+# whose root is 02's $\kappa(X)$. An iteration multiplies $\|e\|$ by at most the **rate**
+# $\gamma(t)=\max(|1-tL|,|1-t\mu|)$, and the gap $F-F^*=\frac12 e^\top He$ by at most $\gamma^2$.
 #
 # | step | rate | |
 # |---|---|---|
 # | $t=1/L$ | $1-1/\kappa$ | safe, needs only $L$ |
 # | $t=2/(L+\mu)$ | $(\kappa-1)/(\kappa+1)$ | the best fixed step |
-# | $t\ge 2/L$ | at least 1 | the steepest direction does not shrink |
+# | $t\ge 2/L$ | at least 1 | the steepest error stays or grows |
 #
-# To test this we make small problems without noise, with eight eigenvalues from 1 to $\kappa$ and a minimiser $b$
-# that we choose.
+# To test this we make small problems with eight eigenvalues from 1 to $\kappa$ and a known minimiser $b$.
+#
+# **Predict.** At $\kappa=9$ with step $1/L$: how many iterations bring $\|e\|$ to $10^{-8}$ of its start?
 
 # %% id="c03-028"
 mu, *_, L = np.linalg.eigvalsh(H)
@@ -316,7 +317,7 @@ viz.show(viz.step_slider(values, values * (vectors.T @ b) ** 2))
 # - Independent columns of equal size have $\kappa \approx 1$; that is why so few iterations were enough.
 
 # %% [markdown] tags=["workshop"] id="c03-035"
-# ## The published step, debugged (15 min, core)
+# ## The published step, debugged (17 min, core)
 #
 # The post's `1 / s - 1e-8` is a *vector*: coordinate $j$ of the gradient is multiplied by entry $j$. Is that harmless?
 # Singular values belong to directions, not to coordinates, and `s` is sorted from large to small, whatever the order of
@@ -389,7 +390,7 @@ def gaps(unit, step, iterations=60):
 (first, _), (second, spectral) = gaps(first_half, published), gaps(second_half, published)
 mended, _ = gaps(second_half, safe_step)
 curves = {"published, first half × 3": first, "published, second half × 3": second, "mended, second half × 3": mended}
-viz.show(viz.gap_curves({name: curve[:25] for name, curve in curves.items()}))
+viz.show(viz.gap_curves({name: curve[:13] for name, curve in curves.items()}, title="The order of columns decides"))
 growth = np.sqrt(second[-1] / second[-2])
 print(f"published, second half × 3: an iteration multiplies the error by {growth:.3f}; the radius is {spectral:.3f}")
 assert second[-1] > 1e20 * second[0], "the published step diverges"
@@ -406,7 +407,7 @@ assert np.isclose(growth, spectral, rtol=0.05), "the radius predicts the growth"
 # - One number between 0 and $2/L$ is safe.
 
 # %% [markdown] tags=["optional"] id="c03-048"
-# ## Backtracking and momentum (10 min, optional)
+# ## Backtracking and momentum (8 min, optional)
 #
 # For other losses $L$ is not known beforehand. **Backtracking** starts with a long step and halves it until $F$ falls
 # enough. Armijo's rule asks for $F(\beta - tg) \le F(\beta) - a\,t\,\|g\|^2$, with $g = \nabla F(\beta)$ and a small
@@ -455,7 +456,7 @@ print(inspect.getsource(solvers.gradient_descent))
 # - For other smooth, strongly convex losses less is proved: the *gap* is multiplied by $1 - 1/\sqrt\kappa$.
 
 # %% [markdown] tags=["workshop"] id="c03-055"
-# ## Stopping rules that lie, and one that does not (15 min, core)
+# ## Stopping rules that lie, and one that does not (14 min, core)
 #
 # The post stops when no coefficient moves by $10^{-8}$ or more. Does a small move prove that $\beta$ is near $\beta^*$?
 # A step moves $\beta$ by $t\,\nabla F(\beta)$. So a short step makes the move small *anywhere*.
@@ -515,7 +516,8 @@ result
 # %% tags=["figure", "assert"] id="c03-064"
 e = np.array(path) - beta_star / second_half
 true_gaps = (e @ H_unit * e).sum(axis=1) / 2
-viz.show(viz.gap_curves({"F − F*": true_gaps, "your bound": watch.bounds}, ylabel="F − F*, and the bound on it"))
+curves = {"F − F*": true_gaps, "your bound": watch.bounds}
+viz.show(viz.gap_curves(curves, ylabel="F − F*, and the bound on it", title="The bound is never below the gap"))
 ratios = np.array(watch.bounds) / true_gaps
 print(f"bound ÷ gap: {ratios[0]:.2f} at the start, {ratios[-1]:.2f} at the end")
 

@@ -128,7 +128,7 @@ one_pass = use(one_pass)
 #
 # <details><summary>Answer</summary>
 #
-# $3K+1$ if one task adds all parts: 31 and 121. If your pass adds in several steps, it has a few more.
+# $3K+1$ if one task adds all parts: 31 and 121. If your pass adds in several steps, it has more.
 #
 # </details>
 
@@ -163,7 +163,7 @@ assert kept <= 2 * n_chunks + 2 and kept < kept_arrays, "recipes are no longer i
 # > `dask.delayed(beta)` is one box that all of them read.
 #
 # *Recap.*
-# - In array style every operation on every chunk becomes a task; fusion joins chains of them.
+# - In array style every operation on every chunk is at least one task; fusion joins chains of them.
 # - By hand, a pass over kept rows is $K$ tasks and a sum.
 # - Both styles compute the same gradient, up to rounding.
 
@@ -312,7 +312,7 @@ best_K = use(best_K)
 
 # %% [markdown] id="c04-036"
 # Is the model right? We measure a pass with much work for each row: the one that also sums the Hessian $2X^\top X$,
-# about $p/4$ times the arithmetic of a gradient. `costmodel.measured` times other passes, fits the model to them, and
+# $1+p/4$ times the arithmetic of a gradient. `costmodel.measured` times other passes, fits the model to them, and
 # times ours between them. So the model has not seen our passes.
 #
 # Which prices do the data determine? The round, the task, and the work of a pass. How this work splits into
@@ -367,7 +367,7 @@ print(glmlab.as_chunks(X[:10_000].rechunk((50, -1)), y[:10_000]).advice())
 #
 # *Recap.*
 # - A pass costs a round, its tasks, and the work of the busiest core.
-# - Few chunks leave cores idle, many cost tasks; in between lies the best $K$, a multiple of the cores.
+# - Few chunks leave cores idle, and many cost tasks. The best $K$ is at most the number of cores, if memory allows.
 # - A fit determines sums of costs, not each speed by itself.
 
 # %% [markdown] tags=["workshop"] id="c04-044"
@@ -376,13 +376,20 @@ print(glmlab.as_chunks(X[:10_000].rechunk((50, -1)), y[:10_000]).advice())
 # The post set `OMP_NUM_THREADS=1`: "Surprisingly not doing so led both to worse performance and to non-deterministic
 # results. An issue that we're still tracking down." What is the issue?
 #
-# Floating-point addition is not associative: $(a+b)+c$ and $a+(b+c)$ can differ in the last bit. A sum therefore has
-# one result for each *order* in which it is added.
+# Floating-point addition is not associative: $(a+b)+c$ and $a+(b+c)$ can differ in the last bit. So the result
+# of a sum may depend on the *order* of its additions.
 #
 # **On paper.** Keep three digits. $(100+0.4)+0.4$ gives $100+0.4=100$, which stays 100. But $100+(0.4+0.4)=100.8$
 # rounds to 101.
 #
 # **Predict.** We add the same ten parts in 20 random orders. How many different gradients result?
+#
+# <details><summary>Answer</summary>
+#
+# Probably 20. Two gradients are the same only if all their 100 sums agree. One number, such as the loss, agrees more
+# often.
+#
+# </details>
 
 # %% id="c04-045"
 parts = dask.compute(*[dask.delayed(kernel)(X_k, y_k, beta) for X_k, y_k in zip(*chunks, strict=True)])
@@ -471,7 +478,7 @@ assert (f.loss_grad(beta).grad == g.loss_grad(beta).grad).all(), "glmlab: the sa
 # seven chunks in one thread, in several threads and on the workers, and the bits agree.
 #
 # *Recap.*
-# - A sum has one result for each order of its additions.
+# - A sum may have another result for each order of its additions.
 # - Timing, BLAS threads and memory addresses can change the order.
 # - A tree by position, one BLAS thread for each task, and aligned blocks fix it.
 
@@ -479,7 +486,7 @@ assert (f.loss_grad(beta).grad == g.loss_grad(beta).grad).all(), "glmlab: the sa
 # ## If a round is dear (5 min, core)
 #
 # What do these prices mean for an algorithm? We run gradient descent once more, with your functions: 12 steps, so 12
-# rounds with one pass in each. The step is 03's best one, $2/(L+\mu)$.
+# rounds with one pass in each. The step is 03's best fixed one, $2/(L+\mu)$.
 
 # %% id="c04-052"
 start = time.perf_counter()
@@ -498,7 +505,7 @@ print(f"by the model a gradient pass is {shares[2]:.0%} work, {shares[1]:.0%} ta
 
 # %% [markdown] id="c04-053"
 # Everything but the work is the price of coming together once. Larger chunks lower the price of the tasks, but a pass
-# still needs one round, and one task for each core. An iteration that does little work pays this price again and again.
+# still needs one round, and one task for each core that works. Every iteration pays this price again.
 #
 # So if a round is dear, **do more between rounds**: let each worker not only evaluate its chunk but *solve* it, and
 # only then talk. That is ADMM, notebook 05.
