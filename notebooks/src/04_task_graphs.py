@@ -374,7 +374,7 @@ print(glmlab.as_chunks(X[:10_000].rechunk((50, -1)), y[:10_000]).advice())
 # ## The same bits, always (15 min, core)
 #
 # The post set `OMP_NUM_THREADS=1`: "Surprisingly not doing so led both to worse performance and to non-deterministic
-# results. An issue that we're still tracking down." What is the issue?
+# results. An issue that we're still tracking down." What is it?
 #
 # Floating-point addition is not associative: $(a+b)+c$ and $a+(b+c)$ can differ in the last bit. So the result
 # of a sum may depend on the *order* of its additions.
