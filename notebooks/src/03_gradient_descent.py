@@ -358,8 +358,8 @@ for name, unit in units.items():  # the same columns, half of them in another un
 # **Exercise 2.** Mend both defects. `safe_step(H)` returns one number, with which gradient descent converges on every
 # quadratic with Hessian $H$, in whatever units. It must not be shorter than $1/(2\sqrt p\,L)$ nor longer than $1.98/L$.
 #
-# *For example*, $H = \mathrm{diag}(2, 18)$ has $L = 18$. With $t = \frac1{18}$ the factors are $\frac89$ and 0. With
-# $t = \frac2{18}$ they are $\frac79$ and $-1$, so the second error never dies.
+# *For example*, $H = \mathrm{diag}(2, 18)$ has $L = 18$. With $t = \frac{1}{18}$ the factors are $\frac89$ and 0. With
+# $t = \frac{2}{18}$ they are $\frac79$ and $-1$, so the second error never dies.
 
 
 # %% tags=["exercise"] id="c03-044"
