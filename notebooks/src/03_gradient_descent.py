@@ -276,7 +276,7 @@ print(f"by the rate: log(1e-8) / log(1 − 1/9) = {np.log(1e-8) / np.log(1 - 1 /
 # rate itself, we therefore look at the second half of each run, when almost only the slowest direction is left.
 #
 # The first picture below compares predicted and measured costs for six values of $\kappa$. In the second one a slider
-# moves the step $t$, at $\kappa = 9$. Its upper panel shows the factor of each of the eight directions.
+# moves the step $t$, at $\kappa = 9$: it shows what an iteration multiplies the error by, direction by direction.
 #
 # **Predict.** At the best step two directions are equally slow. Which ones?
 
