@@ -354,6 +354,21 @@ def test_persisted_chunks_are_drawn_though_they_are_not_in_the_graph(client):
     assert sum(isinstance(box, Rectangle) for box in patches) == 11
 
 
+def names_of(picture):
+    """What is written into boxes: circles have one letter."""
+    return sorted(text.get_text() for text in picture.figure.axes[0].texts if len(text.get_text()) > 1)
+
+
+def test_boxes_may_have_names():
+    X, beta = da.ones((6, 2), chunks=(2, 2)), dask.delayed(np.zeros(2))
+    parts = [dask.delayed(np.dot)(chunk, beta) for chunk in X.to_delayed().ravel()]
+    picture = viz.graph(dask.delayed(sum)(parts), names={"X": X.to_delayed().ravel().tolist(), "beta": None})
+    assert names_of(picture) == ["$X_{1}$", "$X_{2}$", "$X_{3}$", "beta"]
+    assert "Boxes with a name: X_1, X_2, X_3 and beta." in picture.alt
+    assert names_of(viz.graph(X + 1, names={"X": X, "y": da.ones(3)})) == ["$X_{1}$", "$X_{2}$", "$X_{3}$"]
+    assert names_of(viz.graph(X + 1)) == []
+
+
 def test_a_long_graph_is_drawn_from_left_to_right():
     short, long = (viz.graph(chain(length)).figure for length in (5, 30))
     assert style.SMALL[0] <= short.get_figwidth() < short.get_figheight() <= graphs.TALL + 1

@@ -69,6 +69,17 @@ def test_the_picture_has_a_rectangle_for_each_bar_and_says_how_white_it_is():
     assert [bar.get_x() for bar in greys] == [5000], "the transfer, which is no work, is grey"
 
 
+def test_a_bar_that_is_too_thin_to_see_is_drawn_wider_and_dasks_own_task_has_a_name():
+    thin = [record((f"kernel-{TOKEN}", 2), "tcp://a", ("compute", 100.0, 100.001))]
+    last = [record((f"finalize-hlgfinalizecompute-{TOKEN}", 0), "tcp://a", ("compute", 109.0, 110.0))]
+    picture = viz.task_stream({"mine": thin + last})
+    widths = [bar.get_width() for bar in picture.figure.axes[0].patches]
+    assert np.allclose(widths, [stream.THIN * 10_000, 1000]) and "0 ms" not in picture.finding
+    labels = [text.get_text() for text in picture.figure.legends[0].get_texts()]
+    assert labels == ["kernel × 1", "dask joins the result × 1"]
+    assert np.isclose(viz.white_space(thin + last), 1 - 1.001 / 10), "the share of white is that of the true times"
+
+
 def test_the_moving_stream_holds_the_same_bars_on_one_scale_of_time():
     model = viz.task_stream({"mine": RECORDS, "yours": RECORDS[1:2]}).interactive
     views = [r for fig in model.children for r in fig.select({"type": GlyphRenderer}) if isinstance(r.glyph, HBar)]
@@ -91,9 +102,10 @@ MEASURED = {1: 0.06, 8: 0.02, 64: 0.0825}
 
 def test_the_curve_is_the_sum_of_its_parts_and_points_are_where_they_were_measured():
     picture = viz.chunk_curve(1000, PREDICTED, MEASURED)
-    total, tasks, work, points, best = picture.figure.axes[0].lines
+    total, work, tasks, rounds, points, best = picture.figure.axes[0].lines
     assert np.allclose(total.get_ydata(), [66, 35, 21, 17, 21, 66])
-    assert np.allclose(total.get_ydata() - tasks.get_ydata() - work.get_ydata(), 1)
+    assert np.allclose(total.get_ydata() - tasks.get_ydata() - work.get_ydata(), rounds.get_ydata())
+    assert np.allclose(rounds.get_ydata(), 1)
     assert list(points.get_xdata()) == [1, 8, 64] and np.allclose(points.get_ydata(), [60, 20, 82.5])
     assert list(best.get_xdata()) == [8, 8]
     assert "8 chunks, 17 ms a pass; measured: 8 chunks, 20 ms" in picture.finding

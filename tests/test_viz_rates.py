@@ -78,6 +78,9 @@ def test_the_static_twin_shows_the_rate_and_three_runs():
     t, rate = left.lines[0].get_data()
     assert np.allclose(rate, np.maximum(abs(1 - t), abs(1 - t / 10)))
     assert np.isclose(t[rate.argmin()], 2 / 1.1, atol=0.01)
+    drawn = {line.get_label(): line.get_ydata() for line in left.lines}
+    assert np.allclose(drawn["the flattest direction"], abs(1 - t / 10))
+    assert np.allclose(drawn["the steepest direction"], abs(1 - t))
     for line, step in zip(right.lines, (0.1, 2 / 11, 0.205), strict=True):
         assert np.allclose(line.get_ydata(), replay(step, 20))
     assert "At κ = 10 step 1/L multiplies the distance by 0.9 an iteration" in picture.finding

@@ -28,7 +28,7 @@ def chunk_curve(n, predicted, measured, *, start=None):
     finding = _finding(ks, total, measured, best)
     alt = (
         "Milliseconds of a pass against the number of chunks, both on logarithmic axes: a predicted line, its parts "
-        f"for tasks and for work, and measured points. {finding}"
+        f"for the round, for tasks and for work, and measured points. {finding}"
     )
     figure = _static(ks, parts, seen, [measured[k] for k in seen], best)
     return Picture(figure, alt, finding, _slider(n, ks, parts, measured, best if start is None else start))
@@ -50,15 +50,17 @@ def _finding(ks, total, measured, best):
 def _static(ks, parts, seen, times, best):
     fig, ax = new_figure(size=(7.6, 4.4))
     ax.plot(ks, 1e3 * parts.sum(axis=1), color="black", marker="", ls="-", label="predicted")
-    ax.plot(ks, 1e3 * parts[:, 1], color=COLOURS[1], marker="", ls="--", label="of it tasks")
-    ax.plot(ks, 1e3 * parts[:, 2], color=COLOURS[0], marker="", ls="-.", label="of it work")
+    ax.plot(ks, 1e3 * parts[:, 2], color=COLOURS[0], marker="", ls="-.", label="work")
+    ax.plot(ks, 1e3 * parts[:, 1], color=COLOURS[1], marker="", ls="--", label="tasks")
+    ax.plot(ks, 1e3 * parts[:, 0], color="#777777", marker="", ls=":", label="round")
     ax.plot(seen, 1e3 * np.array(times), color=COLOURS[2], marker="o", ls="", ms=9, mfc="none", mew=2, label="measured")
     ax.axvline(best, color="#777777", lw=1.2, ls=":", marker="")
     ax.set(xscale="log", yscale="log", xlabel="chunks K", ylabel="milliseconds a pass")
-    ax.set_title("Few chunks leave cores idle, many cost a task each")
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    fig.legend(loc="outside lower center", ncols=4)
+    ax.set_title("A pass cut into K chunks: predicted, its three parts, and measured")
+    ax.set_xticks(ks, [str(k) for k in ks])
+    ax.minorticks_off()
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    fig.legend(loc="outside lower center", ncols=5)
     return fig
 
 

@@ -94,11 +94,12 @@ def step_slider(eigenvalues, shares, *, iterations=60, start=1.0):
     steps = {"1/L": 1.0, "2/(L + μ)": 2 * L / (L + mu), "2.05/L": 2.05}
     finding = (
         f"At κ = {L / mu:.3g} step 1/L multiplies the distance by {1 - mu / L:.3g} an iteration, step 2/(L + μ) by "
-        f"{(L - mu) / (L + mu):.3g}; from 2/L on it grows."
+        f"{(L - mu) / (L + mu):.3g}; above 2/L it grows."
     )
     alt = (
-        "Left: the largest factor |1 − tλ| against the step t, falling to a minimum at 2/(L + μ), then rising above 1 "
-        f"from 2/L on. Right: the gap by iteration for three steps. {finding}"
+        "Left: the largest factor |1 − tλ| against the step t. It follows the factor of the flattest direction down to "
+        "a minimum at 2/(L + μ), then that of the steepest direction, and exceeds 1 above 2/L. Right: the gap by "
+        f"iteration for three steps. {finding}"
     )
     picture = _static(values / L, shares, steps, iterations)
     return Picture(picture, alt, finding, _slider(values / L, shares, iterations, start))
@@ -121,12 +122,14 @@ def _static(relative, shares, steps, iterations):
     fig, (left, right) = new_figure(1, 2, size=(9.4, 4.4))
     t = np.linspace(0, STEPS[-1], 221)
     rate = np.abs(1 - t[:, None] * relative).max(axis=1)
-    left.plot(t, rate, color="black", marker="", ls="-")
+    left.plot(t, rate, color="black", marker="", ls="-", label="the slowest direction")
+    for name, value, colour, dash in (("flattest", relative.min(), 3, "--"), ("steepest", relative.max(), 5, "-.")):
+        left.plot(t, np.abs(1 - t * value), color=COLOURS[colour], marker="", ls=dash, label=f"the {name} direction")
     left.axhline(1, color="#777777", lw=1.2, ls=":", marker="")
     for k, (name, step) in enumerate(steps.items()):
         look = {"color": nth(COLOURS, k), "marker": nth(MARKERS, k), "ms": 9}
         left.plot([step], [np.abs(1 - step * relative).max()], ls="", label=f"t = {name}", **look)
-    left.set(xlabel="step t, in units of 1/L", ylabel="rate: the largest |1 − tλ|")
+    left.set(xlabel="step t, in units of 1/L", ylabel="factor |1 − tλ| of an iteration")
     left.set_title("The slowest direction decides")
     _draw_gaps(right, {name: gaps(relative, shares, step, iterations) for name, step in steps.items()})
     right.set(ylabel="(F − F*) / its start", title="What it makes of the gap")

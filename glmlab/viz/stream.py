@@ -12,6 +12,8 @@ from .words import count_text, list_text
 TRANSFER = "transfer"  # the kind of a bar in which a worker fetches a result from another
 GREY = "#BBBBBB"  # for transfers
 SHOWN = 3000  # rectangles in an interactive view: more would make the page slow
+THIN = 0.0025  # of the span: a narrower bar would be too thin to show its colour, so it is drawn this wide
+JOIN, DARK = "dask joins the result", "#666666"  # dask's own task finalize-…, and its colour
 
 
 class Bar(NamedTuple):
@@ -41,7 +43,8 @@ def bars(records):
 
 
 def _kind(key, action):
-    return key_split(key) if action == "compute" else TRANSFER
+    name = key_split(key) if action == "compute" else TRANSFER
+    return JOIN if name.startswith("finalize") else name.replace("ndarray", "array")
 
 
 def white_space(records, threads=None):
@@ -68,7 +71,7 @@ def task_stream(streams, threads=None):
     streams = {name: bars(records) for name, records in streams.items()}
     kinds = list(dict.fromkeys(bar.kind for found in streams.values() for bar in found))
     look = {kind: (nth(COLOURS, k), nth(HATCHES, k // len(COLOURS))) for k, kind in enumerate(_work(kinds))}
-    look |= {kind: (GREY, "") for kind in kinds if kind == TRANSFER}
+    look |= {kind: (colour, "") for kind, colour in ((JOIN, DARK), (TRANSFER, GREY)) if kind in kinds}
     finding = f"{'; '.join(_said(name, found, white[name]) for name, found in streams.items())}."
     alt = (
         f"Task streams of {list_text(streams)}: a row for each thread, time to the right, a rectangle for each task, "
@@ -78,7 +81,7 @@ def task_stream(streams, threads=None):
 
 
 def _work(kinds):
-    return [kind for kind in kinds if kind != TRANSFER]
+    return [kind for kind in kinds if kind not in (JOIN, TRANSFER)]
 
 
 def _said(name, found, white):
@@ -101,12 +104,14 @@ def _static(streams, white, look):
     size = (8.6, 1.1 + 0.75 * len(streams) + 0.32 * rows + 0.24 * -(-len(look) // 3))
     ratios = [len(_lanes(found)) for found in streams.values()]
     fig, axes = new_figure(len(streams), 1, size=size, sharex=True, squeeze=False, height_ratios=ratios)
+    thin = THIN * 1e3 * max(bar.stop for found in streams.values() for bar in found)
     for ax, (name, found) in zip(axes[:, 0], streams.items(), strict=True):
         lanes = _lanes(found)
         for bar in found:
             colour, hatch = look[bar.kind]
             left, width = 1e3 * bar.start, 1e3 * (bar.stop - bar.start)
-            ax.barh(lanes[bar.lane], width, left=left, height=0.8, color=colour, hatch=hatch, ec="black", lw=0.3)
+            edge = {"hatch": hatch, "ec": "black", "lw": 0.3} if width > 3 * thin else {"lw": 0}
+            ax.barh(lanes[bar.lane], max(width, thin), left=left, height=0.8, color=colour, **edge)
         ax.set(ylim=(len(lanes) - 0.4, -0.6))
         ax.set_yticks(range(len(lanes)), [f"thread {k}" for k in range(len(lanes))])
         ax.set_title(f"{name}: {white[name]:.0%} white")

@@ -1,18 +1,20 @@
 # %% [markdown] id="c04-001"
 # # Count tasks: see where the time of a pass goes, and choose chunks by a model
 #
-# *We ask for one gradient in two styles, record what the workers do, predict a pass before we run it, and make its bits repeat.*
+# *We ask for one gradient in two styles, record what the workers do, predict a pass before we run it, and make its bits
+# repeat.*
 #
-# **35 minutes.** Prerequisites: [03 gradient descent](03_gradient_descent.ipynb).
+# **80 minutes** with the exercises. Prerequisites: [03 gradient descent](03_gradient_descent.ipynb). All sections are
+# *core*.
 #
 # Afterwards you can
 #
-# - count the tasks of a graph, and write a pass with one task a chunk;
-# - read a task stream, and say how much of it is white;
+# - count the tasks of a graph, and write a pass with one task for each chunk;
+# - read a task stream, and say how much of it is idle;
 # - predict the seconds of a pass, and choose its chunks;
-# - sum to the same bits always.
+# - write a sum that has the same bits in every run.
 #
-# Next: [05 ADMM](05_admm.ipynb).
+# Symbols and words: [glossary](00_start_here.ipynb#Notation-and-glossary). Next: [05 ADMM](05_admm.ipynb).
 
 # %% tags=["setup"] id="c04-002"
 import math
@@ -24,23 +26,27 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import glmlab
-from glmlab.machine import cluster
-from glmlab.machine import costmodel
 from glmlab import datasets, viz
+from glmlab.machine import cluster, costmodel
 from glmlab.maths.certificates import certificate_at
 from glmlab.maths.penalties import Zero
+from glmlab.policy import Measuring
 from glmlab.teaching import hint, ledger, predict, scale, solution, use
 
 one_thread = threadpool_limits(1)  # as each worker has it: the section on bits says why
 
 # %% [markdown] tags=["workshop"] id="c04-003"
-# ## One gradient, two styles (8 min)
+# ## One gradient, two styles (20 min, core)
 #
-# Notebook 03 ended with a question: a loop of few iterations was slow, so where did the time go? A pass over the rows is a **graph**
-# of tasks. The scheduler hands each task to a worker, and every one of them has a price.
+# Notebook 03 ended with a question. A loop of few iterations was slow although each iteration does little arithmetic.
+# So where did the time go?
 #
-# The gradient of F(β) = Σᵢ (yᵢ − xᵢᵀβ)² is 2Xᵀ(Xβ − y). First in **array style**, as the post writes it: every operation on an array
-# becomes a task for every chunk. We count the tasks for K = 10 chunks that nobody has made yet: their recipes are part of the graph.
+# A pass over the rows is a **graph** of tasks. The scheduler hands every task to a worker, and each handing over takes
+# time. So first we count.
+#
+# The gradient of $F(\beta)=\sum_i (y_i - x_i^\top\beta)^2$ is $2X^\top(X\beta-y)$. In **array style**, which is the
+# post's, we write just this formula. Dask then makes at least one task of every operation on every chunk. We count the
+# tasks for $K=10$ chunks that nobody has made yet, so their recipes belong to the graph.
 
 # %% tags=["parameters", "setup"] id="c04-004"
 n = scale.pick(ci=20_000, workshop=160_000, full=1_000_000)
@@ -53,7 +59,7 @@ cores = sum(client.nthreads().values())
 print(cluster.dashboard_link(client) or "This client has no dashboard.")
 
 
-# %% id="c04-006"
+# %% tags=["figure"] id="c04-006"
 def array_gradient(X, y, beta):
     return 2 * X.T.dot(X.dot(beta) - y)
 
@@ -68,22 +74,30 @@ gradient = array_gradient(*recipes(10), zero)
 written = viz.task_counts(gradient)["tasks"]
 optimised = viz.task_counts(gradient, optimize_graph=True)["tasks"]
 print(f"array style, 10 chunks: {written} tasks as written, {optimised} after dask's optimisation")
+three_X, three_y = recipes(3)
+names = {"X": three_X, "y": three_y, "β": None}
+viz.show(viz.graph(array_gradient(three_X, three_y, zero), optimize_graph=True, names=names))
 
 # %% [markdown] id="c04-007"
-# Before a graph runs dask *optimises* it. **Fusion** is one part of that: if only one task reads what another makes, both become one task, and
-# nothing is handed over. Here is what is left for three chunks, from bottom to top: `table_chunk` makes X_k, `response_chunk` y_k; dask
-# calls a product after its last operation, a sum. Each X_k has several readers (the recipe of y_k, X.dot and
-# X.T.dot), and so has β; there fusion has to stop.
-
-# %% tags=["figure"] id="c04-008"
-viz.show(viz.graph(array_gradient(*recipes(3), zero), optimize_graph=True))
+# Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. **Fusion** is one part of that:
+# where only one task reads what another task makes, both become one task, and nothing is handed over.
+#
+# The picture shows what is left for three chunks; arrows go upwards. A `table_chunk` makes $X_k$. Fusion cannot go on
+# there, because $X_k$ has several readers: the recipe of $y_k$, the product $X_k\beta$ and the product by $X_k^\top$.
+# The tasks above are fused ones, which dask names after their last operations. An arrow from box to box only
+# gives a result another name.
 
 # %% [markdown] id="c04-009"
-# Now **by hand**. `kernel` does all that a chunk has to do, in NumPy, in one task. It returns p + 1 numbers: the chunk's
-# part of the gradient, and of the loss. `X.to_delayed()` gives the chunks as delayed values; `dask.delayed(f)(x)` is a call that waits.
+# Now **by hand**: one task does all that a chunk has to do. The function `kernel` computes the chunk's part of the
+# gradient and of the loss, $p + 1$ numbers, in NumPy. `pieces` gives the chunks as *delayed* values, and
+# `dask.delayed(f)(x)` is a call of `f` that waits.
 #
-# **Exercise 1.** `one_pass(kernel, Xs, ys, beta)`: the sum of `kernel(X_k, y_k, beta)` over the chunks, as *one* delayed value, with one call
-# of the kernel for each chunk and β in the graph once.
+# **On paper.** Two chunks of one row each: $X_1=(1,1)$, $y_1=3$ and $X_2=(1,-1)$, $y_2=1$. At $\beta=(0,0)$ the
+# residuals are $-3$ and $-1$. The kernel returns $(-6,-6,9)$ and $(-2,2,1)$. Their sum is 03's: gradient $(-8,-4)$,
+# loss 10.
+#
+# **Exercise 1.** Write `one_pass(kernel, Xs, ys, beta)`: the sum of `kernel(X_k, y_k, beta)` over all chunks as *one*
+# delayed value, with one task for each chunk and $\beta$ in the graph once.
 
 
 # %% id="c04-010"
@@ -109,8 +123,14 @@ one_pass = use(one_pass)
 # solution("one_pass")
 
 # %% [markdown] id="c04-013"
-# **Predict.** At K = 10 chunks the hand-written graph has how many tasks (a recipe for X_k and one for y_k, a call, and what adds them)? Then at
-# K = 40?
+# **Predict.** A graph by hand has a recipe for each $X_k$, a recipe for each $y_k$, a call of the kernel for each
+# chunk, and the tasks that add. How many tasks are that at $K=10$ chunks? And at $K=40$?
+#
+# <details><summary>Answer</summary>
+#
+# $3K+1$ if one task adds all parts: 31 and 121. If your pass adds in several steps, it has more.
+#
+# </details>
 
 # %% tags=["predict", "assert", "figure"] id="c04-015"
 tasks_at_40 = predict("tasks by hand at 40 chunks", None)
@@ -118,36 +138,47 @@ by_hand = {K: viz.task_counts(one_pass(kernel, *pieces(*recipes(K)), zero))["tas
 tasks_at_40.measured(by_hand[40])
 print(f"10 chunks: {written} tasks in array style, {optimised} optimised, {by_hand[10]} by hand")
 for K, count in by_hand.items():
-    print(f"K = {K}: {count} tasks by hand; 3K + 1 = {3 * K + 1} where one task adds all")
     assert count <= 4 * K + 2, "one task a chunk, beside those that make it"
 assert 3 * 10 + 1 < optimised < written, "fewest where one task adds all"
-viz.show(viz.graph(one_pass(kernel, *pieces(*recipes(3)), zero)))
-
-# %% [markdown] id="c04-017"
-# > *Systems note.* β is an argument of all K calls. Written into each of them it travels K times; `dask.delayed(beta)` is one box that all read.
-# > And `to_delayed` optimises X and y apart: here the recipe of y_k makes X_k once more. Rows that are kept cost no recipe.
-#
-# Do both styles compute the same? The chunks of our X and y are on the workers already (01's `persist`): a pass by hand is then one task a chunk,
-# and a sum. (To the scheduler β is a task, too.)
+Xs, ys = pieces(three_X, three_y)
+viz.show(viz.graph(one_pass(kernel, Xs, ys, zero), names={"X": Xs, "y": ys, "β": None}))
 
 # %% tags=["assert"] id="c04-019"
 beta = np.linspace(0, 1, p)
-chunks = pieces(X, y)
+chunks = pieces(X, y)  # the rows that the workers hold: no recipes
 by_arrays = array_gradient(X, y, beta).compute()
 *grad, loss = one_pass(kernel, *chunks, beta).compute()
 kept = viz.task_counts(one_pass(kernel, *chunks, beta))["tasks"]
-print(f"largest difference {np.abs(by_arrays - grad).max() / np.abs(grad).max():.1e} of the gradient; {kept} tasks")
+kept_arrays = viz.task_counts(array_gradient(X, y, beta), optimize_graph=True)["tasks"]
+print(f"rows kept on the workers: {kept_arrays} tasks in array style, optimised; {kept} by hand")
+print(f"the two gradients differ by {np.abs(by_arrays - grad).max() / np.abs(grad).max():.1e} of the gradient at most")
 assert np.allclose(grad, by_arrays, rtol=1e-9, atol=1e-9 * np.abs(grad).max())
-assert kept <= 2 * n_chunks + 2, "recipes are no longer in the graph"
+assert kept <= 2 * n_chunks + 2 and kept < kept_arrays, "recipes are no longer in the graph"
+
+# %% [markdown] id="c04-017"
+# Where rows must be made anew, most of the tasks make them, and dask's fusion comes close to our graph. Where workers
+# keep the rows (01's `persist`), only the pass itself is left, and there one task for each chunk is far fewer.
+#
+# > *Systems note.* $\beta$ is an argument of all $K$ calls. Written into each of them it travels $K$ times.
+# > `dask.delayed(beta)` is one box that all of them read.
+#
+# *Recap.*
+# - In array style every operation on every chunk is at least one task; fusion joins chains of them.
+# - By hand, a pass over kept rows is $K$ tasks and a sum.
+# - Both styles compute the same gradient, up to rounding.
 
 # %% [markdown] tags=["workshop"] id="c04-020"
-# ## The price of a task (5 min)
+# ## The price of a task (10 min, core)
 #
-# "Often our tasks take only a few milliseconds, which makes Dask's overhead of 200us per task become very relevant", says the post. We measure
-# it here with tasks that do nothing: K of them, then many more. The difference, divided by their number, is the price of one; what all K
-# have in common, the price of the **round**, cancels.
+# What does a task cost that does nothing? The post speaks of "Dask's overhead of 200us per task".
 #
-# **Predict** the price of a task on your two worker processes, in microseconds.
+# We run 10 empty tasks, then 210. Both runs pay once for building the graph, sending it and waiting, which we call the
+# price of a **round**. So the difference of the two times, divided by 200, is the price of one **task**.
+#
+# **On paper.** If 10 tasks take 12 ms and 210 take 62 ms, a task costs $50/200 = 0.25$ ms. The round costs
+# $12 - 10\cdot0.25 = 9.5$ ms.
+#
+# **Predict** the price of a task on your worker processes, in microseconds.
 
 # %% tags=["predict"] id="c04-022"
 price = predict("microseconds a task, worker processes", None)
@@ -170,12 +201,6 @@ for place, where in {"threads of this process": {"scheduler": "threads"}, "worke
 price.measured(1e6 * prices["worker processes"])
 print("the post: 200 µs")
 
-# %% [markdown] id="c04-023"
-# Threads share memory: a task is a function call with some book-keeping. For a worker process it is written down as bytes, sent, read, run, and
-# its end is reported back.
-#
-# Fusion saves that price wherever tasks form a chain. Four operations in a row on 20 tiny chunks, with fusion and without:
-
 # %% tags=["assert"] id="c04-024"
 Z, _ = recipes(20)
 chain = (((Z + 1) * 2 - 3) / 4).sum()
@@ -185,20 +210,37 @@ for fused, count in counts.items():
     print(f"{'fused' if fused else 'as written':<10} {count:>4} tasks, {1e3 * took:6.0f} ms")
 assert counts[True] <= counts[False] - 4 * 20, "the chain of each chunk became one task"
 
-# %% [markdown] tags=["workshop"] id="c04-025"
-# ## A task stream, and its white space (6 min)
+# %% [markdown] id="c04-023"
+# Threads share memory, so a task for them is a function call with some book-keeping. A worker process needs more: the
+# task is written as bytes, sent, read and run, and its end is reported back.
 #
-# The workers note when each task starts and ends. `get_task_stream` records that: it is what the dashboard's **task stream** shows, and the post's
-# "profile plots". We record five passes in each style, with the chunks that the workers hold;
-# then five by hand with one chunk a core.
+# The second cell ran four operations in a row on 20 tiny chunks, with fusion and without. Fusion saves the price of a
+# task wherever tasks form a chain.
 #
-# **Predict** how much of the workers' time in array style is *white*, spent on no task of ours, in per cent.
+# *Recap.*
+# - A task costs time even if it does nothing, and a round costs time once.
+# - Two runs with different numbers of tasks tell the two prices apart.
+# - So a pass wants few tasks, each with much work in it.
 
-# %% tags=["predict"] id="c04-027"
+# %% [markdown] tags=["workshop"] id="c04-025"
+# ## A task stream, and its white space (10 min, core)
+#
+# When do the workers compute, and when do they wait? They note when each task starts and ends. `get_task_stream`
+# collects these notes, and the dashboard shows them as its **task stream**.
+#
+# We record two passes in each style over the chunks that the workers hold, then two by hand with one chunk for each
+# core. **White space** is the share of the threads' time that no task fills.
+#
+# **On paper.** The span from the first start to the last end is 10 ms. One thread works 4 ms, the other 3 ms. Then
+# $1-7/(2\cdot10)=65\,\%$ is white.
+#
+# **Predict** how much is white in array style, in per cent.
+
+# %% tags=["predict", "figure", "assert"] id="c04-028"
 white = predict("per cent white, array style", None)
 
 
-def recorded(run, passes=5):
+def recorded(run, passes=2):
     run()  # what is loaded once shall not be seen
     with distributed.get_task_stream(client) as stream:
         for _ in range(passes):
@@ -211,50 +253,50 @@ large_X, large_y = client.persist([X.rechunk((rows, -1)), y.rechunk(rows)])
 large = pieces(large_X, large_y)
 streams = {
     "array style": recorded(lambda: array_gradient(X, y, beta).compute()),
-    "one task a chunk": recorded(lambda: one_pass(kernel, *chunks, beta).compute()),
-    "one task a core": recorded(lambda: one_pass(kernel, *large, beta).compute()),
+    "one task for each chunk": recorded(lambda: one_pass(kernel, *chunks, beta).compute()),
+    "one task for each core": recorded(lambda: one_pass(kernel, *large, beta).compute()),
 }
 large = large_X = large_y = None  # the workers let go of this copy
-
-# %% tags=["figure", "predict", "assert"] id="c04-028"
-white.measured(100 * viz.white_space(streams["array style"], cores))
 viz.show(viz.task_stream(streams, cores))
-bars = {name: len([record for record in stream if record["status"] == "OK"]) for name, stream in streams.items()}
-share = {name: viz.white_space(stream, cores) for name, stream in streams.items()}
-for name in streams:
-    print(f"{name:<17} {bars[name] / 5:5.1f} tasks a pass, {share[name]:.0%} white")
-assert bars["one task a chunk"] < bars["array style"], "fewer tasks for the same gradient"
-assert all(0 <= value < 1 for value in share.values())
+white.measured(100 * viz.white_space(streams["array style"], cores))
+bars = [sum(record["status"] == "OK" for record in stream) for stream in streams.values()]
+assert bars[1] < bars[0], "fewer tasks for the same gradient"
 
 # %% [markdown] id="c04-029"
-# A row is a worker's thread; time runs to the right. Point at a rectangle to read its task, zoom with the wheel or the buttons.
+# Each row is one worker thread, and time runs to the right. Bars too thin to see are drawn wider. In the lower view,
+# point at a bar to read its task and its time, or zoom with the wheel.
 #
-# **White space** is 1 − busy / (threads × span). There are two kinds: the gaps *between passes*, in which we build a graph, send it and wait (the price of
-# a round), and those *between tasks* (the price of a task). Grey is no work either: a `transfer` fetches what a task must read. Fewer tasks shorten a pass; only more work in each fills it.
+# There are two kinds of white. The gaps *between passes* are rounds: we build a graph, send it and wait. The gaps
+# *between tasks* are the prices of tasks. Grey is no work either: in a `transfer` a worker fetches what its task reads.
 #
-# > *Systems note.* `distributed.performance_report` with `mode="inline"` keeps a stream and the profile of the workers as a page
-# > that opens without a network.
+# *Recap.*
+# - A task stream shows prices as white space.
+# - Fewer tasks leave fewer gaps; more work in each task fills more of the time.
+# - The white between passes stays: that is the round.
 
 # %% [markdown] tags=["workshop"] id="c04-031"
-# ## A model of a pass, and its U-curve (8 min)
+# ## A model of a pass, and its U-curve (20 min, core)
 #
-# T(K) = latency + a · tasks + bytes / bus + ⌈K/cores⌉/K · work, with work = flops / rate + bytes / bandwidth + n · row.
+# How many chunks should the rows have? With few chunks cores are idle, and with many the tasks cost too much. A model
+# turns this into a number:
 #
-# A round costs `latency`, a task a seconds. Memory hands all cores together `bus` of X's 8np bytes a second, whatever K. Work is divided:
-# a core does `rate` of the 4np flops a second, takes in `bandwidth` bytes, and spends `row` seconds on η, ℓ, ℓ′ of a row.
-# ⌈K/cores⌉/K is the busiest core's **share**: 3 chunks, 2 cores: 2/3.
+# $$T(K) = \text{round} + a\cdot\text{tasks} + \frac{\lceil K/c\rceil}{K}\cdot\text{work}.$$
 #
-# `costmodel.measure` times passes with NumPy kernels and fits six numbers. (`inf`, or 0 ns: that term did not show.)
-
-# %% id="c04-032"
-start = time.perf_counter()
-model = costmodel.measure(client, kernels="numpy", family="gaussian")
-print(f"{model}\nmeasured in {time.perf_counter() - start:.1f} s")
+# Here $a$ is the price of a task, $c$ the number of cores, and *work* the seconds that one core would need for all
+# rows. The fraction is the **share** of the busiest core, because a core takes whole chunks.
+#
+# **On paper.** Three chunks on two cores: one core has $\lceil 3/2\rceil=2$ of 3 chunks, so the share is $\frac23$.
+# Two or four chunks have the share $\frac12$.
 
 # %% [markdown] id="c04-033"
-# **Exercise 2.** `best_K(n, p, a, b, cores, mem, Ks)` returns the K in Ks with the least T(K) = a·K + b·n·p·⌈K/cores⌉/K. That is the model without what is
-# the same for all K (latency and bus), and with K tasks; b = 4/rate + 8/bandwidth + row/p is one core's seconds for one
-# number of X. At any time min(K, cores) chunks are in work; their bytes, 8·n·p/K each, must together fit into `mem`.
+# **On paper.** 4 cores, 1 ms a task, 200 ms of work. Without the round, $T(2)=2+100$, $T(4)=4+50$, $T(5)=5+80$ and
+# $T(100)=100+50$ ms. $K=4$ is the fastest.
+#
+# Work is proportional to the $np$ numbers in $X$: write it as $b\,np$, with $b$ seconds for each number.
+#
+# **Exercise 2.** `best_K(n, p, a, b, cores, mem, Ks)` returns the $K$ in `Ks` with the least
+# $T(K)=aK+b\,np\,\lceil K/c\rceil/K$, with $K$ tasks and without the round, which is the same for all $K$. At any time
+# $\min(K,c)$ chunks are in work. Their bytes, $8np/K$ each, must together fit into `mem`.
 
 
 # %% tags=["exercise"] id="c04-034"
@@ -269,70 +311,85 @@ best_K = use(best_K)
 # solution("best_K")
 
 # %% [markdown] id="c04-036"
-# Now hold the model against passes that it has not seen: ours, over all n rows, cut in other ways. Each is repeated, and its median
-# counts: now and then a pass has luck, or the machine something else to do.
+# Is the model right? We measure a pass with much work for each row: the one that also sums the Hessian $2X^\top X$,
+# $1+p/4$ times the arithmetic of a gradient. `costmodel.measured` times other passes, fits the model to them, and
+# times ours between them. So the model has not seen our passes.
 #
-# **Predict** which K is the fastest. (In the figure, move the slider, or select it and press the arrow keys, to cut the rows into other chunks.)
+# Which prices do the data determine? The round, the task, and the work of a pass. How this work splits into
+# arithmetic and reading is hardly determined, because every pass does both. So we print the three.
+#
+# **Predict** the fastest number of chunks. In the figure, move the slider, or select it and press the arrow keys.
 
 # %% tags=["predict"] id="c04-038"
 fastest = predict("the fastest number of chunks", None)
-here = dask.compute(X, y)
-
-
-def pass_seconds(K):
-    rows = math.ceil(n / K)
-    A, t = (cluster.dealt(client, a, rows) for a in here)  # as many to each worker
-    distributed.wait([A, t])
-    f = glmlab.Objective("gaussian", glmlab.as_chunks(A, t), kernels="numpy")
-    betas = iter(np.eye(p))  # another β each time: f remembers the last one
-    return costmodel.typical(lambda: f.loss_grad(next(betas)))
-
-
 Ks = [1, 2, 3, 4, 8, 16, 32, 64]
-predicted = {K: model.parts(n, p, K) for K in Ks}
-measured = {K: pass_seconds(K) for K in Ks}
+part = 40_000  # rows of the passes to predict
+shapes = [costmodel.Shape(part, p, K, hessian=True) for K in Ks]
+model, seconds = costmodel.measured(shapes, client, "numpy", "gaussian", None, Measuring())
+measured = dict(zip(Ks, map(float, seconds), strict=True))
+predicted = {K: model.parts(part, p, K, hessian=True) for K in Ks}
 fastest.measured(min(measured, key=measured.get))
-errors = [sum(predicted[K]) / measured[K] - 1 for K in Ks]
-print("  ".join(f"K = {K}: {error:+.0%}" for K, error in zip(Ks, errors, strict=True)), "(predicted against measured)")
+print(f"a round {1e3 * model.latency:.3g} ms, a task {1e3 * model.overhead:.3g} ms,", end=" ")
+print(f"the work {1e3 * predicted[1][2]:.3g} ms on one core")
+print("predicted ÷ measured:", "  ".join(f"K = {K}: {sum(predicted[K]) / measured[K]:.2f}" for K in Ks))
 
 # %% tags=["figure", "assert"] id="c04-041"
-viz.show(viz.chunk_curve(n, predicted, measured))
-b = 4 / model.rate + 8 / model.bandwidth + model.row / p  # one core's seconds for one number of X
-K_best = best_K(n, p, model.overhead, b, cores, 1e9, Ks)
-rows = model.best_chunks(n, p)
-K_model = math.ceil(n / rows)
-print(f"best_K: {K_best}; the model, which counts the tasks that add, too: {viz.count_text(K_model, 'chunk')}")
-assert all(model.seconds(n, p, K_model) <= model.seconds(n, p, K) for K in Ks), "none of Ks is faster"
-T = {K: model.overhead * K + b * n * p * math.ceil(K / cores) / K for K in Ks}
+viz.show(viz.chunk_curve(part, predicted, measured))
+b = (4 + p) / model.rate + 24 / model.bandwidth + model.row / p  # one core's seconds for one number of X
+K_best = best_K(part, p, model.overhead, b, cores, 1e9, Ks)
+print(f"best_K: {K_best}")
+T = {K: model.overhead * K + b * part * p * math.ceil(K / cores) / K for K in Ks}
 assert T[K_best] <= min(T.values()) * (1 + 1e-9), "yours is the least T"
+paper = {K: 1.0 * K + 200 * math.ceil(K / 4) / K for K in range(1, 101)}  # 4 cores, 1 ms a task, 200 ms of work
+assert best_K(1, 1, 1.0, 200.0, 4, 1e9, list(paper)) == 4 == min(paper, key=paper.get)
+assert paper[1] > paper[4] < paper[100], "a U: idle cores on the left, tasks on the right"
+K_model = math.ceil(part / model.best_chunks(part, p, hessian=True))
+assert all(model.seconds(part, p, K_model, True) <= model.seconds(part, p, K, True) for K in Ks), "none of Ks is faster"
 
 # %% [markdown] id="c04-042"
-# "I suspect that for the dask-glm in particular we'll just develop auto-chunksize heuristics that will mostly solve this problem", says the post.
-# With a core for each chunk T = a·K + work/K, least at K = √(work/a): `chunks="auto"` takes so many, up to 16, at prices of
-# most machines, and more only where a chunk would be too large for a worker. It goes by n and p alone: bits shall not depend on *your* machine.
-# A fit's `advice` names chunks that are far off. (Last: many cores. Tasks are still handed out one by one.)
+# The left arm of a U falls because a second core joins in. The right arm rises because every chunk costs a task. Two
+# things can flatten the left arm. If memory is so slow that one core waits for it, a second core waits, too; the
+# model counts this as work that is not divided. And if other programs use your cores, a second core is not free.
 #
-# Is K = 1 as fast as any? Then one core empties the bus, and a second waits for the same memory.
+# The post hoped for "auto-chunksize heuristics that will mostly solve this problem". If every chunk has a core,
+# $T=aK+\text{work}/K$ is least at $K=\sqrt{\text{work}/a}$. `chunks="auto"` takes this $K$, for prices of usual
+# machines and at most 16 cores, and more chunks only where one would be too large.
 
 # %% id="c04-043"
 for rows, columns in ((20_000, 100), (400_000, 100), (8_000_000, 15), (800_000_000, 15)):
     auto = datasets.make_logistic(rows, columns, chunks="auto")[0]
     print(f"{rows:>11,} × {columns:<3} auto: {auto.numblocks[0]:>5,} chunks of {auto.chunks[0][0]:>9,} rows")
+print(glmlab.as_chunks(X[:10_000].rechunk((50, -1)), y[:10_000]).advice())
 
-tiny = glmlab.as_chunks(X[:10_000].rechunk((50, -1)), y[:10_000])
-print(tiny.advice())
-for many in (cores, 64, 1024):
-    other = model._replace(cores=many, bus=model.bus * many / cores)  # each machine brings its memory
-    K = math.ceil(10**8 / other.best_chunks(10**8, p, memory=1e8))
-    took = f"{other.seconds(10**8, p, K):5.2f} s a pass in {K:,} chunks of 100 MB at most"
-    print(f"10⁸ rows, {many:>4} cores of {many // cores:>3} such machines, by the model: {took}")
+# %% [markdown] id="c04-040"
+# The automatic choice depends on $n$ and $p$ alone, because a result should not change its last bits with your machine.
+# The last line printed is a fit's `advice` about chunks that are far off.
+#
+# *Recap.*
+# - A pass costs a round, its tasks, and the work of the busiest core.
+# - Few chunks leave cores idle, and many cost tasks. The best $K$ is at most the number of cores, if memory allows.
+# - A fit determines sums of costs, not each speed by itself.
 
 # %% [markdown] tags=["workshop"] id="c04-044"
-# ## The same bits, always (5 min)
+# ## The same bits, always (15 min, core)
 #
-# The post set OMP_NUM_THREADS=1: "Surprisingly not doing so led both to worse performance and to non-deterministic results. An issue that we're still tracking down."
-# Here is the issue. Floating-point addition is not associative: (a + b) + c and a + (b + c) round differently. So a sum has as
-# many results as it has orders. We add the same ten parts in 20 orders.
+# The post set `OMP_NUM_THREADS=1`: "Surprisingly not doing so led both to worse performance and to non-deterministic
+# results. An issue that we're still tracking down." What is it?
+#
+# Floating-point addition is not associative: $(a+b)+c$ and $a+(b+c)$ can differ in the last bit. So the result
+# of a sum may depend on the *order* of its additions.
+#
+# **On paper.** Keep three digits. $(100+0.4)+0.4$ gives $100+0.4=100$, which stays 100. But $100+(0.4+0.4)=100.8$
+# rounds to 101.
+#
+# **Predict.** We add the same ten parts in 20 random orders. How many different gradients result?
+#
+# <details><summary>Answer</summary>
+#
+# Probably 20. Two gradients are the same only if all their 100 sums agree. One number, such as the loss, agrees more
+# often.
+#
+# </details>
 
 # %% id="c04-045"
 parts = dask.compute(*[dask.delayed(kernel)(X_k, y_k, beta) for X_k, y_k in zip(*chunks, strict=True)])
@@ -348,11 +405,30 @@ for threads in (1, 2, 4):
 print(f"r @ r with 1, 2 and 4 BLAS threads: {len(by_threads)} different results")
 
 # %% [markdown] id="c04-046"
-# Clocks choose the order: which *task* is ready first, and (inside a product) how many *BLAS threads* share the rows. Too many of these also fight for the cores,
-# hence the "worse performance". One BLAS thread a task stops the second clock. The first is yours:
+# In a parallel program three things can change the order from run to run:
 #
-# **Exercise 3.** `tree_sum(parts, fan=4)` adds delayed parts in a tree, at most `fan` in a task. What is added to what follows from places
-# in the list.
+# 1. **Which task finishes first.** If parts are added as they arrive, their order is a matter of timing. *Cure:* add
+#    them in a tree whose shape depends only on their positions.
+# 2. **How many BLAS threads share a product.** Each number splits the sum differently. Many threads also compete for
+#    the cores, which explains the "worse performance". *Cure:* one BLAS thread for each task.
+# 3. **Where an array starts in memory.** If not at a multiple of eight bytes, NumPy copies it before a product, perhaps
+#    into another layout. *Cure:* make each block contiguous and aligned.
+#
+# The post's setting removes only the second cause.
+
+# %% [markdown] id="c04-049"
+# **Exercise 3.** Remove the first cause. `tree_sum(parts, fan=4)` adds a list of delayed parts, at most `fan` of them
+# in one task. Who is added to whom depends only on the positions in the list.
+#
+# **On paper.** Seven parts with `fan=4`: one task adds $s_1$ to $s_4$, another $s_5$ to $s_7$, and a third adds the two
+# results.
+#
+# <details><summary>Does a flat sum have a fixed order, too?</summary>
+#
+# It does. But one worker must then fetch all $K$ parts, so it is slower where $K$ is large. In a tree the workers
+# share the additions.
+#
+# </details>
 
 
 # %% tags=["exercise"] id="c04-047"
@@ -366,15 +442,8 @@ tree_sum = use(tree_sum)
 # hint("tree_sum")
 # solution("tree_sum")
 
-# %% [markdown] id="c04-049"
-# (The flat sum of exercise 1 has a fixed order, too. But one worker must fetch all K parts for it; a tree lets the workers share the additions.)
-#
-# A third clock decides which worker makes a chunk and which one reads it. An array that came over the network may begin at an odd address in memory.
-# NumPy then copies it, in another layout, before it calls BLAS, which adds in another order. So a steady kernel starts with
-# arrays that are *C-contiguous and aligned*.
 
-
-# %% id="c04-059"
+# %% tags=["figure"] id="c04-059"
 def steady(X_k, y_k, beta):
     return kernel(*(np.require(part, requirements="CA") for part in (X_k, y_k, beta)))
 
@@ -384,61 +453,74 @@ def steady_pass(Xs, ys, beta):
     return tree_sum([dask.delayed(steady)(X_k, y_k, shared) for X_k, y_k in zip(Xs, ys, strict=True)])
 
 
-A, t = dask.compute(chunks[0][0], chunks[1][0])
+few = pieces(*recipes(7))
+held = client.persist([*few[0], *few[1]])
+viz.show(viz.graph(steady_pass(held[:7], held[7:], beta), names={"X": held[:7], "y": held[7:], "β": None}))
+A, t = map(np.array, dask.compute(chunks[0][0], chunks[1][0]))  # copies that start at a multiple of eight bytes
 odd = np.frombuffer(b"?" + A.tobytes(), offset=1).reshape(A.shape)  # the same numbers, one byte further on
 for name, function in {"kernel": kernel, "steady": steady}.items():
     same = function(A, t, beta).tobytes() == function(odd, t, beta).tobytes()
-    print(f"{name}: {'the same bits' if same else 'other bits'} at an odd address")
+    print(f"{name}, at a multiple of eight bytes and one byte further: {'the same bits' if same else 'other bits'}")
 
 # %% tags=["assert"] id="c04-050"
-few = pieces(*recipes(7))  # made and summed by three schedulers: in one thread, in several, and on the workers
 schedulers = {"one thread": "sync", "threads": "threads", "workers": None}  # None: the client's
 bits = {name: steady_pass(*few, beta).compute(scheduler=which).tobytes() for name, which in schedulers.items()}
+print(f"{len(bits)} schedulers, {len(set(bits.values()))} result")
 assert different > 1, "the order decides about the last digits"
 assert len(set(bits.values())) == 1, "a fixed tree: the same bits wherever it runs"
 
 f = glmlab.Objective("gaussian", glmlab.as_chunks(X, y), kernels="numpy")
 g = glmlab.Objective("gaussian", glmlab.as_chunks(*dask.compute(X, y), chunks=X.chunks[0]), kernels="numpy")
 assert (f.loss_grad(beta).grad == g.loss_grad(beta).grad).all(), "glmlab: the same bits in memory and on workers"
-print(f"{len(bits)} schedulers, {len(set(bits.values()))} result")
+
+# %% [markdown] id="c04-055"
+# The picture is your tree for seven chunks. `steady` is the kernel after the third cure. The last cell made and added
+# seven chunks in one thread, in several threads and on the workers, and the bits agree.
+#
+# *Recap.*
+# - A sum may have another result for each order of its additions.
+# - Timing, BLAS threads and memory addresses can change the order.
+# - A tree by position, one BLAS thread for each task, and aligned blocks fix it.
 
 # %% [markdown] tags=["workshop"] id="c04-051"
-# ## If a round is dear (3 min)
+# ## If a round is dear (5 min, core)
 #
-# Gradient descent once more, with your two functions: a round for every step, and little work in it. (Step and bound are 03's.)
+# What do these prices mean for an algorithm? We run gradient descent once more, with your functions: 12 steps, so 12
+# rounds with one pass in each. The step is 03's best fixed one, $2/(L+\mu)$.
 
 # %% id="c04-052"
-H, Xty = dask.compute(2 * (X.T @ X), 2 * (X.T @ y))
+start = time.perf_counter()
+H, Xty = dask.compute(2 * (X.T @ X), 2 * (X.T @ y))  # one pass more, for the step
 mu, *_, L = np.linalg.eigvalsh(H)
-rounds, start = 12, time.perf_counter()
+rounds, begin = 12, time.perf_counter()
 beta = np.zeros(p)
 for _ in range(rounds):
     *grad, loss = steady_pass(*chunks, beta).compute()
     beta = beta - 2 / (L + mu) * np.array(grad)
-seconds = time.perf_counter() - start
-
-latency, overhead, work = model.parts(n, p, n_chunks)
-total = latency + overhead + work
-betas = iter(np.eye(p))
-print(
-    f"{1e3 * seconds / rounds:.1f} ms a step; {1e3 * costmodel.typical(lambda: f.loss_grad(next(betas))):.1f} ms for glmlab's pass"
-)
-print(
-    f"by the model {work / total:.0%} of a pass is work, {overhead / total:.0%} tasks, {latency / total:.0%} the round"
-)
+end = time.perf_counter()
+shares = np.array(model.parts(n, p, n_chunks))
+shares /= shares.sum()
+print(f"{1e3 * (end - begin) / rounds:.1f} ms a step, measured")
+print(f"by the model a gradient pass is {shares[2]:.0%} work, {shares[1]:.0%} tasks and {shares[0]:.0%} the round")
 
 # %% [markdown] id="c04-053"
-# (Joining the graphs of 2K delayed chunks is work, too, for Python, here; glmlab's pass does it once, beforehand.)
+# Everything but the work is the price of coming together once. Larger chunks lower the price of the tasks, but a pass
+# still needs one round, and one task for each core that works. Every iteration pays this price again.
 #
-# Fewer tasks help, and larger chunks. What remains is the round itself. **If a round is dear, do more between rounds**: let each worker not only evaluate its chunk
-# but *solve* it, and then talk. That is ADMM, notebook 05.
+# So if a round is dear, **do more between rounds**: let each worker not only evaluate its chunk but *solve* it, and
+# only then talk. That is ADMM, notebook 05.
+#
+# *Recap.*
+# - A gradient step is one round with little work in it.
+# - Chunks and kernels change the work and the tasks of a round, but not the number of rounds.
+# - Only another algorithm needs fewer rounds.
 
 # %% tags=["assert"] id="c04-054"
 proof = certificate_at(f, Zero(), beta)  # what certify calls, here with f's kernels
 tasks = viz.task_counts(steady_pass(*chunks, beta))["tasks"]
 ledger.add(
-    "04: gradient descent, one task a chunk",
-    passes=rounds, rounds=rounds, tasks=rounds * tasks, bytes=X.nbytes, seconds=seconds,
+    "04: gradient descent, one task a chunk",  # with the pass and the round that make H; tasks of the steps alone
+    passes=rounds + 1, rounds=rounds + 1, tasks=rounds * tasks, bytes=X.nbytes, seconds=end - start,
     error=np.abs(beta - beta_true).max(), zeros=np.sum(beta == 0), gap=proof.relative,
 )  # fmt: skip
 assert proof.rigorous and proof.relative <= 1e-9, "proved: near the optimum"
@@ -450,12 +532,18 @@ ledger
 # %% [markdown] tags=["workshop"] id="c04-056"
 # ## What we measured · Check yourself · Next
 #
-# - One gradient by hand is fewer tasks than optimised array style.
+# - One gradient by hand needs fewer tasks than array style.
 # - Tasks and rounds have prices; a task stream shows both as white.
-# - A few numbers predict a pass. Few chunks leave cores idle (unless memory is the limit), many cost tasks.
-# - A sum has as many results as orders; a fixed tree and one BLAS thread have one.
+# - Three numbers predict a pass: round, tasks, work.
+# - A sum in a fixed order has one result.
 #
-# **Check yourself.** 100 chunks, 4 cores, 1 ms a task, 200 ms of work on one core: how long is a pass, and which K is fastest? A
-# stream is 90 % white: name two remedies. Two runs differ in the last digit: why?
+# **Check yourself.** 100 chunks, 2 cores, 1 ms a task, 300 ms of work: how long is a pass without its round, and
+# which $K$ is fastest? A stream is 90 % white: name two remedies. Two runs differ in the last digit: why?
+#
+# <details><summary>Answers</summary>
+#
+# $100+150=250$ ms; $K=2$ needs 152. Larger chunks, or more work in each round. Their additions had another order.
+#
+# </details>
 #
 # **Next.** [05 ADMM](05_admm.ipynb).
