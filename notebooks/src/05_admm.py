@@ -621,7 +621,7 @@ ledger
 #
 # - The post's loop leaves $\#\{|\beta_j|<\lambda/(\alpha\rho Kk)\}$ zeros, the minimiser has none.
 # - ρ is a curvature, and over-relaxation beats under-relaxation.
-# - Proximal Newton needed fewer passes than ADMM.
+# - Proximal Newton needed fewer passes.
 #
 # <details><summary>λ, ρ and K all double: what becomes of the zeros?</summary>
 #
