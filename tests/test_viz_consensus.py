@@ -61,7 +61,7 @@ def test_every_run_has_its_panel_with_answers_consensus_and_optimum():
         np.array(best.get_data()).T, [[1, 0]]
     )
     assert np.array_equal(way.get_xydata(), [[1, 1], [1, 0]]) and np.array_equal(z.get_xydata(), [[1, 0]])
-    assert "After round 3" in picture.finding and "with ρ 0e+00 and with 9ρ 5e-01" in picture.finding
+    assert "after round 3: 0e+00 for ρ; 5e-01 for 9ρ" in picture.finding
     inside = [low <= value <= high for ax in picture.figure.axes for line in ax.lines[:1] for (low, high), value in
               zip((ax.get_xlim(), ax.get_ylim()), line.get_xydata()[0], strict=True)]  # fmt: skip
     assert all(inside)

@@ -250,7 +250,7 @@ def stops(gaps, rules, *, tol):
         if stop is not None:
             marker = {"marker": nth(MARKERS, k), "ms": 11, "ls": "", "mec": "black"}
             ax.plot([max(stop, 1)], [gaps[stop]], color=nth(COLOURS, k), label=name, **marker)
-    ax.set(xscale="log", yscale="log", xlabel="iteration", ylabel=f"F(β) − F* {RELATIVE}")
+    ax.set(xscale="log", yscale="log", xlabel="iteration", ylabel=f"(F(β) − F*) {RELATIVE}")
     ax.set_title("Where each rule stops")
     fig.legend(loc="outside lower center", ncols=3)
     ends = [f"{name}: {_stop_words(gaps, stop, tol)}" for name, stop in rules.items()]
@@ -283,7 +283,7 @@ def three_errors(gaps, certified, distances, *, floor):
     left.plot(list(certified), list(certified.values()), **proved)
     right.plot(distances, color=COLOURS[2], marker="^", ls="-.", label="‖β − β_true‖∞", **look)
     right.axhline(floor, color=GREY, lw=1.2, ls=":", label="√(2 log p / n)")
-    left.set(yscale="log", xlabel="iteration", ylabel=f"F(β) − F* {RELATIVE}", title="The solver's error")
+    left.set(yscale="log", xlabel="iteration", ylabel=f"(F(β) − F*) {RELATIVE}", title="The solver's error")
     right.set(yscale="log", xlabel="iteration", ylabel="distance of coefficients", title="Distance to the truth")
     fig.legend(loc="outside lower center", ncols=4)
     moving = np.flatnonzero(np.abs(distances / distances[-1] - 1) > 0.01)

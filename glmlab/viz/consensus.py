@@ -114,8 +114,8 @@ def votes(runs, optimum, *, axes, start=2):
     if not 1 <= start <= len(next(iter(runs.values()))[0]):
         raise ValueError(f"start={start}: the runs have rounds 1 to {len(next(iter(runs.values()))[0])}")
     window = _window(runs, optimum)
-    ends = [f"with {name} {_apart(B[-1], Z[-1]):.0e}" for name, (B, Z) in runs.items()]
-    finding = f"After round {len(Z)} the largest distance of a chunk's answer from z is {list_text(ends)}."
+    ends = [f"{_apart(B[-1], Z[-1]):.0e} for {name}" for name, (B, Z) in runs.items()]
+    finding = f"Largest distance of a chunk's answer from z after round {len(Z)}: {'; '.join(ends)}."
     alt = (
         f"For each ρ a plane of two coefficients in round {start}: the chunks' answers as dots, their consensus z as a "
         f"square, the optimum as a cross, the path of z so far as a line. {finding}"

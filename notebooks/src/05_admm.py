@@ -1,11 +1,11 @@
 # %% [markdown] id="c05-001"
 # # Write ADMM, predict its zeros, choose its ρ
 #
-# *Every chunk solves a small problem of its own, and one short step makes the answers agree. You write this method, predict the zeros
-# that the post printed, and measure when it pays.*
+# *Every chunk solves a small problem of its own, and one short step makes the answers agree. You write this method,
+# predict the zeros that the post printed, and measure when it pays.*
 #
-# **120 minutes** with the exercises, 104 of them on the core path. Prerequisites: [03 gradient descent](03_gradient_descent.ipynb).
-# Symbols: [glossary](00_start_here.ipynb#Notation-and-glossary).
+# **120 minutes** with the exercises, 104 of them on the core path. Prerequisites: [03 gradient
+# descent](03_gradient_descent.ipynb). Symbols: [glossary](00_start_here.ipynb#Notation-and-glossary).
 #
 # Afterwards you can
 #
@@ -35,18 +35,22 @@ from glmlab.teaching import hint, ledger, predict, scale, solution, triangles, u
 one_thread = threadpool_limits(1)  # matrices are small here
 
 # %% [markdown] tags=["workshop"] id="c05-003"
-# ## One problem in ten chunks (core, 6 min)
+# ## One problem in ten chunks (6 min, core)
 #
-# Notebook 04 found that a round between this process and the workers is expensive. So can a worker do more between two rounds?
+# Notebook 04 found that a round between this process and the workers is expensive. So can a worker do more between
+# two rounds?
 #
 # Our problem is the post's second one, the **lasso** with $\lambda=7.2$:
+#
 # $$\min_\beta\ F(\beta)=f(\beta)+\lambda\|\beta\|_1,\qquad f(\beta)=\|y-X\beta\|^2 .$$
-# Chunk $k$ of $K$ holds the rows $X_k$, $y_k$, and $f=\sum_kf_k$ with $f_k(\beta)=\|y_k-X_k\beta\|^2$. We give every chunk its own
-# $\beta_k$ and ask that all equal one vector $z$, the **consensus**:
+#
+# Chunk $k$ of $K$ holds the rows $X_k$, $y_k$, and $f=\sum_kf_k$ with $f_k(\beta)=\|y_k-X_k\beta\|^2$. We give every
+# chunk its own $\beta_k$ and ask that all equal one vector $z$, the **consensus**:
+#
 # $$\min\ \sum_k f_k(\beta_k)+\lambda\|z\|_1\quad\text{subject to }\beta_k=z\text{ for all }k.$$
 #
-# **ADMM**, the alternating direction method of multipliers, works in rounds. Every chunk solves a problem of its own, one step makes a
-# new $z$, and each chunk remembers how far its answer was from it.
+# **ADMM**, the alternating direction method of multipliers, works in rounds. Every chunk solves a problem of its own,
+# one step makes a new $z$, and each chunk remembers how far its answer was from it.
 
 # %% tags=["parameters", "setup"] id="c05-004"
 n = scale.pick(ci=20_000, workshop=400_000, full=1_000_000)
@@ -58,13 +62,17 @@ distributed.wait([X, y])
 print(cluster.dashboard_link(client) or "This client has no dashboard.")
 
 # %% [markdown] tags=["workshop"] id="c05-006"
-# ## Shrink (core, 15 min)
+# ## Shrink (15 min, core)
 #
-# How does a method handle $\|\beta\|_1$, which has no derivative at zero? It uses the **prox**. For a vector $v$ and a number $t\ge0$,
-# $$\operatorname{prox}(v)=\arg\min_w\ t\|w\|_1+\tfrac12\|w-v\|^2 .$$
-# The sum splits into coordinates, so take single numbers, $t=1$ and $v=3$. For $w>0$ the derivative $t+w-v$ vanishes at $w=2$. For $v=0.4$ it
-# would vanish at $w=-0.6$, which is not positive, and $w<0$ fails likewise. So the minimum is at the kink $w=0$. There the slope is
-# $-t-v$ on the left and $t-v$ on the right: a minimum if the first is $\le0$ and the second $\ge0$, that is if $|v|\le t$.
+# How does a method handle $\|\beta\|_1$, which has no derivative at zero? It uses the **prox**. For a vector $v$ and
+# a number $t\ge0$,
+#
+# $$\operatorname{prox}(v)=\operatorname{argmin}_w\ t\|w\|_1+\tfrac12\|w-v\|^2 .$$
+#
+# The sum splits into coordinates, so take single numbers, $t=1$ and $v=3$. For $w>0$ the derivative $t+w-v$ vanishes
+# at $w=2$. For $v=0.4$ it would vanish at $w=-0.6$, which is not positive, and $w<0$ fails likewise. So the minimum
+# is at the kink $w=0$. There the slope is $-t-v$ on the left and $t-v$ on the right: a minimum if the first is $\le0$
+# and the second $\ge0$, that is if $|v|\le t$.
 #
 # **Exercise 1.** `shrink(v, t)` returns this $w$, entry by entry. It is called **shrinkage**.
 
@@ -83,28 +91,35 @@ shrink = use(shrink)
 # %% [markdown] id="shrink-recap"
 # <details><summary>Check yourself: why does shrinkage give exact zeros, while a penalty ½t‖w‖² would not?</summary>
 #
-# With the square, the derivative $tw+w-v$ vanishes at $w=v/(1+t)$, which is zero only for $v=0$. The absolute value has a kink: its slope jumps from
-# $-t$ to $t$ at zero, so a whole interval of $v$ leads to $w=0$.
+# With the square, the derivative $tw+w-v$ vanishes at $w=v/(1+t)$, which is zero only for $v=0$. The absolute value
+# has a kink: its slope jumps from $-t$ to $t$ at zero, so a whole interval of $v$ leads to $w=0$.
 #
 # </details>
 #
-# **Recap.** The prox makes the penalty small without moving far from $v$. For $t\|w\|_1$ it moves every entry towards zero by $t$. Entries of size
-# at most $t$ become exactly zero.
+# **Recap.** The prox makes the penalty small without moving far from $v$. For $t\|w\|_1$ it moves every entry towards
+# zero by $t$. Entries of size at most $t$ become exactly zero.
 
 # %% [markdown] tags=["workshop"] id="c05-009"
-# ## A chunk's own problem (core, 15 min)
+# ## A chunk's own problem (15 min, core)
 #
-# What does a chunk do in a round? It minimises its own loss, but it must not run far from the $z$ that all chunks know:
-# $$\beta_k=\arg\min_b\ \|y_k-X_kb\|^2+\tfrac\rho2\|b-z+u_k\|^2 .$$
-# The number $\rho>0$ says how strongly a chunk is held. The vector $u_k$ is chunk $k$'s **scaled dual variable**, the running sum of its disagreement:
-# it starts at zero, and after a round that made the new consensus $z^+$,
+# What does a chunk do in a round? It minimises its own loss, but it must not run far from the $z$ that all chunks
+# know:
+#
+# $$\beta_k=\operatorname{argmin}_b\ \|y_k-X_kb\|^2+\tfrac\rho2\|b-z+u_k\|^2 .$$
+#
+# The number $\rho>0$ says how strongly a chunk is held. The vector $u_k$ is chunk $k$'s **scaled dual variable**, the
+# running sum of its disagreement: it starts at zero, and after a round that made the new consensus $z^+$,
+#
 # $$u_k^+=u_k+\beta_k-z^+ .$$
-# The second term is least at $b=z-u_k$. So a chunk whose answers were above $z$ is pulled to a point below $z$, and the pull grows until it agrees.
+#
+# The second term is least at $b=z-u_k$. So a chunk whose answers were above $z$ is pulled to a point below $z$, and
+# the pull grows until it agrees.
 
 # %% [markdown] id="c05-049"
-# Take one coefficient and a chunk with $f_k(b)=(b-2)^2$, and let $z=1$, $u_k=0$ and $\rho=2$. The derivative $2(b-2)+2(b-1)$ vanishes at $b=1.5$: the chunk
-# wants 2, is held at 1, and both terms have curvature 2, so it stops halfway. If $z$ stays at 1, then $u_k^+=0.5$. The next answer solves
-# $2(b-2)+2(b-0.5)=0$, so $b=1.25$. The disagreement has halved.
+# Take one coefficient and a chunk with $f_k(b)=(b-2)^2$, and let $z=1$, $u_k=0$ and $\rho=2$. The derivative
+# $2(b-2)+2(b-1)$ vanishes at $b=1.5$: the chunk wants 2, is held at 1, and both terms have curvature 2, so it stops
+# halfway. If $z$ stays at 1, then $u_k^+=0.5$. The next answer solves $2(b-2)+2(b-0.5)=0$, so $b=1.25$. The
+# disagreement has halved.
 #
 # **Exercise 2.** `local_update(X, y, z, u, rho)` returns $\beta_k$ for one chunk of NumPy rows.
 
@@ -123,31 +138,35 @@ local_update = use(local_update)
 # %% [markdown] id="local-recap"
 # <details><summary>Check yourself: what does u_k hold when nothing moves any more?</summary>
 #
-# If nothing moves, $\beta_k=z$, and the derivative of the chunk's problem says $\nabla f_k(z)+\rho u_k=0$. So $\rho u_k=-\nabla f_k(z)$ is the direction in
-# which the chunk's own rows still want to go. It is the Lagrange multiplier of the constraint $\beta_k=z$. Dividing it by $\rho$ makes it a distance, hence
-# "scaled".
+# If nothing moves, $\beta_k=z$, and the derivative of the chunk's problem says $\nabla f_k(z)+\rho u_k=0$. So $\rho
+# u_k=-\nabla f_k(z)$ is the direction in which the chunk's own rows still want to go. It is the Lagrange multiplier
+# of the constraint $\beta_k=z$. Dividing it by $\rho$ makes it a distance, hence "scaled".
 #
 # </details>
 #
-# **Recap.** A chunk minimises its loss plus a quadratic that pulls it to $z-u_k$. Its $u_k$ adds up its disagreement. In the end $\rho u_k$ balances the
-# chunk's own gradient.
+# **Recap.** A chunk minimises its loss plus a quadratic that pulls it to $z-u_k$. Its $u_k$ adds up its disagreement.
+# In the end $\rho u_k$ balances the chunk's own gradient.
 
 # %% [markdown] tags=["workshop"] id="c05-012"
-# ## The consensus step (core, 17 min)
+# ## The consensus step (17 min, core)
 #
 # How do $K$ answers become one $z$? First each answer is **relaxed** by a number $\alpha$ in $(0,2)$:
+#
 # $$a_k=\alpha\beta_k+(1-\alpha)z .$$
-# Plain ADMM has $\alpha=1$, so $a_k=\beta_k$. With $\alpha>1$ we go beyond the answers (**over-relaxation**), with $\alpha<1$ we stop short of them. The
-# post's line `beta_hat = 0.9*new_betas + 0.1*z` is $\alpha=0.9$. Then
-# $$z^+=\arg\min_w\ \lambda\|w\|_1+\tfrac\rho2\sum_{k=1}^K\|a_k+u_k-w\|^2,\qquad u_k^+=u_k+a_k-z^+ .$$
+#
+# Plain ADMM has $\alpha=1$, so $a_k=\beta_k$. With $\alpha>1$ we go beyond the answers (**over-relaxation**), with
+# $\alpha<1$ we stop short of them. The post's line `beta_hat = 0.9*new_betas + 0.1*z` is $\alpha=0.9$. Then
+#
+# $$z^+=\operatorname{argmin}_w\ \lambda\|w\|_1+\tfrac\rho2\sum_{k=1}^K\|a_k+u_k-w\|^2,\qquad u_k^+=u_k+a_k-z^+ .$$
 
 # %% [markdown] id="consensus-example"
-# Take one coefficient, two chunks, $\lambda=2$ and $\rho=1$. Let $a_1+u_1=3$ and $a_2+u_2=5$. For $w>0$ the derivative of the objective is
-# $2+(w-3)+(w-5)$, which vanishes at $w=3$. The mean of 3 and 5 is 4, so it was shrunk by 1. Where does the 1 come from? There are two quadratics and one
-# penalty, so the threshold is $\lambda$ divided by $2\rho$.
+# Take one coefficient, two chunks, $\lambda=2$ and $\rho=1$. Let $a_1+u_1=3$ and $a_2+u_2=5$. For $w>0$ the
+# derivative of the objective is $2+(w-3)+(w-5)$, which vanishes at $w=3$. The mean of 3 and 5 is 4, so it was shrunk
+# by 1. Where does the 1 come from? There are two quadratics and one penalty, so the threshold is $\lambda$ divided by
+# $2\rho$.
 #
-# **Exercise 3.** `z_update(B, U, z, lam, rho, alpha)` returns $z^+$ and all $u_k^+$. Row $k$ of `B` is $\beta_k$, row $k$ of `U` is $u_k$. (Your `shrink`
-# helps.)
+# **Exercise 3.** `z_update(B, U, z, lam, rho, alpha)` returns $z^+$ and all $u_k^+$. Row $k$ of `B` is $\beta_k$, row
+# $k$ of `U` is $u_k$. (Your `shrink` helps.)
 
 
 # %% tags=["exercise"] id="c05-013"
@@ -164,23 +183,24 @@ z_update = use(z_update)
 # %% [markdown] id="consensus-recap"
 # <details><summary>Check yourself: after any consensus step, what is the sum of ρu_k over the chunks?</summary>
 #
-# At $w=z^+$ the derivative of the objective is zero: $\lambda s=\rho\sum_k(a_k+u_k-z^+)=\rho\sum_ku_k^+$, where $s_j$ is the sign of $z^+_j$, or any
-# number in $[-1,1]$ if $z^+_j=0$. So the sum is always what the penalty can balance, even in the first round. What is missing until the end is that the chunks
-# agree.
+# At $w=z^+$ the derivative of the objective is zero: $\lambda s=\rho\sum_k(a_k+u_k-z^+)=\rho\sum_ku_k^+$, where $s_j$
+# is the sign of $z^+_j$, or any number in $[-1,1]$ if $z^+_j=0$. So the sum is always what the penalty can balance,
+# even in the first round. What is missing until the end is that the chunks agree.
 #
 # </details>
 #
-# **Recap.** The consensus is the mean of $a_k+u_k$, shrunk by $\lambda/(\rho K)$. Relaxation decides how far we follow the answers. Each $u_k$ adds what its chunk
-# did not get.
+# **Recap.** The consensus is the mean of $a_k+u_k$, shrunk by $\lambda/(\rho K)$. Relaxation decides how far we
+# follow the answers. Each $u_k$ adds what its chunk did not get.
 
 # %% [markdown] tags=["workshop"] id="c05-015"
-# ## The post's loop (core, 8 min)
+# ## The post's loop (8 min, core)
 #
-# Put together, the loop is short, as the post promised: *"everything else is NumPy code occurring at master"*. The figure shows one round. One thing
-# differs from the post. It solves the local problems by L-BFGS, an iteration that needs gradients only. Ours are solved exactly.
+# Put together, the loop is short, as the post promised: *"everything else is NumPy code occurring at master"*. The
+# figure shows one round. One thing differs from the post. It solves the local problems by L-BFGS, an iteration that
+# needs gradients only. Ours are solved exactly.
 #
-# **Predict.** The post ran ten rounds with $\rho=1$ and printed 12 zeros. How many of our 100 coefficients of $z$ will be exactly zero after ten rounds? Write
-# your number in the place of `None`.
+# **Predict.** The post ran ten rounds with $\rho=1$ and printed 12 zeros. How many of our 100 coefficients of $z$
+# will be exactly zero after ten rounds? Write your number in the place of `None`.
 
 # %% tags=["figure"] id="c05-016"
 viz.show(viz.admm_round())
@@ -213,21 +233,26 @@ assert np.sum(post_z == 0) > 0, "zeros at step ten"
 assert one_round == n_chunks, "a task a chunk"
 
 # %% [markdown] tags=["workshop"] id="c05-019"
-# ## The zeros count the rounds (core, 20 min)
+# ## The zeros count the rounds (20 min, core)
 #
-# No true coefficient is zero, and the number of zeros falls from round to round. Why are there any? Follow one coefficient $j$.
+# No true coefficient is zero, and the number of zeros falls from round to round. Why are there any? Follow one
+# coefficient $j$.
 #
-# *What a chunk answers.* Its loss has curvature about $2n/K$, because $X^\top X\approx nI$ (notebook 03). That is thousands at least, while $\rho=1$. So the
-# quadratic is negligible, and every chunk answers with its own least-squares solution, close to $\beta_{\text{true}}$, whatever $z$ and $u_k$ are.
+# *What a chunk answers.* Its loss has curvature about $2n/K$, because $X^\top X\approx nI$ (notebook 03). That is
+# thousands at least, while $\rho=1$. So the quadratic is negligible, and every chunk answers with its own
+# least-squares solution, close to $\beta_{\text{true}}$, whatever $z$ and $u_k$ are.
 #
-# *What becomes of $z_j$.* Both $z$ and the $u_k$ start at zero. While $z_j$ stays zero, each round adds the same amount $\alpha\beta_j$ to every $u_{k,j}$.
-# The consensus $z_j$ becomes non-zero when the accumulated amount exceeds the threshold.
+# *What becomes of $z_j$.* Both $z$ and the $u_k$ start at zero. While $z_j$ stays zero, each round adds the same
+# amount $\alpha\beta_j$ to the $j$-th entry of every $u$. The consensus $z_j$ becomes non-zero when the accumulated
+# amount exceeds the threshold.
 
 # %% [markdown] id="zeros-example"
-# For example, let $\beta_j=0.2$, $\alpha=0.9$ and let the threshold be $0.72$. A round adds $0.18$. Three rounds accumulate $0.54$, which is shrunk to
-# zero. Four accumulate $0.72$, exactly the threshold, so $z_j$ is still zero. In round five it is $0.90-0.72=0.18$.
+# For example, let $\beta_j=0.2$, $\alpha=0.9$ and let the threshold be $0.72$. A round adds $0.18$. Three rounds
+# accumulate $0.54$, which is shrunk to zero. Four accumulate $0.72$, exactly the threshold, so $z_j$ is still zero.
+# In round five it is $0.90-0.72=0.18$.
 #
-# **Exercise 4.** `zeros_at(beta, lam, rho, K, k, alpha)`: how many coefficients of $z$ are still zero after round $k$?
+# **Exercise 4.** `zeros_at(beta, lam, rho, K, k, alpha)`: how many coefficients of $z$ are still zero after round
+# $k$? (In this section $k$ counts rounds.)
 
 
 # %% tags=["exercise"] id="c05-020"
@@ -242,11 +267,13 @@ zeros_at = use(zeros_at)
 # solution("zeros_at")
 
 # %% [markdown] id="c05-022"
-# So $z_j=0$ after round $k$ exactly if $|\beta_j|\le\lambda/(\alpha\rho Kk)$. In the post $\beta$ was uniform on $[0,1)$ and $K=k=10$, so this limit is
-# $7.2/(0.9\cdot10\cdot10)=0.08$. Each of the 100 coefficients is below it with probability $0.08$: we expect 8 zeros, with a standard deviation of 2.7, and
-# needed no data for it. The post printed 12. That is on the high side, but no contradiction: 12 or more happen about one time in ten.
+# So $z_j=0$ after round $k$ exactly if $|\beta_j|\le\lambda/(\alpha\rho Kk)$. In the post $\beta$ was uniform on
+# $[0,1)$ and $K=k=10$, so this limit is $7.2/(0.9\cdot10\cdot10)=0.08$. Each of the 100 coefficients is below it with
+# probability $0.08$: we expect 8 zeros, with a standard deviation of 2.7, and needed no data for it. The post printed
+# 12, which is on the high side but no contradiction: 12 or more happen about one time in ten.
 #
-# Is the formula right for other $K$? `loop` is the post's loop on triangles (notebook 03), $p+1$ rows that have a chunk's loss for *every* $\beta$.
+# Is the formula right for other $K$? `loop` is the post's loop on triangles (notebook 03), $p+1$ rows that have a
+# chunk's loss for *every* $\beta$.
 #
 # **Predict.** The same rows in twice as many chunks, $K=20$: how many zeros after round ten?
 
@@ -275,14 +302,17 @@ viz.show(viz.zero_clock(counted, predicted, optimum=0))
 assert all(np.abs(np.subtract(counted[K], predicted[K])).max() <= 2 for K in counted), "the formula, within two"
 
 # %% [markdown] id="c05-026"
-# Does the *minimiser* have zeros, too? (The dotted line says that it has none. The next cell shows this.) Let $q=\nabla f(\beta)=2X^\top(X\beta-y)$. Along
-# coordinate $j$ the slope of $F$ is $q_j+\lambda\operatorname{sign}\beta_j$. At $\beta_j=0$ there is the kink of exercise 1, with slopes
+# Does the *minimiser* have zeros, too? (The dotted line says that it has none. The next cell shows this.) Let
+# $q=\nabla f(\beta)=2X^\top(X\beta-y)$. Along coordinate $j$ the slope of $F$ is
+# $q_j+\lambda\operatorname{sign}\beta_j$. At $\beta_j=0$ there is the kink of exercise 1, with slopes
 # $q_j\mp\lambda$. So $\beta$ is optimal exactly if
+#
 # $$q_j=-\lambda\operatorname{sign}\beta_j\ \text{ where }\beta_j\ne0,\qquad|q_j|\le\lambda\ \text{ where }\beta_j=0 .$$
+#
 # These are the **KKT conditions** (Karush, Kuhn, Tucker).
 #
-# At $\beta=0$ we have $q=-2X^\top y$. So all coefficients are zero exactly if $\lambda\ge\lambda_{\max}=\|2X^\top y\|_\infty$, the largest absolute entry. It is
-# the natural unit of $\lambda$. How large is 7.2 in it?
+# At $\beta=0$ we have $q=-2X^\top y$. So all coefficients are zero exactly if $\lambda\ge\lambda_{\max}=\|2X^\top
+# y\|_\infty$, the largest absolute entry. It is the natural unit of $\lambda$. How large is 7.2 in it?
 
 # %% tags=["assert"] id="c05-027"
 ten = pieces[10]
@@ -306,23 +336,31 @@ assert 3e-6 < at_post < 4.2e-6 and z_proof.bound > 1e-3 * best.objective
 # %% [markdown] id="zeros-recap"
 # <details><summary>Answer: why are there about half as many zeros with twice the chunks?</summary>
 #
-# The limit $\lambda/(\alpha\rho Kk)$ halves when $K$ doubles, and the $|\beta_j|$ are spread evenly over $[0,1)$. So about half as many lie below it. The same
-# rows, the same problem, the same $\beta$: only our choice of chunks changed.
+# The limit $\lambda/(\alpha\rho Kk)$ halves when $K$ doubles, and the $|\beta_j|$ are spread evenly over $[0,1)$. So
+# about half as many lie below it. The same rows, the same problem, the same $\beta$: only our choice of chunks
+# changed.
 #
 # </details>
 #
-# **Recap.** After round $k$ the loop leaves about $p\,\lambda/(\alpha\rho Kk)$ zeros. This number depends on $K$, $\rho$, $\alpha$ and $k$, and on the data only
-# through the small $|\beta_j|$. The minimiser has no zeros: those of the post come from stopping early.
+# **Recap.** After round $k$ the loop leaves about $p\,\lambda/(\alpha\rho Kk)$ zeros. This number depends on $K$,
+# $\rho$, $\alpha$ and $k$, and on the data only through the small $|\beta_j|$. The minimiser has no zeros: those of
+# the post come from stopping early.
 
 # %% [markdown] tags=["optional"] id="c05-028"
-# ## Two residuals (optional, 8 min)
+# ## Two residuals (8 min, optional)
 #
-# How would the post's loop know that it is not done? ADMM watches two **residuals** (Boyd et al. 2011, §3.3). The *primal* one is the distance of the answers from
-# the new consensus, the *dual* one is how far the consensus moved:
-# $$r=\Big(\sum_k\|\beta_k-z^+\|^2\Big)^{1/2},\qquad s=\rho\sqrt K\,\|z^+-z\| .$$
-# Why these two? At $\beta_k$ the gradient $\nabla f_k(\beta_k)+\rho(\beta_k-z+u_k)$ is zero. With $\alpha=1$ and $u_k^+=u_k+\beta_k-z^+$ this says
+# How would the post's loop know that it is not done? ADMM watches two **residuals** (Boyd et al. 2011, §3.3). The
+# *primal* one is the distance of the answers from the new consensus, the *dual* one is how far the consensus moved:
+#
+# $$\text{primal}=\Big(\sum_k\|\beta_k-z^+\|^2\Big)^{1/2},\qquad\text{dual}=\rho\sqrt K\,\|z^+-z\| .$$
+#
+# Why these two? At $\beta_k$ the gradient $\nabla f_k(\beta_k)+\rho(\beta_k-z+u_k)$ is zero. With $\alpha=1$ and
+# $u_k^+=u_k+\beta_k-z^+$ this says
+#
 # $$\nabla f_k(\beta_k)+\rho u_k^+=\rho(z-z^+) .$$
-# And $\rho\sum_ku_k^+$ is balanced by the penalty (see the consensus step). So where both residuals vanish, $z$ meets the KKT conditions.
+#
+# And $\rho\sum_ku_k^+$ is balanced by the penalty (see the consensus step). So where both residuals vanish, $z$ meets
+# the KKT conditions.
 
 # %% tags=["assert", "optional"] id="c05-029"
 Bs, zs = loop(ten, 10, 1.0, 0.9, lam)
@@ -335,23 +373,26 @@ assert np.abs(zs[9] - post_z).max() <= 1e-6, "a thousand rows or all of them: on
 assert dual < 1e-3 * slope, "a small dual residual, far from optimal"
 
 # %% [markdown] tags=["optional"] id="residuals-recap"
-# The dual residual has the unit of a gradient, so compare it with the gradient: it is tiny. It is tiny because $\rho=1$ is, and not because $z$ is good.
+# The dual residual has the unit of a gradient, so compare it with the gradient: it is tiny. It is tiny because
+# $\rho=1$ is, and not because $z$ is good.
 #
 # <details><summary>Check yourself: can one tolerance serve both residuals?</summary>
 #
-# No. The primal residual has the unit of a coefficient, the dual one that of a gradient, which is loss per coefficient. A number that is small for one says
-# nothing about the other.
+# No. The primal residual has the unit of a coefficient, the dual one that of a gradient, which is loss per
+# coefficient. A number that is small for one says nothing about the other.
 #
 # </details>
 #
-# **Recap.** Both residuals vanish only at the optimum. Their units differ. A small dual residual proves nothing where $\rho$ is small.
+# **Recap.** Both residuals vanish only at the optimum. Their units differ. A small dual residual proves nothing where
+# $\rho$ is small.
 
 # %% [markdown] tags=["workshop"] id="c05-030"
-# ## Choose ρ (core, 15 min)
+# ## Choose ρ (15 min, core)
 #
-# The post's $\rho=1$ is far below the curvature of a chunk. What if we take that curvature itself? Let $H=2X^\top X$ be the Hessian of $f$. Its mean eigenvalue
-# is $\operatorname{tr}H/p$, so a chunk has $\operatorname{tr}H/(pK)$, about $2n/K$. We also try several $\alpha$: Boyd et al. recommend 1.5 to 1.8, while the
-# post's 0.9 stops short of every answer.
+# The post's $\rho=1$ is far below the curvature of a chunk. What if we take that curvature itself? Let $H=2X^\top X$
+# be the Hessian of $f$. Its mean eigenvalue is $\operatorname{tr}H/p$, so a chunk has $\operatorname{tr}H/(pK)$,
+# about $2n/K$. We also try several $\alpha$: Boyd et al. recommend 1.5 to 1.8, while the post's 0.9 stops short of
+# every answer.
 
 # %% tags=["figure", "assert"] id="c05-031"
 H = 2 * X_r.T @ X_r
@@ -373,14 +414,18 @@ assert last["α = 1.6"] < 1e-3 * last["α = 1.0"] < 1e-3 * last["α = 0.9"], "be
 assert last["ρ = 1, α = 0.9"] > 10 * last["α = 0.9"]
 
 # %% [markdown] id="c05-034"
-# Both changes help. But is there a *best* $\rho$? Let all chunks have the same Hessian, and look along an eigenvector with eigenvalue $h$. With
-# $\alpha=1$, and with $m_k$ for the minimiser of $f_k$, a local update is a weighted mean:
+# Both changes help. But is there a *best* $\rho$? Let all chunks have the same Hessian, and look along an eigenvector
+# with eigenvalue $h$. With $\alpha=1$, and with $m_k$ for the minimiser of $f_k$, a local update is a weighted mean:
+#
 # $$\beta_k=\frac{h\,m_k+\rho\,(z-u_k)}{h+\rho} .$$
-# So if no $z_j$ changes its sign any more, a round multiplies the error of $z$ by $\rho/(h+\rho)$ and the error of each $u_k-\bar u$ by
-# $1-\rho/(h+\rho)=h/(h+\rho)$. Here $\bar u$ is the mean of the $u_k$. The two errors pull $\rho$ in opposite directions.
+#
+# So if no $z_j$ changes its sign any more, a round multiplies the error of $z$ by $\rho/(h+\rho)$ and the error of
+# each $u_k-\bar u$ by $1-\rho/(h+\rho)=h/(h+\rho)$. Here $\bar u$ is the mean of the $u_k$. The two errors pull
+# $\rho$ in opposite directions.
 
 # %% [markdown] id="two-chunk-example"
-# A small example: one coefficient, no penalty, $f_1(b)=b^2$ and $f_2(b)=(b-2)^2$. So $h=2$, and the optimum is $z=1$ with $u_2=1$.
+# A small example: one coefficient, no penalty, $f_1(b)=b^2$ and $f_2(b)=(b-2)^2$. So $h=2$, and the optimum is $z=1$
+# with $u_2=1$.
 #
 # | round | $\rho=2$: $z$ | $u_2$ | $\rho=0.2$: $z$ | $u_2$, of its end 10 |
 # |---|---|---|---|---|
@@ -388,8 +433,9 @@ assert last["ρ = 1, α = 0.9"] > 10 * last["α = 0.9"]
 # | 2 | 0.75 | 0.75 | 0.992 | 1.736 |
 # | 3 | 0.875 | 0.875 | 0.999 | 2.487 |
 #
-# With $\rho=2$ both errors halve. With $\rho=0.2$ the error of $z$ is divided by 11, but that of $u_2$ is multiplied by $10/11$ only. Why should we care about
-# $u_2$, if $z$ is right so soon? Here we need not. The next question is when we must.
+# With $\rho=2$ both errors halve. With $\rho=0.2$ the error of $z$ is divided by 11, but that of $u_2$ is multiplied
+# by $10/11$ only. Why should we care about $u_2$, if $z$ is right so soon? Here we need not. The next question is
+# when we must.
 
 # %% [markdown] id="c05-051"
 # In the example $z$ does not see the $u_k$, because they cancel in the mean. They no longer cancel if
@@ -397,9 +443,11 @@ assert last["ρ = 1, α = 0.9"] > 10 * last["α = 0.9"]
 # - the chunks have **different Hessians** $H_k$: then equal pulls move the chunks by different amounts;
 # - a coefficient is **held at zero**: then $\bar u_j$ must first grow to what the penalty balances there.
 #
-# In these cases $z$ waits for the $u_k$. The safe **rate** is therefore that of $(z,u)$ together, in the slowest directions. If the curvatures of all chunks lie
-# between $\mu$ and $L$, a round multiplies the error by at most
+# In these cases $z$ waits for the $u_k$. The safe **rate** is therefore that of $(z,u)$ together, in the slowest
+# directions. If the curvatures of all chunks lie between $\mu$ and $L$, a round multiplies the error by at most
+#
 # $$\max\Big(\frac\rho{\mu+\rho},\ \frac L{L+\rho}\Big),$$
+#
 # with any convex penalty (Giselsson & Boyd 2017).
 #
 # **Exercise 5.** `best_rho(mu, L)`: the ρ with the smallest such rate.
@@ -417,10 +465,12 @@ best_rho = use(best_rho)
 # solution("best_rho")
 
 # %% [markdown] id="who-slows-z"
-# We measure this on four chunks with two coefficients. All curvatures are 2 and 8, and $\rho$ is a quarter of the best. The chunks are alike, or their
-# eigenvectors are turned, or they are alike and the penalty holds the second coefficient at zero.
+# We measure this on four chunks with two coefficients. All curvatures are 2 and 8, and $\rho$ is a quarter of the
+# best. The chunks are alike, or their eigenvectors are turned, or they are alike and the penalty holds the second
+# coefficient at zero.
 #
-# **Predict.** In which of the three cases does a round multiply the error of $z$ by $\rho/(\mu+\rho)=1/3$, and in which by a number nearer to $L/(L+\rho)=8/9$?
+# **Predict.** In which of the three cases does a round multiply the error of $z$ by $\rho/(\mu+\rho)=1/3$, and in
+# which by a number nearer to $L/(L+\rho)=8/9$?
 
 # %% tags=["assert"] id="who-slows-z-code"
 def turned(angle, minimiser):
@@ -445,19 +495,20 @@ assert all(0.7 < factor[name] <= 8 / (8 + rho) for name in factor if name != "al
 # %% [markdown] id="rho-recap"
 # <details><summary>Answer: only the alike chunks without zeros have 1/3. Why does the third case wait?</summary>
 #
-# While $z_2=0$, every round adds the mean answer to $\bar u_2$, until the pull of $\bar u_2$ keeps the answers at zero. A weak $\rho$ makes this slow, and the other
-# coefficient waits because the Hessian couples the two.
+# While $z_2=0$, every round adds the mean answer to $\bar u_2$, until the pull of $\bar u_2$ keeps the answers at
+# zero. A weak $\rho$ makes this slow, and the other coefficient waits because the Hessian couples the two.
 #
 # </details>
 #
-# **Recap.** A small $\rho$ lets the $u_k$ lag behind, a large one lets $z$ lag behind. For both together $\rho=\sqrt{\mu L}$ has the best bound, a curvature of
-# a chunk. Only for alike chunks without zeros does $z$ itself want $\rho\to0$.
+# **Recap.** A small $\rho$ lets the $u_k$ lag behind, a large one lets $z$ lag behind. For both together
+# $\rho=\sqrt{\mu L}$ has the best bound, a curvature of a chunk. Only for alike chunks without zeros does $z$ itself
+# want $\rho\to0$.
 
 # %% [markdown] tags=["optional"] id="c05-032"
-# ## See ρ at work (optional, 8 min)
+# ## See ρ at work (8 min, optional)
 #
-# Eight chunks of twelve rows, two coefficients. The second coefficient of the minimiser is zero. Move the sliders, or use their arrow keys: *Round* runs the method,
-# *ρ* changes how strongly the chunks are held.
+# Eight chunks of twelve rows, two coefficients. The second coefficient of the minimiser is zero. Move the sliders, or
+# use their arrow keys: *Round* runs the method, *ρ* changes how strongly the chunks are held.
 #
 # **Predict.** Which ρ leaves $z$ behind, and which one the answers?
 
@@ -477,14 +528,15 @@ assert toy_best[1] == 0 and ends["ρ = tr H/pK"] < 0.01 * min(ends["ρ/20"], end
 # %% [markdown] tags=["optional"] id="c05-037"
 # <details><summary>Answer</summary>
 #
-# With ρ/20 the answers stay far apart: each chunk follows its own rows, and the $u_k$ need many rounds to change that. With 20ρ all answers lie on $z$, and $z$ itself
-# hardly moves.
+# With ρ/20 the answers stay far apart: each chunk follows its own rows, and the $u_k$ need many rounds to change
+# that. With 20ρ all answers lie on $z$, and $z$ itself hardly moves.
 #
 # </details>
 #
-# Now a map. The course's columns are independent, so $\mu\approx L$, which is too kind a case. We *tilt* them: $XT$, with a matrix $T$ such that columns $j$ and
-# $k$ correlate by $0.6^{|j-k|}$, and $\lambda=\lambda_{\max}/100$. For 13 ρ and 8 α we count rounds until $\|z-\beta^*\|$ is a millionth of $\|\beta^*\|$. At
-# $\alpha=1$ we also measure the rate. The slider walks through the rows of the map.
+# Now a map. The course's columns are independent, so $\mu\approx L$, which is too kind a case. We *tilt* them: $XT$,
+# with a matrix $T$ such that columns $j$ and $k$ correlate by $0.6^{|j-k|}$, and $\lambda=\lambda_{\max}/100$. For 13
+# ρ and 8 α we count rounds until $\|z-\beta^*\|$ is a millionth of $\|\beta^*\|$. At $\alpha=1$ we also measure the
+# rate. The slider walks through the rows of the map.
 
 # %% tags=["figure", "assert", "optional"] id="c05-038"
 T = np.linalg.cholesky(0.6 ** abs(np.subtract.outer(range(p), range(p)))).T
@@ -510,18 +562,23 @@ assert rhos[rounds[2].argmin()] < 2 * best_rho(mu, L)
 assert rounds[alphas > 1].min() < 0.7 * rounds[2].min() < 0.7 * rounds[1].min(), "over-relaxation saves rounds"
 
 # %% [markdown] tags=["optional"] id="c05-039"
-# Away from the best ρ the measured rate agrees with the bound. Near it rounds may do a little better, because the error of the $u_k$ is slow but small from the
-# start: the more rows a chunk has, the more alike the chunks are.
+# Away from the best ρ the measured rate agrees with the bound. Near it rounds may do a little better, because the
+# error of the $u_k$ is slow but small from the start: the more rows a chunk has, the more alike the chunks are.
 #
-# One number treats all directions alike. A *diagonal* has a number for each coordinate. Or ρ is a **matrix**, each chunk's own Hessian $H_k$:
-# $$\beta_k=\arg\min_b\ f_k(b)+\tfrac12(b-z+u_k)^\top H_k(b-z+u_k) .$$
-# Then $\beta_k$ lies halfway between the chunk's minimiser and $z-u_k$ in *every* direction. A round multiplies the error by $|1-\alpha/2|$, which is $1/20$ for
-# $\alpha=1.9$. The price is that each chunk sends $p^2$ numbers once, and that $z^+$ solves a $p\times p$ lasso.
+# One number treats all directions alike. A *diagonal* has a number for each coordinate. Or ρ is a **matrix**, each
+# chunk's own Hessian $H_k$:
+#
+# $$\beta_k=\operatorname{argmin}_b\ f_k(b)+\tfrac12(b-z+u_k)^\top H_k(b-z+u_k) .$$
+#
+# Then $\beta_k$ lies halfway between the chunk's minimiser and $z-u_k$ in *every* direction. A round multiplies the
+# error by $|1-\alpha/2|$, which is $1/20$ for $\alpha=1.9$. The price is that each chunk sends $p^2$ numbers once,
+# and that $z^+$ solves a $p\times p$ lasso.
 
 # %% [markdown] tags=["optional"] id="c05-048"
-# The package's solver has a number or a rule for `rho`: `"curvature"` is the mean $\operatorname{tr}H/(pK)$, `"diagonal"` is $\operatorname{diag}H/K$, `"matrix"` is
-# $H_k$. The rule `"balance"` starts at the mean and changes ρ until two *relative* residuals are equal: the primal one divided by the size of $B$, the dual one by
-# that of $\rho U$ (Wohlberg 2017). `solution` prints its source.
+# The package's solver has a number or a rule for `rho`: `"curvature"` is the mean $\operatorname{tr}H/(pK)$,
+# `"diagonal"` is $\operatorname{diag}H/K$, `"matrix"` is $H_k$. The rule `"balance"` starts at the mean and changes ρ
+# until two *relative* residuals are equal: the primal one divided by the size of $B$, the dual one by that of $\rho
+# U$ (Wohlberg 2017). `solution` prints its source.
 #
 # We run each rule on the tilted problem until $F-F^*$ is proved to be below $10^{-9}$ of $F$.
 
@@ -547,24 +604,28 @@ assert needed["ρ = H_k, α = 1.9"] <= 6 and needed["ρ = tr H/pK, α = 1.6"] < 
 assert needed["balanced, α = 1.6"] > needed["ρ = tr H/pK, α = 1.6"], "balancing is worse here"
 
 # %% [markdown] tags=["optional"] id="map-recap"
-# Balancing needs *more* rounds here than the ρ from which it starts. That ρ is near $\sqrt{\mu L}$ already, and balancing moves it away, because it makes two
-# residuals equal, and nothing says that the rate is best there. It is a rule for those who know no curvature.
+# Balancing needs *more* rounds here than the ρ from which it starts. That ρ is near $\sqrt{\mu L}$ already, and
+# balancing moves it away, because it makes two residuals equal, and nothing says that the rate is best there. It is a
+# rule for those who know no curvature.
 #
-# **Recap.** Measured rates agree with $\max(\rho/(\mu+\rho),L/(L+\rho))$. Over-relaxation saves rounds at every good ρ. A matrix ρ needs few rounds and $p^2$
-# numbers from each chunk.
+# **Recap.** Measured rates agree with $\max(\rho/(\mu+\rho),L/(L+\rho))$. Over-relaxation saves rounds at every good
+# ρ. A matrix ρ needs few rounds and $p^2$ numbers from each chunk.
 
 # %% tags=["solution", "optional"] id="c05-040"
 print(inspect.getsource(solvers.consensus_admm))
 
 # %% [markdown] tags=["workshop"] id="c05-042"
-# ## When does ADMM pay? (core, 8 min)
+# ## When does ADMM pay? (8 min, core)
 #
-# For least squares it does not. The chunks may as well send $H_k$ and $X_k^\top y_k$ once: notebook 02's two sums answer every $\lambda$ without another round.
+# For least squares it does not. The chunks may as well send $H_k$ and $X_k^\top y_k$ once: notebook 02's two sums
+# answer every $\lambda$ without another round.
 #
-# Logistic loss has no such summary. There the rival is **proximal Newton** (notebook 07): each chunk sends its loss, gradient and Hessian at $\beta$, and one
-# **sum** is all that happens in a round. These sums are a quadratic model of $f$, and the next $\beta$ minimises the model plus $\lambda\|\beta\|_1$.
+# Logistic loss has no such summary. There the rival is **proximal Newton** (notebook 07): each chunk sends its loss,
+# gradient and Hessian at $\beta$, and one **sum** is all that happens in a round. These sums are a quadratic model of
+# $f$, and the next $\beta$ minimises the model plus $\lambda\|\beta\|_1$.
 #
-# We compare both on columns like those of the post's benchmark, with $\lambda=1$, until the gap is proved to be below a relative $10^{-9}$.
+# We compare both on columns like those of the post's benchmark, with $\lambda=1$, until the gap is proved to be below
+# a relative $10^{-9}$.
 
 # %% tags=["assert"] id="c05-043"
 rows_b = scale.pick(ci=8_000, workshop=100_000, full=1_000_000)
@@ -585,8 +646,9 @@ assert all(newton.passes < run.passes for run in logistic.values()), "local solv
 assert all(abs(newton.objective / run.objective - 1) < 1e-8 for run in logistic.values()), "they agree"
 
 # %% [markdown] id="c05-044"
-# Local iterations read rows, too, so they count as passes. And a chunk cannot know what the other chunks want, while Newton's sum does. So Spark, H2O and cuML fit GLMs
-# by L-BFGS or Newton's method with one reduction a pass. dask-ml's default is ADMM, the post's heritage. ADMM pays where
+# Local iterations read rows, too, so they count as passes. And a chunk cannot know what the other chunks want, while
+# Newton's sum does. So Spark, H2O and cuML fit GLMs by L-BFGS or Newton's method with one reduction a pass. dask-ml's
+# default is ADMM, the post's heritage. ADMM pays where
 #
 # - sums over rows must not leave their place, but an answer of $p$ numbers may;
 # - local problems come with solvers or constraints of their own;

@@ -3,8 +3,9 @@
 #
 # *You prove how far an answer is from optimal without knowing the optimum.*
 #
-# **150 minutes** with the exercises, 106 of them on the core path. Prerequisites: [03 gradient descent](03_gradient_descent.ipynb) and
-# [05 ADMM](05_admm.ipynb). Symbols: [glossary](00_start_here.ipynb#Notation-and-glossary).
+# **150 minutes** with the exercises, 106 of them on the core path. Prerequisites: [03 gradient
+# descent](03_gradient_descent.ipynb) and [05 ADMM](05_admm.ipynb). Symbols:
+# [glossary](00_start_here.ipynb#Notation-and-glossary).
 #
 # Afterwards you can
 #
@@ -37,16 +38,20 @@ from glmlab.teaching import hint, ledger, predict, replays, scale, solution, tri
 one_thread = threadpool_limits(1)  # matrices are small here: BLAS threads would only wait
 
 # %% [markdown] tags=["workshop"] id="c06-003"
-# ## Is it close? (core, 10 min)
+# ## Is it close? (10 min, core)
 #
-# Ten rounds of ADMM left an answer $z$ with some zeros ([notebook 05](05_admm.ipynb)). Is it good? Nothing in $z$ says so.
+# Ten rounds of ADMM left an answer $z$ with some zeros ([notebook 05](05_admm.ipynb)). Is it good? Nothing in $z$
+# says so.
 #
 # The problem is the **lasso** again: minimise
-# $$F(\beta)=f(\beta)+\lambda\|\beta\|_1,\qquad f(\beta)=\sum_{i=1}^n(y_i-x_i^\top\beta)^2=\|y-X\beta\|^2,\qquad\lambda=7.2 .$$
-# Here $x_i$ are the rows of $X$. Write $\beta^*$ for the minimiser, $F^*=F(\beta^*)$, $\eta=X\beta$, and $q=\nabla f(\beta)=2X^\top(X\beta-y)$. The **gap** of
-# $\beta$ is $F(\beta)-F^*$.
 #
-# We sum losses. A library that takes means, as scikit-learn's `Lasso` does, minimises $F/2n$ with a penalty weight $a$, so $\lambda=2na$.
+# $$F(\beta)=f(\beta)+\lambda\|\beta\|_1,\qquad f(\beta)=\sum_{i=1}^n(y_i-x_i^\top\beta)^2=\|y-X\beta\|^2,\qquad\lambda=7.2 .$$
+#
+# Here $x_i$ are the rows of $X$. Write $\beta^*$ for the minimiser, $F^*=F(\beta^*)$, $\eta=X\beta$, and $q=\nabla
+# f(\beta)=2X^\top(X\beta-y)$. The **gap** of $\beta$ is $F(\beta)-F^*$.
+#
+# We sum losses. A library that takes means, as scikit-learn's `Lasso` does, minimises $F/2n$ with a penalty weight
+# $a$, so $\lambda=2na$.
 
 # %% tags=["parameters", "setup"] id="c06-004"
 n = scale.pick(ci=20_000, workshop=400_000, full=1_000_000)
@@ -58,12 +63,14 @@ distributed.wait([X, y])
 print(cluster.dashboard_link(client) or "This client has no dashboard.")
 
 # %% [markdown] id="c06-006"
-# We shall try many $\beta$ at many $\lambda$, so we save reading the rows. As in notebooks 02 and 05 each worker decomposes its chunk,
-# $[X_k\ y_k]=QR$. The columns of $Q$ are orthonormal, so the $p+1$ rows of the triangle $R$ have the chunk's loss *for every* $\beta$. Stacked and decomposed
-# once more, the triangles become rows $X_r$, $y_r$ that stand for all.
+# We shall try many $\beta$ at many $\lambda$, so we save reading the rows. As in notebooks 02 and 05 each worker
+# decomposes its chunk, $[X_k\ y_k]=QR$. The columns of $Q$ are orthonormal, so the $p+1$ rows of the triangle $R$
+# have the chunk's loss *for every* $\beta$. Stacked and decomposed once more, the triangles become rows $X_r$, $y_r$
+# that stand for all.
 #
-# The same is done for a tenth and for a hundredth of the rows, drawn at random. They come in later. So does a harder problem: the course's columns are
-# independent, and we **tilt** them to $XT$ with a matrix $T$ such that columns $j$ and $k$ correlate by $0.9^{|j-k|}$.
+# The same is done for a tenth and for a hundredth of the rows, drawn at random. They come in later. So does a harder
+# problem: the course's columns are independent, and we **tilt** them to $XT$ with a matrix $T$ such that columns $j$
+# and $k$ correlate by $0.9^{|j-k|}$.
 
 # %% tags=["assert"] id="c06-007"
 chunk_rows = triangles.of_chunks(X, y)
@@ -86,11 +93,14 @@ on_workers = float(((y - X @ trial) ** 2).sum().compute())
 assert np.isclose(np.sum((y_r - X_r @ trial) ** 2), on_workers, rtol=1e-10), "the same loss"
 
 # %% [markdown] id="c06-008"
-# Now the post's loop as published: $\rho=1$, relaxation $0.9$, ten rounds. Only its local problems are solved exactly here.
+# Now the post's loop as published: $\rho=1$, relaxation $0.9$, ten rounds. Only its local problems are solved exactly
+# here.
 #
-# **Predict.** By what fraction of $F^*$ does $F(z)$ exceed $F^*$? Write your number in the place of `None`. The next section measures it.
+# **Predict.** By what fraction of $F^*$ does $F(z)$ exceed $F^*$? Write your number in the place of `None`. The next
+# section measures it.
 #
-# **Recap.** The question is how far $F(z)$ is above the unknown $F^*$. Triangles of $p+1$ rows stand for all rows. The loop is the post's.
+# **Recap.** The question is how far $F(z)$ is above the unknown $F^*$. Triangles of $p+1$ rows stand for all rows.
+# The loop is the post's.
 
 
 # %% tags=["predict"] id="c06-010"
@@ -116,14 +126,20 @@ post_z, _ = consensus([exact(*rows, rho=1.0) for rows in chunk_rows], threshold=
 print(f"zeros of z: {np.sum(post_z == 0)} here, {ledger.rows()['post: ADMM, λ = 7.2']['zeros']} in the post")
 
 # %% [markdown] tags=["workshop"] id="c06-011"
-# ## How far from stationary? (core, 18 min)
+# ## How far from stationary? (18 min, core)
 #
 # How much is missing to the optimality condition? The **subdifferential** of $F$ at $\beta$ is the set
+#
 # $$\partial F(\beta)=\{q+\lambda s:\ s_j=\operatorname{sign}\beta_j\text{ where }\beta_j\ne0,\ s_j\in[-1,1]\text{ where }\beta_j=0\} .$$
-# A point $\beta$ is optimal exactly if $0$ lies in it: these are the KKT conditions of notebook 05. If not, we measure the distance,
+#
+# A point $\beta$ is optimal exactly if $0$ lies in it: these are the KKT conditions of notebook 05. If not, we
+# measure the distance,
+#
 # $$\operatorname{dist}(0,\partial F(\beta))=\min_s\|q+\lambda s\|_2 .$$
-# Let $\lambda=2$, $\beta=(1,0)$ and $q=(-3,5)$. The first coefficient is positive, so $s_1=1$, and $|-3+2|=1$ is left. The second is zero, so $s_2$ may be chosen:
-# $s_2=-1$ takes 2 away from 5, and 3 are left. The distance is $\sqrt{1^2+3^2}=\sqrt{10}$.
+#
+# Let $\lambda=2$, $\beta=(1,0)$ and $q=(-3,5)$. The first coefficient is positive, so $s_1=1$, and $|-3+2|=1$ is
+# left. The second is zero, so $s_2$ may be chosen: $s_2=-1$ takes 2 away from 5, and 3 are left. The distance is
+# $\sqrt{1^2+3^2}=\sqrt{10}$.
 #
 # **Exercise 1.** `kkt(q, beta, lam)` returns this number.
 
@@ -140,12 +156,13 @@ kkt = use(kkt)
 # solution("kkt")
 
 # %% [markdown] id="c06-016"
-# The next cell prints this number for $z$. Is it small? Nobody can say. It is a slope, in units of $F$ per unit of $\beta$, and does not bound the gap. The rest of
-# this notebook finds numbers that do.
+# The next cell prints this number for $z$. Is it small? Nobody can say. It is a slope, in units of $F$ per unit of
+# $\beta$, and does not bound the gap. The rest of this notebook finds numbers that do.
 #
-# To judge them we need the truth. On $p+1$ rows a lasso can be solved by active sets, up to rounding (`glmlab.maths.quadratic`). An error $\varepsilon$ of the
-# coefficients raises $F$ by a multiple of $\varepsilon^2$ only. We sum $F$ in extended precision where the processor has it, because a gap is a small
-# difference of large numbers.
+# To judge them we need the truth. On $p+1$ rows a lasso can be solved by active sets, up to rounding
+# (`glmlab.maths.quadratic`). An error $\varepsilon$ of the coefficients raises $F$ by a multiple of $\varepsilon^2$
+# only. We sum $F$ in extended precision where the processor has it, because a gap is a small difference of large
+# numbers.
 
 
 # %% tags=["assert"] id="c06-017"
@@ -174,50 +191,63 @@ assert np.sum(post_z == 0) > 0 and np.sum(best == 0) == 0
 # %% [markdown] id="stationary-recap"
 # <details><summary>Answer: why about one per cent?</summary>
 #
-# The noise has variance 1, so $F^*\approx n$. A coefficient that is wrong by $\beta_j$ costs about $n\beta_j^2$, because $X^\top X\approx nI$. Notebook 05 says that about 8
-# coefficients between 0 and 0.08 are zero in $z$. They cost about $8\cdot0.08^2/3\approx0.017$ of $F^*$. It depends on a few small coefficients, so 1 or 2 per cent are typical.
+# The noise has variance 1, so $F^*\approx n$. A coefficient that is wrong by $\beta_j$ costs about $n\beta_j^2$,
+# because $X^\top X\approx nI$. Notebook 05 says that about 8 coefficients between 0 and 0.08 are zero in $z$. They
+# cost about $8\cdot0.08^2/3\approx0.017$ of $F^*$. It depends on a few small coefficients, so 1 or 2 per cent are
+# typical.
 #
 # </details>
 #
-# **Recap.** $\operatorname{dist}(0,\partial F)$ is zero exactly at the optimum. It has the unit of a slope and bounds no gap. For the truth we trusted a solver: from here
-# on we trust none.
+# **Recap.** $\operatorname{dist}(0,\partial F)$ is zero exactly at the optimum. It has the unit of a slope and bounds
+# no gap. For the truth we trusted a solver: from here on we trust none.
 
 # %% [markdown] tags=["workshop"] id="c06-018"
-# ## A line below the loss (core, 12 min)
+# ## A line below the loss (12 min, core)
 #
-# How can one prove that *no* $b$ has a small $F(b)$? By lines that lie below the loss. Take the loss $\ell(v)=(y-v)^2$ of one row, as a function of $v=x^\top b$.
-# How high can a line of slope $\theta$ lie without crossing it? The **conjugate** $\ell^*(\theta)=\max_v\ \theta v-\ell(v)$ says it:
+# How can one prove that *no* $b$ has a small $F(b)$? By lines that lie below the loss. Take the loss
+# $\ell(v)=(y-v)^2$ of one row, as a function of $v=x^\top b$. How high can a line of slope $\theta$ lie without
+# crossing it? The **conjugate** $\ell^*(\theta)=\max_v\ \theta v-\ell(v)$ says it:
+#
 # $$\ell(v)\ge\theta v-\ell^*(\theta)\quad\text{for all }v,\text{ with equality where }\ell'(v)=\theta .$$
+#
 # There the line is the tangent. The maximum lies at $v=y+\theta/2$, so $\ell^*(\theta)=\theta^2/4+\theta y$.
 
 # %% tags=["figure"] id="c06-019"
 viz.show(viz.tangent(y=1.0, eta=2.2, t=-0.8))
 
 # %% [markdown] id="c06-020"
-# Move the slider, or use its arrow keys. A line whose slope is $\ell'(\eta)+2t$ passes $\eta$ at a height that is $t^2$ below the loss. Remember this **price**.
+# Move the slider, or use its arrow keys. A line whose slope is $\ell'(\eta)+2t$ passes $\eta$ at a height that is
+# $t^2$ below the loss. Remember this **price**.
 #
 # Now take a line for each row, of slope $\theta_i$. At every $b$
+#
 # $$F(b)\ge\sum_i\big(\theta_ix_i^\top b-\ell^*(\theta_i)\big)+\lambda\|b\|_1=-\sum_i\ell^*(\theta_i)+\sum_j\big(b_j(X^\top\theta)_j+\lambda|b_j|\big) .$$
-# If $|(X^\top\theta)_j|\le\lambda$ for all $j$, no term of the last sum is negative, and we call $\theta$ **dual feasible**. Then $F(b)\ge-\sum_i\ell^*(\theta_i)$
-# for every $b$, so also for $\beta^*$. This is **weak duality**:
+#
+# If $|(X^\top\theta)_j|\le\lambda$ for all $j$, no term of the last sum is negative, and we call $\theta$ **dual
+# feasible**. Then $F(b)\ge-\sum_i\ell^*(\theta_i)$ for every $b$, so also for $\beta^*$. This is **weak duality**:
+#
 # $$F(\beta)-F^*\le F(\beta)+\sum_i\ell^*(\theta_i) .$$
 #
 # **Recap.** Lines below the losses add up to a lower bound of $F^*$. The penalty must balance their slopes.
 
 # %% [markdown] tags=["workshop"] id="c06-021"
-# ## The scaled duality gap (core, 20 min)
+# ## The scaled duality gap (20 min, core)
 #
-# Which $\theta$ shall we take? At $\beta^*$ the tangents, $\theta_i=\ell'(\eta_i)=2(\eta_i-y_i)$, are perfect: $X^\top\theta=q$, all $|q_j|\le\lambda$, and the bound is
-# 0. At another $\beta$ some $|q_j|$ exceeds $\lambda$, so the tangents are not feasible. The usual cure makes them flatter: it multiplies $\theta$ by
-# $$s=\min(1,\ \lambda/\|q\|_\infty),$$
+# Which $\theta$ shall we take? At $\beta^*$ the tangents, $\theta_i=\ell'(\eta_i)=2(\eta_i-y_i)$, are perfect:
+# $X^\top\theta=q$, all $|q_j|\le\lambda$, and the bound is zero. At another $\beta$ some $|q_j|$ exceeds $\lambda$,
+# so the tangents are not feasible. The usual cure makes them flatter: it multiplies $\theta$ by
+#
+# $$\sigma=\min(1,\ \lambda/\|q\|_\infty),$$
+#
 # where $\|q\|_\infty$ is the largest $|q_j|$.
 
 # %% [markdown] id="scaled-example"
-# Take one row with $x=1$, $y=2$, and let $\lambda=1$, $\beta=1$. Then $F(\beta)=1+1=2$. The tangent has $\theta=-2$, but $|x\theta|=2$ exceeds $\lambda$, so $s=\frac12$
-# and $s\theta=-1$. Its conjugate is $\frac14-2=-1.75$. The bound is $2-1.75=0.25$. The minimiser is $\beta^*=1.5$ with $F^*=0.25+1.5=1.75$: the bound *is* the gap.
-# Does this go on with more columns?
+# Take one row with $x=1$, $y=2$, and let $\lambda=1$, $\beta=1$. Then $F(\beta)=1+1=2$. The tangent has $\theta=-2$,
+# but $|x\theta|=2$ exceeds $\lambda$, so $\sigma=\frac12$ and $\sigma\theta=-1$. Its conjugate is $\frac14-2=-1.75$.
+# The bound is $2-1.75=0.25$. The minimiser is $\beta^*=1.5$ with $F^*=0.25+1.5=1.75$: the bound *is* the gap. Does
+# this go on with more columns?
 #
-# **Exercise 2.** `scaled_gap(X, y, beta, lam)`: the bound with $s\theta$.
+# **Exercise 2.** `scaled_gap(X, y, beta, lam)`: the bound with $\sigma\theta$.
 
 
 # %% tags=["exercise"] id="c06-022"
@@ -240,35 +270,44 @@ for size in (1e-2, 1e-4, 1e-6):
     ratio = scaled_gap(X_r, y_r, beta, lam) / gap
     print(f"β*, perturbed by {size:.0e}: a gap of {gap:.1e}, the bound {ratio:.1e} times as large")
 for beta in (post_z, trial, best * (1 + 1e-3 * trial)):
-    q, r = slope(beta), X_r @ beta - y_r
-    s = lam / max(lam, abs(q).max())
-    said = (1 - s) ** 2 * (r @ r) + s * (q @ beta) + lam * abs(beta).sum()
+    q, r = slope(beta), y_r - X_r @ beta
+    sigma = lam / max(lam, abs(q).max())
+    said = (1 - sigma) ** 2 * (r @ r) + sigma * (q @ beta) + lam * abs(beta).sum()
     assert scaled_gap(X_r, y_r, beta, lam) <= said * (1 + 1e-6), "the formula of the next cell"
 assert z_scaled > 0.9 * F(post_z, lam), "F* ≥ 0 needs no proof"
 
 # %% [markdown] id="c06-025"
-# The bound is valid and useless: for $z$ it is nearly $F(z)$. Why? With $r=X\beta-y$ it equals
-# $$(1-s)^2\|r\|^2+s\,q^\top\beta+\lambda\|\beta\|_1 .$$
-# While $\|q\|_\infty\gg\lambda$, $s$ is near 0 and the bound near $F(\beta)$. It says only that $F^*\ge0$. Near $\beta^*$, let $e=\|q\|_\infty-\lambda$ be the
-# excess. Then $s\approx1-e/\lambda$, and about $e\|\beta\|_1$ is left. That is linear in $e$, while the gap is quadratic.
+# The bound is valid and useless: for $z$ it is nearly $F(z)$. Why? With the residual $r=y-X\beta$ it equals
 #
-# **Recap.** Scaling all slopes because a few are too steep costs much. The bound gets looser as $\lambda/\lambda_{\max}$ falls. It also gets looser, relative to
-# the gap, as $\beta$ comes near $\beta^*$.
+# $$(1-\sigma)^2\|r\|^2+\sigma\,q^\top\beta+\lambda\|\beta\|_1 .$$
+#
+# While $\|q\|_\infty\gg\lambda$, $\sigma$ is near 0 and the bound near $F(\beta)$. It says only that $F^*\ge0$. Near
+# $\beta^*$, let $e=\|q\|_\infty-\lambda$ be the excess. Then $\sigma\approx1-e/\lambda$, and about $e\|\beta\|_1$ is
+# left. That is linear in $e$, while the gap is quadratic.
+#
+# **Recap.** Scaling all slopes because a few are too steep costs much. The bound gets looser as
+# $\lambda/\lambda_{\max}$ falls. It also gets looser, relative to the gap, as $\beta$ comes near $\beta^*$.
 
 # %% [markdown] tags=["optional"] id="c06-027"
-# ## Curvature (optional, 18 min)
+# ## Curvature (18 min, optional)
 #
-# Can exercise 1 become a bound? Yes, if $F$ curves enough. Let $H=2X^\top X$ be the Hessian of $f$, and let $0<\mu\le\lambda_{\min}(H)$, its smallest eigenvalue.
-# Then for $v\in\partial F(\beta)$ and any $b$
+# Can exercise 1 become a bound? Yes, if $F$ curves enough. Let $H=2X^\top X$ be the Hessian of $f$, and let
+# $0<\mu\le\lambda_{\min}(H)$, its smallest eigenvalue. Then for $v\in\partial F(\beta)$ and any $b$
+#
 # $$F(b)\ge F(\beta)+v^\top(b-\beta)+\tfrac\mu2\|b-\beta\|^2 .$$
-# The right side is least at $b=\beta-v/\mu$. With the shortest $v$ this gives notebook 03's certificate with $\partial F$ in the place of $\nabla F$:
+#
+# The right side is least at $b=\beta-v/\mu$. With the shortest $v$ this gives notebook 03's certificate with
+# $\partial F$ in the place of $\nabla F$:
+#
 # $$F(\beta)-F^*\le\frac{\operatorname{dist}(0,\partial F(\beta))^2}{2\mu} .$$
+#
 # It is a proof only if $\mu$ is proved.
 
 # %% [markdown] tags=["optional"] id="mu-example"
-# The Hessian is a sum over chunks, $H=\sum_kH_k$ with $H_k=2X_k^\top X_k$. Let two chunks have $H_1=\operatorname{diag}(2,6)$ and $H_2=\operatorname{diag}(8,2)$. Then
-# $H=\operatorname{diag}(10,8)$ and $\lambda_{\min}(H)=8$. Each chunk alone knows that a unit vector has at least curvature 2 there. So 2 + 2 = 4 is a lower bound of
-# 8 for which each chunk sends one number.
+# The Hessian is a sum over chunks, $H=\sum_kH_k$ with $H_k=2X_k^\top X_k$. Let two chunks have
+# $H_1=\operatorname{diag}(2,6)$ and $H_2=\operatorname{diag}(8,2)$. Then $H=\operatorname{diag}(10,8)$ and
+# $\lambda_{\min}(H)=8$. Each chunk alone knows that a unit vector has at least curvature 2 there. So 2 + 2 = 4 is a
+# lower bound of 8 for which each chunk sends one number.
 #
 # **Exercise 3.** `mu_lower(blocks)`: a lower bound of $\lambda_{\min}(H)$ from a list of the $X_k$.
 
@@ -285,9 +324,10 @@ mu_lower = use(mu_lower)
 # solution("mu_lower")
 
 # %% [markdown] tags=["optional"] id="c06-030"
-# How loose is the bound? We perturb the optimum by $e$, once in the flattest direction of $H$ and once at random, so little that no sign changes. Then
-# $\operatorname{dist}=\|He\|$ and the gap is $\frac12e^\top He$, and their quotient is a weighted mean of $h/\mu$ over the eigenvalues $h$ of $H$. So it lies
-# between $\lambda_{\min}(H)/\mu$ and $\lambda_{\max}(H)/\mu$. In the course's problem all curvatures are nearly alike, in the tilted one they are not.
+# How loose is the bound? We perturb the optimum by $e$, once in the flattest direction of $H$ and once at random, so
+# little that no sign changes. Then $\operatorname{dist}=\|He\|$ and the gap is $\frac12e^\top He$, and their quotient
+# is a weighted mean of $h/\mu$ over the eigenvalues $h$ of $H$. So it lies between $\lambda_{\min}(H)/\mu$ and
+# $\lambda_{\max}(H)/\mu$. In the course's problem all curvatures are nearly alike, in the tilted one they are not.
 
 # %% tags=["assert", "optional"] id="c06-031"
 mus = {}
@@ -306,37 +346,45 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
         assert 0.99 * values[0] / mu <= ratio <= 1.01 * values[-1] / mu
 
 # %% [markdown] tags=["optional"] id="c06-032"
-# First-order methods leave their error in the flattest direction. So this bound looks sharp along their paths, and elsewhere it is not.
+# First-order methods leave their error in the flattest direction. So this bound looks sharp along their paths, and
+# elsewhere it is not.
 #
 # <details><summary>Check yourself: may μ be estimated from a sample of the rows?</summary>
 #
-# Not for a proof. The rows may be sorted, or a column may be non-zero in a few rows only, which the sample misses. For other losses than the square the curvature
-# depends on β, and often there is no positive μ at all.
+# Not for a proof. The rows may be sorted, or a column may be non-zero in a few rows only, which the sample misses.
+# For other losses than the square the curvature depends on β, and often there is no positive μ at all.
 #
 # </details>
 #
-# **Recap.** $\operatorname{dist}^2/2\mu$ is a proof with a proved $\mu$. The chunks' smallest eigenvalues add up to one. Where curvatures differ, the bound is loose.
+# **Recap.** $\operatorname{dist}^2/2\mu$ is a proof with a proved $\mu$. The chunks' smallest eigenvalues add up to
+# one. Where curvatures differ, the bound is loose.
 
 # %% [markdown] tags=["workshop"] id="c06-033"
-# ## Residual-corrected duality (core, 28 min)
+# ## Residual-corrected duality (28 min, core)
 #
 # Scaling changes *all* slopes because a few are too steep. Can we move $\theta$ only where it helps?
 #
-# **Move.** Let $\theta=\ell'(\eta)+2t$ with $t=Xd$, for some direction $d$ in the space of $\beta$. Then $X^\top\theta=q+2X^\top Xd=q+Hd$ with $H=2X^\top X$.
-# Write $s=-(q+Hd)$. So $\theta$ is dual feasible exactly if $|s_j|\le\lambda$ for all $j$.
+# **Move.** Let $\theta=\ell'(\eta)+2t$ with $t=Xd$, for some direction $d$ in the space of $\beta$. Then
+# $X^\top\theta=q+2X^\top Xd=q+Hd$ with $H=2X^\top X$. Write $s=-(q+Hd)$. So $\theta$ is dual feasible exactly if
+# $|s_j|\le\lambda$ for all $j$.
 #
-# **Pay.** The line of row $i$ now passes $t_i^2$ below the loss at $\eta_i$: $\ell(\eta_i)+\ell^*(\theta_i)=\theta_i\eta_i+t_i^2$. Sum over the rows. Since
+# **Pay.** The line of row $i$ now passes $t_i^2$ below the loss at $\eta_i$:
+# $\ell(\eta_i)+\ell^*(\theta_i)=\theta_i\eta_i+t_i^2$. Sum over the rows. Since
 # $\sum_i\theta_i\eta_i=(X^\top\theta)^\top\beta=-s^\top\beta$, weak duality becomes
+#
 # $$F(\beta)-F^*\le\sum_it_i^2+\sum_j\big(\lambda|\beta_j|-s_j\beta_j\big) .$$
 
 # %% [markdown] id="c06-034"
-# **Only some rows.** Let only the rows of a subset $S$ move; the others keep their tangents and pay nothing. All this holds with $X_S$ for $X$ in $t$ and
-# $H_S=2X_S^\top X_S$ for $H$. Only $q$ needs all rows.
+# **Only some rows.** Let only the rows of a subset $S$ move; the others keep their tangents and pay nothing. All this
+# holds with $X_S$ for $X$ in $t$ and $H_S=2X_S^\top X_S$ for $H$. Only $q$ needs all rows.
 #
-# **Which $d$?** Every $d$ with $|s_j|\le\lambda$ gives a proof. The best is the step of a model of $F$ that has the curvature of $S$,
-# $$d=\arg\min_d\ q^\top d+\tfrac12d^\top H_Sd+\lambda\|\beta+d\|_1 .$$
-# Its optimality condition says that $s\in\lambda\,\partial\|\beta+d\|_1$. So it is feasible, and no feasible $d$ has a smaller bound. This is `model_step` above.
-# With all rows the model is $F$ itself, and the bound is the gap.
+# **Which $d$?** Every $d$ with $|s_j|\le\lambda$ gives a proof. The best is the step of a model of $F$ that has the
+# curvature of $S$,
+#
+# $$d=\operatorname{argmin}_d\ q^\top d+\tfrac12d^\top H_Sd+\lambda\|\beta+d\|_1 .$$
+#
+# Its optimality condition says that $s\in\lambda\,\partial\|\beta+d\|_1$. So it is feasible, and no feasible $d$ has
+# a smaller bound. This is `model_step` above. With all rows the model is $F$ itself, and the bound is the gap.
 
 # %% [markdown] id="c06-036"
 # Take the row $x=1$, $y=2$ again, with $\lambda=1$ and $\beta=1$. Here $q=-2$ and $H=2$, so $s=2-2d$.
@@ -345,8 +393,9 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
 # - $d=1$: $s=0$ and $t=1$. The bound is $1+(1-0)=2$.
 # - $d=\frac12$, the model's step: $s=1$, $t=\frac12$. The bound is $\frac14+(1-1)=\frac14$, which is the gap.
 #
-# **Exercise 4.** `corrected(q, beta, lam, XS, d)`: the bound for a given $d$ and the rows `XS` of $S$, infinite where some $|s_j|>\lambda$. Rounding may carry
-# $|s_j|$ a few units in the last place beyond $\lambda$: forgive a part in $10^9$.
+# **Exercise 4.** `corrected(q, beta, lam, XS, d)`: the bound for a given $d$ and the rows `XS` of $S$, infinite where
+# some $|s_j|>\lambda$. Rounding may carry $|s_j|$ a few units in the last place beyond $\lambda$: forgive a part in
+# $10^9$.
 
 
 # %% tags=["exercise"] id="c06-037"
@@ -361,11 +410,13 @@ corrected = use(corrected)
 # solution("corrected")
 
 # %% [markdown] id="c06-039"
-# We compare at $\lambda=\lambda_{\max}/100$. Our $\beta$ is $\beta^*$ with random relative errors, such that its gap is about $10^{-9}$ of $F(0)=\|y\|^2$. The rows of
-# $S$ enter through $X_Sd$ and $X_S^\top X_S$ only, so triangles stand for them, too.
+# We compare at $\lambda=\lambda_{\max}/100$. Our $\beta$ is $\beta^*$ with random relative errors, such that its gap
+# is about $10^{-9}$ of $F(0)=\|y\|^2$. The rows of $S$ enter through $X_Sd$ and $X_S^\top X_S$ only, so triangles
+# stand for them, too.
 #
-# **Predict** three numbers: the scaled gap, the corrected bound on a tenth of the rows, and that on all rows, each divided by the true gap. For the second one, note
-# that $H_S\approx H/10$. How long is then $d$, and what does it pay?
+# **Predict** three numbers: the scaled gap, the corrected bound on a tenth of the rows, and that on all rows, each
+# divided by the true gap. For the second one, note that $H_S\approx H/10$. How long is then $d$, and what does it
+# pay?
 
 # %% tags=["predict", "assert"] id="c06-041"
 ratio_scaled = predict("scaled gap ÷ gap", None)
@@ -392,27 +443,30 @@ assert gap * (1 - 1e-6) <= whole <= 1.01 * gap < tenth, "all rows: the gap itsel
 # %% [markdown] id="corrected-recap"
 # <details><summary>Answer: why ten times the gap with a tenth of the rows?</summary>
 #
-# With $\varphi H$ in the place of $H$ the step $d$ is $1/\varphi$ times as long as the best one. What it pays is $\sum_St_i^2=\frac12d^\top H_Sd$. The square of the
-# length gives $1/\varphi^2$, the smaller Hessian gives $\varphi$, and together this is $1/\varphi$ times the gap.
+# With $\varphi H$ in the place of $H$ the step $d$ is $1/\varphi$ times as long as the best one. What it pays is
+# $\sum_St_i^2=\frac12d^\top H_Sd$. The square of the length gives $1/\varphi^2$, the smaller Hessian gives $\varphi$,
+# and together this is $1/\varphi$ times the gap.
 #
 # </details>
 #
-# **Recap.** Move the slopes along $t=Xd$, pay $\sum t_i^2$, and a model's step makes them feasible. A share $\varphi$ of the rows proves about $1/\varphi$ times the gap,
-# at every $\lambda$. All rows prove the gap itself, for least squares.
+# **Recap.** Move the slopes along $t=Xd$, pay $\sum t_i^2$, and a model's step makes them feasible. A share $\varphi$
+# of the rows proves about $1/\varphi$ times the gap, at every $\lambda$. All rows prove the gap itself, for least
+# squares.
 
 # %% [markdown] id="whose-idea"
-# **Whose idea is it?** Weak duality with scaled slopes is the classical certificate of the lasso. Scikit-learn stops by it, and the *Gap Safe* rules (Ndiaye, Fercoq,
-# Gramfort & Salmon 2017) discard columns by it. *Dual extrapolation* (Massias, Gramfort & Salmon 2018; Massias, Vaiter, Gramfort & Salmon 2020) finds better slopes: it
-# extrapolates those of past iterations, and scales the result.
+# **Whose idea is it?** Weak duality with scaled slopes is the classical certificate of the lasso. Scikit-learn stops
+# by it, and the *Gap Safe* rules (Ndiaye, Fercoq, Gramfort & Salmon 2017) discard columns by it. *Dual extrapolation*
+# (Massias, Gramfort & Salmon 2018; Massias, Vaiter, Gramfort & Salmon 2020) finds better slopes: it extrapolates
+# those of past iterations, and scales the result.
 #
-# Here the step of a model corrects the slopes, instead of scaling them, and a part of the rows is enough. We derived this form for the package. We know of no paper
-# that has it, which does not prove that there is none.
+# Here the step of a model corrects the slopes, instead of scaling them, and a part of the rows is enough. We derived
+# this form for the package. We know of no paper that has it, which does not prove that there is none.
 
 # %% [markdown] tags=["optional"] id="c06-042"
-# ## All bounds against the true gap (optional, 6 min)
+# ## All bounds against the true gap (6 min, optional)
 #
-# Now the tilted rows, with $\lambda$ from $\lambda_{\max}/10^6$ to nearly $\lambda_{\max}$. For each $\lambda$ we take a $\beta$ as before, with a true gap of about
-# $10^{-9}F(0)$.
+# Now the tilted rows, with $\lambda$ from $\lambda_{\max}/10^6$ to nearly $\lambda_{\max}$. For each $\lambda$ we
+# take a $\beta$ as before, with a true gap of about $10^{-9}F(0)$.
 #
 # **Predict.** Which bounds depend on $\lambda$? Then move the slider to read them at one $\lambda$.
 
@@ -474,16 +528,19 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
 print(f"{tried + len(ratios) * len(series)} bounds tried, none below its gap")
 
 # %% [markdown] tags=["optional"] id="bounds-recap"
-# **Recap.** None of the bounds was ever below its gap. The scaled gap is loosest. On all rows the corrected bound is the gap at every $\lambda$.
+# **Recap.** None of the bounds was ever below its gap. The scaled gap is loosest. On all rows the corrected bound is
+# the gap at every $\lambda$.
 
 # %% [markdown] tags=["optional"] id="c06-046"
-# ## What the package adds (optional, 6 min)
+# ## What the package adds (6 min, optional)
 #
-# `glmlab.certify` is exercise 4 with what was left out, and the function below is its core. In our letters `seen.grad` is $q$, `seen.hess` is $H_S$, `cost.price` is
-# $\sum t_i^2$ and `l1` is $\lambda$. The bound in exact arithmetic stands in the two lines from `s = …` on.
+# `glmlab.certify` is exercise 4 with what was left out, and the function below is its core. In our letters
+# `seen.grad` is $q$, `seen.hess` is $H_S$, `cost.price` is $\sum t_i^2$ and `l1` is $\lambda$. The bound in exact
+# arithmetic stands in the two lines from `s = …` on.
 #
-# It adds a ridge (`l2`), intercepts, and other losses, whose prices make `cost` (notebook 07). And it adds rounding: `feasible` finds moves of $d$ that undo what
-# rounding did to $s$, and the lines below the bound add what they may cost.
+# It adds a ridge (`l2`), intercepts, and other losses, whose prices make `cost` (notebook 07). And it adds rounding:
+# `feasible` finds moves of $d$ that undo what rounding did to $s$, and the lines below the bound add what they may
+# cost.
 
 # %% tags=["solution", "optional"] id="c06-047"
 print(inspect.getsource(certificates.corrected))
@@ -492,13 +549,14 @@ print(inspect.getsource(certificates.corrected))
 # > *Systems note.* If a $\beta$ comes from elsewhere, `certify` reads all rows once for $q$, and the rows of $S$ for $H_S$. A solver of the package has just computed
 # > $q$ at its last $\beta$, and the objective remembers it. Then the certificate reads $S$ only: all rows while $X$ is small, a share of them when it is large.
 #
-# **Recap.** The package's bound is exercise 4 plus rounding. It needs one pass or less. It knows ridges, intercepts and other losses, too.
+# **Recap.** The package's bound is exercise 4 plus rounding. It needs one pass or less. It knows ridges, intercepts
+# and other losses, too.
 
 # %% [markdown] tags=["workshop"] id="c06-051"
-# ## Judge anyone (core, 10 min)
+# ## Judge anyone (10 min, core)
 #
-# `certify(X, y, beta, …)` prints the bound and a **relative gap**, which for least squares is the bound divided by $F(\beta)$. It takes nobody's word. We hand it the
-# post's $z$ and the package's own answer.
+# `certify(X, y, beta, …)` prints the bound and a **relative gap**, which for least squares is the bound divided by
+# $F(\beta)$. It takes nobody's word. We hand it the post's $z$ and the package's own answer.
 
 # %% tags=["assert"] id="c06-048"
 lasso = {"family": "gaussian", "penalty": L1(lam)}
@@ -514,8 +572,9 @@ assert abs(result.beta - best).max() <= 1e-9, "two solvers agree"
 result
 
 # %% [markdown] id="c06-053"
-# Next, a wrong solver: consensus ADMM with one mistake in its consensus step, a penalty counted once for each of the $K$ chunks. (We take
-# $\lambda=\lambda_{\max}/100$ and a $\rho$ near the curvature of a chunk, so that both runs converge.)
+# Next, a wrong solver: consensus ADMM with one mistake in its consensus step, a penalty counted once for each of the
+# $K$ chunks. (We take $\lambda=\lambda_{\max}/100$ and a $\rho$ near the curvature of a chunk, so that both runs
+# converge.)
 #
 # **Predict.** Will the chunks agree in the wrong run? Can its residuals see the mistake?
 
@@ -532,14 +591,14 @@ assert judged[0].relative <= 1e-12 and judged[1].relative > 1e-4, "the wrong sol
 # %% [markdown] id="c06-055"
 # <details><summary>Answer</summary>
 #
-# In both runs the chunks agree. The wrong run solves *another* problem, that with $K\lambda$, and solves it well. So ADMM's residuals cannot see the mistake. The
-# certificate can, because it only looks at $F$.
+# In both runs the chunks agree. The wrong run solves *another* problem, that with $K\lambda$, and solves it well. So
+# ADMM's residuals cannot see the mistake. The certificate can, because it only looks at $F$.
 #
 # </details>
 #
-# Last, other libraries, on the first rows with tilted columns and $\lambda=\lambda_{\max}/100$. Their documentation says that they minimise a multiple of our $F$,
-# once $\lambda$ is translated. `from_lam` does that. Does their code minimise it? Scikit-learn reports a gap of its own, `dual_gap_`;
-# times $2n$ it is in our units.
+# Last, other libraries, on the first rows with tilted columns and $\lambda=\lambda_{\max}/100$. Their documentation
+# says that they minimise a multiple of our $F$, once $\lambda$ is translated. `from_lam` does that. Does their code
+# minimise it? Scikit-learn reports a gap of its own, `dual_gap_`; times $2n$ it is in our units.
 
 # %% tags=["assert"] id="c06-054"
 import statsmodels.api as sm
@@ -566,22 +625,25 @@ assert min(proofs[name].relative for name in ("scikit-learn, α = λ/n", "statsm
 assert np.isclose(2 * m * default.dual_gap_, scaled_gap(X_m, y_m, default.coef_, lam_m), rtol=0.05)
 
 # %% [markdown] id="judge-recap"
-# Scikit-learn's proof is exercise 2, and its answer is far better than that proof can tell. With $\alpha=\lambda/n$ the mean was taken and the $\frac12$ forgotten, which
-# the certificate shows.
+# Scikit-learn's proof is exercise 2, and its answer is far better than that proof can tell. With $\alpha=\lambda/n$
+# the mean was taken and the $\frac12$ forgotten, which the certificate shows.
 #
-# Statsmodels' lasso has too many zeros. Its coordinate descent never changes a coefficient again once it was zero after the first sweep, and with correlated columns some
-# of these should come back. No tolerance mends that.
+# Statsmodels' lasso has too many zeros. Its coordinate descent never changes a coefficient again once it was zero
+# after the first sweep, and with correlated columns some of these should come back. No tolerance mends that.
 #
-# **Recap.** A certificate needs only $\beta$ and the rows. It caught a wrong solver that had converged. A documented objective is no proof that the code minimises it.
+# **Recap.** A certificate needs only $\beta$ and the rows. It caught a wrong solver that had converged. A documented
+# objective is no proof that the code minimises it.
 
 # %% [markdown] tags=["optional"] id="more-judged"
-# ## Three more answers (optional, 6 min)
+# ## Three more answers (6 min, optional)
 #
-# - *A penalised intercept.* If we add the column of ones ourselves, `Lasso` penalises it. (Scikit-learn's liblinear solver does so to its own intercept.)
-# - *Statsmodels' ridge.* `OLS` solves ours. `GLM` with the Gaussian family takes the scale of its log-likelihood from the residuals, so it minimises
-#   $\frac12\log\|y-X\beta\|^2$ plus the penalty, which is another problem.
-# - *The post's own library*, if it is here (`pip install dask-glm`). The line search of its proximal gradient only asks that the loss *without* the penalty falls. So it
-#   ends where the loss ends falling, and more iterations change nothing.
+# - *A penalised intercept.* If we add the column of ones ourselves, `Lasso` penalises it. (Scikit-learn's liblinear
+#   solver does so to its own intercept.)
+# - *Statsmodels' ridge.* `OLS` solves ours. `GLM` with the Gaussian family takes the scale of its log-likelihood from
+#   the residuals, so it minimises $\frac12\log\|y-X\beta\|^2$ plus the penalty, which is another problem.
+# - *The post's own library*, if it is here (`pip install dask-glm`). The line search of its proximal gradient only
+#   asks that the loss *without* the penalty falls. So it ends where the loss ends falling, and more iterations change
+#   nothing.
 #
 # **Predict:** which are within a relative $10^{-6}$ of the optimum?
 
@@ -614,19 +676,21 @@ else:
         print(f"dask-glm, {count} iterations:", certify(X_m, y_m, np.asarray(b), family="gaussian", penalty=L1(lam_m)))
 
 # %% [markdown] tags=["optional"] id="more-judged-recap"
-# **Recap.** A free intercept and the OLS ridge are right. A penalised intercept and the GLM ridge solve other problems. A line search must look at $F$, and not at a part of
-# it.
+# **Recap.** A free intercept and the OLS ridge are right. A penalised intercept and the GLM ridge solve other
+# problems. A line search must look at $F$, and not at a part of it.
 
 # %% [markdown] tags=["optional"] id="small-compared-with-what"
-# ## Small, compared with what? (optional, 10 min)
+# ## Small, compared with what? (10 min, optional)
 #
-# A bound of 0.01 is small if $F$ is a million, and large if $F$ is 1. So a stop rule needs a unit, and $\max(|F(\beta)|,|F(0)|)$ looks natural. What does it do to a small
-# table?
+# A bound of 0.01 is small if $F$ is a million, and large if $F$ is 1. So a stop rule needs a unit, and
+# $\max(|F(\beta)|,|F(0)|)$ looks natural. What does it do to a small table?
 #
-# Two groups have 20 and 40 cases among equally many persons. Cases are Poisson, so the loss of a row is $e^\eta-y\eta$. The number of persons enters as an offset:
-# $\eta=\log(\text{persons})+b_0+b_1\cdot\text{group}$. The second rate is twice the first, so the optimum is $b_1=\log2\approx0.693$.
+# Two groups have 20 and 40 cases among equally many persons. Cases are Poisson, so the loss of a row is
+# $e^\eta-y\eta$. The number of persons enters as an offset: $\eta=\log(\text{persons})+b_0+b_1\cdot\text{group}$. The
+# second rate is twice the first, so the optimum is $b_1=\log2\approx0.693$.
 #
-# We certify $b_1=0.52$, which is wrong in its first digit, for several numbers of persons. **Predict:** will the bound change?
+# We certify $b_1=0.52$, which is wrong in its first digit, for several numbers of persons. **Predict:** will the
+# bound change?
 
 # %% id="unit-of-exposure" tags=["assert", "optional"]
 group, cases, slopes, units = np.array([[0.0], [1.0]]), np.array([20.0, 40.0]), [], {}
@@ -642,29 +706,39 @@ assert np.allclose(slopes, np.log(2), rtol=1e-9), "no number of persons changes 
 assert units[1e8][0] < 1e-8 < 0.1 < units[1e8][1], "of F(0) the wrong slope is off by nothing"
 
 # %% [markdown] tags=["optional"] id="what-is-left-to-explain"
-# The bound hardly changes, because the model is the same: $b_0$ absorbs the number of persons. But $F(0)$ grows with them. So a rule that compares with $F(0)$ accepts the
-# wrong slope as soon as there are persons enough.
+# The bound hardly changes, because the model is the same: $b_0$ absorbs the number of persons. But $F(0)$ grows with
+# them. So a rule that compares with $F(0)$ accepts the wrong slope as soon as there are persons enough.
 #
-# A better unit says how much there is to explain. No model can make the loss of row $i$ smaller than $\min_\eta\ell(\eta;y_i)$. Subtract the sum of these minima:
+# A better unit says how much there is to explain. No model can make the loss of row $i$ smaller than
+# $\min_\eta\ell(\eta;y_i)$. Subtract the sum of these minima:
+#
 # $$P(\beta)=F(\beta)-\sum_i\min_\eta\ell(\eta;y_i)\ge0 .$$
-# This is what $\beta$ leaves unexplained: half of what statisticians call the *deviance*, plus the penalty. For least squares the minima are 0, so $P=F$.
+#
+# This is what $\beta$ leaves unexplained: half of what statisticians call the *deviance*, plus the penalty. For least
+# squares the minima are 0, so $P=F$.
 
 # %% [markdown] tags=["optional"] id="the-unit-s"
-# If a model fits every row exactly, as two coefficients fit two groups, then $P(\beta^*)=0$, and the gap divided by $P$ is 1 until the very end. So we take a floor. The *null
-# model* has offsets and an intercept but no columns, and a thousandth of its $P$ is the smallest unit:
+# If a model fits every row exactly, as two coefficients fit two groups, then $P(\beta^*)=0$, and the gap divided by
+# $P$ is 1 until the very end. So we take a floor. The *null model* has offsets and an intercept but no columns, and a
+# thousandth of its $P$ is the smallest unit:
+#
 # $$S(\beta)=\max\big(P(\beta),\ P(\text{null model})/1000\big) .$$
+#
 # The **relative gap** is the bound divided by $S(\beta)$.
 #
-# No change that only renames the model's parameters changes it: other offsets, other units of a column, a row split in two of half the weight. If $y$ of least squares is
-# given in other units, the bound and $S$ grow by the same factor.
+# No change that only renames the model's parameters changes it: other offsets, other units of a column, a row split
+# in two of half the weight. If $y$ of least squares is given in other units, the bound and $S$ grow by the same
+# factor.
 
 # %% [markdown] tags=["optional"] id="gap-in-standard-errors"
-# What does a gap say about the coefficients? Near the optimum $F(\beta)-F^*\approx\frac12(\beta-\beta^*)^\top H(\beta-\beta^*)$. So a gap of $G$ leaves $\beta$ within
-# $\sqrt{2G}$ of $\beta^*$ in the norm of $H$. Without a penalty, or with a ridge, the standard error of $\beta_j$ is $\sqrt{(H^{-1})_{jj}}$ for Poisson and logistic
-# losses. So **every coefficient is within $\sqrt{2G}$ standard errors of its optimum.**
+# What does a gap say about the coefficients? Near the optimum $F(\beta)-F^*\approx\frac12(\beta-\beta^*)^\top
+# H(\beta-\beta^*)$. So a gap of $G$ leaves $\beta$ within $\sqrt{2G}$ of $\beta^*$ in the norm of $H$. Without a
+# penalty, or with a ridge, the standard error of $\beta_j$ is $\sqrt{(H^{-1})_{jj}}$ for Poisson and logistic losses.
+# So **every coefficient is within $\sqrt{2G}$ standard errors of its optimum.**
 #
-# This approximation can be made a proof. All four losses of this course have $|\ell'''|\le\ell''$, so $H$ cannot change much on a short way. The docstring of
-# `glmlab.maths.certificates` has the inequality. A result prints the number that it proves.
+# This approximation can be made a proof. All four losses of this course have $|\ell'''|\le\ell''$, so $H$ cannot
+# change much on a short way. The docstring of `glmlab.maths.certificates` has the inequality. A result prints the
+# number that it proves.
 
 # %% id="proved-standard-errors" tags=["assert", "optional"]
 rng = np.random.default_rng(0)
@@ -683,18 +757,22 @@ print(f"it goes on until the next step has an effect below {rules.still:.0e} (fi
 assert apart.max() <= early.certificate.errors <= np.sqrt(2e-5 * len(X_c)) and exact_c.certificate.errors < 1e-6
 
 # %% [markdown] tags=["optional"] id="last-digits"
-# The error of $\beta$ is like the *square root* of the gap. So a relative gap as small as the default `tol` leaves $\beta$ with only four or five digits. For a statistician
-# this is enough, because it is far less than one standard error. But a pass over a table of some thousand rows takes microseconds, and one more step of Newton's method
-# gives all digits. So `fit` takes that step where $X$ is small. The *effect* of a step is how far it moves the rows, relative to what the largest coefficient does.
+# The error of $\beta$ is like the *square root* of the gap. So a relative gap as small as the default `tol` leaves
+# $\beta$ with only four or five digits. For a statistician this is enough, because it is far less than one standard
+# error. But a pass over a table of some thousand rows takes microseconds, and one more step of Newton's method gives
+# all digits. So `fit` takes that step where $X$ is small. The *effect* of a step is how far it moves the rows,
+# relative to what the largest coefficient does.
 
 # %% [markdown] tags=["optional"] id="unit-recap"
-# **Recap.** A stop rule needs a unit that no renaming changes. The unit $S$ is what is left to explain. A gap of $G$ means at most about $\sqrt{2G}$ standard errors.
+# **Recap.** A stop rule needs a unit that no renaming changes. The unit $S$ is what is left to explain. A gap of $G$
+# means at most about $\sqrt{2G}$ standard errors.
 
 # %% [markdown] tags=["optional"] id="c06-059"
-# ## When to stop, and what remains (optional, 6 min)
+# ## When to stop, and what remains (6 min, optional)
 #
-# Which rule ends a run where it should? We run proximal gradient on the tilted rows, $\lambda=\lambda_{\max}/100$, with the safe step $1/L$, where
-# $L=\lambda_{\max}(H)$ is the largest eigenvalue, and again with a tenth of it. Four rules are asked for $10^{-4}$:
+# Which rule ends a run where it should? We run proximal gradient on the tilted rows, $\lambda=\lambda_{\max}/100$,
+# with the safe step $1/L$, where $L=\lambda_{\max}(H)$ is the largest eigenvalue, and again with a tenth of it. Four
+# rules are asked for $10^{-4}$:
 #
 # - the change of $\beta$, relative to the largest coefficient;
 # - the change of $F$, relative to $F$;
@@ -745,11 +823,12 @@ assert all(at[name]["certificate"] <= tol and at[name]["change of F"] > 10 * tol
 assert at["0.1/L"]["change of β"] > 10 * tol
 
 # %% [markdown] tags=["optional"] id="c06-062"
-# Rules of change measure the step as much as the error: the shorter the step, the earlier they hold. The residual is not fooled by the step. But its unit is not that of
-# $F$, and here it goes on long after the gap was small enough. The certificate stops where it was asked to: late by its own looseness, never early.
+# Rules of change measure the step as much as the error: the shorter the step, the earlier they hold. The residual is
+# not fooled by the step. But its unit is not that of $F$, and here it goes on long after the gap was small enough.
+# The certificate stops where it was asked to: late by its own looseness, never early.
 #
-# There is a third error, and no solver makes it. On the course's own rows, $\lambda=7.2$, we watch a slow run: $F-F^*$, its certificate, and the distance to the coefficients
-# that made the data.
+# There is a third error, and no solver makes it. On the course's own rows, $\lambda=7.2$, we watch a slow run:
+# $F-F^*$, its certificate, and the distance to the coefficients that made the data.
 
 # %% tags=["figure", "assert", "optional"] id="c06-063"
 curve = np.linalg.eigvalsh(2 * X_r.T @ X_r)[-1]
@@ -764,17 +843,21 @@ assert all(bound >= course_gaps[k] for k, bound in proved.items())
 assert proved[80] <= 1e-6 and distances[-1] > 0.3 * floor
 
 # %% [markdown] tags=["optional"] id="c06-064"
-# **Recap.** *Suboptimality* $F(\beta)-F^*$ is the solver's error, and nobody knows it. A *certificate* is a number that it cannot exceed. The *distance to*
-# $\beta_{\text{true}}$ contains the noise in the data. On these columns it stays near $1/\sqrt n$ for a coefficient and near $\sqrt{2\log p/n}$ for the largest of $p$
-# (notebook 02). More rows lower it, and no solver does. It is the only error that the post printed.
+# **Recap.** *Suboptimality* $F(\beta)-F^*$ is the solver's error, and nobody knows it. A *certificate* is a number
+# that it cannot exceed. The *distance to* $\beta_{\text{true}}$ contains the noise in the data. On these columns it
+# stays near $1/\sqrt n$ for a coefficient and near $\sqrt{2\log p/n}$ for the largest of $p$ (notebook 02). More rows
+# lower it, and no solver does. It is the only error that the post printed.
 
 # %% [markdown] tags=["workshop"] id="c06-065"
-# ## The post's rows in the ledger (core, 8 min)
+# ## The post's rows in the ledger (8 min, core)
 #
-# First, notebook 00 promised a *proof* that $\beta^*$ has no zeros. Because $0\in\partial F(\beta^*)$ and $f$ is quadratic,
+# First, notebook 00 promised a *proof* that $\beta^*$ has no zeros. Because $0\in\partial F(\beta^*)$ and $f$ is
+# quadratic,
+#
 # $$F(\beta)-F^*\ge\tfrac12(\beta-\beta^*)^\top H(\beta-\beta^*)\ge\frac{(\beta_j-\beta^*_j)^2}{2\,(H^{-1})_{jj}} .$$
-# So if $G$ is a proved bound on the gap of $\beta$, then $\beta_j^*$ lies within $\sqrt{2G\,(H^{-1})_{jj}}$ of $\beta_j$. If $|\beta_j|$ is larger than that, $\beta^*_j$ is
-# not zero.
+#
+# So if $G$ is a proved bound on the gap of $\beta$, then $\beta_j^*$ lies within $\sqrt{2G\,(H^{-1})_{jj}}$ of
+# $\beta_j$. If $|\beta_j|$ is larger than that, $\beta^*_j$ is not zero.
 
 # %% tags=["assert"] id="c06-066"
 H = 2 * X_r.T @ X_r
@@ -788,11 +871,13 @@ assert lower <= z_proof.bound and 0.002 < lower / result.objective < 0.05
 # %% [markdown] id="c06-067"
 # Proved: $\beta^*$ has no zero at all. Those of $z$ came from stopping early.
 #
-# Now the "?" of the ledger. The post's data are gone. But for its three least-squares methods the distribution of the rows is known, and one can draw the triangles of a million
-# such rows without the rows (`triangles.drawn`). So we certify these at the post's $n$.
+# Now the "?" of the ledger. The post's data are gone. But for its three least-squares methods the distribution of the
+# rows is known, and one can draw the triangles of a million such rows without the rows (`triangles.drawn`). So we
+# certify these at the post's $n$.
 #
-# Its benchmark was logistic regression. We **replay** its methods on rows drawn likewise (`glmlab/teaching/replays.py` says what is known). But we cannot replay 8 or 800
-# million rows here. Do fewer rows have the same gap?
+# Its benchmark was logistic regression. We **replay** its methods on rows drawn likewise
+# (`glmlab/teaching/replays.py` says what is known). But we cannot replay 8 or 800 million rows here. Do fewer rows
+# have the same gap?
 
 # %% tags=["assert"] id="c06-070"
 for method, (b, proof) in replays.least_squares(1_000_000).items():
@@ -813,11 +898,12 @@ assert client.status == "closed"
 ledger
 
 # %% [markdown] id="c06-069"
-# They do not: the printed gaps of ADMM and of SGD change with the number of rows. Nor does the post say its $\lambda$. So these six rows keep their "?", because a number from few
-# rows would not be the post's. The note beside each says what the replays gave.
+# They do not: the printed gaps of ADMM and of SGD change with the number of rows. Nor does the post say its
+# $\lambda$. So these six rows keep their "?", because a number from few rows would not be the post's. The note beside
+# each says what the replays gave.
 #
-# **Recap.** A proved gap and the Hessian prove that no coefficient of $\beta^*$ is zero. Where the distribution is known, the post's rows have a certified gap at its own $n$.
-# Where it would be a guess, the "?" stays.
+# **Recap.** A proved gap and the Hessian prove that no coefficient of $\beta^*$ is zero. Where the distribution is
+# known, the post's rows have a certified gap at its own $n$. Where it would be a guess, the "?" stays.
 
 # %% [markdown] id="c06-072"
 # ## What we measured · Check yourself · Next
