@@ -239,7 +239,8 @@ Z_UPDATE = Exercise(
     name="z_update",
     statement=(
         "B (K, p) holds the chunks' solutions, U (K, p) their u, z (p,) is the last consensus. With the relaxed "
-        "answers A = alpha·B + (1 − alpha)·z return z⁺ = argmin lam‖z‖₁ + (rho/2) Σ_k ‖A_k + U_k − z‖² and U⁺ = U + A − z⁺."
+        "answers A = alpha·B + (1 − alpha)·z return z⁺ = argmin lam‖z‖₁ + (rho/2) Σ_k ‖A_k + U_k − z‖² and "
+        "U⁺ = U + A − z⁺."
     ),
     stub='''
     def z_update(B, U, z, lam, rho, alpha):

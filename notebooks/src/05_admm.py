@@ -138,9 +138,9 @@ local_update = use(local_update)
 # %% [markdown] id="local-recap"
 # <details><summary>Check yourself: what does u_k hold when nothing moves any more?</summary>
 #
-# If nothing moves, $\beta_k=z$, and the derivative of the chunk's problem says $\nabla f_k(z)+\rho u_k=0$. So $\rho
-# u_k=-\nabla f_k(z)$ is the direction in which the chunk's own rows still want to go. It is the Lagrange multiplier
-# of the constraint $\beta_k=z$. Dividing it by $\rho$ makes it a distance, hence "scaled".
+# If nothing moves, $\beta_k=z$, and the derivative of the chunk's problem says $\nabla f_k(z)+\rho u_k=0$. So
+# $\rho u_k=-\nabla f_k(z)$ is the direction in which the chunk's own rows still want to go. It is the Lagrange
+# multiplier of the constraint $\beta_k=z$. Dividing it by $\rho$ makes it a distance, hence "scaled".
 #
 # </details>
 #
@@ -166,7 +166,7 @@ local_update = use(local_update)
 # $2\rho$.
 #
 # **Exercise 3.** `z_update(B, U, z, lam, rho, alpha)` returns $z^+$ and all $u_k^+$. Row $k$ of `B` is $\beta_k$, row
-# $k$ of `U` is $u_k$. (Your `shrink` helps.)
+# $k$ of `U` is $u_k$. Your `shrink` helps.
 
 
 # %% tags=["exercise"] id="c05-013"
@@ -196,8 +196,8 @@ z_update = use(z_update)
 # ## The post's loop (8 min, core)
 #
 # Put together, the loop is short, as the post promised: *"everything else is NumPy code occurring at master"*. The
-# figure shows one round. One thing differs from the post. It solves the local problems by L-BFGS, an iteration that
-# needs gradients only. Ours are solved exactly.
+# figure shows one round. One thing differs from the post. The post solves the local problems by L-BFGS, an iteration
+# that needs gradients only, while we solve them exactly.
 #
 # **Predict.** The post ran ten rounds with $\rho=1$ and printed 12 zeros. How many of our 100 coefficients of $z$
 # will be exactly zero after ten rounds? Write your number in the place of `None`.
@@ -235,16 +235,15 @@ assert one_round == n_chunks, "a task a chunk"
 # %% [markdown] tags=["workshop"] id="c05-019"
 # ## The zeros count the rounds (20 min, core)
 #
-# No true coefficient is zero, and the number of zeros falls from round to round. Why are there any? Follow one
-# coefficient $j$.
+# No true coefficient is zero. Why are there zeros, and why ever fewer? Follow one coefficient $j$.
 #
 # *What a chunk answers.* Its loss has curvature about $2n/K$, because $X^\top X\approx nI$ (notebook 03). That is
-# thousands at least, while $\rho=1$. So the quadratic is negligible, and every chunk answers with its own
-# least-squares solution, close to $\beta_{\text{true}}$, whatever $z$ and $u_k$ are.
+# thousands at least, while $\rho=1$. So the quadratic term of the local problem is negligible, and every chunk
+# answers with its own least-squares solution, close to $\beta_{\text{true}}$, whatever $z$ and $u_k$ are.
 #
 # *What becomes of $z_j$.* Both $z$ and the $u_k$ start at zero. While $z_j$ stays zero, each round adds the same
-# amount $\alpha\beta_j$ to the $j$-th entry of every $u$. The consensus $z_j$ becomes non-zero when the accumulated
-# amount exceeds the threshold.
+# amount $\alpha\beta_j$ to the $j$-th entry of every $u$. It becomes non-zero when the accumulated amount exceeds the
+# threshold.
 
 # %% [markdown] id="zeros-example"
 # For example, let $\beta_j=0.2$, $\alpha=0.9$ and let the threshold be $0.72$. A round adds $0.18$. Three rounds
@@ -252,7 +251,7 @@ assert one_round == n_chunks, "a task a chunk"
 # In round five it is $0.90-0.72=0.18$.
 #
 # **Exercise 4.** `zeros_at(beta, lam, rho, K, k, alpha)`: how many coefficients of $z$ are still zero after round
-# $k$? (In this section $k$ counts rounds.)
+# $k$? In this section $k$ counts rounds.
 
 
 # %% tags=["exercise"] id="c05-020"
@@ -302,7 +301,7 @@ viz.show(viz.zero_clock(counted, predicted, optimum=0))
 assert all(np.abs(np.subtract(counted[K], predicted[K])).max() <= 2 for K in counted), "the formula, within two"
 
 # %% [markdown] id="c05-026"
-# Does the *minimiser* have zeros, too? (The dotted line says that it has none. The next cell shows this.) Let
+# Does the *minimiser* have zeros, too? The dotted line of the figure says no, and the next cell shows why. Let
 # $q=\nabla f(\beta)=2X^\top(X\beta-y)$. Along coordinate $j$ the slope of $F$ is
 # $q_j+\lambda\operatorname{sign}\beta_j$. At $\beta_j=0$ there is the kink of exercise 1, with slopes
 # $q_j\mp\lambda$. So $\beta$ is optimal exactly if
@@ -311,8 +310,9 @@ assert all(np.abs(np.subtract(counted[K], predicted[K])).max() <= 2 for K in cou
 #
 # These are the **KKT conditions** (Karush, Kuhn, Tucker).
 #
-# At $\beta=0$ we have $q=-2X^\top y$. So all coefficients are zero exactly if $\lambda\ge\lambda_{\max}=\|2X^\top
-# y\|_\infty$, the largest absolute entry. It is the natural unit of $\lambda$. How large is 7.2 in it?
+# At $\beta=0$ we have $q=-2X^\top y$. So the minimiser is zero exactly if
+# $\lambda\ge\lambda_{\max}=\|2X^\top y\|_\infty$, the largest absolute entry. It is the natural unit of $\lambda$.
+# How large is 7.2 in it?
 
 # %% tags=["assert"] id="c05-027"
 ten = pieces[10]
@@ -337,14 +337,13 @@ assert 3e-6 < at_post < 4.2e-6 and z_proof.bound > 1e-3 * best.objective
 # <details><summary>Answer: why are there about half as many zeros with twice the chunks?</summary>
 #
 # The limit $\lambda/(\alpha\rho Kk)$ halves when $K$ doubles, and the $|\beta_j|$ are spread evenly over $[0,1)$. So
-# about half as many lie below it. The same rows, the same problem, the same $\beta$: only our choice of chunks
-# changed.
+# about half as many lie below it. Only our choice of chunks changed, neither the problem nor its minimiser.
 #
 # </details>
 #
-# **Recap.** After round $k$ the loop leaves about $p\,\lambda/(\alpha\rho Kk)$ zeros. This number depends on $K$,
-# $\rho$, $\alpha$ and $k$, and on the data only through the small $|\beta_j|$. The minimiser has no zeros: those of
-# the post come from stopping early.
+# **Recap.** For $\beta$ uniform on $[0,1)$ the loop leaves about $p\,\lambda/(\alpha\rho Kk)$ zeros after round $k$.
+# This number depends on $K$, $\rho$, $\alpha$ and $k$, and on the data only through the small $|\beta_j|$. The
+# minimiser has no zeros: those of $z$ come from stopping early.
 
 # %% [markdown] tags=["optional"] id="c05-028"
 # ## Two residuals (8 min, optional)
@@ -359,8 +358,8 @@ assert 3e-6 < at_post < 4.2e-6 and z_proof.bound > 1e-3 * best.objective
 #
 # $$\nabla f_k(\beta_k)+\rho u_k^+=\rho(z-z^+) .$$
 #
-# And $\rho\sum_ku_k^+$ is balanced by the penalty (see the consensus step). So where both residuals vanish, $z$ meets
-# the KKT conditions.
+# And the consensus step left $\rho\sum_ku_k^+$ such that the penalty balances it. So where both residuals vanish, $z$
+# meets the KKT conditions.
 
 # %% tags=["assert", "optional"] id="c05-029"
 Bs, zs = loop(ten, 10, 1.0, 0.9, lam)
@@ -383,8 +382,8 @@ assert dual < 1e-3 * slope, "a small dual residual, far from optimal"
 #
 # </details>
 #
-# **Recap.** Both residuals vanish only at the optimum. Their units differ. A small dual residual proves nothing where
-# $\rho$ is small.
+# **Recap.** Where both residuals vanish, $z$ is optimal. Their units differ. A small dual residual proves nothing
+# where $\rho$ is small.
 
 # %% [markdown] tags=["workshop"] id="c05-030"
 # ## Choose ρ (15 min, core)
@@ -419,9 +418,9 @@ assert last["ρ = 1, α = 0.9"] > 10 * last["α = 0.9"]
 #
 # $$\beta_k=\frac{h\,m_k+\rho\,(z-u_k)}{h+\rho} .$$
 #
-# So if no $z_j$ changes its sign any more, a round multiplies the error of $z$ by $\rho/(h+\rho)$ and the error of
-# each $u_k-\bar u$ by $1-\rho/(h+\rho)=h/(h+\rho)$. Here $\bar u$ is the mean of the $u_k$. The two errors pull
-# $\rho$ in opposite directions.
+# So if no $z_j$ is zero or changes its sign any more, a round multiplies the error of $z$ by $\rho/(h+\rho)$ and the
+# error of each $u_k-\bar u$ by $1-\rho/(h+\rho)=h/(h+\rho)$. Here $\bar u$ is the mean of the $u_k$. The two errors
+# pull $\rho$ in opposite directions.
 
 # %% [markdown] id="two-chunk-example"
 # A small example: one coefficient, no penalty, $f_1(b)=b^2$ and $f_2(b)=(b-2)^2$. So $h=2$, and the optimum is $z=1$
@@ -501,8 +500,8 @@ assert all(0.7 < factor[name] <= 8 / (8 + rho) for name in factor if name != "al
 # </details>
 #
 # **Recap.** A small $\rho$ lets the $u_k$ lag behind, a large one lets $z$ lag behind. For both together
-# $\rho=\sqrt{\mu L}$ has the best bound, a curvature of a chunk. Only for alike chunks without zeros does $z$ itself
-# want $\rho\to0$.
+# $\rho=\sqrt{\mu L}$ has the best bound. It lies between the curvatures of a chunk. Only for alike chunks without
+# zeros does $z$ itself want $\rho\to0$.
 
 # %% [markdown] tags=["optional"] id="c05-032"
 # ## See ρ at work (8 min, optional)
@@ -562,8 +561,8 @@ assert rhos[rounds[2].argmin()] < 2 * best_rho(mu, L)
 assert rounds[alphas > 1].min() < 0.7 * rounds[2].min() < 0.7 * rounds[1].min(), "over-relaxation saves rounds"
 
 # %% [markdown] tags=["optional"] id="c05-039"
-# Away from the best ρ the measured rate agrees with the bound. Near it rounds may do a little better, because the
-# error of the $u_k$ is slow but small from the start: the more rows a chunk has, the more alike the chunks are.
+# Away from the best ρ the measured rate agrees with the bound. Near it a round may do better. There the error of the
+# $u_k$ shrinks slowly, but it is small from the start, because chunks of many rows are nearly alike.
 #
 # One number treats all directions alike. A *diagonal* has a number for each coordinate. Or ρ is a **matrix**, each
 # chunk's own Hessian $H_k$:
@@ -577,8 +576,8 @@ assert rounds[alphas > 1].min() < 0.7 * rounds[2].min() < 0.7 * rounds[1].min(),
 # %% [markdown] tags=["optional"] id="c05-048"
 # The package's solver has a number or a rule for `rho`: `"curvature"` is the mean $\operatorname{tr}H/(pK)$,
 # `"diagonal"` is $\operatorname{diag}H/K$, `"matrix"` is $H_k$. The rule `"balance"` starts at the mean and changes ρ
-# until two *relative* residuals are equal: the primal one divided by the size of $B$, the dual one by that of $\rho
-# U$ (Wohlberg 2017). `solution` prints its source.
+# until two *relative* residuals are equal: the primal one divided by the size of the answers, the dual one by that of
+# all $\rho u_k$ (Wohlberg 2017). The source of the solver ends this section.
 #
 # We run each rule on the tilted problem until $F-F^*$ is proved to be below $10^{-9}$ of $F$.
 
@@ -680,9 +679,8 @@ ledger
 
 # %% [markdown] id="c05-046"
 # ## What we measured · Check yourself · Next
-#
-# - The post's loop leaves $\#\{|\beta_j|<\lambda/(\alpha\rho Kk)\}$ zeros, the minimiser has none.
-# - ρ is a curvature, and over-relaxation beats under-relaxation.
+# - The zeros of the post's loop are the $|\beta_j|\le\lambda/(\alpha\rho Kk)$. The minimiser has none.
+# - ρ is a curvature. Over-relaxation saves rounds.
 # - Proximal Newton needed fewer passes.
 #
 # <details><summary>λ, ρ and K all double: what becomes of the zeros?</summary>
@@ -690,7 +688,7 @@ ledger
 # $\lambda/(\rho K)$ halves, so half as many are left.
 #
 # </details>
-# <details><summary>y in minutes instead of hours: what becomes of λ and ρ?</summary>
+# <details><summary>y in minutes instead of hours: what of λ and ρ?</summary>
 #
 # $f$ grows by $60^2$ and $\beta$ by 60, so λ grows by 60. ρ, a curvature, stays.
 #

@@ -47,8 +47,8 @@ one_thread = threadpool_limits(1)  # matrices are small here: BLAS threads would
 #
 # $$F(\beta)=f(\beta)+\lambda\|\beta\|_1,\qquad f(\beta)=\sum_{i=1}^n(y_i-x_i^\top\beta)^2=\|y-X\beta\|^2,\qquad\lambda=7.2 .$$
 #
-# Here $x_i$ are the rows of $X$. Write $\beta^*$ for the minimiser, $F^*=F(\beta^*)$, $\eta=X\beta$, and $q=\nabla
-# f(\beta)=2X^\top(X\beta-y)$. The **gap** of $\beta$ is $F(\beta)-F^*$.
+# Here $x_i$ are the rows of $X$. Write $\beta^*$ for the minimiser, $F^*=F(\beta^*)$, $\eta=X\beta$, and
+# $q=\nabla f(\beta)=2X^\top(X\beta-y)$. The **gap** of $\beta$ is $F(\beta)-F^*$.
 #
 # We sum losses. A library that takes means, as scikit-learn's `Lasso` does, minimises $F/2n$ with a penalty weight
 # $a$, so $\lambda=2na$.
@@ -282,8 +282,8 @@ assert z_scaled > 0.9 * F(post_z, lam), "F* ≥ 0 needs no proof"
 # $$(1-\sigma)^2\|r\|^2+\sigma\,q^\top\beta+\lambda\|\beta\|_1 .$$
 #
 # While $\|q\|_\infty\gg\lambda$, $\sigma$ is near 0 and the bound near $F(\beta)$. It says only that $F^*\ge0$. Near
-# $\beta^*$, let $e=\|q\|_\infty-\lambda$ be the excess. Then $\sigma\approx1-e/\lambda$, and about $e\|\beta\|_1$ is
-# left. That is linear in $e$, while the gap is quadratic.
+# $\beta^*$, let $e=\|q\|_\infty-\lambda$ be the excess. Then $\sigma\approx1-e/\lambda$, and for small $e$ a term of
+# the size of $e\|\beta\|_1$ is left. That is linear in $e$, while the gap is quadratic.
 #
 # **Recap.** Scaling all slopes because a few are too steep costs much. The bound gets looser as
 # $\lambda/\lambda_{\max}$ falls. It also gets looser, relative to the gap, as $\beta$ comes near $\beta^*$.
@@ -306,8 +306,8 @@ assert z_scaled > 0.9 * F(post_z, lam), "F* ≥ 0 needs no proof"
 # %% [markdown] tags=["optional"] id="mu-example"
 # The Hessian is a sum over chunks, $H=\sum_kH_k$ with $H_k=2X_k^\top X_k$. Let two chunks have
 # $H_1=\operatorname{diag}(2,6)$ and $H_2=\operatorname{diag}(8,2)$. Then $H=\operatorname{diag}(10,8)$ and
-# $\lambda_{\min}(H)=8$. Each chunk alone knows that a unit vector has at least curvature 2 there. So 2 + 2 = 4 is a
-# lower bound of 8 for which each chunk sends one number.
+# $\lambda_{\min}(H)=8$. For every unit vector $v$ each chunk alone knows that $v^\top H_kv\ge2$. So $v^\top Hv\ge4$:
+# each chunk sends one number, and 4 is a lower bound of 8.
 #
 # **Exercise 3.** `mu_lower(blocks)`: a lower bound of $\lambda_{\min}(H)$ from a list of the $X_k$.
 
@@ -346,8 +346,8 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
         assert 0.99 * values[0] / mu <= ratio <= 1.01 * values[-1] / mu
 
 # %% [markdown] tags=["optional"] id="c06-032"
-# First-order methods leave their error in the flattest direction. So this bound looks sharp along their paths, and
-# elsewhere it is not.
+# First-order methods leave their error in the flattest direction. So this bound looks sharp along their paths.
+# Elsewhere it may be $\lambda_{\max}(H)/\mu$ times the gap.
 #
 # <details><summary>Check yourself: may μ be estimated from a sample of the rows?</summary>
 #
@@ -498,7 +498,7 @@ series = {name: [found[name] / F0 for found in bounds] for name in bounds[0]}
 viz.show(viz.bounds_by_lam(ratios, gaps, series, start=lam / lam_max))
 
 # %% [markdown] tags=["optional"] id="c06-044"
-# Only the scaled gap depends strongly on $\lambda$.
+# Only the scaled gap depends strongly on $\lambda$, because the factor $\sigma$ does.
 #
 # | bound | is a proof | is loose |
 # |---|---|---|
@@ -510,7 +510,7 @@ viz.show(viz.bounds_by_lam(ratios, gaps, series, start=lam / lam_max))
 #
 # An intercept is a column of ones without penalty. It demands $\sum_i\theta_i=0$, which no scaling brings about.
 #
-# Next we search near and far for a bound below its gap.
+# Next we search for a bound below its gap.
 
 # %% tags=["assert", "optional"] id="c06-045"
 ratio_of = {name: np.array(values) / gaps for name, values in series.items()}
@@ -546,11 +546,12 @@ print(f"{tried + len(ratios) * len(series)} bounds tried, none below its gap")
 print(inspect.getsource(certificates.corrected))
 
 # %% [markdown] tags=["optional"] id="c06-049"
-# > *Systems note.* If a $\beta$ comes from elsewhere, `certify` reads all rows once for $q$, and the rows of $S$ for $H_S$. A solver of the package has just computed
-# > $q$ at its last $\beta$, and the objective remembers it. Then the certificate reads $S$ only: all rows while $X$ is small, a share of them when it is large.
+# > *Systems note.* If a $\beta$ comes from elsewhere, `certify` reads all rows once for $q$, and the rows of $S$ for
+# > $H_S$. A solver of the package has just computed $q$ at its last $\beta$, and the objective remembers it. Then the
+# > certificate reads $S$ only: all rows while $X$ is small, a share of them when it is large.
 #
-# **Recap.** The package's bound is exercise 4 plus rounding. It needs one pass or less. It knows ridges, intercepts
-# and other losses, too.
+# **Recap.** The package's bound is exercise 4 plus rounding. It needs about one pass. It knows ridges, intercepts and
+# other losses, too.
 
 # %% [markdown] tags=["workshop"] id="c06-051"
 # ## Judge anyone (10 min, core)
@@ -573,8 +574,8 @@ result
 
 # %% [markdown] id="c06-053"
 # Next, a wrong solver: consensus ADMM with one mistake in its consensus step, a penalty counted once for each of the
-# $K$ chunks. (We take $\lambda=\lambda_{\max}/100$ and a $\rho$ near the curvature of a chunk, so that both runs
-# converge.)
+# $K$ chunks. We take $\lambda=\lambda_{\max}/100$ and a $\rho$ near the curvature of a chunk, so that both runs
+# converge.
 #
 # **Predict.** Will the chunks agree in the wrong run? Can its residuals see the mistake?
 
@@ -626,10 +627,10 @@ assert np.isclose(2 * m * default.dual_gap_, scaled_gap(X_m, y_m, default.coef_,
 
 # %% [markdown] id="judge-recap"
 # Scikit-learn's proof is exercise 2, and its answer is far better than that proof can tell. With $\alpha=\lambda/n$
-# the mean was taken and the $\frac12$ forgotten, which the certificate shows.
+# the mean was taken and the 2 of $\lambda=2na$ forgotten. The certificate shows it.
 #
-# Statsmodels' lasso has too many zeros. Its coordinate descent never changes a coefficient again once it was zero
-# after the first sweep, and with correlated columns some of these should come back. No tolerance mends that.
+# Statsmodels' lasso has too many zeros. Its coordinate descent never changes a coefficient again once it is zero in
+# any sweep after the first, and with correlated columns some of these should come back. No tolerance mends that.
 #
 # **Recap.** A certificate needs only $\beta$ and the rows. It caught a wrong solver that had converged. A documented
 # objective is no proof that the code minimises it.
@@ -637,8 +638,8 @@ assert np.isclose(2 * m * default.dual_gap_, scaled_gap(X_m, y_m, default.coef_,
 # %% [markdown] tags=["optional"] id="more-judged"
 # ## Three more answers (6 min, optional)
 #
-# - *A penalised intercept.* If we add the column of ones ourselves, `Lasso` penalises it. (Scikit-learn's liblinear
-#   solver does so to its own intercept.)
+# - *A penalised intercept.* If we add the column of ones ourselves, `Lasso` penalises it. Scikit-learn's liblinear
+#   solver does so to its own intercept.
 # - *Statsmodels' ridge.* `OLS` solves ours. `GLM` with the Gaussian family takes the scale of its log-likelihood from
 #   the residuals, so it minimises $\frac12\log\|y-X\beta\|^2$ plus the penalty, which is another problem.
 # - *The post's own library*, if it is here (`pip install dask-glm`). The line search of its proximal gradient only
@@ -690,7 +691,7 @@ else:
 # second rate is twice the first, so the optimum is $b_1=\log2\approx0.693$.
 #
 # We certify $b_1=0.52$, which is wrong in its first digit, for several numbers of persons. **Predict:** will the
-# bound change?
+# bound change? The unit $S$ in the print-out is explained below.
 
 # %% id="unit-of-exposure" tags=["assert", "optional"]
 group, cases, slopes, units = np.array([[0.0], [1.0]]), np.array([20.0, 40.0]), [], {}
@@ -731,10 +732,11 @@ assert units[1e8][0] < 1e-8 < 0.1 < units[1e8][1], "of F(0) the wrong slope is o
 # factor.
 
 # %% [markdown] tags=["optional"] id="gap-in-standard-errors"
-# What does a gap say about the coefficients? Near the optimum $F(\beta)-F^*\approx\frac12(\beta-\beta^*)^\top
-# H(\beta-\beta^*)$. So a gap of $G$ leaves $\beta$ within $\sqrt{2G}$ of $\beta^*$ in the norm of $H$. Without a
-# penalty, or with a ridge, the standard error of $\beta_j$ is $\sqrt{(H^{-1})_{jj}}$ for Poisson and logistic losses.
-# So **every coefficient is within $\sqrt{2G}$ standard errors of its optimum.**
+# What does a gap say about the coefficients? Near the optimum
+# $F(\beta)-F^*\approx\frac12(\beta-\beta^*)^\top H(\beta-\beta^*)$. So a gap of $G$ leaves $\beta$ within $\sqrt{2G}$
+# of $\beta^*$ in the norm of $H$. Without a penalty, or with a ridge, the standard error of $\beta_j$ is
+# $\sqrt{(H^{-1})_{jj}}$ for Poisson and logistic losses. So **every coefficient is within $\sqrt{2G}$ standard errors
+# of its optimum.**
 #
 # This approximation can be made a proof. All four losses of this course have $|\ell'''|\le\ell''$, so $H$ cannot
 # change much on a short way. The docstring of `glmlab.maths.certificates` has the inequality. A result prints the
@@ -779,7 +781,7 @@ assert apart.max() <= early.certificate.errors <= np.sqrt(2e-5 * len(X_c)) and e
 # - the residual, which is the largest part of $\operatorname{dist}(0,\partial F)$, relative to its size at $\beta=0$;
 # - the certificate on a tenth of the rows, relative to $F(0)$.
 #
-# **Predict.** Which rules stop earlier with the shorter step?
+# **Predict.** Which rules leave a larger gap with the shorter step?
 
 
 # %% tags=["optional"] id="c06-060"
@@ -823,9 +825,9 @@ assert all(at[name]["certificate"] <= tol and at[name]["change of F"] > 10 * tol
 assert at["0.1/L"]["change of β"] > 10 * tol
 
 # %% [markdown] tags=["optional"] id="c06-062"
-# Rules of change measure the step as much as the error: the shorter the step, the earlier they hold. The residual is
-# not fooled by the step. But its unit is not that of $F$, and here it goes on long after the gap was small enough.
-# The certificate stops where it was asked to: late by its own looseness, never early.
+# Rules of change measure the step as much as the error: the shorter the step, the larger the gap at which they hold.
+# The residual is not fooled by the step. But its unit is not that of $F$, and here it goes on long after the gap was
+# small enough. The certificate stops where it was asked to: late by its own looseness, never early.
 #
 # There is a third error, and no solver makes it. On the course's own rows, $\lambda=7.2$, we watch a slow run:
 # $F-F^*$, its certificate, and the distance to the coefficients that made the data.
@@ -875,9 +877,9 @@ assert lower <= z_proof.bound and 0.002 < lower / result.objective < 0.05
 # rows is known, and one can draw the triangles of a million such rows without the rows (`triangles.drawn`). So we
 # certify these at the post's $n$.
 #
-# Its benchmark was logistic regression. We **replay** its methods on rows drawn likewise
-# (`glmlab/teaching/replays.py` says what is known). But we cannot replay 8 or 800 million rows here. Do fewer rows
-# have the same gap?
+# Its benchmark was logistic regression. We **replay** its methods on rows drawn likewise;
+# `glmlab/teaching/replays.py` says what is known. But we cannot replay 8 or 800 million rows here. Do fewer rows have
+# the same gap?
 
 # %% tags=["assert"] id="c06-070"
 for method, (b, proof) in replays.least_squares(1_000_000).items():
