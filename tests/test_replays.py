@@ -52,3 +52,22 @@ def test_scikit_learns_two_answer_other_questions(rows):
     """A dropped intercept, and λ = alpha n: worse than a few steps of the solvers."""
     for beta in (replays.liblinear(*rows), replays.sgd(*rows)):
         assert 1e-5 < gap(rows, beta) < 1
+
+
+def test_least_squares_has_the_posts_other_rows_at_any_n():
+    """A million rows take no longer than a thousand. The naive solve and gradient descent are exact, ADMM is not."""
+    answers = replays.least_squares(1_000_000)
+    other = {method for method, row in ledger.rows().items() if method.startswith("post") and not row["seconds"]}
+    assert answers.keys() == other
+    proofs = {method.removeprefix("post: "): proof for method, (_, proof) in answers.items()}
+    assert proofs["naive solve"].relative < 1e-20 and proofs["gradient descent"].relative < 1e-12
+    assert 0.002 < proofs["ADMM, λ = 7.2"].relative < 0.05
+    zeros = np.sum(answers["post: ADMM, λ = 7.2"][0] == 0)
+    assert abs(zeros - 8) <= 4 * 2.7, "binomial: 100 coefficients, each below 0.08 with probability 0.08"
+
+
+def test_certified_gaps_are_those_of_the_benchmark():
+    X, y, answers = replays.benchmark(500)
+    found = replays.certified(500)
+    assert found.keys() == answers.keys()
+    assert found["post: ADMM, laptop"] == gap((X, y), answers["post: ADMM, laptop"])

@@ -1,4 +1,4 @@
-"""Shrinkage, the local update and the vote of notebook 05: right answers, and wrong ones with their mistakes."""
+"""Shrinkage, local update and consensus step of notebook 05: right answers, and wrong ones with their mistakes."""
 
 import numpy as np
 import pytest
@@ -222,7 +222,7 @@ def after(change):
 
 
 SHAPES, ORDER = "z and U, of their shapes", "the order of the chunks does not matter"
-PLAIN, RELAXED, WEIGHS = "α = 1: ρ Σ U is a slope of λ‖z‖₁", "α ≠ 1: the same slope", "α weighs the new votes"
+PLAIN, RELAXED, WEIGHS = "α = 1: ρ Σ U is a slope of λ‖z‖₁", "α ≠ 1: the same slope", "α weighs the new answers"
 
 
 @pytest.mark.parametrize(("wrong", "condition", "says"), [
@@ -230,13 +230,13 @@ PLAIN, RELAXED, WEIGHS = "α = 1: ρ Σ U is a slope of λ‖z‖₁", "α ≠ 1
     (voted(threshold=lambda lam, rho, K: lam / K), PLAIN, "not by λ/K"),
     (voted(threshold=lambda lam, rho, K: rho * lam / K), PLAIN, "ρ divides"),
     (voted(threshold=lambda lam, rho, K: 0.0), PLAIN, "the penalty is missing"),
-    (voted(mean=lambda A, U: A.mean(axis=0)), PLAIN, "the memory has a vote"),
-    (voted(mean=lambda A, U: (A - U).mean(axis=0)), PLAIN, "the memory is added"),
+    (voted(mean=lambda A, U: A.mean(axis=0)), PLAIN, "U counts, too"),
+    (voted(mean=lambda A, U: (A - U).mean(axis=0)), PLAIN, "U is added"),
     (voted(mean=lambda A, U: (A + U).sum(axis=0)), PLAIN, "not the sum"),
     (voted(mean=lambda A, U: by_branches(A + U, 2.0).mean(axis=0), threshold=lambda lam, rho, K: 0.0), PLAIN,
-     "do not shrink each vote"),
+     "do not shrink each answer"),
     (voted(memory=lambda U, A, new, z: U - A + new), PLAIN, "U grows by"),
-    (voted(memory=lambda U, A, new, z: A - new), PLAIN, "keeps its memory"),
+    (voted(memory=lambda U, A, new, z: A - new), PLAIN, "adds to what it was"),
     (voted(memory=lambda U, A, new, z: U + A - z), PLAIN, "subtract the new z"),
     (voted(memory=lambda U, A, new, z: U + A), PLAIN, "subtract the new z from"),
     (voted(keep=lambda B, A: B), RELAXED, "not B"),

@@ -150,3 +150,10 @@ def test_outside_of_jupyter_it_prints(capsys):
     with viz.Live(lambda state: 1.0) as watch:
         watch(state(0))
     assert "iteration 0, F = 10" in capsys.readouterr().out
+
+
+def test_an_iteration_may_have_another_name(place):
+    with viz.Live(lambda state: 1.0, step="round") as watch:
+        watch(state(0))
+        watch(state(1))
+    assert "round 1, F" in place.shown[-1] and watch.picture().figure.axes[0].get_xlabel() == "round"

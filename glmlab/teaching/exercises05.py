@@ -1,4 +1,4 @@
-"""Exercises of notebook 05: shrinkage, a chunk's local problem, the vote."""
+"""Exercises of notebook 05: shrinkage, a chunk's local problem, the consensus step."""
 
 from typing import NamedTuple
 
@@ -17,18 +17,18 @@ def shrink(v, t):
 SHRINK = Exercise(
     name="shrink",
     statement=(
-        "v is a number or an array, t ≥ 0 a number or an array of its shape. Return, entry by entry, the p that makes "
-        "t|p| + ½(p − v)² least."
+        "v is a number or an array, t ≥ 0 a number or an array of its shape. Return, entry by entry, the w that makes "
+        "t|w| + ½(w − v)² least."
     ),
     stub='''
     def shrink(v, t):
-        """argmin_p t|p| + ½(p − v)², entry by entry."""
+        """argmin_w t|w| + ½(w − v)², entry by entry."""
         raise NotImplementedError
     ''',
     reference=shrink,
     hints=(
-        "For p > 0 the slope is t + p − v. When is it zero, and what if that p is not positive?",
-        "p = v − t if v > t, p = v + t if v < −t. In between neither fits: p = 0.",
+        "For w > 0 the slope is t + w − v. When is it zero, and what if that w is not positive?",
+        "w = v − t if v > t, w = v + t if v < −t. In between neither fits: w = 0.",
         "Keep the sign and shorten what is left: np.sign(v) * np.maximum(np.abs(v) - t, 0).",
     ),
 )
@@ -39,7 +39,7 @@ THRESHOLDS = (0.0, 0.3, 1.5)
 
 def _shrunk(shrink, v, t):
     p = shrink(v, t)
-    require(np.shape(p) == np.shape(v), f"for v {short(v)} it returned {short(p)}; p must have the shape of v")
+    require(np.shape(p) == np.shape(v), f"for v {short(v)} it returned {short(p)}; the result must have the shape of v")
     p = np.asarray(p, dtype=float)
     finite = "t may be 0, and so may v: divide by neither"
     require(np.isfinite(p).all(), f"for v {short(v)} and t {short(t)} it returned nan or inf", finite)
@@ -163,7 +163,7 @@ def _solve(local_update, chunk, rho):
 
 @LOCAL_UPDATE.condition(
     "where ρ is huge b stays at z − u",
-    hint="differentiate (ρ/2)‖b − z + u‖²: where is its slope zero? The sign of u is the whole memory of the method",
+    hint="differentiate (ρ/2)‖b − z + u‖²: where is its slope zero? With the wrong sign of u disagreement grows",
 )
 def huge_rho(local_update):
     for seed in CHUNKS:
@@ -172,9 +172,9 @@ def huge_rho(local_update):
         words = f"for X {chunk.name} and ρ = 1e9 it lies {np.abs(b - there).max():.3g} from z − u"
         require(np.abs(b - there).max() <= 1e-5 * (1 + np.abs(there).max()), words, recognised(b - there, {
             "the slope of (ρ/2)‖b − z + u‖² is zero at b = z − u: mind the sign of u": 2 * chunk.u,
-            "u is missing: the spring pulls towards z − u": chunk.u,
-            "z is missing: the spring pulls towards z − u, not towards −u": -chunk.z,
-            "the spring pulls towards z − u, not towards 0": -there,
+            "u is missing: the second term pulls towards z − u": chunk.u,
+            "z is missing: the second term pulls towards z − u, not towards −u": -chunk.z,
+            "the second term pulls towards z − u, not towards 0": -there,
         }, rtol=1e-4))  # fmt: skip
 
 
@@ -216,7 +216,7 @@ def _expect_stationary(local_update, chunk, rho):
         "the loss is a sum over the chunk's rows: do not divide by n": solved(2 / len(y), 1),
         "the loss is a sum over the chunk's rows, and the square has a 2": solved(1 / len(y), 1),
         "the rows are missing: b must fit y as well": z - u,
-        "the spring is missing: b must stay near z − u as well": np.linalg.lstsq(X, y)[0],
+        "the second term is missing: b must stay near z − u as well": np.linalg.lstsq(X, y)[0],
     }))  # fmt: skip
 
 
@@ -225,21 +225,22 @@ def short_vector(v):
     return f"({', '.join(f'{x:.3g}' for x in v[:3])}{', …' if len(v) > 3 else ''})"
 
 
-# ---------------------------------------------------------------- 3. the vote
+# ---------------------------------------------------------------- 3. the consensus step
 
 
 def z_update(B, U, z, lam, rho, alpha):
-    votes = alpha * B + (1 - alpha) * z + U
-    v, t = votes.mean(axis=0), lam / (rho * len(B))
+    V = alpha * B + (1 - alpha) * z + U
+    v, t = V.mean(axis=0), lam / (rho * len(B))
     new = np.sign(v) * np.maximum(np.abs(v) - t, 0)
-    return new, votes - new
+    return new, V - new
 
 
 Z_UPDATE = Exercise(
     name="z_update",
     statement=(
-        "B (K, p) holds the chunks' solutions, U (K, p) their u, z (p,) is the last consensus. With the relaxed votes "
-        "A = alpha·B + (1 − alpha)·z return z⁺ = argmin lam‖z‖₁ + (rho/2) Σ_k ‖A_k + U_k − z‖² and U⁺ = U + A − z⁺."
+        "B (K, p) holds the chunks' solutions, U (K, p) their u, z (p,) is the last consensus. With the relaxed "
+        "answers A = alpha·B + (1 − alpha)·z return z⁺ = argmin lam‖z‖₁ + (rho/2) Σ_k ‖A_k + U_k − z‖² and "
+        "U⁺ = U + A − z⁺."
     ),
     stub='''
     def z_update(B, U, z, lam, rho, alpha):
@@ -249,8 +250,8 @@ Z_UPDATE = Exercise(
     reference=z_update,
     hints=(
         "Σ_k ‖A_k + U_k − z‖² is K‖m − z‖² and a constant, m being the mean of A_k + U_k. What is left is a prox.",
-        "λ‖z‖₁ + (ρK/2)‖m − z‖² is least at shrink(m, λ/(ρK)): one penalty, K votes.",
-        "votes = alpha * B + (1 - alpha) * z + U; z = shrink(votes.mean(axis=0), lam / (rho * len(B))); U = votes - z.",
+        "λ‖z‖₁ + (ρK/2)‖m − z‖² is least at shrink(m, λ/(ρK)): one penalty, K answers.",
+        "V = alpha * B + (1 - alpha) * z + U; z = shrink(V.mean(axis=0), lam / (rho * len(B))); U = V - z.",
     ),
 )
 
@@ -298,7 +299,7 @@ def inclusion(z_update):
 
 @Z_UPDATE.condition(
     "α ≠ 1: the same slope",
-    hint="U takes up the relaxed votes, those that z was made of, not B itself. Test the inclusion",
+    hint="U adds the relaxed answers A, of which z was made, not B itself. Test the inclusion",
 )
 def relaxed_inclusion(z_update):
     for shape in COUNTS:
@@ -330,25 +331,25 @@ def _vote_mistake(z, U, votes, lam, rho, alpha):
     if recognised(z, right, rtol=1e-9):
         return recognised(U, {
             "U grows by A − z⁺: add what a chunk wanted beyond the new z": U_old - A + z,
-            "U keeps its memory: U⁺ = U + A − z⁺": A - z,
+            "U adds to what it was: U⁺ = U + A − z⁺": A - z,
             "subtract the new z, not the old one": U_old + A - z_old,
-            "U takes up the relaxed votes A, not B": U_old + B - z,
+            "U adds the relaxed answers A, not B": U_old + B - z,
             "subtract the new z from U + A": U_old + A,
         })  # fmt: skip
     return recognised(z, {
         "K terms face one penalty: shrink the mean by λ/(ρK), not by λ/ρ": shrunk(m, lam / rho),
-        "the spring is ρ: shrink by λ/(ρK), not by λ/K": shrunk(m, lam / K),
+        "ρ weighs the quadratic terms: shrink by λ/(ρK), not by λ/K": shrunk(m, lam / K),
         "ρ divides: shrink by λ/(ρK)": shrunk(m, rho * lam / K),
-        "the memory has a vote: shrink the mean of A + U, not that of A": shrunk(A.mean(axis=0), t),
-        "the memory is added: the mean of A + U, not of A − U": shrunk((A - U_old).mean(axis=0), t),
+        "U counts, too: shrink the mean of A + U, not that of A": shrunk(A.mean(axis=0), t),
+        "U is added: the mean of A + U, not of A − U": shrunk((A - U_old).mean(axis=0), t),
         "take the mean of A + U over the chunks, not the sum": shrunk(K * m, t),
-        "take the mean first and shrink once: do not shrink each vote": shrunk(A + U_old, lam / rho).mean(axis=0),
+        "take the mean first and shrink once: do not shrink each answer": shrunk(A + U_old, lam / rho).mean(axis=0),
         "the penalty is missing: shrink the mean": m,
     })  # fmt: skip
 
 
 @Z_UPDATE.condition(
-    "α weighs the new votes",
+    "α weighs the new answers",
     hint="alpha·B + (1 − alpha)·z: the post's line is 0.9*new_betas + 0.1*z. And each chunk keeps its own disagreement",
 )
 def weighs_the_new(z_update):
@@ -357,7 +358,7 @@ def weighs_the_new(z_update):
             B, U, old = _votes(*shape)
             z, moved = _vote(z_update, B, U, old, 0.7, 2.0, alpha)
             expected, found = alpha * B + (1 - alpha) * old, moved - U + z
-            words = f"α = {alpha:g}: U grew by a vote of {found[0, 0]:.3g} minus z, where B = {B[0, 0]:.3g}"
+            words = f"α = {alpha:g}: U grew by an answer of {found[0, 0]:.3g} minus z, where B = {B[0, 0]:.3g}"
             near = np.allclose(found, expected, rtol=1e-9, atol=1e-9)
             require(near, f"{words} and the last z = {old[0]:.3g} make {expected[0, 0]:.3g}")
 

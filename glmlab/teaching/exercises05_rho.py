@@ -38,7 +38,7 @@ def rate(rho, mu, L):
 def _rho(best_rho, mu, L):
     rho = one_number(best_rho(mu, L), f"for μ = {mu:g}, L = {L:g}", hint="return one ρ, not a range to choose from")
     words = f"for μ = {mu:g}, L = {L:g} it returned {rho:g}; ρ must be positive"
-    require(np.isfinite(rho) and rho > 0, words, "a spring pulls: its ρ is positive, and so are the curvatures")
+    require(np.isfinite(rho) and rho > 0, words, "ρ holds a chunk near z: it is positive, as the curvatures are")
     return rho
 
 
@@ -75,7 +75,7 @@ def no_better(best_rho):
         require(ours <= theirs + 1e-3 * (1 - theirs), words)
 
 
-# ---------------------------------------------------------------- 5. the clock
+# ---------------------------------------------------------------- 5. zeros by round
 
 
 def zeros_at(beta, lam, rho, K, k, alpha):
@@ -97,7 +97,7 @@ ZEROS_AT = Exercise(
     reference=zeros_at,
     hints=(
         "Take one coefficient whose z has been 0 so far. What is its u after each round?",
-        "While z = 0 a round adds αβ to u. In round k the vote is αβ, u before it (k − 1)αβ, together kαβ.",
+        "While z = 0 a round adds αβ to u. In round k the answer is αβ, u before it (k − 1)αβ, together kαβ.",
         "It stays 0 while |kαβ| ≤ λ/(ρK): count np.abs(beta) < lam / (alpha * rho * K * k).",
     ),
 )
@@ -135,7 +135,7 @@ def _clock_mistake(zeros_at):
         return recognised(found, {
             "u accumulates: each round adds αβ to it, so in round k there are k times as much":
                 thresholds(lambda lam, rho, K, k, alpha: lam / (alpha * rho * K)),
-            "the mean of K votes is shrunk by λ/(ρK): who divides by K?":
+            "the mean of K answers is shrunk by λ/(ρK): who divides by K?":
                 thresholds(lambda lam, rho, K, k, alpha: lam / (alpha * rho * k)),
             "ρ divides the threshold: the mean is shrunk by λ/(ρK)":
                 thresholds(lambda lam, rho, K, k, alpha: lam / (alpha * K * k)),
@@ -145,9 +145,9 @@ def _clock_mistake(zeros_at):
                 thresholds(lambda lam, rho, K, k, alpha: alpha * lam / (rho * K * k)),
             "each round adds αβ to u: α times k, not α to the power of k":
                 thresholds(lambda lam, rho, K, k, alpha: lam / (alpha**k * rho * K * k)),
-            "in round k the vote is αβ, and u before it holds k − 1 more: together k, not k − 1":
+            "in round k the answer is αβ, and u before it holds k − 1 more: together k, not k − 1":
                 thresholds(lambda lam, rho, K, k, alpha: lam / (alpha * rho * K) / np.float64(k - 1)),
-            "in round k the vote is αβ, and u before it holds k − 1 more: together k, not k + 1":
+            "in round k the answer is αβ, and u before it holds k − 1 more: together k, not k + 1":
                 thresholds(lambda lam, rho, K, k, alpha: lam / (alpha * rho * K * (k + 1))),
             "coefficients may be negative: compare their sizes":
                 [np.sum(lam / (alpha * rho * K * k) > BETA) for lam, rho, K, alpha in RUNS for k in ROUNDS],

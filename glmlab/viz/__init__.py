@@ -9,7 +9,7 @@ from .bounds import bounds_by_lam, stops, tangent, three_errors
 from .chunkmap import bytes_by_worker, bytes_per_worker, chunk_slider, chunks
 from .coefficients import coefficients
 from .conditioning import digits_left
-from .consensus import rounds_map, votes, zero_clock
+from .consensus import admm_round, rounds_map, votes, zero_clock
 from .convergence import convergence
 from .costs import chunk_curve
 from .course import course_map
@@ -32,6 +32,7 @@ __all__ = [
     "COLOURS",
     "Live",
     "Picture",
+    "admm_round",
     "bounds_by_lam",
     "bytes_by_worker",
     "bytes_per_worker",

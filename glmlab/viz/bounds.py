@@ -8,7 +8,8 @@ from .style import BOKEH_DASHES, BOKEH_MARKERS, COLOURS, MARKERS, new_figure, nt
 from .words import list_text
 
 GREY = "#777777"
-RELATIVE = "relative to max(|F(β)|, |F(0)|)"
+RELATIVE = "÷ F(0)"
+SAID = f"gap and bounds {RELATIVE}"
 
 
 # ---------------------------------------------------------------- the tangent and its price
@@ -171,8 +172,8 @@ def _bounds_figure(ratios, gaps, bounds):
     for k, (name, values) in enumerate(bounds.items()):
         ax.plot(ratios, values, label=name, color=nth(COLOURS, k), markevery=2, zorder=3)
     ax.plot(ratios, gaps, label="true gap F(β) − F*", color="black", marker="", lw=6, alpha=0.4, ls="-")
-    ax.set(xscale="log", yscale="log", xlabel="λ / λ_max", ylabel=RELATIVE)
-    ax.set_title("What each bound says of one gap")
+    ax.set(xscale="log", yscale="log", xlabel="λ / λ_max", ylabel=SAID)
+    ax.set_title("Five bounds on the same gap")
     fig.legend(loc="outside lower center", ncols=2)
     return fig
 
@@ -191,7 +192,7 @@ def _bounds_slider(ratios, gaps, bounds, at):
 
     curves = {"true gap": gaps, **bounds}
     colours = ["black"] + [nth(COLOURS, k) for k in range(len(bounds))]
-    fig = bokeh_figure(x_axis_type="log", y_axis_type="log", tools="", x_axis_label="λ / λ_max", y_axis_label=RELATIVE)
+    fig = bokeh_figure(x_axis_type="log", y_axis_type="log", tools="", x_axis_label="λ / λ_max", y_axis_label=SAID)
     fig.line(ratios, gaps, line_width=7, color="black", alpha=0.4, legend_label="true gap")
     for k, (name, values) in enumerate(bounds.items()):
         look = {"color": nth(COLOURS, k), "legend_label": name}
@@ -249,7 +250,8 @@ def stops(gaps, rules, *, tol):
         if stop is not None:
             marker = {"marker": nth(MARKERS, k), "ms": 11, "ls": "", "mec": "black"}
             ax.plot([max(stop, 1)], [gaps[stop]], color=nth(COLOURS, k), label=name, **marker)
-    ax.set(xscale="log", yscale="log", xlabel="iteration", ylabel=RELATIVE, title="Where each rule stops")
+    ax.set(xscale="log", yscale="log", xlabel="iteration", ylabel=f"(F(β) − F*) {RELATIVE}")
+    ax.set_title("Where each rule stops")
     fig.legend(loc="outside lower center", ncols=3)
     ends = [f"{name}: {_stop_words(gaps, stop, tol)}" for name, stop in rules.items()]
     finding = f"Asked for {tol:.0e}, the rules stop here: {'; '.join(ends)}."
@@ -266,23 +268,23 @@ def _stop_words(gaps, stop, tol):
 def three_errors(gaps, certified, distances, *, floor):
     """Suboptimality, its certified bound, and the distance to the coefficients that made the data.
 
-    gaps       (m,) true relative gaps, by iteration; those that are not positive are left out
-    certified  {iteration: certified relative gap}
+    gaps       (m,) true gaps ÷ F(0), by iteration; those that are not positive are left out
+    certified  {iteration: certified gap ÷ F(0)}
     distances  (m,) ‖β − β_true‖∞
     floor      the expected distance of the exact minimiser
     """
     gaps, distances = np.asarray(gaps, dtype=float), np.asarray(distances, dtype=float)
     if gaps.shape != distances.shape or gaps.ndim != 1:
         raise ValueError(f"gaps {gaps.shape} and distances {distances.shape} must be one number for each iteration")
-    fig, ax = new_figure()
-    every = max(1, len(gaps) // 15)
-    look = {"markevery": every}
-    ax.plot(np.where(gaps > 0, gaps, np.nan), color=COLOURS[0], label="F(β) − F*, relative", **look)
-    proved = {"color": COLOURS[1], "marker": "s", "ls": "--", "label": "certificate, relative"}
-    ax.plot(list(certified), list(certified.values()), **proved)
-    ax.plot(distances, color=COLOURS[2], marker="^", ls="-.", label="‖β − β_true‖∞", **look)
-    ax.axhline(floor, color=GREY, lw=1.2, ls=":", label="√(2 log p / n)")
-    ax.set(yscale="log", xlabel="iteration", ylabel="three errors", title="Three errors of one run")
+    fig, (left, right) = new_figure(1, 2, size=(8.6, 4.4))  # two units: two axes
+    look = {"markevery": max(1, len(gaps) // 15)}
+    left.plot(np.where(gaps > 0, gaps, np.nan), color=COLOURS[0], label="F(β) − F*", **look)
+    proved = {"color": COLOURS[1], "marker": "s", "ls": "--", "label": "its certificate"}
+    left.plot(list(certified), list(certified.values()), **proved)
+    right.plot(distances, color=COLOURS[2], marker="^", ls="-.", label="‖β − β_true‖∞", **look)
+    right.axhline(floor, color=GREY, lw=1.2, ls=":", label="√(2 log p / n)")
+    left.set(yscale="log", xlabel="iteration", ylabel=f"(F(β) − F*) {RELATIVE}", title="The solver's error")
+    right.set(yscale="log", xlabel="iteration", ylabel="distance of coefficients", title="Distance to the truth")
     fig.legend(loc="outside lower center", ncols=4)
     moving = np.flatnonzero(np.abs(distances / distances[-1] - 1) > 0.01)
     still = int(moving[-1]) + 1 if len(moving) else 0
@@ -290,7 +292,10 @@ def three_errors(gaps, certified, distances, *, floor):
         f"From iteration {still} on ‖β − β_true‖∞ stays near {distances[-1]:.2g}, where √(2 log p / n) = {floor:.2g}, "
         f"while the certificate falls from {_near(certified, still):.0e} to {list(certified.values())[-1]:.0e}."
     )
-    alt = f"Three curves by iteration on a logarithmic axis; two fall steadily, one levels off. {finding}"
+    alt = (
+        "Left the gap and its certificate by iteration, both falling steadily; right the distance to the coefficients "
+        f"that made the data, which levels off. {finding}"
+    )
     return Picture(fig, alt, finding)
 
 

@@ -1,6 +1,7 @@
-"""Consensus ADMM: zeros of z by round, chunks' answers on their way to consensus, rounds over ρ and relaxation."""
+"""Consensus ADMM: one round, zeros of z by round, chunks' answers, rounds over ρ and relaxation."""
 
 import numpy as np
+from matplotlib.patches import FancyBboxPatch
 
 from .interactive import bokeh_figure, place_slider
 from .picture import Picture
@@ -9,7 +10,56 @@ from .words import list_text
 
 GREY = "#777777"
 
-# ---------------------------------------------------------------- zeros, and the clock that foretells them
+# ---------------------------------------------------------------- one round
+
+PLACES = (("this process", 0.0, 1.5), ("workers", 1.75, 5.05), ("this process", 5.3, 6.8))  # name, from, to
+ROWS = (("1", 3.0), ("2", 2.0), ("K", 0.5))  # name of a chunk, its height
+
+
+def admm_round():
+    """One round of consensus ADMM: z and the u_k go out to the chunks, the β_k come back, new z and u_k are made."""
+    fig, ax = new_figure(size=(6.8, 4.9))
+    for name, left, right in PLACES:
+        ground = {"boxstyle": "round,pad=0,rounding_size=0.1", "facecolor": "#EEEEEE", "edgecolor": "none"}
+        ax.add_patch(FancyBboxPatch((left, -0.1), right - left, 4.75, **ground))
+        ax.text((left + right) / 2, 4.78, name, ha="center", va="bottom", fontweight="bold")
+    _box(ax, 0.75, 4.15, "z", 1.1, COLOURS[1])
+    _box(ax, 6.05, 4.15, "new z", 1.1, COLOURS[1])
+    _box(ax, 6.05, 2.55, "z_update", 1.3, "black")
+    for name, height in ROWS:
+        _box(ax, 0.75, height, f"$u_{name}$", 1.1, COLOURS[2])
+        _box(ax, 2.85, height, f"local_update\non $X_{name}$, $y_{name}$", 1.9, "black")
+        _box(ax, 4.5, height, f"$β_{name}$", 0.8, COLOURS[0])
+        for ends in (((1.3, 4.05), (1.9, height + 0.15)), ((1.3, height), (1.9, height)),
+                     ((3.8, height), (4.1, height)), ((4.9, height), (5.4, 2.55 + 0.1 * (height - 2)))):  # fmt: skip
+            _arrow(ax, *ends)
+    for x in (0.75, 2.85, 4.5):
+        ax.text(x, 1.25, "⋮", ha="center", va="center", fontsize=15)
+    _box(ax, 6.05, 1.0, "new $u_1$, $u_2$,\n…, $u_K$", 1.4, COLOURS[2])
+    _arrow(ax, (6.05, 2.85), (6.05, 3.87))
+    _arrow(ax, (6.05, 2.25), (6.05, 1.33))
+    ax.set(xlim=(-0.05, 6.85), ylim=(-0.2, 5.2))
+    ax.axis("off")
+    finding = "A round fans out from z and the u_k to all chunks and in again to the new z; no arrow joins two chunks."
+    alt = (
+        "Left, this process holds z and one u_k for each chunk. Arrows lead from z and u_k to local_update on the "
+        "chunk X_k, y_k on a worker, and from there to the answer β_k. All answers lead to z_update in this process, "
+        f"which makes the new z and the new u_k. {finding}"
+    )
+    return Picture(fig, alt, finding)
+
+
+def _box(ax, x, y, text, width, colour):
+    shape = {"boxstyle": "round,pad=0,rounding_size=0.06", "facecolor": "white", "edgecolor": colour, "lw": 2}
+    ax.add_patch(FancyBboxPatch((x - width / 2, y - 0.28), width, 0.56, **shape))
+    ax.text(x, y, text, ha="center", va="center", fontsize=12)
+
+
+def _arrow(ax, start, end):
+    ax.annotate("", xy=end, xytext=start, arrowprops={"arrowstyle": "-|>", "color": "#555555", "lw": 1.3})
+
+
+# ---------------------------------------------------------------- zeros, and the formula that predicts them
 
 
 def zero_clock(measured, predicted, *, optimum):
@@ -29,9 +79,8 @@ def zero_clock(measured, predicted, *, optimum):
         [dots] = ax.plot(rounds, zeros, marker=nth(MARKERS, k), ls="", ms=9, mfc="none", mew=2, **look)
         handles.append((line, dots))
     best = ax.axhline(optimum, color="black", lw=1.2, ls=":", marker="")
-    ax.set(
-        xlabel="round", ylabel="zeros of z", ylim=(-3, None), title="Zeros tell the time: lines foretold, marks counted"
-    )
+    ax.set(xlabel="round", ylabel="zeros of z", ylim=(-3, None))
+    ax.set_title("Zeros of z by round: lines predicted, marks counted")
     labels = [f"K = {K}" for K in measured]
     fig.legend(
         [*handles, best], [*labels, f"the optimum: {optimum}"], loc="outside lower center", ncols=5, handlelength=3
@@ -40,13 +89,13 @@ def zero_clock(measured, predicted, *, optimum):
     last = [f"{zeros[-1]} with {K} chunks" for K, zeros in measured.items()]
     rounds = len(next(iter(measured.values())))
     finding = (
-        f"After round {rounds} z has {list_text(last)}; the clock is never off by more than {off}, and the optimum has "
-        f"{optimum} zeros."
+        f"After round {rounds} z has {list_text(last)}; predictions are off by at most {off}, and the "
+        f"optimum has {optimum} zeros."
     )
-    return Picture(fig, f"Numbers of zeros fall as rounds pass, marks on their foretold lines. {finding}", finding)
+    return Picture(fig, f"Numbers of zeros fall as rounds pass, marks on their predicted lines. {finding}", finding)
 
 
-# ---------------------------------------------------------------- votes moving towards consensus
+# ---------------------------------------------------------------- answers moving towards consensus
 
 
 def votes(runs, optimum, *, axes, start=2):
@@ -65,11 +114,11 @@ def votes(runs, optimum, *, axes, start=2):
     if not 1 <= start <= len(next(iter(runs.values()))[0]):
         raise ValueError(f"start={start}: the runs have rounds 1 to {len(next(iter(runs.values()))[0])}")
     window = _window(runs, optimum)
-    ends = [f"with {name} {_apart(B[-1], Z[-1]):.0e}" for name, (B, Z) in runs.items()]
-    finding = f"After round {len(Z)} the largest distance of a chunk's answer from z is {list_text(ends)}."
+    ends = [f"{_apart(B[-1], Z[-1]):.0e} for {name}" for name, (B, Z) in runs.items()]
+    finding = f"Largest distance of a chunk's answer from z after round {len(Z)}: {'; '.join(ends)}."
     alt = (
         f"For each ρ a plane of two coefficients in round {start}: the chunks' answers as dots, their consensus z as a "
-        f"square, the optimum as a cross, z's way so far as a line. {finding}"
+        f"square, the optimum as a cross, the path of z so far as a line. {finding}"
     )
     static = _votes_figure(runs, optimum, axes, window, start)
     return Picture(static, alt, finding, _votes_sliders(runs, optimum, axes, window, start))
@@ -98,7 +147,7 @@ def _votes_figure(runs, optimum, axes, window, shown):
         ax.locator_params(nbins=4)
     panels[0][0].set_ylabel(axes[1])
     fig.suptitle(f"Round {shown}", x=0.01, ha="left")
-    handles, labels = [*dots, *z, *way, *best], ["chunks' answers", "z", "its way", "the optimum"]
+    handles, labels = [*dots, *z, *way, *best], ["chunks' answers", "z", "path of z", "the optimum"]
     fig.legend(handles, labels, loc="outside lower center", ncols=4)
     return fig
 
@@ -131,7 +180,7 @@ def _votes_sliders(runs, optimum, axes, window, start):
     )
     cross = {"marker": "x", "size": 15, "line_width": 4, "color": "black", "legend_label": "the optimum"}
     fig.scatter([optimum[0]], [optimum[1]], **cross)
-    fig.line("x", "y", source=way, color=COLOURS[1], line_width=2, legend_label="its way")
+    fig.line("x", "y", source=way, color=COLOURS[1], line_width=2, legend_label="path of z")
     square = {"marker": "square", "size": 19, "color": COLOURS[1], "fill_alpha": 0, "line_width": 3}
     fig.scatter("x", "y", source=z, legend_label="z", **square)
     look = {"size": 10, "fill_alpha": 0.75, "color": COLOURS[0], "legend_label": "answers"}
@@ -207,11 +256,12 @@ def _map_figure(rhos, alphas, rounds, cap, best):
     note = {"fontsize": 12, "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}}
     ax.annotate("√(μL)", (best, alphas[0]), (7, 7), textcoords="offset points", va="bottom", **note)
     a, m = np.unravel_index(rounds.argmin(), rounds.shape)
-    ax.plot([rhos[m]], [alphas[a]], marker="*", ms=16, color="black", mfc="white", ls="", clip_on=False)
+    ax.plot([rhos[m]], [alphas[a]], marker="*", ms=16, color="black", mfc="white", ls="")
     where = {"textcoords": "offset points", "va": "top" if a else "bottom"}
     ax.annotate(_rounds(rounds[a, m], cap), (rhos[m], alphas[a]), (14, -6 if a else 6), **where, **note)
-    ax.set(xscale="log", xlabel="ρ (a curvature: loss per squared coefficient)", ylabel="relaxation α")
-    ax.set_title("Rounds to the goal, fewest at the star", pad=14)
+    edge = 0.07 * (alphas[-1] - alphas[0])  # so that the star on the last row is whole
+    ax.set(xscale="log", ylim=(alphas[0] - edge, alphas[-1] + edge), ylabel="relaxation α")
+    ax.set(xlabel="ρ (a curvature: loss per squared coefficient)", title="Rounds to the goal, fewest at the star")
     ax.grid(False)
     bar = fig.colorbar(filled, ax=ax, ticks=levels[::2], format="%.0f")
     bar.set_label("rounds")

@@ -36,14 +36,15 @@ class Live:
 
     bound    a function of the state that returns an upper bound on F − F*; a Result has its own
     title    the name of the run
+    step     the name of one iteration, as "round"
     sparing  for bounds that cost passes: only drawn states get one, from the first second on; the others get nan
 
     ``with Live(bound) as watch:`` also draws the last state, however the run ends. What was seen is in
     ``watch.objectives``, ``watch.bounds`` and ``watch.seconds``.
     """
 
-    def __init__(self, bound, *, title="The run", sparing=False):
-        self.bound, self.title, self.sparing = bound, title, sparing
+    def __init__(self, bound, *, title="The run", step="iteration", sparing=False):
+        self.bound, self.title, self.step, self.sparing = bound, title, step, sparing
         self.objectives, self.bounds, self.seconds = [], [], []
         self._began, self._next, self._display, self._last = time.perf_counter(), EVERY * sparing, None, None
 
@@ -87,7 +88,7 @@ class Live:
         """The line above the curve."""
         k = len(self.bounds) - 1
         return (
-            f"{self.title}: iteration {k}, F = {self.objectives[k]:.10g}, F − F* ≤ {self.bounds[k]:.2e}, "
+            f"{self.title}: {self.step} {k}, F = {self.objectives[k]:.10g}, F − F* ≤ {self.bounds[k]:.2e}, "
             f"{self.seconds[k]:.1f} s"
         )
 
@@ -97,8 +98,8 @@ class Live:
         bounds = np.array(self.bounds)
         shown = np.flatnonzero((bounds > 0) & np.isfinite(bounds))
         ax.plot(shown, bounds[shown], color=COLOURS[0], marker="o", markevery=max(1, len(shown) // 12))
-        ax.set(yscale="log", xlabel="iteration", ylabel="bound on F − F*", title=self.title)
-        alt = "The certificate against iterations on a logarithmic scale."
+        ax.set(yscale="log", xlabel=self.step, ylabel="bound on F − F*", title=self.title)
+        alt = f"The certificate against {self.step}s on a logarithmic scale."
         return Picture(fig, alt, f"{self.words()}.")
 
     def _repr_html_(self):

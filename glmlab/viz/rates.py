@@ -14,20 +14,21 @@ STEPS = [k / 20 for k in range(1, 45)]  # of the slider, in units of 1/L: above 
 LEAST = 1e-12  # of the gap at the start: the smallest gap that is drawn
 
 
-def gap_curves(curves, *, ylabel="F − F*", title="Suboptimality by iteration"):
+def gap_curves(curves, *, ylabel="F − F*", title="Suboptimality by iteration", step="iteration"):
     """Curves against the number of iterations, on a logarithmic scale.
 
     curves  {name: values at iterations 0, 1, 2 …}, gaps or bounds on gaps
+    step    the name of one iteration, as "round"
     """
     curves = {name: np.asarray(values, dtype=float) for name, values in curves.items()}
     if not curves or any(values.ndim != 1 or len(values) < 2 for values in curves.values()):
         raise ValueError("curves={name: values}: two or more values each, one for every iteration")
     fig, ax = new_figure()
     _draw_gaps(ax, curves)
-    ax.set(ylabel=ylabel, title=title)
+    ax.set(xlabel=step, ylabel=ylabel, title=title)
     fig.legend(ax.lines, list(curves), loc="outside lower center", ncols=2)
-    finding = f"{'; '.join(_course(name, values) for name, values in curves.items())}."
-    alt = f"{ylabel} on a logarithmic scale against iterations, a curve each. {finding}"
+    finding = f"{'; '.join(_course(name, values, step) for name, values in curves.items())}."
+    alt = f"{ylabel} on a logarithmic scale against {step}s, a curve each. {finding}"
     return Picture(fig, alt, finding)
 
 
@@ -39,9 +40,9 @@ def _draw_gaps(ax, curves):
     ax.set(yscale="log", xlabel="iteration")
 
 
-def _course(name, values):
+def _course(name, values, step):
     good = values[np.isfinite(values)]
-    return f"{name}: from {good[0]:.1e} to {good[-1]:.1e} in {count_text(len(good) - 1, 'iteration')}"
+    return f"{name}: from {good[0]:.1e} to {good[-1]:.1e} in {count_text(len(good) - 1, step)}"
 
 
 def rate_by_kappa(kappas, predicted, measured):
