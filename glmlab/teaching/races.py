@@ -82,7 +82,7 @@ def ranged(values):
     >>> ranged([0.2, 0.1, 0.4]), ranged([3.0]), ranged([float("inf")] * 2), ranged([])
     ('0.2 (0.1–0.4)', '3', 'never', '–')
     """
-    values = [value for value in values if not np.isnan(value)]
+    values = [float(value) for value in values if not np.isnan(value)]
     if not values:
         return "–"
     low, middle, high = min(values), float(np.median(values)), max(values)

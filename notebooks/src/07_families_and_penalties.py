@@ -54,13 +54,12 @@ print(cluster.dashboard_link(client) or "This client has no dashboard.")
 # elsewhere, is $\lambda_{\min}(H)$ here.
 
 # %% [markdown] id="c07-006"
-# What must a solver know about a family? Only $\ell$ and its derivatives $\ell'$ and $\ell''$ in $\eta$. The chain
-# rule does the rest:
+# What must a solver know about a family? We minimise $F=f+g$, a loss $f(\beta)=\sum_i\ell(\eta_i;y_i)$ plus a penalty
+# $g$. By the chain rule, $\ell$ and its derivatives $\ell'$ and $\ell''$ in $\eta$ are enough:
 # $$\nabla f(\beta)=\sum_i\ell'(\eta_i;y_i)\,x_i,\qquad\nabla^2f(\beta)=\sum_i\ell''(\eta_i;y_i)\,x_ix_i^\top.$$
 #
 # *Example.* A Poisson row has $y=3$, and we try $\eta=0$, hence $\mu=1$. Its loss is $e^0-3\cdot0=1$. Its slope is
-# $\ell'=e^\eta-y=-2$: negative, because a larger $\eta$ would explain three events better. Its curvature is
-# $\ell''=e^\eta=1$.
+# $\ell'=e^\eta-y=-2$: negative, because a larger $\eta$ fits three events better. Its curvature is $\ell''=e^\eta=1$.
 #
 # **Exercise 1.** Write `gamma(eta, y)` for amounts $y>0$ with mean $\mu=e^\eta$ and density $e^{-y/\mu}/\mu$. It
 # returns three arrays: $\ell$, $\ell'$ and $\ell''$.
@@ -138,6 +137,10 @@ display(pd.DataFrame(factors).loc[some].rename(index=delays.LABELS).round(2))
 
 rows = {name: dask.compute(question.X, question.y) for name, question in questions.items()}
 by_peers = delays.by_peers(rows, questions["count"].offset)
+eta = rows["minutes"][0] @ fits["minutes"].beta + fits["minutes"].intercept
+_, slope, curvature = gamma(eta, rows["minutes"][1])
+print(f"gamma, at the third answer: Σℓ′ = {np.sum(slope):.1e}, the mean of ℓ″ is {np.mean(curvature):.4f}")
+assert abs(np.sum(slope)) <= 1e-5 * len(eta), "the intercept is free, so slopes add up to 0"
 for name, fit in fits.items():
     apart = abs(fit.beta - by_peers[name]).max()
     print(f"{name}: certified to {fit.certificate.relative:.0e}; another library's coefficients differ by {apart:.0e}")
@@ -145,8 +148,8 @@ for name, fit in fits.items():
 
 # %% [markdown] id="c07-016"
 # How is the table read? Each entry is $e^{\beta_j}$. With a log link the mean grows by this factor when column $j$
-# grows by 1. For the logistic family it multiplies the *odds* $\mu/(1-\mu)$. (The hours' model has no airlines.)
-# scikit-learn and statsmodels then fitted the same rows.
+# grows by 1. For the logistic family it multiplies the *odds* $\mu/(1-\mu)$. NaN: the hours' model has no airline.
+# scikit-learn and statsmodels fitted the same rows.
 #
 # <details><summary><b>Check yourself.</b> Does a certificate say that the model is right?</summary>No. It says that β
 # minimises F. A Poisson count has variance μ, but bad weather delays all flights of an hour together. Our own family
@@ -163,7 +166,7 @@ for name, fit in fits.items():
 # Notebook 06 proved a bound by moving slopes: at $\eta$ the tangent of $\ell$ has slope $\ell'$, and a row that uses
 # another slope pays a price. What is the price for another loss? Let $\ell^*$ be the conjugate of $\ell$ and move the
 # slope to $\theta = \ell' + \ell'' t$. The price is $D(t) = \ell(\eta) + \ell^*(\theta) - \theta\eta$. With
-# $\varphi(x) = (1+x)\log(1+x) - x$,
+# $\varphi(x)=(1+x)\log(1+x)-x$, infinite below $x=-1$,
 #
 # |family|$D(t)$|
 # |---|---|
@@ -251,8 +254,8 @@ viz.show(viz.race({run.solver: (run.trace.seconds, run.trace.passes, gaps[run.so
 assert by_newton.converged and k_newton <= 6 and k_gradient > 20 * k_newton, "conditioning slows the gradient only"
 
 # %% [markdown] id="c07-031"
-# Why so many? In the flattest direction a gradient step multiplies the error by $1-\lambda_{\min}(H)/L$, and F sees
-# its square. So $L/\lambda_{\min}$ decides, not κ: our $L$ bounds the curvature everywhere, and is larger than at
+# *Answer.* In the flattest direction a gradient step multiplies the error by $1-\lambda_{\min}(H)/L$, and F sees its
+# square. So $L/\lambda_{\min}$ decides, not κ: our $L$ bounds the curvature everywhere, and is larger than at
 # $\beta^*$. As in 03, the rate predicts a little more than we count.
 #
 # <details><summary><b>Check yourself.</b> Is an iteration of Newton's method as cheap as one of the
@@ -305,10 +308,11 @@ assert all(a[-1] < 0.5 * a[0] for a in away), "both lead to the fit without a pe
 # |---|---|
 # |`LogisticRegression`|$C\sum\ell + \Omega$|
 # |`SGDClassifier`|$\frac1n\sum\ell + \text{alpha}\,\Omega$|
-# |`Lasso`|$\frac1{2n}\sum(y-\eta)^2 + \text{alpha}\,\|\beta\|_1$|
+# |`Lasso`|$\frac1{2n}\sum(y-\eta)^2 + \text{alpha}\,\lVert\beta\rVert_1$|
 #
-# *Example.* The package glum minimises $\frac1n\sum\ell + \text{alpha}\,\Omega$ for the logistic loss. Multiplying by
-# $n$ changes no minimiser and gives $\sum\ell + n\,\text{alpha}\,\Omega$. So alpha = 0.1 on 50 rows is our λ = 5.
+# *Example.* A fourth class, `Ridge`, minimises $\sum(y-\eta)^2+\text{alpha}\,\|\beta\|_2^2$. Our penalty is
+# $\frac\lambda2\|\beta\|_2^2$. The losses agree already, so $\lambda/2=\text{alpha}$: alpha = 5 is our λ = 10,
+# whatever $n$ is. Where losses differ, multiply the whole objective first; no minimiser changes.
 #
 # **Exercise 3.** Write `to_lam(value, n, kind)`, which returns our λ for scikit-learn's C or alpha.
 
@@ -430,10 +434,10 @@ assert found[-1] < 1e-10 and 0 < np.sum(beta == 0) < len(beta)
 # from $\beta^*$ a full step may overshoot.
 #
 # Do first-order methods catch up, since they take L1 as well? **ISTA** (proximal gradient) repeats $\beta^+ =
-# \operatorname{shrink}(\beta - \nabla f(\beta)/L, \lambda/L)$, with a step length that it searches for. **FISTA**
-# makes the same step from a point ahead, $v = \beta + m(\beta - \beta_{\text{old}})$, with a momentum $m$ that grows
-# towards 1. In theory ISTA needs a multiple of κ iterations and FISTA a multiple of $\sqrt\kappa$. Our FISTA, printed
-# below, makes one pass an iteration.
+# \operatorname{shrink}(\beta - \nabla f(\beta)/L, \lambda/L)$, where a search replaces $1/L$. **FISTA** makes the
+# same step from a point ahead, $v = \beta + m(\beta - \beta_{\text{old}})$, with a momentum $m$ that grows towards 1.
+# In theory ISTA needs a multiple of κ iterations and FISTA a multiple of $\sqrt\kappa$. Our FISTA, printed below,
+# makes one pass an iteration.
 #
 # **Predict** FISTA's passes to a certified $10^{-9}$ at $\lambda_{\max}/1000$.
 
@@ -465,7 +469,7 @@ print(inspect.getsource(races.fista))
 # *Recap.*
 # - L1 belongs inside Newton's model; coordinate descent solves that model without a pass.
 # - Proximal Newton keeps quadratic convergence.
-# - Momentum replaces κ by $\sqrt\kappa$, and is still far behind where passes are dear.
+# - Momentum replaces κ by $\sqrt\kappa$, and still needs many more passes.
 
 # %% [markdown] tags=["optional"] id="c07-058"
 # ## A family of your own (15 min · optional)
@@ -526,8 +530,9 @@ assert abs(variation(mu_r, r) - 1) < 0.5 * abs(variation(mu) - 1)
 # Where did $r$ come from? From the Poisson fit: if $y$ has variance $\mu + \mu^2/r$, then $\sum\big((y-\mu)^2 -
 # \mu\big)$ estimates $\sum \mu^2/r$. The rows went to the workers this time, and your class travelled with the tasks.
 #
-# <details><summary><b>Check yourself.</b> The coefficients hardly change. Why bother?</summary>Because the
-# uncertainty does. A variance that is twice what a model says makes standard errors too small by √2.</details>
+# <details><summary><b>Check yourself.</b> Both families have the same mean e^η. Why does the variance
+# matter?</summary>It decides how uncertain β is. A variance that is twice what the model says makes standard errors
+# too small by √2.</details>
 #
 # *Recap.*
 # - A family is a class with a loss, two derivatives and a price.
@@ -600,7 +605,7 @@ ledger
 # ## What we measured · Check yourself · Next
 #
 # - Three families, one bound: every fit is certified, and other libraries agree.
-# - Conditioning costs the gradient hundreds of iterations and Newton none.
+# - Bad conditioning costs the gradient hundreds of iterations, and Newton none.
 # - L1 belongs inside Newton's model.
 # - A new family is four lines of mathematics, and separable data get no certificate.
 #
