@@ -68,6 +68,27 @@ def test_a_walk_holds_the_answer_and_all_before_it(rows):
     assert np.allclose(refound, again.trace.objective, rtol=1e-13)
 
 
+def test_a_lane_has_the_seconds_of_every_run_and_the_gaps_of_its_answers(rows, best):
+    run = partial(glmlab.fit, *rows, **PROBLEM, solver="proximal_gradient", tol=1e-6)
+    first, second = run(), run()
+    found = races.lane([(first, 1.0), (second, 1.0)], run, objective(rows), L1(LAM), best)
+    assert np.array_equal(found.seconds, [first.trace.seconds, second.trace.seconds])
+    assert np.array_equal(found.passes, first.trace.passes) and found.gaps[-1] <= 1e-6 < found.gaps[0]
+    assert np.all(found.range[0] <= found.curve[0]) and np.all(found.curve[0] <= found.range[1])
+
+
+def test_a_ladder_may_be_climbed_in_any_order(rows, best):
+    near, far = best.beta, best.beta + 0.1
+    found = races.ladder([[(near, 5.0), (near, 1.0)], [(far, 2.0), (far, 3.0)]], objective(rows), L1(LAM), best)
+    assert found.passes is None and found.gaps[0] < 1e-9 < found.gaps[1]
+
+    def first(seconds, bounds, target):
+        assert np.all(np.diff(seconds) > 0)
+        return next(second for second, bound in zip(seconds, bounds, strict=True) if bound <= target)
+
+    assert found.times(first, 1e-9) == [5.0, 1.0] and found.times(first, 1e9) == [2.0, 1.0]
+
+
 @pytest.mark.parametrize(("target", "k"), [(1e-1, 1), (1e-2, 3), (1e-4, np.inf)])
 def test_the_first_iterate_within_a_target_counts(target, k):
     assert races.iterations_to(target, [1.0, 1e-1, 0.5, 1e-3]) == k
@@ -82,7 +103,7 @@ def test_turns_interleave(capsys):
 
 @pytest.mark.parametrize(("values", "text"), [
     ([0.2, 0.1, 0.4], "0.2 (0.1–0.4)"), ([3.0], "3"), ([2.0, 2.0], "2"), ([np.inf, np.inf], "never"), ([], "–"),
-    ([np.nan], "–"),
+    ([np.nan], "–"), ([1020.0], "1,020"),
 ])  # fmt: skip
 def test_numbers_come_with_their_range(values, text):
     assert races.ranged(values) == text

@@ -2,6 +2,7 @@
 
 import math
 import time
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -88,7 +89,11 @@ def ranged(values):
     low, middle, high = min(values), float(np.median(values)), max(values)
     if np.isinf(middle):
         return "never"
-    return f"{middle:.3g}" if len(values) == 1 or low == high else f"{middle:.3g} ({low:.3g}–{high:.3g})"
+    return _short(middle) if low == high else f"{_short(middle)} ({_short(low)}–{_short(high)})"
+
+
+def _short(value):
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def in_words(frame):
@@ -97,6 +102,49 @@ def in_words(frame):
 
 
 # ---------------------------------------------------------------- the referee
+
+class Lane(NamedTuple):
+    """What the referee knows of one racer."""
+
+    seconds: np.ndarray  # (repetitions, m) when each of m answers was there
+    passes: np.ndarray | None  # (m,) over the rows until then, None where nobody counted
+    gaps: np.ndarray  # (m,) their proved relative gaps
+
+    @property
+    def curve(self):
+        """Median seconds, passes and gaps."""
+        return np.median(self.seconds, axis=0), self.passes, self.gaps
+
+    @property
+    def range(self):
+        """The least and the largest seconds of each answer."""
+        return self.seconds.min(axis=0), self.seconds.max(axis=0)
+
+    def times(self, time_to, target):
+        """The seconds of each repetition to a gap, by a reader's `time_to`."""
+        orders = np.argsort(self.seconds, axis=1, kind="stable")
+        return [time_to(row[order], self.gaps[order], target) for row, order in zip(self.seconds, orders, strict=True)]
+
+
+def lane(runs, again, f, g, best):
+    """The Lane of a solver whose iterates are seen.
+
+    runs   [(Result, seconds), …], which walk the same path
+    again  a function that makes one run more, for `walk`; no clock is read
+    best   the Result with the certificate that judges all
+    """
+    seconds = np.array([result.trace.seconds for result, _ in runs])
+    return Lane(seconds, runs[0][0].trace.passes, gaps(recounted(f, g, walk(again)), best))
+
+
+def ladder(rungs, f, g, best):
+    """The Lane of a solver that hides its iterates: one answer for each tolerance, each with seconds of its own.
+
+    rungs  [[(coefficients, seconds), …], …], a list of repetitions for each tolerance
+    """
+    seconds = np.array([[taken for _, taken in runs] for runs in rungs]).T
+    return Lane(seconds, None, gaps(recounted(f, g, [runs[0][0] for runs in rungs]), best))
+
 
 BATCH = 16  # iterates priced in one pass: each needs a number for every row
 

@@ -56,6 +56,7 @@ print(cluster.dashboard_link(client) or "This client has no dashboard.")
 # %% [markdown] id="c07-006"
 # What must a solver know about a family? We minimise $F=f+g$, a loss $f(\beta)=\sum_i\ell(\eta_i;y_i)$ plus a penalty
 # $g$. By the chain rule, $\ell$ and its derivatives $\ell'$ and $\ell''$ in $\eta$ are enough:
+#
 # $$\nabla f(\beta)=\sum_i\ell'(\eta_i;y_i)\,x_i,\qquad\nabla^2f(\beta)=\sum_i\ell''(\eta_i;y_i)\,x_ix_i^\top.$$
 #
 # *Example.* A Poisson row has $y=3$, and we try $\eta=0$, hence $\mu=1$. Its loss is $e^0-3\cdot0=1$. Its slope is
@@ -111,7 +112,9 @@ for name, question in questions.items():
 # The second question needs one idea more. Six late flights of ten are a bad hour; six of thirty are an ordinary one.
 # Let the **exposure** $E$ be the number of flights in that hour. We want the *share* of late flights to be
 # $e^{x^\top\beta}$, so the mean count is
+#
 # $$\mu = E\,e^{x^\top\beta} = e^{x^\top\beta + \log E}.$$
+#
 # Therefore $\log E$ is added to $\eta$ and has no coefficient of its own. Such a term is called an **offset**.
 #
 # *Example.* If $x^\top\beta = \log 0.2$, we expect $0.2 \cdot 10 = 2$ late flights of ten and $0.2\cdot 30 = 6$ of
@@ -139,8 +142,9 @@ rows = {name: dask.compute(question.X, question.y) for name, question in questio
 by_peers = delays.by_peers(rows, questions["count"].offset)
 eta = rows["minutes"][0] @ fits["minutes"].beta + fits["minutes"].intercept
 _, slope, curvature = gamma(eta, rows["minutes"][1])
+# Σℓ′ = Σ(1 − y/μ) = 0 at the third answer, since its intercept is free. So ℓ″ = y/μ has the mean 1 there.
 print(f"gamma, at the third answer: Σℓ′ = {np.sum(slope):.1e}, the mean of ℓ″ is {np.mean(curvature):.4f}")
-assert abs(np.sum(slope)) <= 1e-5 * len(eta), "the intercept is free, so slopes add up to 0"
+assert abs(np.sum(slope)) <= 1e-5 * len(eta)
 for name, fit in fits.items():
     apart = abs(fit.beta - by_peers[name]).max()
     print(f"{name}: certified to {fit.certificate.relative:.0e}; another library's coefficients differ by {apart:.0e}")
@@ -166,7 +170,7 @@ for name, fit in fits.items():
 # Notebook 06 proved a bound by moving slopes: at $\eta$ the tangent of $\ell$ has slope $\ell'$, and a row that uses
 # another slope pays a price. What is the price for another loss? Let $\ell^*$ be the conjugate of $\ell$ and move the
 # slope to $\theta = \ell' + \ell'' t$. The price is $D(t) = \ell(\eta) + \ell^*(\theta) - \theta\eta$. With
-# $\varphi(x)=(1+x)\log(1+x)-x$, infinite below $x=-1$,
+# $\varphi(x)=(1+x)\log(1+x)-x$, infinite below $x=-1$, the prices are
 #
 # |family|$D(t)$|
 # |---|---|
@@ -175,8 +179,8 @@ for name, fit in fits.items():
 # |Poisson|$\mu\,\varphi(t)$|
 # |Gamma|$(y/\mu)\,\varphi(-t)$|
 #
-# *Example.* Moving a Poisson's slope by $t = 1$ means to explain the mean $2\mu$. It costs $\mu(2\log 2 - 1) \approx
-# 0.39\,\mu$.
+# *Example.* Moving a Poisson's slope by $t=1$ gives $2\mu-y$, the slope where the mean is $2\mu$. It costs
+# $\mu(2\log2-1)\approx0.39\,\mu$.
 
 # %% tags=["figure", "assert"] id="c07-025"
 from glmlab.maths import families
@@ -278,8 +282,8 @@ assert by_newton.converged and k_newton <= 6 and k_gradient > 20 * k_newton, "co
 # **Predict**, then choose a penalty below the figure: which one drops coefficients?
 #
 # <details><summary>Answer</summary>Only L1. Its pull on a coefficient is λ, however small that is, so weak ones stay
-# at zero. The ridge pulls by λβ_j, which vanishes with β_j: it shrinks every coefficient and drops none. Where rows
-# are many, both come close to no penalty as λ falls.</details>
+# at zero. The ridge pulls by λβⱼ, which vanishes with βⱼ: it shrinks every coefficient and drops none. Where rows are
+# many, both come close to no penalty as λ falls.</details>
 
 # %% tags=["figure", "assert"] id="c07-034"
 X_l, y_l = rows["late"]
@@ -398,7 +402,9 @@ for name, step in repairs.items():
 
 # %% [markdown] id="c07-043"
 # The cure is to keep the penalty *inside* Newton's model. With $q=\nabla f(\beta)$, the next point minimises
+#
 # $$q^\top(v-\beta)+\tfrac12(v-\beta)^\top H(v-\beta)+\lambda\|v\|_1 .$$
+#
 # **Coordinate descent** finds it without a pass: move one $v_j$ to its best value while the others stay, and sweep
 # until nothing moves.
 #
@@ -476,6 +482,7 @@ print(inspect.getsource(races.fista))
 #
 # What if counts vary more than a Poisson's? The **negative binomial** has mean $\mu=e^\eta$ and variance
 # $\mu+\mu^2/r$, with a known $r>0$. As $r\to\infty$ it becomes the Poisson. Its loss is
+#
 # $$\ell(\eta;y)=(y+r)\log(r+e^\eta)-y\eta .$$
 #
 # *Example.* For $r=y=1$ this is $2\log(1+e^\eta)-\eta=2\,[\log(1+e^\eta)-\tfrac12\eta]$: twice the logistic loss with
