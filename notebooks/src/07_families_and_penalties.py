@@ -40,8 +40,8 @@ print(cluster.dashboard_link(client) or "This client has no dashboard.")
 #
 # Which loss fits a response that is a label, a count or an amount? Least squares is one choice among many. Each
 # choice is a **family**: a distribution for $y$ with mean $\mu$, and a **link**, which says how $\mu$ depends on
-# $\eta = x^\top\beta$. A row's loss $\ell(\eta; y)$ is minus the logarithm of the density of $y$, without terms in
-# $y$ alone.
+# $\eta = x^\top\beta$. A row's loss $\ell(\eta; y)$ is minus the logarithm of the density of $y$, up to terms in $y$
+# alone.
 #
 # |$y$|family|$\mu$|$\ell(\eta; y)$|
 # |---|---|---|---|
@@ -83,8 +83,8 @@ gamma = use(gamma)
 # with $\mu=e^\eta$ is not.
 #
 # So two curvatures exist. The **observed information** is $\nabla^2 f(\beta)$ for the $y$ that we have. The
-# **expected information** replaces each $\ell''$ by its mean over $y$. For a canonical link they agree. For our
-# Gamma, $\ell''=y/\mu$ has mean 1. Newton's method uses the observed one.
+# **expected information** replaces each $\ell''$ by its mean over $y$ in the model. For a canonical link they agree.
+# For our Gamma, $\ell''=y/\mu$ has mean 1. Newton's method uses the observed one.
 #
 # *Recap.*
 # - A family is a density and a link.
@@ -269,13 +269,13 @@ assert by_newton.converged and k_newton <= 6 and k_gradient > 20 * k_newton, "co
 # *Recap.*
 # - The gradient's iterations grow with $L/\lambda_{\min}$.
 # - Newton's do not depend on conditioning.
-# - Rounds are dear on a cluster, so Newton wins there while p is small.
+# - Rounds are expensive on a cluster, so Newton wins there while p is small.
 
 # %% [markdown] tags=["workshop"] id="c07-033"
 # ## L1, a ridge, or nothing (20 min · core)
 #
 # What does a penalty do to the coefficients? We compare **L1**, $\lambda\|\beta\|_1$, with the **ridge**,
-# $\frac\lambda2\|\beta\|_2^2$. A **path** fits many λ, each started from the last answer. For L1 it starts at
+# $\frac\lambda2\|\beta\|_2^2$. A **path** fits many λ, each started from the answer before. For L1 it starts at
 # $\lambda_{\max}$, the largest $|\partial f/\partial\beta_j|$ at $\beta=0$ with the intercept fitted: above it all
 # coefficients are zero.
 #
@@ -318,7 +318,7 @@ assert all(a[-1] < 0.5 * a[0] for a in away), "both lead to the fit without a pe
 # $\frac\lambda2\|\beta\|_2^2$. The losses agree already, so $\lambda/2=\text{alpha}$: alpha = 5 is our λ = 10,
 # whatever $n$ is. Where losses differ, multiply the whole objective first; no minimiser changes.
 #
-# **Exercise 3.** Write `to_lam(value, n, kind)`, which returns our λ for scikit-learn's C or alpha.
+# **Exercise 2.** Write `to_lam(value, n, kind)`, which returns our λ for scikit-learn's C or alpha.
 
 
 # %% tags=["exercise"] id="c07-053"
@@ -358,7 +358,7 @@ conventions.table()[["parameter", "minimises", "ours"]]
 # *Recap.*
 # - L1 drops coefficients; a ridge only shrinks them.
 # - Multiply an objective by a positive number, and its minimiser stays: this converts λ.
-# - Which λ predicts best is a question to *other* rows, not to F.
+# - Which λ predicts best is a question for *other* rows, not for F.
 
 # %% [markdown] tags=["workshop"] id="c07-039"
 # ## Newton's method with L1 (25 min · core)
@@ -412,7 +412,7 @@ for name, step in repairs.items():
 # Coordinate 1 has slope $-3$, so $v_1=(3-1)/2=1$. Coordinate 2 now has slope $-1.8+1=-0.8$, smaller in size than λ,
 # so $v_2=0$. Nothing moves any more: $v=(1,0)$. Newton's step $(1.4,0.2)$, shrunk by ½, would give $(0.9,0)$.
 #
-# **Exercise 2.** Write `prox_newton(q, H, beta, lam)`, which returns $v$.
+# **Exercise 3.** Write `prox_newton(q, H, beta, lam)`, which returns $v$.
 
 
 # %% tags=["exercise"] id="c07-044"
