@@ -20,6 +20,7 @@ def test_errors_are_said_in_units_of_the_floor_which_is_a_line_between():
     assert drawn["mine"] == [[1e4, 0.1], [1e6, 0.03]] and drawn["yours"] == [[1e8, 0.0005]]
     assert drawn["their mean"] == [[1e4, 0.10], [1e8, 0.001]]
     assert "mine 1 at 10,000 rows and 3 at 1,000,000 rows; yours 0.5 at 100,000,000 rows." in picture.finding
+    assert "Above the band lie 1 of 3 points." in picture.finding
     [band] = picture.figure.axes[0].collections
     assert band.get_paths()[0].vertices[:, 1].min() == 0.0005 and band.get_paths()[0].vertices[:, 1].max() == 0.20
 
@@ -39,32 +40,64 @@ def test_a_race_shows_what_was_proved_by_seconds_and_by_passes():
     assert picture.figure.axes[0].get_xscale() == picture.figure.axes[1].get_yscale() == "log"
 
 
-def test_then_and_now_leaves_out_what_was_not_run():
-    ours = {"then": None, "here": 0.5, "now": math.nan}
-    picture = viz.then_and_now({"ADMM": {"then": 34.7, "here": 2.0}, "ours": ours})
-    drawn = lines(picture.figure.axes[0])
-    assert drawn == {"then": [[34.7, 0]], "here": [[2.0, 0], [0.5, 1]], "now": []}
-    assert picture.finding == "then: ADMM 34.7 s; here: ADMM 2 s, ours 0.5 s; now: nothing was run."
-    assert [label.get_text() for label in picture.figure.axes[0].get_yticklabels()] == ["ADMM", "ours"]
+def test_a_race_shades_what_repetitions_took():
+    curve = np.array([1.0, 2.0]), np.array([1.0, 5.0]), np.array([1e-3, 1e-6])
+    left = viz.race({"a": curve}, ranges={"a": ([0.5, 1.5], [3.0, 4.0])}).figure.axes[0]
+    shade = left.collections[0].get_paths()[0].vertices[:, 0]
+    assert (shade.min(), shade.max()) == (0.5, 4.0)
+
+
+def test_markers_at_one_place_are_open_and_differ_in_size():
+    picture = viz.noise_band(BAND, {name: [(1e6, 0.03)] for name in "abcd"})
+    marks = [line for line in picture.figure.axes[0].lines if line.get_label() in "abcd"]
+    assert {line.get_markerfacecolor() for line in marks} == {"none"}
+    assert len({(line.get_markersize(), line.get_marker()) for line in marks}) == 4
+
+
+def test_then_and_now_has_a_panel_for_each_size_and_leaves_out_what_was_not_run():
+    big = {"then": {"ADMM": [34.7], "ours": []}, "now": {"ADMM": [], "ours": []}}
+    picture = viz.then_and_now({"8 rows": big, "4 rows": {"here": {"ADMM": [3.0, 1.0, 2.0], "ours": [0.5]}}})
+    left, right = picture.figure.axes
+    assert [x for x, _ in lines(left)["then"]] == [34.7] and lines(left)["now"] == []
+    assert lines(right)["here"] == [[2.0, 0], [0.5, 1]], "medians"
+    [bars] = right.collections
+    assert [part[:, 0].tolist() for part in bars.get_segments()] == [[1.0, 3.0], [0.5, 0.5]], "from fastest to slowest"
+    assert picture.finding == (
+        "then, 8 rows: ADMM 34.7 s; now, 8 rows: nothing was run; here, 4 rows: ADMM 2 s, ours 0.5 s."
+    )
+    assert [label.get_text() for label in left.get_yticklabels()] == ["ADMM", "ours"]
+    assert left.get_title("left") == "8 rows" and left.get_xlim() != right.get_xlim()
 
 
 LINES = {"one": {10: 1.0, 100: 10.0, 1000: 100.0}, "two": {10: 5.0, 100: 9.0, 1000: 50.0}}
 
 
-def test_it_pays_from_the_row_on_from_which_it_stays_ahead():
+def test_it_pays_from_where_it_gets_ahead_for_good():
     one, two = LINES.values()
-    assert viz.pays_from(two, one) == 100
-    assert viz.pays_from({10: 0.5, 100: 11.0, 1000: 90.0}, one) == 1000, "ahead at first does not count"
+    assert viz.pays_from(two, one) == pytest.approx(93, abs=1), "5 times, then 0.9 times as long: 0.95 lies between"
+    assert viz.pays_from({10: 0.5, 100: 9.5 + 1e-9, 1000: 95.0 / 2}, one) == 100, "ahead at first does not count"
+    assert viz.pays_from({10: 0.5, 100: 9.0, 1000: 90.0}, one) == 10, "ahead wherever we looked"
     assert math.isinf(viz.pays_from({10: 0.5, 100: 1.0, 1000: 100.0}, one)), "as fast is not ahead"
     assert math.isinf(viz.pays_from({1000: 97.0}, one)), "nor is what two measurements of one thing may differ by"
+
+
+def test_what_it_says_has_no_more_digits_than_a_model_deserves():
+    slow = {n: 1.0 for n in (1000, 1_000_000, 100_000_000)}
+    fast = {1000: 5.0, 1_000_000: 1.7, 100_000_000: 0.3}
+    assert f"{viz.pays_from(fast, slow):,.0f}".replace(",", "").rstrip("0") in ("46", "47", "48")
 
 
 def test_where_it_pays_draws_predictions_as_lines_and_measurements_as_points():
     picture = viz.where_it_pays(LINES, {"two": {100: 8.0}})
     ax = picture.figure.axes[0]
-    assert [line.get_xydata().tolist() for line in ax.lines if line.get_label() == "measured"] == [[], [[100, 8.0]]]
-    assert lines(ax)["one"] == [[10, 1.0], [100, 10.0], [1000, 100.0]]
-    assert picture.finding == "By the model, of 10 to 1,000 rows, two are ahead of one from 100 on."
+    marks = [line.get_xydata().tolist() for line in ax.lines if line.get_linestyle() == "None"]
+    assert marks == [[], [[100, 8.0]], []], "the last is for the legend"
+    assert lines(ax)["one"] == [[10, 1.0], [100, 10.0]], "thick as far as something was measured"
+    lines_only = [line for line in ax.lines if str(line.get_label()).startswith("_")]
+    thin = [line.get_ydata().tolist() for line in lines_only if line.get_linewidth() == 1]
+    assert thin == [[10.0, 100.0], [9.0, 50.0]], "and thin beyond"
+    assert picture.finding == "By the model, of 10 to 1,000 rows, two are ahead of one from about 93 on."
+    assert "from about 93 on, which is an extrapolation." in viz.where_it_pays(LINES, {"two": {10: 5.0}}).finding
     worse = viz.where_it_pays({"one": LINES["one"], "slow": {n: 2 * s for n, s in LINES["one"].items()}}, {})
     assert "slow are ahead of one never" in worse.finding
 
@@ -73,7 +106,7 @@ def test_where_it_pays_draws_predictions_as_lines_and_measurements_as_points():
     (lambda: viz.noise_band({1e4: (1, 2, 3)}, {"a": [(1, 1)]}), "two n or more"),
     (lambda: viz.noise_band(BAND, {}), "points="),
     (lambda: viz.race({}), "one solver or more"),
-    (lambda: viz.then_and_now({"a": {}}), "one benchmark or more"),
+    (lambda: viz.then_and_now({"a": {"b": {}}}), "one of each or more"),
     (lambda: viz.where_it_pays({"one": {1: 1.0}}, {}), "two places or more"),
     (lambda: viz.where_it_pays(LINES, {"three": {}}), "of these places"),
 ])  # fmt: skip

@@ -134,7 +134,7 @@ def gamma_derivatives(gamma):
         })  # fmt: skip
 
 
-# ---------------------------------------------------------------- 2. a Newton step that knows the penalty
+# ---------------------------------------------------------------- 3. a Newton step that knows the penalty
 
 
 def prox_newton(q, H, beta, lam):

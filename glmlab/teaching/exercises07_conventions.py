@@ -1,4 +1,4 @@
-"""The third exercise of notebook 07: λ in other libraries."""
+"""The second exercise of notebook 07: λ in other libraries."""
 
 from functools import cache
 from typing import NamedTuple

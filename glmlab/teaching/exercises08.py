@@ -168,8 +168,8 @@ SAME_PROBLEM = Exercise(
     name="same_problem",
     statement=(
         "F and G are functions of an array (dim,) that return a number. Return True if G = aF + b everywhere for some "
-        "a > 0 and b, False otherwise. (Then, and in general only then, whoever minimises one minimises the other.) "
-        "Values are right to ten digits or so of their size."
+        "a > 0 and b, False otherwise. (Then their gaps are proportional: G − G* = a(F − F*) at every β.) Values are "
+        "right to ten digits or so of their size."
     ),
     stub='''
     def same_problem(F, G, dim):
@@ -280,8 +280,8 @@ def other_lam(same_problem):
 
 @SAME_PROBLEM.condition(
     "the same minimiser is not enough",
-    hint="G = F + F²/100 rises and falls with F, but it is no aF + b: compare differences of values, neither their "
-    "order nor minimisers",
+    hint="G = F + F²/100 rises and falls with F, so it has the same minimiser, but its gaps are no a times those of "
+    "F. Compare differences of values, neither their order nor minimisers",
 )
 def another_shape(same_problem):
     F = Sum(915, 30, 3, 1.0)

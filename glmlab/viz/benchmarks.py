@@ -1,6 +1,7 @@
 """Pictures of a benchmark: noise in its errors, proved gaps over time, several benchmarks, where a place pays."""
 
 import math
+import statistics
 
 import numpy as np
 
@@ -11,7 +12,13 @@ from .words import list_text
 
 GREY = "#777777"
 LEAST = 1e-16  # relative gap: smaller ones are rounding, and are drawn here
+LARGE = 11  # points: an open marker under a smaller one is still seen
 CLEARLY = 0.95  # of the baseline's seconds: two models of the same machine differ by less than 5 %
+
+
+def opened(k):
+    """The look of the open marker of curve k. Later ones are smaller, so that none hides another at the same place."""
+    return {"marker": nth(MARKERS, k), "mfc": "none", "mew": 1.8, "ms": max(LARGE - k, 6)}
 
 
 # ---------------------------------------------------------------- the noise floor
@@ -32,11 +39,13 @@ def noise_band(band, points):
     ax.plot(ns, mean, color="black", marker="", ls="--", label="their mean")
     for k, (name, where) in enumerate(points.items()):
         xs, ys = zip(*sorted(where), strict=True)
-        ax.plot(xs, ys, color=nth(COLOURS, k), marker=nth(MARKERS, k), ls=":", lw=1.2, ms=8, label=name)
+        ax.plot(xs, ys, color=nth(COLOURS, k), ls=":", lw=1.2, label=name, **opened(k))
     ax.set(xscale="log", yscale="log", xlabel="rows n", ylabel="‖β − β_true‖∞")
     ax.set_title("Distance to the coefficients that made the data")
     fig.legend(loc="outside lower center", ncols=2)
-    finding = f"{'; '.join(_times_floor(name, where, ns, mean) for name, where in points.items())}."
+    above = [error > _between(n, ns, high) for where in points.values() for n, error in where]
+    finding = "; ".join(_times_floor(name, where, ns, mean) for name, where in points.items())
+    finding = f"{finding}. Above the band lie {sum(above)} of {len(above)} points."
     alt = (
         "Largest error of a coefficient against rows on two logarithmic axes: a falling band for exact answers, and "
         f"points for others. Measured in the mean of exact answers, {finding}"
@@ -44,18 +53,24 @@ def noise_band(band, points):
     return Picture(fig, alt, f"In units of the exact answer's mean error: {finding}")
 
 
+def _between(n, ns, heights):
+    """The height at n of the line through (ns, heights) on two logarithmic axes."""
+    return np.exp(np.interp(np.log(n), np.log(ns), np.log(heights)))
+
+
 def _times_floor(name, where, ns, mean):
-    at = [(n, error / np.exp(np.interp(np.log(n), np.log(ns), np.log(mean)))) for n, error in sorted(where)]
+    at = [(n, error / _between(n, ns, mean)) for n, error in sorted(where)]
     return f"{name} {list_text(f'{ratio:.2g} at {n:,.0f} rows' for n, ratio in at)}"
 
 
 # ---------------------------------------------------------------- a race
 
 
-def race(curves, *, yardstick=None, targets=(1e-3, 1e-6, 1e-9)):
+def race(curves, *, ranges=None, yardstick=None, targets=(1e-3, 1e-6, 1e-9)):
     """Certified relative gaps against seconds and against passes; all axes are logarithmic.
 
     curves     {name: (seconds, passes, gaps)}, (m,) each; passes are None where they are not known
+    ranges     {name: (least, most)}, seconds (m,) each over repetitions: a shade behind the curve
     yardstick  seconds of one pass that only reads the rows: a grey line in the left panel
     targets    gaps to mark
     """
@@ -63,9 +78,13 @@ def race(curves, *, yardstick=None, targets=(1e-3, 1e-6, 1e-9)):
         raise ValueError("curves={name: (seconds, passes, gaps)}: one solver or more")
     fig, axes = new_figure(1, 2, size=(9.6, 5.2), sharey=True)
     for k, (name, (seconds, passes, gaps)) in enumerate(curves.items()):
-        look = {"color": nth(COLOURS, k), "marker": nth(MARKERS, k), "ls": nth(DASHES, k)}
+        look = {"color": nth(COLOURS, k), "ls": nth(DASHES, k), **opened(k)}
         for ax, xs in zip(axes, (seconds, passes), strict=True):
-            ax.plot(*_shown(xs, gaps), label=name, markevery=max(1, len(gaps) // 12), **look)
+            ax.plot(*_shown(xs, gaps), label=name, markevery=max(1, len(gaps) // 10), **look)
+        if name in (ranges or {}):
+            least, most = ranges[name]
+            shown, ends = _shown(least, gaps), _shown(most, gaps)[0]
+            axes[0].fill_betweenx(shown[1], shown[0], ends, color=nth(COLOURS, k), alpha=0.25, lw=0)
     for ax, name in zip(axes, ("seconds", "passes"), strict=True):
         for target in targets:
             ax.axhline(target, color=GREY, lw=0.8, ls=":", marker="")
@@ -101,34 +120,50 @@ def _came_to(name, seconds, passes, gaps):
 # ---------------------------------------------------------------- then and now
 
 
-def then_and_now(rows):
-    """Seconds of methods in several benchmarks: one row for each method, one marker for each benchmark.
+def then_and_now(panels):
+    """Seconds of methods in several benchmarks: a row for each method, a panel for each number of data rows.
 
-    rows  {method: {benchmark: seconds}}; None, nan or a missing benchmark: the method was not run there
+    panels  {title: {benchmark: {method: seconds of its runs}}}; an empty list: the method was not run there
+
+    A marker stands at the median of the runs, a bar from the fastest to the slowest. Only markers of one panel had the
+    same amount of work, so panels do not share an axis of seconds.
     """
-    columns = list(dict.fromkeys(name for row in rows.values() for name in row))
-    if not columns:
-        raise ValueError("rows={method: {benchmark: seconds}}: one method and one benchmark or more")
-    fig, ax = new_figure(size=(8.6, 1.8 + 0.5 * len(rows)))
-    for k, column in enumerate(columns):
-        found = [(row[column], y) for y, row in enumerate(rows.values()) if _was_run(row.get(column))]
-        xs, ys = zip(*found, strict=True) if found else ((), ())
-        ax.plot(xs, ys, color=nth(COLOURS, k), marker=nth(MARKERS, k), ls="", ms=9, label=column)
-    ax.set_yticks(range(len(rows)), list(rows))
-    ax.set(xscale="log", xlabel="seconds", ylim=(len(rows) - 0.5, -0.5), title="Then, now and here")
-    fig.legend(loc="outside lower center", ncols=2)
-    finding = f"{'; '.join(_benchmark(column, rows) for column in columns)}."
+    methods = list(dict.fromkeys(name for panel in panels.values() for found in panel.values() for name in found))
+    if not methods:
+        raise ValueError("panels={title: {benchmark: {method: [seconds, …]}}}: one of each or more")
+    fig, axes = new_figure(1, len(panels), size=(9.4, 1.9 + 0.5 * len(methods)), sharey=True, squeeze=False)
+    k, said = 0, []
+    for ax, (title, panel) in zip(axes[0], panels.items(), strict=True):
+        for shift, (benchmark, found) in zip(_shifts(len(panel)), panel.items(), strict=True):
+            _runs(ax, benchmark, found, methods, shift, {"color": nth(COLOURS, k), "marker": nth(MARKERS, k)})
+            said.append(f"{benchmark}, {title}: {_benchmark(found)}")
+            k += 1
+        ax.set(xscale="log", xlabel="seconds", title=title)
+    axes[0][0].set_yticks(range(len(methods)), methods)
+    axes[0][0].set_ylim(len(methods) - 0.5, -0.5)
+    fig.legend(loc="outside lower center", ncols=3)
+    finding = f"{'; '.join(said)}."
     alt = f"A row for each method, seconds to the right on a logarithmic axis, a marker for each benchmark. {finding}"
     return Picture(fig, alt, finding)
 
 
-def _benchmark(column, rows):
-    said = [f"{method} {row[column]:.3g} s" for method, row in rows.items() if _was_run(row.get(column))]
-    return f"{column}: {', '.join(said) if said else 'nothing was run'}"
+def _shifts(n):
+    """How far n markers of one row stand above and below its middle."""
+    return (np.arange(n) - (n - 1) / 2) * 0.26
 
 
-def _was_run(seconds):
-    return seconds is not None and not math.isnan(seconds)
+def _runs(ax, benchmark, found, methods, shift, look):
+    """One benchmark: a marker for each method that was run, with its range."""
+    run = {name: seconds for name, seconds in found.items() if len(seconds)}
+    ys = [methods.index(name) + shift for name in run]
+    ax.plot([statistics.median(seconds) for seconds in run.values()], ys, ls="", ms=9, label=benchmark, **look)
+    ax.hlines(ys, [min(seconds) for seconds in run.values()], [max(seconds) for seconds in run.values()],
+              color=look["color"], lw=3, alpha=0.5)  # fmt: skip
+
+
+def _benchmark(found):
+    said = [f"{name} {statistics.median(seconds):.3g} s" for name, seconds in found.items() if len(seconds)]
+    return ", ".join(said) if said else "nothing was run"
 
 
 # ---------------------------------------------------------------- where it pays
@@ -139,34 +174,51 @@ def where_it_pays(predicted, measured):
 
     predicted  {place: {n: seconds}}, with the same n for all places; the first place is the baseline
     measured   {place: {n: seconds}}
+
+    A line is thick up to the largest n that was measured; beyond it is thin, since it is extrapolated.
     """
     if len(predicted) < 2 or not set(measured) <= set(predicted):
         raise ValueError("predicted={place: {n: seconds}}, two places or more; measured the same, of these places")
     fig, ax = new_figure(size=(8.6, 4.8))
+    last = max((n for seen in measured.values() for n in seen), default=math.inf)
     for k, (place, line) in enumerate(predicted.items()):
-        ns, seen = sorted(line), measured.get(place, {})
-        ax.plot(ns, [line[n] for n in ns], color=nth(COLOURS, k), ls=nth(DASHES, k), marker="", label=place)
-        ax.plot(list(seen), list(seen.values()), color=nth(COLOURS, k), marker=nth(MARKERS, k), ls="", mfc="none",
-                ms=9, mew=2, label="measured")  # fmt: skip
+        seen, look = measured.get(place, {}), {"color": nth(COLOURS, k), "ls": nth(DASHES, k), "marker": ""}
+        near = sorted(n for n in line if n <= last)
+        far = near[-1:] + sorted(n for n in line if n > last)
+        ax.plot(near, [line[n] for n in near], lw=2.5, label=place, **look)
+        ax.plot(far, [line[n] for n in far], lw=1, **look)
+        ax.plot(list(seen), list(seen.values()), color=nth(COLOURS, k), ls="", **opened(k))
+    ax.plot([], [], color="black", ls="", label="open markers: measured", **opened(0))
+    if math.isfinite(last):
+        ax.axvline(last, color=GREY, lw=1, ls=":", marker="", label="extrapolated to the right")
     ax.set(xscale="log", yscale="log", xlabel="rows n", ylabel="seconds a pass", title="Where does it pay?")
-    fig.legend(loc="outside lower center", ncols=len(predicted))
+    fig.legend(loc="outside lower center", ncols=2)
     baseline, *others = predicted
-    pays = "; ".join(_pays(place, predicted[place], baseline, predicted[baseline]) for place in others)
+    pays = "; ".join(_pays(place, predicted[place], baseline, predicted[baseline], last) for place in others)
     finding = f"By the model, of {min(predicted[baseline]):,.0f} to {max(predicted[baseline]):,.0f} rows, {pays}."
     alt = f"Seconds of a pass against rows on two logarithmic axes, a rising line for each place. {finding}"
     return Picture(fig, alt, finding)
 
 
 def pays_from(line, baseline):
-    """The least n such that `line` is clearly below `baseline` at it and at every larger n; inf if there is none."""
-    first = math.inf
-    for n in sorted(line, reverse=True):
-        if not line[n] < CLEARLY * baseline[n]:
-            break
-        first = n
-    return first
+    """About how many rows `line` needs to be clearly below `baseline` for good, to two digits; inf if it never is.
+
+    Both are {n: seconds} with the same n. Between two of these the ratio of seconds is interpolated.
+    """
+    ns = sorted(line)
+    ratios = [line[n] / baseline[n] for n in ns]
+    if not ratios[-1] < CLEARLY:
+        return math.inf
+    k = next((k for k in reversed(range(len(ns))) if not ratios[k] < CLEARLY), None)
+    if k is None:
+        return float(ns[0])
+    share = math.log(ratios[k] / CLEARLY) / math.log(ratios[k] / ratios[k + 1])
+    return float(f"{ns[k] * (ns[k + 1] / ns[k]) ** share:.1e}")
 
 
-def _pays(place, line, baseline, base):
+def _pays(place, line, baseline, base, last):
     first = pays_from(line, base)
-    return f"{place} are ahead of {baseline} " + ("never" if math.isinf(first) else f"from {first:,.0f} on")
+    beyond = ", which is an extrapolation" if last < first < math.inf else ""
+    return f"{place} are ahead of {baseline} " + (
+        "never" if math.isinf(first) else f"from about {first:,.0f} on{beyond}"
+    )
