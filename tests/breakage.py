@@ -83,6 +83,7 @@ class Wire:
         server.close()
         if waiting := asyncio.all_tasks(self.loop):
             self.loop.run_until_complete(asyncio.wait(waiting, timeout=5))
+        self.loop.run_until_complete(asyncio.sleep(0.05))  # transports close their sockets in the loop's next turns
         self.loop.close()
 
     def _reset(self):
