@@ -2,15 +2,18 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
 import struct
 import threading
 import time
+import warnings
 
 import dask.array as da
 import numpy as np
+import pytest
 from distributed import LocalCluster
 
 from glmlab import Ridge, fit
@@ -50,6 +53,15 @@ def local_cluster(workers=2, **options):
 def keys_left(client, allowed=0, patience=10):
     """How many keys the scheduler knows once it has had time to forget all but `allowed`."""
     return left_behind(client, allowed, patience)["tasks"]
+
+
+@pytest.fixture
+def sockets_collected():
+    """Collect the sockets that dask's client leaves open after a reset, lest pytest's last collection complains."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 class Wire:

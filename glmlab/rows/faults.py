@@ -131,6 +131,8 @@ def what_was_lost(error, client, given):
         return GONE
     if isinstance(error, KilledWorker):
         return KILLED.format(error.allowed_failures + 1)
+    if type(error).__name__ == "NoWorkerError":  # a scheduler that has that time-out itself
+        return NO_WORKER.format(f"{error.timeout:g}")
     broke = isinstance(error, CommClosedError) or isinstance(error, OSError) and client.status != "running"
     if not broke and not isinstance(error, CancelledError):
         return ""
