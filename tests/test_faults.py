@@ -12,14 +12,25 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from breakage import CHUNKS, ROWS, P, equal_bits, keys_left, kill_one, local_cluster, recomputable, solve
+from breakage import (
+    CHUNKS,
+    ROWS,
+    P,
+    equal_bits,
+    keys_left,
+    kill_one,
+    local_cluster,
+    recomputable,
+    sockets_collected,  # noqa: F401
+    solve,
+)
 from distributed import Client, LocalCluster, wait
 
 import glmlab
 import glmlab.machine.cluster
 from glmlab import ClusterError, NotConverged, Ridge, datasets, fit
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.usefixtures("sockets_collected")]
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +180,17 @@ def test_a_client_that_is_closed_in_mid_fit(cluster, persisted):
         with pytest.raises(ClusterError, match=said) as caught:
             solve(X, y, callback=once(client.close))
     assert caught.value.result.n_iter == 0
+
+
+def test_a_connection_that_is_reset_in_mid_fit(cluster):
+    """dask's client connects again at once, but the scheduler has dropped what it held for it."""
+    with breakage.Wire(cluster.scheduler_address) as wire, Client(wire.address):
+        X, y = dask.persist(*recomputable())
+        wait([X, y])
+        said = "^the connection .* broke during a pass, and the scheduler has dropped the rows of X and y .* make these"
+        with pytest.raises(ClusterError, match=said) as caught:
+            solve(X, y, callback=once(wire.reset))
+        assert solve(*recomputable(), start=caught.value.result).converged
 
 
 def test_a_fit_in_a_task_of_the_same_cluster(client):
@@ -328,7 +350,7 @@ OUTLIVE = {"Queue", "Variable", "Event", "Semaphore", "Lock", "MultiLock", "publ
 def names_of(source):
     """What a module imports from distributed, and the attributes and keywords that it writes."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.module.startswith("distributed"):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("distributed"):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             yield node.attr if node.value.id in ("distributed", "client") else ""

@@ -125,17 +125,21 @@ def what_was_lost(error, client, given):
     if client is None:
         return ""
     from distributed import CancelledError, KilledWorker
+    from distributed.comm import CommClosedError
 
     if client.status == "closed":
         return GONE
     if isinstance(error, KilledWorker):
         return KILLED.format(error.allowed_failures + 1)
-    if not isinstance(error, CancelledError):
+    if type(error).__name__ == "NoWorkerError":  # a scheduler that has that time-out itself
+        return NO_WORKER.format(f"{error.timeout:g}")
+    broke = isinstance(error, CommClosedError) or isinstance(error, OSError) and client.status != "running"
+    if not broke and not isinstance(error, CancelledError):
         return ""
     lost = {name: [f for f in futures_of(values) if f.cancelled()] for name, values in given.items()}
     names = " and ".join(name for name, futures in lost.items() if futures)
     said = str(error) + "".join(reason_of(futures[0]) for futures in lost.values() if futures)
-    if "scheduler-connection-lost" in said:
+    if broke or "scheduler-connection-lost" in said:
         rows = f", and the scheduler has dropped the rows of {names} that it held for this client" if names else ""
         return BROKE.format(client.scheduler.address, rows, again(names))
     if "scheduler-restart" in said:
