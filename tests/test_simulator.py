@@ -184,6 +184,8 @@ def test_the_figure_has_a_line_for_each_fan_and_says_which_number_of_workers_is_
     lines = picture.figure.axes[0].lines
     assert [list(line.get_ydata()) for line in lines] == [[1, 5, 2], [4], [1, 10, 4], [], [1, 8, 64]]
     assert list(lines[0].get_xdata()) == [1, 8, 64]
+    bottom, top = picture.figure.axes[0].get_ylim()
+    assert bottom < 1 and 10 < top < 64, "all speeds are seen; the line of the work alone may leave the picture"
     first, second = picture.finding.split("; ")
     assert first == "fan-in 2: fastest with 8 workers, 200 ms a pass" and second.startswith("fan-in 4: fastest with 8")
 

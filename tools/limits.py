@@ -41,9 +41,9 @@ def opening():
     return [
         "# How many workers make a pass faster",
         "A pass sends the coefficients to all workers, adds up what they find, and waits for the last. With more "
-        "workers each has less work, and the scheduler has more. So there is a fastest number of workers. This page says "
-        "which, what decides it, and what helps beyond it. `python -m tools.limits` computes every number here with "
-        "`glmlab.machine.simulator.predict`, whose documentation says what it assumes.",
+        "workers each has less work, and the scheduler has more. So there is a fastest number of workers. This page "
+        "says which, what decides it, and what helps beyond it. `python -m tools.limits` computes every number here "
+        "with `glmlab.machine.simulator.predict`, whose documentation says what it assumes.",
     ]
 
 
@@ -114,9 +114,9 @@ def then(work, best):
     return [
         "## What then",
         f"Each line is for {count:,} workers. With a fan-in of {FAN} they take {plain.seconds:.3g} s a pass.",
-        f"- **Larger chunks.** One chunk for each worker is enough. With sixteen it is {many.seconds:.3g} s: the scheduler "
-        f"has {many.tasks:,} tasks in place of {plain.tasks:,}. A worker that adds up the rows of all its cores is one "
-        "task, however many cores it has.",
+        f"- **Larger chunks.** One chunk for each worker is enough. With sixteen it is {many.seconds:.3g} s: the "
+        f"scheduler has {many.tasks:,} tasks in place of {plain.tasks:,}. A worker that adds up the rows of all its "
+        "cores is one task, however many cores it has.",
         f"- **Another tree.** Of the fan-ins above, {good} is the fastest: {wide[good]:.3g} s. A small one has more "
         "sums, each a task. A large one has one worker fetch everything.",
         f"- **Stragglers.** If chunks take {SPREAD:.0%} longer on average, the last of {count:,} takes "

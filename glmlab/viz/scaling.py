@@ -1,7 +1,7 @@
 """The speed of passes against the number of workers."""
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from .picture import Picture
 from .style import COLOURS, DASHES, MARKERS, new_figure, nth
@@ -17,7 +17,7 @@ def speed_by_workers(seconds, *, measured=None, work=None):
     measured = measured or {}
     if not seconds or not all(seconds.values()) or not set(measured) <= set(seconds):
         raise ValueError("seconds={fan: {workers: seconds}}, one or more; measured the same, of these fans")
-    fig, ax = new_figure(size=(7.6, 4.8))
+    fig, ax = new_figure(size=(5.8, 5.0))
     for k, (fan, line) in enumerate(seconds.items()):
         look = {"color": nth(COLOURS, k), "marker": nth(MARKERS, k)}
         ax.plot(*_speeds(line), ls=nth(DASHES, k), label=f"fan-in {fan}", **look)
@@ -25,12 +25,14 @@ def speed_by_workers(seconds, *, measured=None, work=None):
     counts = sorted({count for line in seconds.values() for count in line})
     if work is not None:
         ax.plot(counts, np.array(counts) / work, color="#777777", marker="", ls=":", label="work alone")
-        ax.set_ylim(top=2 * max(1 / min(line.values()) for line in seconds.values()))
+    shown = [1 / time for lines in (seconds, measured) for line in lines.values() for time in line.values()]
     ax.set(xscale="log", yscale="log", xlabel="workers", ylabel="passes a second")
+    ax.set_ylim(min(shown) / 1.5, max(shown) * 1.5)  # the line of the work alone may leave the picture
     ax.set_title("A pass has a fastest number of workers")
     ax.set_xticks(counts, [f"{count:,}" for count in counts], rotation=45 if len(counts) > 8 else 0)
-    ax.minorticks_off()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.minorticks_off()
     fig.legend(loc="outside lower center", ncols=3)
     finding = "; ".join(_best(fan, line) for fan, line in seconds.items()) + "."
     hollow = " Hollow markers are measured." if measured else ""
