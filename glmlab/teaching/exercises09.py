@@ -270,7 +270,7 @@ class Store(UserDict):
 
 
 def _swapped(swap, lengths, p, rows):
-    """What it returned, the store, the numbers, weak references to the old chunks; of each compute: came the rows here?"""
+    """What it returned, the store, the numbers, weak references to the old chunks; did computes bring rows here?"""
     X = np.arange(float(sum(lengths) * p)).reshape(-1, p)
     blocks = [X[first : first + m].copy() for first, m in zip(np.cumsum((0, *lengths[:-1])), lengths, strict=True)]
     old = [weakref.ref(block) for block in blocks]
