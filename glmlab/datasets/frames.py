@@ -121,6 +121,6 @@ def checksums(frame, columns):
 
 def checksum(part, columns):
     """The number of rows of a partition and the CRC-32 of its numbers in their order, every nan as the same bytes."""
-    numbers = np.ascontiguousarray(part[columns].to_numpy("float64"))
+    numbers = np.array(part[columns].to_numpy("float64"), order="C")  # a copy, because pandas hands out its own
     numbers[np.isnan(numbers)] = np.nan
     return pd.DataFrame({"rows": [len(part)], "checksum": [zlib.crc32(numbers)]})
