@@ -372,8 +372,8 @@ def test_a_pass_sends_coefficients_and_sums_but_no_rows_however_long_passes_go_o
             before = cluster.bytes_sent(client)
             f.loss_grad(np.full(p, 1e-3 * len(sent)))  # a new β: sums at the last one are remembered
             sent.append(cluster.bytes_sent(client) - before)
-    # β to each worker but one, and at most the sums of all chunks to another place; a message has some hundred bytes more.
-    # One chunk of X would be a hundred times the largest of these numbers.
+    # β to each worker but one, and at most the sums of all chunks to another place, each message with some hundred
+    # bytes more. One chunk of X would be a hundred times the largest of these numbers.
     assert len(sent) > 2 and 8 * p < min(sent) and max(sent) < (workers + chunks) * (8 * p + 1_000)
 
 

@@ -205,13 +205,13 @@ def test_continuous_integration_runs_what_the_readme_says():
     assert os.access(script, os.X_OK)
     assert ("make", "test") in commands((CLONE / "README.md").read_text())
     verbs = [line for line in script.read_text().splitlines() if "make " in line and not line.startswith("#")]
-    assert verbs == ["make test test-full", "make test-arithmetic ARGS=oldest", "CI=true make browser"]
-    lines = make("--dry-run", "test", "test-full", "test-arithmetic", "browser", "ARGS=oldest")
+    assert verbs == ["make test test-full", "make test-arithmetic ARGS=oldest", "CI=true make hosts browser"]
+    lines = make("--dry-run", "test", "test-full", "test-arithmetic", "hosts", "browser", "ARGS=oldest")
     assert [line.split("-m ", 1)[1] for line in lines if re.search("pytest|tools.(notebooks|arithmetic)", line)] == [
         'pytest -n 2 --dist loadfile -m "not slow"', "tools.notebooks run",
-        'pytest -n 2 --dist loadfile -m "slow and not browser"', "tools.notebooks run --solved",
+        'pytest -n 2 --dist loadfile -m "slow and not browser and not hosts"', "tools.notebooks run --solved",
         "tools.arithmetic oldest",
-        "pytest -m browser tests/browser"]
+        "pytest -m hosts tests/hosts", "pytest -m browser tests/browser"]
 
 
 def test_the_tests_start_the_lab_as_make_does():
