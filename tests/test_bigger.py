@@ -13,7 +13,7 @@ from glmlab.machine import cluster
 from glmlab.machine.memory import memory_plan
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
-LIMIT, WORKERS, P = 640_000_000, 2, 15  # bytes of a worker, of which 350 MB go to what it imports and compiles
+LIMIT, WORKERS, P = 800_000_000, 2, 15  # bytes of a worker, of which 350 MB go to what it imports and compiles
 CHUNK = 70_000  # rows: 8.4 MB
 CHUNKS = -(-4 * WORKERS * LIMIT // (CHUNK * P * 8))
 N = CHUNK * CHUNKS

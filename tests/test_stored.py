@@ -158,6 +158,15 @@ def test_a_table_is_made_once_to_be_saved(tmp_path):
     assert sorted(made) == [*range(10)]
 
 
+@pytest.mark.parametrize("columns", [["y"], ["word"], ["y", "word"]])
+def test_tables_of_few_columns_are_saved(tmp_path, columns):
+    """pandas hands out a single column of numbers as it is, not to be written to."""
+    held = FRAME[columns].copy()
+    datasets.save_frame(tmp_path / "table", held)
+    same_frames(datasets.load_frame(tmp_path / "table"), FRAME[columns])
+    assert held.equals(FRAME[columns])
+
+
 def test_folders_that_are_not_ours_are_left_alone(tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter").touch()

@@ -105,11 +105,12 @@ def read_columns(file, names, width):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    # One thread, because a worker runs as many tasks as it has threads.
-    table = pq.read_table(file, columns=names, use_threads=False)
-    out = np.empty((table.num_rows, len(names)))
-    for j, name in enumerate(names):
-        out[:, j] = table[name].cast(pa.float64(), safe=False).to_numpy()
+    # Column by column, because Arrow keeps freed memory; one thread, because a worker runs as many tasks as it has.
+    with pq.ParquetFile(file) as held:
+        out = np.empty((held.metadata.num_rows, len(names)))
+        for j, name in enumerate(names):
+            column = held.read([name], use_threads=False)[name]
+            out[:, j] = column.cast(pa.float64(), safe=False).to_numpy()
     return out.reshape(-1, *width)
 
 
@@ -121,6 +122,6 @@ def checksums(frame, columns):
 
 def checksum(part, columns):
     """The number of rows of a partition and the CRC-32 of its numbers in their order, every nan as the same bytes."""
-    numbers = np.ascontiguousarray(part[columns].to_numpy("float64"))
+    numbers = np.array(part[columns].to_numpy("float64"), order="C")  # a copy, because pandas hands out its own
     numbers[np.isnan(numbers)] = np.nan
     return pd.DataFrame({"rows": [len(part)], "checksum": [zlib.crc32(numbers)]})
