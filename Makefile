@@ -1,6 +1,6 @@
 # `make` alone prints the verbs. Everything that decides something is in tools/ and in `python -m glmlab`.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-full test-arithmetic browser bench bench-grid peers lint notebooks book lock reset doctor clean
+.PHONY: help setup lab test test-full test-arithmetic soak browser bench bench-grid peers lint notebooks book lock reset doctor clean
 SHELL := /bin/sh
 
 # The first Python on the PATH that is new enough, under any of its usual names.
@@ -37,6 +37,9 @@ test-full: test  ## the same, then the slow tests and the notebooks with their s
 
 test-arithmetic: setup  ## the fast tests on other processors' arithmetic (ARGS=--list, ARGS="numpy no-numba")
 	$(PY) -m tools.arithmetic $(ARGS)
+
+soak: setup  ## fits go on while a worker dies every 20 s, for half an hour (ARGS=5: five minutes)
+	$(PY) -m tools.soak $(ARGS)
 
 browser: setup  ## the lab and the book in Chromium, as a reader meets them; screenshots in build/browser
 	@rm -rf build/browser

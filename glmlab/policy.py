@@ -143,7 +143,7 @@ class Workers:
 class Faults:
     """When a pass on a cluster gives up, and when rows are too many for its workers (`rows.faults`)."""
 
-    look: float = 5.0  # seconds between two looks whether any worker is left: long beside a pass, short for a person
+    look: float = 2.0  # seconds between two looks whether any worker is left: long beside a pass, short for a person
     alone: float = 60.0  # seconds without a worker: dask itself would wait for ever; a nanny's restart takes a few
     full: float = 0.9  # of the memory that workers keep results in: chunks are never dealt out quite evenly
 

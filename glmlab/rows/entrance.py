@@ -42,8 +42,8 @@ def as_chunks(X, y, *, sample_weight=None, offset=None, intercept=False, chunks=
     refuse_lengths(given)
     lengths = row_lengths(given, chunks)
     if any(isinstance(values, da.Array) for values in given.values()):
-        warn_of_spilling({name: values for name, values in given.items() if isinstance(values, da.Array)})
         made = OnDask(*lined_up(given, lengths).values(), intercept=intercept)
+        warn_of_spilling(made.given)
     else:
         made = InMemory(Rows(*given.values()), lengths, intercept=intercept, threads=threads)
     made.names = tables["X"].names

@@ -15,6 +15,23 @@ from glmlab.policy import Faults
 
 POLICY = Faults()
 
+GONE = (
+    "the client is closed, or its scheduler answers no more: connect to a scheduler that runs, make the rows again "
+    "there, then fit again"
+)
+BROKE = (
+    "the connection to the scheduler at {} broke during a pass{}: once the scheduler answers (the client connects "
+    "again by itself), {}"
+)
+NO_WORKER = (
+    "the cluster has had no worker for {} s: start workers, wait for them with client.wait_for_workers(1), then fit "
+    "again; where they take longer to come, set dask's distributed.scheduler.no-workers-timeout"
+)
+KILLED = (
+    "{} workers died, one after the other, while they worked on the same chunk: most often it needs more memory than a "
+    "worker has, so use shorter chunks; the workers' logs say more"
+)
+
 
 class ClusterError(RuntimeError):
     """A pass could not be finished, because the cluster lost rows, its workers or its scheduler.
@@ -73,33 +90,29 @@ def awaited(client, lazy, policy):
         patience, seen = patience_of(policy), time.monotonic()
         while not is_done(future, policy.look):
             now = time.monotonic()
+            if client.status == "closed":  # by another thread; nothing would tell this one
+                raise ClusterError(GONE)
             if client.status != "running" or client.nthreads():
                 seen = now
             elif now - seen > patience:
-                raise ClusterError(
-                    f"the cluster has had no worker for {patience:g} s: start workers, wait for them with "
-                    "client.wait_for_workers(1), then fit again. Where they need longer to come, set dask's "
-                    "distributed.scheduler.no-workers-timeout"
-                )
+                raise ClusterError(NO_WORKER.format(f"{patience:g}"))
         return future.result()
     finally:
         future.release()  # an error keeps this frame, and with it the future; the scheduler shall forget the tasks
 
 
-def patience_of(policy):
-    """Seconds without a worker after which a pass gives up: dask's own setting where somebody has made it."""
-    return dask.utils.parse_timedelta(dask.config.get("distributed.scheduler.no-workers-timeout", None) or policy.alone)
-
-
 def is_done(future, seconds):
     """Has the pass ended, in whatever way, within so many seconds?"""
-    from distributed import wait
-
     try:
-        wait(future, seconds)
+        future.exception(timeout=seconds)  # any other way to wait hangs where the client is closed meanwhile
     except TimeoutError:
         return False
     return True
+
+
+def patience_of(policy):
+    """Seconds without a worker after which a pass gives up: dask's own setting where somebody has made it."""
+    return dask.utils.parse_timedelta(dask.config.get("distributed.scheduler.no-workers-timeout", None) or policy.alone)
 
 
 # --- what went wrong ------------------------------------------------------------------------------------------------
@@ -112,25 +125,41 @@ def what_was_lost(error, client, given):
     if client is None:
         return ""
     from distributed import CancelledError, KilledWorker
+    from distributed.comm import CommClosedError
 
-    if client.status != "running":
-        return (f"the scheduler at {client.scheduler.address} no longer answers, or the client was closed: "
-                f"connect to a running scheduler, make the rows again there, then fit again")  # fmt: skip
+    if client.status == "closed":
+        return GONE
     if isinstance(error, KilledWorker):
-        return (f"{error.allowed_failures + 1} workers died, one after the other, while they worked on the same chunk: "
-                "most often it needs more memory than a worker has, so use shorter chunks; the workers' logs say more")
-    if not isinstance(error, CancelledError):
+        return KILLED.format(error.allowed_failures + 1)
+    if type(error).__name__ == "NoWorkerError":  # a scheduler that has that time-out itself
+        return NO_WORKER.format(f"{error.timeout:g}")
+    broke = isinstance(error, CommClosedError) or isinstance(error, OSError) and client.status != "running"
+    if not broke and not isinstance(error, CancelledError):
         return ""
-    lost = " and ".join(name for name, values in given.items() if any(f.cancelled() for f in futures_of(values)))
-    if "scheduler-connection-lost" in str(error):
-        rows = f", and the scheduler has dropped the rows of {lost} that it held for this client" if lost else ""
-        return f"the connection to the scheduler broke during a pass{rows}: {again(lost)}"
-    if "scheduler-restart" in str(error):
-        rows = f", and the rows of {lost} that its workers held are gone" if lost else ""
-        return f"the cluster was restarted during a pass{rows}: {again(lost)}"
-    lost = lost or " and ".join(name for name, values in given.items() if futures_of(values)) or "the pass"
-    return (f"rows of {lost} are lost with the worker that held them, since rows that were scattered exist only there: "
-            f"{again(lost)}. Rows that dask can make again, from files or a function, outlive a worker")  # fmt: skip
+    lost = {name: [f for f in futures_of(values) if f.cancelled()] for name, values in given.items()}
+    names = " and ".join(name for name, futures in lost.items() if futures)
+    said = str(error) + "".join(reason_of(futures[0]) for futures in lost.values() if futures)
+    if broke or "scheduler-connection-lost" in said:
+        rows = f", and the scheduler has dropped the rows of {names} that it held for this client" if names else ""
+        return BROKE.format(client.scheduler.address, rows, again(names))
+    if "scheduler-restart" in said:
+        rows = f", and the rows of {names} that its workers held are gone" if names else ""
+        return f"the cluster was restarted during a pass{rows}: {again(names)}"
+    held = names or " and ".join(name for name, values in given.items() if futures_of(values))
+    if not held:
+        return f"the cluster gave up a pass ({said}): fit again"
+    return (f"rows of {held} are lost with the worker that held them, since rows that were scattered exist only there: "
+            f"{again(held)}. Rows that dask can make again, from files or a function, outlive a worker")  # fmt: skip
+
+
+def reason_of(future):
+    """What dask says of a future that was cancelled."""
+    from distributed import CancelledError
+
+    try:
+        return str(future.exception() or future.result())
+    except CancelledError as error:
+        return str(error)
 
 
 def again(lost):
@@ -140,16 +169,22 @@ def again(lost):
 
 def misplaced(given, client):
     """Why passes that run where dask runs them now cannot reach rows that a cluster holds, and what to do; or ""."""
+    here = address_of(client)
     for name, values in given.items():
-        for theirs in {future.client for future in futures_of(values)}:
-            if theirs.status == "closed":
+        for theirs in {address_of(future.client) for future in futures_of(values)}:
+            if theirs is None:
                 return "the data live on a cluster whose client is closed; connect again and load them anew"
-            if client is None or client.scheduler.address != theirs.scheduler.address:
-                where = "in this process" if client is None else f"on the cluster at {client.scheduler.address}"
-                return (f"the rows of {name} are held by the workers of the cluster at {theirs.scheduler.address}, but "
-                        f"dask is set to compute {where}: drop that setting (scheduler=…, or a newer client), or bring "
-                        f"the rows here with {name}.compute()")  # fmt: skip
+            if here != theirs:
+                where = f"on the cluster at {here}" if here else "in this process"
+                return (f"the rows of {name} are held by the workers of the cluster at {theirs}, but dask is set to "
+                        f"compute {where}: drop that setting (scheduler=…, or a newer client), or bring the rows here "
+                        f"with {name}.compute()")  # fmt: skip
     return ""
+
+
+def address_of(client):
+    """The address of a client's scheduler; None without a client, or once it is closed."""
+    return None if client is None or client.status == "closed" else client.scheduler.address
 
 
 def futures_of(values):
@@ -176,7 +211,8 @@ def warn_of_spilling(given, policy=POLICY):
     held = sum(values.nbytes for values in given.values() if dense(values) and futures_of(values))
     if not client or not held:
         return
-    room = policy.full * sum(client.run(room_of, on_error="ignore").values())
+    with in_words(client, given):
+        room = policy.full * sum(client.run(room_of, on_error="ignore").values())
     if 0 < room < held:
         warnings.warn(
             f"the cluster holds rows of {held / 2**20:,.0f} MiB, but its workers keep about {room / 2**20:,.0f} MiB in "

@@ -59,7 +59,9 @@ class OnDask(Chunks):
 
     def bare(self):
         """The same rows without their columns, as in memory; X is neither read nor made for it."""
-        return OnDask(da.empty((self.n, 0), chunks=(self.lengths, (0,))), *self.beside, intercept=True)
+        rows = OnDask(da.empty((self.n, 0), chunks=(self.lengths, (0,))), *self.beside, intercept=True)
+        rows.given = self.given  # an error shall name all rows that are lost
+        return rows
 
     def elsewhere(self, function):
         """{worker: function()} for the workers of the current cluster; a worker that is lost meanwhile is left out."""
