@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from kernel_sets import compiled
 from naive import draw, joined
+from test_kernels import unaligned
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from glmlab import L1, ElasticNet, Objective, Ridge, Zero, as_chunks, fit, run
@@ -151,6 +152,40 @@ class TestFourProcesses:
     def test_bits(self, four_workers, case):
         assert len(four_workers.nthreads()) == 4
         assert fitted(case, lazily(case, data(case))) == in_memory(case)
+
+
+# With neither intercept nor weights, XᵀX is of the rows as they lie. From an odd address NumPy would copy each factor
+# first, and BLAS would no longer see that both are the same.
+AS_THEY_LIE = [("gaussian", Ridge(2.0), "newton", 101, UNEVEN, "float64", False, False, kernels)
+               for kernels in ("numpy", "fused")]  # fmt: skip
+
+
+class TestFromElsewhere:
+    """Blocks that come from another worker or back from a file start at any byte; their sums are the same."""
+
+    @each_of(AS_THEY_LIE)
+    def test_rows_at_odd_addresses(self, case):
+        assert in_memory(case, [None if c is None else unaligned(c) for c in data(case)]) == in_memory(case)
+
+    @each_of(AS_THEY_LIE)
+    def test_rows_that_another_worker_holds(self, two_workers, case):
+        lazy, (first, second) = lazily(case, data(case)), sorted(two_workers.nthreads())
+        held = [c if c is None else two_workers.persist(c, workers=[first], allow_other_workers=False) for c in lazy]
+        before = cluster.bytes_sent(two_workers)
+        with dask.annotate(workers=[second], allow_other_workers=False):
+            assert fitted(case, held) == in_memory(case)
+        assert cluster.bytes_sent(two_workers) - before > N * case[3] * 8  # so they did travel
+
+    @pytest.mark.slow
+    @each_of(AS_THEY_LIE)
+    def test_rows_that_are_spilled(self, case):
+        with dask.config.set({"distributed.worker.memory.target": 1e-5}):
+            spilling = cluster.client(1, memory_limit="512MiB")
+        with spilling as client:
+            held = [c if c is None else client.persist(c) for c in lazily(case, data(case))]
+            with pytest.warns(UserWarning, match="write the rest to disk"):
+                assert fitted(case, held) == in_memory(case)
+            assert sum(client.run(lambda dask_worker: len(dask_worker.data.slow)).values()) > 0
 
 
 @compiled
