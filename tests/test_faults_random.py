@@ -150,7 +150,7 @@ def test_no_worker_is_left():
             said = "^the cluster has had no worker for 3 s: start workers"
             with dask.config.set({"distributed.scheduler.no-workers-timeout": "3s"}):
                 with pytest.raises(ClusterError, match=said) as caught, at_random(1, process.terminate):
-                    run(*slowly())
+                    run(*recomputable(pause=0.3))  # a worker that is asked to end takes seconds
             assert process.wait(60) == 0
         with worker_process(cluster.scheduler_address):
             client.wait_for_workers(1, timeout=60)
