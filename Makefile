@@ -1,6 +1,6 @@
 # `make` alone prints the verbs. Everything that decides something is in tools/ and in `python -m glmlab`.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-full test-arithmetic browser bench bench-grid peers lint notebooks book lock reset doctor clean
+.PHONY: help setup lab test test-full test-arithmetic browser bench bench-grid scale peers lint notebooks book lock reset doctor clean
 SHELL := /bin/sh
 
 # The first Python on the PATH that is new enough, under any of its usual names.
@@ -59,6 +59,9 @@ bench: peers  ## every claim about speed, as ratios of interleaved runs; under a
 
 bench-grid: peers  ## every solver and peer on every problem; hours, goes on where it stopped (SCALE=ci too)
 	@$(PY) -m glmlab.bench grid --scale $(RACE) $(ARGS)
+
+scale: setup  ## the post's 800 million rows, never stored; Ctrl-C stops it, the same command goes on (SCALE=ci)
+	@$(PY) -m glmlab.bench.scale $(filter ci,$(SCALE)) $(ARGS)
 
 lock: setup  ## (authors) write requirements.lock from what is installed
 	@$(PY) -m tools.lock > requirements.lock.new && mv requirements.lock.new requirements.lock
