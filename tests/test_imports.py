@@ -30,6 +30,8 @@ LAYERS = [
     "estimators datasets machine.shipping",
     "machine.cluster",
     "machine.costmodel",
+    "machine.simulator",
+    "machine.sleepers",
     "viz",
     "bench teaching",
     "classroom",

@@ -18,7 +18,8 @@ GROUPS = {
                                  "rows.dispatch rows.threads",
     "Solvers": "solvers solvers.gradient solvers.newton solvers.pilot solvers.lbfgs solvers.admm "
                "solvers.asynchronous solvers.linesearch solvers.start",
-    "Data and machines": "datasets machine.cluster machine.costmodel bench",
+    "Data and machines": "datasets machine.cluster machine.costmodel machine.simulator machine.sleepers "
+                         "bench bench.scale",
     "The course": "viz teaching workspace",
 }
 REST = "Inside"

@@ -21,6 +21,7 @@ from .odds import odds
 from .penalties import penalty_paths, prices
 from .picture import Picture, show
 from .rates import gap_curves, rate_by_kappa, step_slider
+from .scaling import speed_by_workers
 from .stream import task_stream, white_space
 from .style import COLOURS, new_figure, use_style
 from .words import bytes_text, count_text
@@ -56,6 +57,7 @@ __all__ = [
     "rate_by_kappa",
     "rounds_map",
     "show",
+    "speed_by_workers",
     "step_slider",
     "stops",
     "tangent",
