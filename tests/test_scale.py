@@ -59,7 +59,6 @@ class Stopping(Journal):
         return super().found(asked, rows, counted)
 
 
-@pytest.mark.filterwarnings("ignore::glmlab.NotConverged")  # a run that is stopped says so
 def test_a_stopped_run_goes_on_with_the_same_bits_and_makes_no_part_twice(tmp_path):
     unbroken = Stopping(tmp_path / "unbroken")
     known = fitted(N, unbroken, CHUNK)

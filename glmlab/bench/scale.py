@@ -17,6 +17,7 @@ import pickle
 import shutil
 import sys
 import time
+import warnings
 from hashlib import sha256
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from glmlab.policy import Sampling
 from glmlab.rows.chunks import FAN, Chunks, summed
 from glmlab.rows.objective import Objective
 from glmlab.rows.ondask import OnDask
+from glmlab.solvers.result import NotConverged
 from glmlab.solvers.run import run
 
 TOL = 1e-6  # certified relative gap
@@ -128,7 +130,8 @@ def fitted(n, journal, chunk):
     """The Result for n rows. Raises KeyboardInterrupt where it is stopped."""
     X, y, _ = datasets.make_logistic(n, COLUMNS, seed=SEED, chunks=min(n, chunk))
     f = Objective("logistic", NeverStored(X, y, journal), policy=PILOT)
-    result = run("pilot_newton", f, L1(1.0), tol=TOL, callback=lambda state: journal.saw(state, f))
+    with warnings.catch_warnings(action="ignore", category=NotConverged):  # the status says it, in one line
+        result = run("pilot_newton", f, L1(1.0), tol=TOL, callback=lambda state: journal.saw(state, f))
     if result.interrupted:
         raise KeyboardInterrupt
     return result
