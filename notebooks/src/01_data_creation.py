@@ -59,7 +59,8 @@ print(cluster.dashboard_link(client) or "This client has no dashboard.")
 # %% tags=["parameters"] id="c01-004"
 n = scale.pick(ci=20_000, workshop=400_000, full=1_000_000)
 p, n_chunks = 100, 10
-print(f"scale {scale.name}: {n:,} rows × {p} columns in {n_chunks} chunks, {viz.bytes_text(n * p * 8)}")
+size = viz.bytes_text(n * p * 8)
+print(f"scale {scale.name}: {n:,} rows × {p} columns in {n_chunks} chunks, {size}")
 
 beta = np.random.default_rng(0).random(p)
 start = time.perf_counter()
@@ -317,7 +318,8 @@ dot = use(dot)
 
 # %% tags=["assert"] id="c01-049"
 assert isinstance(mixtures["numpy.dot(dask)"], np.ndarray), "the method still computes"
-assert sum(isinstance(value, np.ndarray) for value in mixtures.values()) == 1, "and nothing else does"
+at_once = sum(isinstance(value, np.ndarray) for value in mixtures.values())
+assert at_once == 1, "and nothing else does"
 for multiply in (dot, dispatch.dot):
     assert isinstance(multiply(small_X, lazy_beta), da.Array)
     assert isinstance(multiply(small_X, small_beta), np.ndarray)
@@ -340,7 +342,8 @@ for multiply in (dot, dispatch.dot):
 path = workspace() / "course.zarr"
 datasets.save(path, X, y, beta)
 X_again, y_again, beta_again = datasets.load(path, chunks=n // 4)
-print(f"{path.name}: reopened as {X_again.numblocks[0]} chunks instead of {n_chunks}, nothing read yet")
+now = X_again.numblocks[0]
+print(f"{path.name}: reopened as {now} chunks instead of {n_chunks}, nothing read yet")
 
 same = (X_again == X).all() & (y_again == y).all()
 assert same.compute() and np.array_equal(beta, beta_again)
@@ -362,7 +365,7 @@ every, least = scale.pick(ci=17, workshop=1, full=1), 100
 
 
 def thin(part):
-    chance = np.random.default_rng(0).random(400_000)[part.index]  # one number for each flight of the table
+    chance = np.random.default_rng(0).random(400_000)[part.index]  # a number for each flight
     return part[chance < 1 / every]
 
 
@@ -372,7 +375,7 @@ rare = [airline for airline in flown.index if flown[airline] < least]
 datasets.save_frame(workspace() / "flights", table[~table.carrier.isin(rare)])
 table = datasets.load_frame(workspace() / "flights").persist()
 rows_of = table.map_partitions(len).compute()
-print(f"{table.npartitions} partitions of {', '.join(map(str, rows_of))} rows; left out: {', '.join(rare)}")
+print(f"partitions of {', '.join(map(str, rows_of))} rows; left out: {', '.join(rare)}")
 table.head(3)
 
 # %% [markdown] id="c01-058"
@@ -384,7 +387,8 @@ table.head(3)
 # Without the lengths dask cannot tell which row of $X$ belongs to which entry of $y$.
 
 # %% id="c01-059"
-design = table.map_partitions(datasets.flights_design).drop(columns=[f"carrier_{airline}" for airline in rare])
+design = table.map_partitions(datasets.flights_design)
+design = design.drop(columns=[f"carrier_{airline}" for airline in rare])
 late = (table.arr_delay > 15).astype(float)
 print("without lengths:", design.to_dask_array().shape)
 X_air = design.to_dask_array(lengths=True).persist()
@@ -408,7 +412,9 @@ print(f"{y_air.mean().compute():.1%} arrived more than 15 minutes late")
 fit = glmlab.fit(X_air, y_air, family="logistic", fit_intercept=True, solver="newton", tol=1e-9)
 local_X, local_y = dask.compute(X_air, y_air)
 peer = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-8).fit(local_X, local_y)
-proof = glmlab.certify(X_air, y_air, peer.coef_[0], family="logistic", intercept=peer.intercept_[0])
+proof = glmlab.certify(
+    X_air, y_air, peer.coef_[0], family="logistic", intercept=peer.intercept_[0]
+)
 difference = np.abs(fit.beta - peer.coef_[0]).max()
 print("ours:        ", fit.certificate)
 print("scikit-learn:", proof)
@@ -428,12 +434,12 @@ assert abs(fit.intercept - peer.intercept_[0]) <= 1e-4
 # flights at once, so the true uncertainty is larger.
 
 # %% tags=["figure"] id="c01-067"
-H = glmlab.Objective("logistic", glmlab.as_chunks(X_air, y_air, intercept=True)).loss_grad_hess(
-    np.append(fit.beta, fit.intercept)
-).hess
+F = glmlab.Objective("logistic", glmlab.as_chunks(X_air, y_air, intercept=True))
+H = F.loss_grad_hess(np.append(fit.beta, fit.intercept)).hess  # the intercept comes last
 errors = np.sqrt(np.diag(np.linalg.inv(H)))[:-1]
 words = dict(zip(datasets.FLIGHTS_FEATURES, datasets.FLIGHTS_LABELS, strict=True))
-viz.show(viz.odds([words[name] for name in design.columns], fit.beta, errors, of="arriving more than 15 minutes late"))
+names = [words[column] for column in design.columns]
+viz.show(viz.odds(names, fit.beta, errors, of="arriving more than 15 minutes late"))
 
 # %% tags=["assert"] id="c01-068"
 ledger.add(
