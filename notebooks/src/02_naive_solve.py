@@ -81,6 +81,8 @@ print(f"the post printed {post_error:.19f} for {post_n:,} rows")
 print(f"we measure       {error:.19f} for {n:,} rows, in {seconds:.2f} s")
 
 # %% [markdown] tags=["workshop"] id="c02-010"
+# *Recap.* The minimiser solves $G\beta = c$.
+#
 # This raises two questions, which the next two sections answer. What did the workers do? And is this the error of the
 # *solver*, so that a better solver would print less?
 #
@@ -163,7 +165,7 @@ assert abs(np.linalg.solve(G, c) - beta_star).max() <= 1e-12 * abs(beta_star).ma
 # > *Systems note.* If the workers sent much more than $K (p^2 + p)$ numbers of 8 bytes, an idle worker had fetched a chunk
 # > to help.
 #
-# *Recap.* Least squares needs two sums over the rows. A chunk of any length sends $p^2 + p$ numbers. No row travels.
+# *Recap.* Least squares needs two sums over the rows. A chunk of any length sends $p^2 + p$ numbers. No row has to travel.
 
 # %% [markdown] id="c02-022"
 # ## Whose error was it? (8 min, core)
@@ -180,8 +182,8 @@ print(f"‖β − β_true‖∞ = {error:.3g}")
 # The gap is as small as rounding allows, and yet the answer differs from $\beta_{\text{true}}$, because the noise in $y$
 # moves the minimiser. This is the error of the **estimator**, and no solver can lower it.
 #
-# How large is it? The noise has standard deviation 1, so $\beta^* - \beta_{\text{true}}$ is normal with covariance
-# $G^{-1}$. Our columns are independent with variance 1. Therefore $G \approx nI$, and each coefficient misses by about
+# How large is it? The noise is normal with standard deviation 1. So for a given $X$, $\beta^* - \beta_{\text{true}}$ is
+# normal with covariance $G^{-1}$. Our columns are independent with variance 1. Therefore $G \approx nI$, and each coefficient misses by about
 # $1/\sqrt n$. The *largest* of $p$ such errors is of the size $\sqrt{2 \log p / n}$.
 #
 # The picture compares this formula with our data. Of 100 samples, 98 lie in the band.
@@ -312,7 +314,7 @@ assert min(by_chunks, qr_digits) > 9, "κ costs about six digits of sixteen"
 assert 3 < normal_digits < 7.5 and 3 < residual_digits < 7.5, "κ² costs about twelve"
 
 beta_qr = da.linalg.lstsq(X, y)[0].compute()  # dask's own QR by chunks
-X_1, y_1 = dask.compute(*blocks[0])
+X_1, y_1 = dask.compute(*blocks[0])  # the rows of one chunk
 reference = np.linalg.lstsq(X_1, y_1, rcond=None)[0]  # NumPy, by singular values, on one chunk
 difference = abs(beta_qr - beta_star).max()
 print(f"our data: κ(X) = {np.sqrt(np.linalg.cond(G)):.3f}, largest difference {difference:.1e}")
@@ -410,10 +412,11 @@ print(f"every λ thereafter: {len(lams)} of them in {ridge_seconds:.3f} s")
 viz.show(viz.coefficients(lams, betas, names=[f"β{j}" for j in range(p)]))
 
 # %% tags=["assert"] id="c02-052"
+X_1, y_1 = dask.compute(*blocks[0])  # scikit-learn needs its rows in this process: one chunk
 for k in (0, len(lams) // 2, len(lams) - 1):
     lam = lams[k]
     ridge_proof = glmlab.certify(X, y, betas[k], family="gaussian", penalty=glmlab.Ridge(lam))
-    [ours] = ridges(*parts[0], [lam])  # from one chunk, whose rows are in this process
+    [ours] = ridges(*parts[0], [lam])
     # scikit-learn minimises ‖y − Xβ‖² + α‖β‖²
     theirs = Ridge(alpha=lam / 2, fit_intercept=False).fit(X_1, y_1).coef_
     difference = abs(ours - theirs).max()
@@ -422,7 +425,7 @@ for k in (0, len(lams) // 2, len(lams) - 1):
     assert gap <= 1e-12 and difference <= 1e-9
 
 # %% [markdown] id="c02-053"
-# One pass answered every $\lambda$. Why then does the course go on?
+# *Recap.* $G$ and $c$ answer every $\lambda$ without another pass. Why then does the course go on?
 #
 # As a function of $\beta$, the squared loss of *any* row is a combination of the same few functions: $1$, the $\beta_j$ and
 # the products $\beta_j\beta_l$. A sum over rows adds up their coefficients, which are $y^\top y$, $c$ and $G$.
@@ -466,7 +469,7 @@ ledger
 #
 # 1. Besides $G_k = X_k^\top X_k$ and $c_k = X_k^\top y_k$, which number must a chunk send, so that cross-validation needs no
 #    second pass?
-# 2. Why does a penalty $\lambda > 0$ bring digits back?
+# 2. *Optional.* Why does a penalty $\lambda > 0$ bring digits back?
 # 3. With $p = 5000$ and $\kappa(X) = 3$: direct or gradients?
 
 # %% [markdown] id="c02-058"
