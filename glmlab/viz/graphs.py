@@ -77,7 +77,7 @@ def _labels(nodes, names):
     for name, owner in names.items():
         if owner is None:
             given = [key for key, node in nodes.items() if not isinstance(node, Task) and not node.dependencies]
-            labels = dict.fromkeys(given, name) | labels
+            labels |= {key: name for key in given if key not in labels}
         else:
             keys = flatten([one.__dask_keys__() for one in (owner if isinstance(owner, list) else [owner])])
             labels |= {key: f"${name}_{{{k}}}$" for k, key in enumerate(keys, 1) if key in nodes}
