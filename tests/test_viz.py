@@ -493,6 +493,15 @@ def test_bytes_as_text(n, text):
     assert viz.bytes_text(n) == text
 
 
+def test_a_reduction_adds_every_chunk_once():
+    drawn = {n: [text.get_text() for text in texts(viz.reduction(n).figure)] for n in (2, 4, 8)}
+    for n, words in drawn.items():
+        assert [f"$X_{k},\\ y_{k}$" in words for k in range(1, n + 2)] == [True] * n + [False]
+        assert words.count("add") == n - 2 and words.count("$G,\\ c$") == 1
+    with pytest.raises(ValueError, match="2, 4, 8"):
+        viz.reduction(6)
+
+
 def test_odds_have_intervals_of_two_standard_errors():
     picture = viz.odds(["few flights", "many"], [np.log(2), np.log(1.5)], [1.0, 0.01], of="delay")
     assert "few flights × 2.00 (0.28 to 14.20), many × 1.50 (1.47 to 1.53)" in picture.finding

@@ -61,7 +61,7 @@ def reduction(n_chunks=4):
         f"A tree. Below are {n_chunks} chunks X_k, y_k; the first half is on one worker, the second on another. Each "
         "chunk makes X_kᵀX_k and X_kᵀy_k, and these are added two at a time until G and c are left."
     )
-    return Picture(fig, alt, f"{count_text(n_chunks, 'chunk')} give one G and one c; no row travels.")
+    return Picture(fig, alt, f"{count_text(n_chunks, 'chunk')} give one G and one c; no row has to travel.")
 
 
 def _box(ax, centre, size, text, colour):

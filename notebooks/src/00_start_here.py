@@ -84,6 +84,8 @@ p = 10
 print(f"At scale {scale.name} we use {n:,} rows and {p} columns in this notebook.")
 
 # %% [markdown] id="c00-009"
+# *Recap.* Shift+Enter runs a cell. `GLMLAB_SCALE` decides how large the data are in every notebook.
+#
 # ## Two processes and a dashboard (5 min, core)
 #
 # Who computes? Three words are enough for the whole course. A **scheduler** decides which task runs where. **Workers**
@@ -221,8 +223,7 @@ assert np.isclose(total(pieces), np.sum(whole**2), rtol=1e-12)
 # %% [markdown] id="c00-033"
 # ## A first answer with a proof (3 min, core)
 #
-# How good is the answer of a solver? In this course every answer comes with a proof of how good it is. As a first
-# example we draw $n$ rows with $y = X\beta_{\text{true}} + \text{noise}$ and minimise the sum of squares
+# How good is the answer of a solver? In this course we ask for a proof with every answer. As a first example we draw $n$ rows with $y = X\beta_{\text{true}} + \text{noise}$ and minimise the sum of squares
 #
 # $$F(\beta) = \sum_{i=1}^{n} \big(y_i - x_i^\top \beta\big)^2 ,$$
 #
@@ -285,6 +286,9 @@ ledger
 #
 # The column $\|\beta - \beta_{\text{true}}\|_\infty$, the largest error of a coefficient, mixes the last two. Here there
 # is no penalty and the certificate is tiny. So this column shows the noise in the data, and no solver could reduce it.
+#
+# *Recap.* A certificate bounds $F(\beta) - F^*$, and it can be computed although $F^*$ is unknown. It says nothing about
+# $\beta_{\text{true}}$.
 
 # %% tags=["assert"] id="c00-041"
 client.close()  # a notebook ends by closing what it opened

