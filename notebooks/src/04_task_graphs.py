@@ -322,10 +322,10 @@ best_K = use(best_K)
 
 # %% tags=["predict"] id="c04-038"
 fastest = predict("the fastest number of chunks", None)
-Ks = [1, 2, 3, 4, 8, 16, 32, 64]
-part = 40_000  # rows of the passes to predict
+Ks = [1, 2, 3, 4, 8, 16, 32]
+part = scale.pick(ci=20_000, workshop=40_000, full=40_000)  # rows of the passes to predict
 shapes = [costmodel.Shape(part, p, K, hessian=True) for K in Ks]
-model, seconds = costmodel.measured(shapes, client, "numpy", "gaussian", None, Measuring())
+model, seconds = costmodel.measured(shapes, client, "numpy", "gaussian", None, Measuring(least=3))
 measured = dict(zip(Ks, map(float, seconds), strict=True))
 predicted = {K: model.parts(part, p, K, hessian=True) for K in Ks}
 fastest.measured(min(measured, key=measured.get))
