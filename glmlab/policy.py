@@ -14,36 +14,36 @@ EPS = sys.float_info.epsilon
 class Stopping:
     """When a proof is worth its pass, when a run stops, and when its answer counts as converged."""
 
-    default: float = 1e-9  # relative gap: `tol` unless the caller says another; β is then within 0.05 standard errors
+    default_tol: float = 1e-9  # relative gap: `tol` if the caller names none; β is then within 0.05 standard errors
     max_iter: int = 10_000  # iterations, unless the caller says another number
     patience: int = 100  # iterations without any progress before a run gives up; slow solvers have pauses of dozens
 
     # What is asked beyond `tol`.
-    few: int = 2**22  # numbers in X up to which answers are right to their last digits: a pass takes milliseconds
-    soon: int = 2**24  # numbers in X up to which one pass more is made for digits: it takes hundredths of a second
-    rough: float = 1e-6  # relative gap: whoever asks for a larger `tol` wants to stop there, however few the rows are
-    still: float = 1e-10  # effect of the next step, for methods that know it: one pass more makes it as small
-    near: float = 1e-8  # the same where X has up to `soon` numbers
-    right: float = 5e-7  # effect of the certificate's step for any method: six digits, which slow methods can reach
-    rest: float = 1e-5  # effect below which steps that shrink no more are rounding; above it the start was bad
-    shrink: float = 0.9  # ratio of the least recent step to the least before: above it steps shrink no more
-    window: int = 4  # states that count as recent
+    all_digits: int = 2**22  # numbers in X up to which answers get their last digits: a pass takes milliseconds
+    extra_pass: int = 2**24  # numbers in X up to which one pass more is made: it takes hundredths of a second
+    rough_tol: float = 1e-6  # relative gap: whoever asks for a larger `tol` wants to stop there, at any size of X
+    tiny_step: float = 1e-10  # effect of the next step, for methods that know it: one pass more makes it as small
+    small_step: float = 1e-8  # the same where X has up to `extra_pass` numbers
+    proved_step: float = 5e-7  # effect of the certificate's step, any method: six digits, which slow methods can reach
+    rounding_step: float = 1e-5  # effect below which steps that shrink no more are rounding; above it the start was bad
+    stall_ratio: float = 0.9  # ratio of the least recent step to the least before: above it steps shrink no more
+    stall_window: int = 4  # states that count as recent
 
     # When a proof is worth its pass.
-    first_look: int = 16  # iterations after which one is made anyway, and after 32, 64, …, lest no estimate asks for it
-    sooner: float = 0.25  # of the present gap: the next proof waits until the gap has fallen at least to this,
-    later: float = 1e-6  # and at most to this, since estimates so far ahead are wrong
-    unproved: float = 0.01  # the same where no bound was found: two digits nearer there may be one
-    rounding: float = 1e-15  # relative gap: an estimate below it is rounding, and no proof will come nearer
-    small: float = 1e-6  # of tol: the squared residual at which a run ends where nothing can ever be proved
+    first_proof: int = 16  # iterations after which one is made anyway, as after 32, 64, …: no estimate may ask for it
+    least_fall: float = 0.25  # of the present gap: the next proof waits until the gap has fallen at least to this,
+    most_fall: float = 1e-6  # and at most to this, since estimates so far ahead are wrong
+    unproved_fall: float = 0.01  # the same where no bound was found: two digits nearer there may be one
+    rounding_gap: float = 1e-15  # relative gap: an estimate below it is rounding, and no proof will come nearer
+    unprovable: float = 1e-6  # of tol: the squared residual at which a run ends where nothing can ever be proved
 
-    # How many rows a proof takes where X has more than `few` numbers.
-    share: float = 0.2  # of the rows at most: with more, all might be taken as well
-    least: float = 0.01  # of the rows at least
-    rows: int = 15  # for each coefficient at least: with fewer the Hessian of the sample may be singular
-    tight: float = 0.11  # of the rows at least, unless passes are dear: the bound is then within ten times the gap
-    dear: int = 2**28  # numbers in X, 2 GiB, above which a look at the rows may be a read from disk
-    ample: float = 2.0  # times the share that would do if the state's estimate of its gap were exact
+    # How many rows a proof takes where X has more than `all_digits` numbers.
+    most_share: float = 0.2  # of the rows at most: with more, all might be taken as well
+    least_share: float = 0.01  # of the rows at least
+    rows_each: int = 15  # for each coefficient at least: with fewer the Hessian of the sample may be singular
+    tight_share: float = 0.11  # of the rows at least, unless passes are dear: the bound is then at most ten gaps
+    dear_pass: int = 2**28  # numbers in X, 2 GiB, above which a look at the rows may be a read from disk
+    safety: float = 2.0  # times the share that would do if the state's estimate of its gap were exact
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Keeping:
     tries: int = 40  # times that the Hessian is scaled up before no step is said to help
     far: float = 8.0  # times the curvature that Ĥ knows: a step that met more went too far to be scaled by it
     surely: float = 1.5  # factor by which a sampled second moment of a common column can hardly be wrong
-    soon: int = Stopping.soon  # numbers in X up to which all digits of β are wanted,
+    soon: int = Stopping.extra_pass  # numbers in X up to which all digits of β are wanted,
     last: float = 1e-20  # of S: F falls like the square of a digit, so that this is the last digit of β
     swift: float = 1e-3  # of the decrement: a pass that leaves less is fast enough; there a Hessian costs microseconds
     digits: float = 1e-11  # of S: what is wanted where X has more numbers,
@@ -169,11 +169,38 @@ class Sampling:
     pilot: int = 2**24  # numbers, 128 MiB: 1 % of huge data would be more than one process should hold
     each: int = 150  # rows for each coefficient: with fewer, the Hessian of a pilot has large random errors
     most: float = 0.15  # share of the rows: a larger pilot costs more than it saves
-    much: int = Stopping.dear  # numbers in X: with so many a draw may cost as much as a pass, which reads X
+    much: int = Stopping.dear_pass  # numbers in X: with so many a draw may cost as much as a pass, which reads X
     chunks: int = 8  # chunks: so many are read for a first look at such an X, instead of all
     nearly: float = 0.6  # share of the rows asked for: a pilot with 60 % of them will do, because it is in memory here
     run: int = 8  # rows: so many neighbours are drawn together, because they share cache lines
     runs: int = 64  # runs: when fewer are wanted, rows are drawn one by one, so that they still come from everywhere
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """How many rows a kernel works on at a time, and from how many columns on rows are treated as wide."""
+
+    numbers: int = 2**18  # numbers of X in a block of NumPy's kernels, 2 MiB, so that two blocks stay in cache
+    shortest: int = 256  # rows in such a block at least, so that NumPy's calls cost less than their work,
+    tallest: int = 32_768  # rows in such a block at most, so that its temporary arrays stay in cache
+    stacked: int = 8192  # rows that one QR takes: a part of a block, because LAPACK copies them
+
+    compiled: int = 2**15  # numbers of X in a block of the compiled loops, 256 KiB, which stay in the inner caches
+    compiled_rows: int = 64  # rows in such a block at most: then its temporary arrays stay in the innermost cache
+    long: int = 80  # columns: such rows are read one by one; processors fetch ahead along one long row, not along four
+    wide: int = 60  # columns: with more of them BLAS computes Hessians faster than compiled loops do
+    converted: int = 2**17  # numbers that are converted at a time where X does not lie as compiled loops need it
+
+    def height(self, dim):
+        """Rows in a block of NumPy's kernels, for rows of dim numbers."""
+        return min(max(self.numbers // dim, self.shortest), self.tallest)
+
+    def compiled_height(self, columns):
+        """Rows in a block of the compiled loops: halved until the block is small enough, but at least 8."""
+        height = self.compiled_rows
+        while height > 8 and height * columns > self.compiled:
+            height //= 2
+        return height
 
 
 @dataclass(frozen=True)

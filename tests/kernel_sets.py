@@ -1,4 +1,4 @@
-"""The kernel sets of this run: both, but in the setting `no-numba` of tools/arithmetic.py, which has one."""
+"""The kernel sets of this run: both, or NumPy's alone in the setting `no-numba` of tools/arithmetic.py."""
 
 import os
 
@@ -6,8 +6,8 @@ import pytest
 
 COMPILED = os.environ.get("GLMLAB_ARITHMETIC") != "no-numba"
 if COMPILED:
-    from glmlab.rows import fused
+    from glmlab.rows import elementary, fused
 else:
-    fused = None
+    elementary = fused = None
 NAMES = ["numpy", "fused"] if COMPILED else ["numpy"]
 compiled = pytest.mark.skipif(not COMPILED, reason="the compiled kernels need numba")

@@ -64,7 +64,7 @@ def test_what_was_asked_for_is_taken():
 @pytest.mark.parametrize("penalty, solver", [(Ridge(1.0), "lbfgs"), (L1(3.0), "pilot_newton")], ids=str)
 def test_many_columns_are_fitted_in_few_passes_and_the_status_says_how(penalty, solver):
     X, y = data(6000, 150)
-    result = fit(X, y, family="logistic", penalty=penalty, tol=1e-8, policy=Stopping(rough=0.0))  # the gap alone
+    result = fit(X, y, family="logistic", penalty=penalty, tol=1e-8, policy=Stopping(rough_tol=0.0))  # the gap alone
     assert result.converged and result.solver == solver
     assert f"{solver} was chosen because" in result.status and "150 coefficients make Hessians dear" in result.status
     other = fit(X, y, family="logistic", penalty=penalty, solver="proximal_newton", tol=1e-8)

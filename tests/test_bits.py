@@ -15,8 +15,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from glmlab import L1, ElasticNet, Objective, Ridge, Zero, as_chunks, fit, run
 from glmlab.machine import cluster
+from glmlab.maths.sums import add
 from glmlab.rows.chunks import InMemory
-from glmlab.rows.kernels import add
 
 N = 3000
 UNEVEN = (1, 1300, 13, 1200, 486)

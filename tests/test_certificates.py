@@ -112,7 +112,7 @@ def test_where_rows_are_alike_a_samples_allowances_are_those_of_all(family):
     data = np.tile([0.3, -1.2], (400, 1)), np.full(400, 0.75)
     f, beta = Objective(family, as_chunks(*data, sample_weight=w, intercept=True)), np.array([0.4, 0.2, -0.3])
     found, all_rows = gather(f, beta, f.sample(0.2)), f.evidence(beta)
-    for name in ("loss", "grad", "loss_slack", "slack", "slip", "drift"):
+    for name in ("loss", "grad", "loss_size", "slope_size", "dual_rounding", "eta_size"):
         np.testing.assert_allclose(getattr(found, name), getattr(all_rows, name), rtol=1e-13, err_msg=name)
     assert found.weight < 0.3 * all_rows.weight
 
@@ -482,14 +482,15 @@ def test_the_price_from_sums_is_above_the_price_from_rows_and_near_it(family, pe
         f, rng = problem.objective(chunks=30), np.random.default_rng(seed)
         beta, used = optimum(problem).astype(float), 0
         seen = f.evidence(beta)
-        hess, slip = Curvature(seen.hess, np.zeros(f.dim)), np.sqrt(seen.slip)
+        hess, rounded = Curvature(seen.hess, np.zeros(f.dim)), np.sqrt(seen.dual_rounding)
         for length in (1e-12, 1e-6, 1e-3, 1e-2, 0.05, 0.5):
             d, moves = (rng.normal(size=shape) * length for shape in (f.dim, (f.dim, 2)))
-            cheap, exact = price_above(f.family, seen.reach.values, hess, d, moves, slip), f.price(beta, d, moves)
+            cheap, exact = price_above(f.family, seen.largest.values, hess, d, moves, rounded), f.price(beta, d, moves)
             if cheap is not None:
                 used += 1
                 assert cheap.price >= exact.price and cheap.furthest >= exact.furthest
-                alone = price_above(f.family, seen.reach.values, hess, d, 0 * moves, slip), f.price(beta, d, 0 * moves)
+                none = 0 * moves
+                alone = price_above(f.family, seen.largest.values, hess, d, none, rounded), f.price(beta, d, none)
                 assert alone[1].price * (1 - 1e-14) <= alone[0].price <= 1.11 * alone[1].price
         assert used >= 3
 
@@ -501,12 +502,12 @@ def test_the_price_pays_for_what_rounding_has_done_to_all_rows(family):
     beta, still, none = np.array([1e10, 0.1, 0.1, 0.1]), np.zeros(4), np.zeros((4, 0))
     f = plain._replace(o=-1e10 * plain.X[:, 0]).objective()
     seen, exact = f.evidence(beta), f.price(beta, still, none)
-    hess, slip = Curvature(seen.hess, np.zeros(4)), np.sqrt(seen.slip)
-    cheap = price_above(f.family, seen.reach.values, hess, still, none, slip)
+    hess, rounded = Curvature(seen.hess, np.zeros(4)), np.sqrt(seen.dual_rounding)
+    cheap = price_above(f.family, seen.largest.values, hess, still, none, rounded)
     assert cheap.price >= exact.price > 0
     assert cheap.furthest >= exact.furthest or np.isinf(f.family.reach)
     some = f.sample(0.2).price(beta, still, none)  # what is added for the other rows is what `corrected` adds
-    assert some.price + seen.slip >= exact.price > some.price
+    assert some.price + seen.dual_rounding >= exact.price > some.price
 
 
 def test_the_relative_gap_is_measured_against_zero_where_the_objective_vanishes():

@@ -18,9 +18,10 @@ from scipy import sparse
 from threadpoolctl import threadpool_info
 
 from glmlab import Logistic, as_chunks
+from glmlab.maths.sums import LossGrad
 from glmlab.rows import kernels
 from glmlab.rows.chunks import FAN, InMemory, groups
-from glmlab.rows.kernels import LossGrad, Rows
+from glmlab.rows.kernels import Rows
 from glmlab.rows.ondask import OnDask
 from glmlab.rows.sampling import Draw
 from glmlab.rows.tables import cut

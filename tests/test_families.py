@@ -1,4 +1,4 @@
-"""Families by their theorems: derivatives, Fenchel–Young, the price of a dual move, and no overflow."""
+"""Families fulfil their theorems: derivatives, Fenchel–Young, the price of a dual move, and no overflow."""
 
 import pickle
 
@@ -21,13 +21,13 @@ every_family = pytest.mark.parametrize("family", [Gaussian(), Logistic(), Poisso
 
 
 def grid(family, etas=ETA, dtype=float):
-    """Every η with every y."""
+    """Every η with every y, as two arrays (n,)."""
     eta, y = np.meshgrid(etas, LABELS[family.name])
     return eta.ravel().astype(dtype), y.ravel().astype(dtype)
 
 
 def terms(family, eta, y, theta):
-    """The size of the numbers that Fenchel–Young adds, for rounding."""
+    """The size of the numbers that Fenchel–Young adds; rounding is a share of it."""
     return 1 + np.abs(family.loss(eta, y)) + np.abs(theta * eta) + np.abs(theta) + np.abs(y) * (1 + np.abs(eta))
 
 
@@ -84,7 +84,7 @@ def test_conjugate_is_the_largest_gap_between_a_line_and_the_loss(family):
             attained = heights.max()
             value = float(family.conjugate(np.array(theta), np.array(y)))
             if np.isinf(value):
-                assert attained > 1.5 * heights[np.abs(etas) <= 20].max() > 0, "+∞ must be outgrowing every number"
+                assert attained > 1.5 * heights[np.abs(etas) <= 20].max() > 0, "+∞: the gap grows without end"
             elif abs(y) < 30:
                 assert attained == pytest.approx(value, abs=1e-5)
 
@@ -98,7 +98,7 @@ def test_price_is_fenchel_young_at_the_moved_dual_point(family):
         generic = Family.price(family, np.longdouble(t), eta, y)
         moved = family.dloss(eta, y) + family.d2loss(eta, y) * t
         rounding = 100 * EPS * terms(family, eta, y, moved) * (1 + np.abs(eta))
-        # Within rounding of the domain's edge either may say +∞.
+        # Within rounding of the edge of the domain either of them may be +∞.
         beside = np.isinf(Family.price(family, np.longdouble(t * (1 + 1e-6)), eta, y))
         beside ^= np.isinf(Family.price(family, np.longdouble(t * (1 - 1e-6)), eta, y))
         both = np.isinf(ours) & np.isinf(generic)
@@ -119,7 +119,7 @@ def test_price_is_convex_nonnegative_and_zero_only_when_nothing_moves(family):
 
 @every_family
 def test_price_is_half_the_curvature_for_small_moves(family):
-    """D(t) = ℓ″t²/2 + O(t³): what makes the bound as sharp as Newton's model."""
+    """D(t) = ℓ″t²/2 + O(t³), so that the bound is as sharp as Newton's model."""
     eta, y = grid(family, np.linspace(-5, 5, 11))
     t = 1e-6
     expected = family.d2loss(eta, y) * t**2 / 2
@@ -127,17 +127,17 @@ def test_price_is_half_the_curvature_for_small_moves(family):
 
 
 @every_family
-def test_no_price_grows_faster_than_the_dearest(family):
+def test_dearest_bounds_every_price(family):
     """D(t) ≤ c ℓ″t² for |t| ≤ u."""
     eta, y = grid(family, np.linspace(-25, 25, 51), np.longdouble)
     for u in (1e-12, 1e-6, 1e-3, 0.1, 0.3, 0.7, 0.99):
         c = family.dearest(u)
         for t in (u, -u, u / 2, -u / 2):
             assert np.all(family.price(t, eta, y) <= c * family.d2loss(eta, y) * t**2 * (1 + 1e-9))
-        assert 0.5 <= c <= (0.55 if u <= 0.25 else 1.0), "and it is no idle number"
+        assert 0.5 <= c <= (0.55 if u <= 0.25 else 1.0), "and c is not much too large"
 
 
-def test_a_family_of_which_nothing_is_known_has_no_dearest_price():
+def test_a_family_without_a_bound_on_its_prices_says_infinity():
     assert Family().dearest(0.0) == np.inf
 
 
@@ -187,7 +187,7 @@ def test_size_bounds_the_slope(family):
 
 
 @every_family
-def test_recedes_says_whether_the_loss_falls_for_ever(family):
+def test_recedes_says_whether_the_loss_never_grows(family):
     for y in LABELS[family.name]:
         for t in (-1.0, 0.0, 1.0):
             far = np.linspace(0, 5_000, 2_001) * t
@@ -219,7 +219,7 @@ def test_families_are_values():
 
 
 class Displaced(Poisson):
-    """Poisson counts with log y! and more in the loss: the same model."""
+    """Poisson counts with log y! + 100 in the loss: the same model."""
 
     def loss(self, eta, y):
         return super().loss(eta, y) + 100.0 + gammaln(y + 1)
@@ -229,7 +229,7 @@ class Displaced(Poisson):
 
 
 class Halved(Gaussian):
-    """Least squares with the ½ of other libraries."""
+    """Least squares with a ½, as in other libraries."""
 
     def loss(self, eta, y):
         return super().loss(eta, y) / 2
@@ -246,7 +246,7 @@ class Halved(Gaussian):
 
 @pytest.mark.parametrize("plain, other, times", [(Poisson(), Displaced(), 1), (Gaussian(), Halved(), 0.5)], ids=repr)
 def test_a_constant_or_a_factor_in_the_loss_changes_no_relative_gap(plain, other, times):
-    """Formulas of the null model and of the least loss are not inherited where the loss is another."""
+    """A subclass with another loss does not inherit the formulas of the null model and of the least loss."""
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(80, 3)), rng.poisson(2.0, 80).astype(float)
     fits = [fit(X, y, family=family, solver="newton", fit_intercept=True) for family in (plain, other)]

@@ -21,7 +21,8 @@ CHUNKS, ROWS, P = 6, 200, 4
 
 @pytest.fixture(scope="module")
 def cluster():
-    with LocalCluster(2, threads_per_worker=1, processes=True, memory_limit=0, dashboard_address=None) as cluster:
+    options = {"threads_per_worker": 1, "processes": True, "memory_limit": 0, "dashboard_address": "127.0.0.1:0"}
+    with LocalCluster(2, **options) as cluster:
         yield cluster
 
 

@@ -1,5 +1,6 @@
-"""The compiled kernels: elementary functions beside extended precision, sums beside the naive twin and beside numpy's,
-and who gets which set. tests/test_kernels.py puts every form of rows through both sets."""
+"""The compiled kernels: elementary functions against extended precision, sums against naive and NumPy's ones, and which
+problem gets which set. tests/test_kernels.py gives every form of rows to both sets; tests/test_twins.py has a reader's
+families."""
 
 import os
 import subprocess
@@ -9,13 +10,14 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from kernel_sets import compiled, fused
+from kernel_sets import compiled, elementary, fused
 from naive import EPS, draw
 from scipy import sparse
 from test_kernels import EXTRAS, FAMILIES, FORMS, every_family, naive_sums, unaligned
 
 from glmlab import L1, Gaussian, Logistic, Objective, as_chunks, fit
 from glmlab.machine import cluster
+from glmlab.policy import Blocks
 from glmlab.rows import kernels
 from glmlab.rows.kernels import Rows
 
@@ -28,36 +30,57 @@ def ulps(found, true):
     return np.abs(found - true) / np.spacing(np.abs(true).astype(float))
 
 
-OWN = EPS / np.finfo(float).eps  # how far the truth may be off, in such units: not at all where it has more digits
+OWN = EPS / np.finfo(float).eps  # error of the true values, in such units: far below 1 where they have more digits
+LONG = np.longdouble
 
 
 def each(function, x):
     return np.array([function(number) for number in x])
 
 
-# --- elementary functions ------------------------------------------------------------------------------------------
+# --- elementary functions ---------------------------------------------------------------------------------------------
 
 
 def test_exp_is_right_to_an_ulp_where_it_is_a_normal_number():
     rng = np.random.default_rng(0)
     x = np.concatenate([rng.uniform(-708, 709.7, 4000), rng.uniform(-1, 1, 4000), rng.normal(size=99) / 1e9])
-    assert ulps(each(fused.exp, x), np.exp(x.astype(np.longdouble))).max() <= 1 + OWN
+    assert ulps(each(elementary.exp, x), np.exp(x.astype(LONG))).max() <= 1 + OWN
 
 
 def test_exp_at_its_ends():
     ends = {-np.inf: 0, -1e300: 0, -746: 0, -745: 5e-324, -0.0: 1, 709.79: np.inf, 1e300: np.inf, np.inf: np.inf}
-    assert {x: fused.exp(float(x)) for x in ends} == ends and np.isnan(fused.exp(np.nan))
-    assert np.isfinite(fused.exp(709.78))
+    assert {x: elementary.exp(float(x)) for x in ends} == ends and np.isnan(elementary.exp(np.nan))
+    assert np.isfinite(elementary.exp(709.78))
 
 
-def test_log1p_is_right_to_two_ulps_between_0_and_1():
+def near_1(rng):
+    """Numbers on both sides of 1, of √½ and of √2, where the logarithm changes its formula."""
+    places = np.array([1.0, 0.5**0.5, 2.0**0.5, 0.5, 2.0])
+    return (places[:, None] * (1 + rng.choice([-1, 1], 400) * 10 ** rng.uniform(-16, -1, 400))).ravel()
+
+
+def test_log_is_right_to_two_ulps():
+    rng = np.random.default_rng(1)
+    x = np.concatenate([10 ** rng.uniform(-323, 308, 4000), near_1(rng), [5e-324, np.finfo(float).max]])
+    assert ulps(each(elementary.log, x), np.log(x.astype(LONG))).max() <= 2 + OWN
+
+
+def test_log1p_of_a_share_is_right_to_two_ulps():
     rng = np.random.default_rng(1)
     s = np.concatenate([rng.random(4000), 10 ** rng.uniform(-300, 0, 4000), [0.0, 1.0, 0.41421356, 0.41421357]])
-    assert ulps(each(fused.log1p, s), np.log1p(s.astype(np.longdouble))).max() <= 2 + OWN
-    assert fused.log1p(0.0) == 0 and np.isnan(fused.log1p(np.nan))
+    assert ulps(each(elementary.log1p_of_share, s), np.log1p(s.astype(LONG))).max() <= 2 + OWN
+    assert elementary.log1p_of_share(0.0) == 0 and np.isnan(elementary.log1p_of_share(np.nan))
 
 
-# --- sums ------------------------------------------------------------------------------------------------------------
+def test_log1p_is_right_to_two_ulps():
+    rng = np.random.default_rng(2)
+    x = np.concatenate([rng.random(4000), 10 ** rng.uniform(-300, 308, 4000), -(10 ** rng.uniform(-300, 0, 4000)),
+                        near_1(rng) - 1, -1 + 2.0 ** -np.arange(1, 54), [np.finfo(float).max]])  # fmt: skip
+    x = x[x > -1]
+    assert ulps(each(elementary.log1p, x), np.log1p(x.astype(LONG))).max() <= 2 + OWN
+
+
+# --- sums -------------------------------------------------------------------------------------------------------------
 
 
 def rows_of(family, n, p, extras="bare", dtype=float):
@@ -70,7 +93,7 @@ def rows_of(family, n, p, extras="bare", dtype=float):
 
 
 def fields(found):
-    """All numbers that a kernel returned, by name."""
+    """All numbers that a kernel returned, by field."""
     plain = found._asdict()
     tally = [list(vars(part).values()) if hasattr(part, "__dict__") else [part] for part in plain.pop("tally", ())]
     found = {name: np.asarray(getattr(value, "values", value), float) for name, value in plain.items()}
@@ -81,7 +104,7 @@ def fields(found):
 @pytest.mark.parametrize("extras", EXTRAS)
 @pytest.mark.parametrize("p", [1, 2, 15, 40, 130])
 def test_every_kernel_finds_what_numpy_finds(family, p, extras):
-    """Chunks of no row, one row, a block, and blocks with a rest; both dtypes."""
+    """Chunks of no row, of one row, of full blocks, and of blocks with a rest; both dtypes."""
     for n, dtype in [(0, float), (1, np.float32), (256, float), (259, np.float32), (521, float)]:
         rows, beta = rows_of(family, n, p, extras, dtype)
         for name in KERNELS:
@@ -111,7 +134,7 @@ def test_sums_over_many_blocks_agree_with_the_naive_twin(family, p):
     rows, beta = rows_of(family, 3001, p, "all three")
     true, found = naive_sums(family, rows, beta), fused.evidence(rows, family, beta)
     assert abs(found.loss - true["loss"]) <= 4e-16 * true["abs_loss"] * 8
-    assert np.all(np.abs(found.grad - true["grad"]) <= 8 * np.finfo(float).eps * found.slack)
+    assert np.all(np.abs(found.grad - true["grad"]) <= 8 * np.finfo(float).eps * found.slope_size)
     size = np.abs(true["X"]).T @ ((true["w"] * true["curve"])[:, None] * np.abs(true["X"]))
     assert np.all(np.abs(found.hess - true["hess"]) <= 1e-14 * size) and np.array_equal(found.hess, found.hess.T)
 
@@ -121,30 +144,33 @@ def bits(found):
 
 
 @pytest.mark.parametrize("p", [1, 40, 130, 1100])
-def test_rows_converted_piece_by_piece_give_the_same_bits(p, monkeypatch):
-    monkeypatch.setattr(fused, "READ", 256)
+def test_rows_converted_piece_by_piece_give_the_same_bits(p):
+    small = Blocks(converted=256)
     rows, beta = rows_of(Logistic(), 1300, p, "all three", np.float32)
     wide = np.repeat(rows.X, 2, axis=1)[:, ::2]
     for X in (rows.X.astype(float), np.asfortranarray(rows.X), wide, rows.X.astype(">f4")):
         for name in ("loss_grad", "loss_grad_diag", "survey"):
-            assert bits(getattr(fused, name)(rows._replace(X=X), Logistic(), beta)) == bits(
-                getattr(fused, name)(rows, Logistic(), beta)
-            )
+            kernel = getattr(fused, name)
+            assert bits(kernel(rows._replace(X=X), Logistic(), beta, small)) == bits(kernel(rows, Logistic(), beta))
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS if "csr" not in form])
 def test_compiled_code_is_handed_what_it_was_compiled_for(form):
-    """It takes every address for that of a number, which this processor may forgive and another does not."""
+    """Compiled code takes every address for an aligned number; another processor may not forgive one that is not."""
     rows, _ = rows_of(Logistic(), 300, 3, "all three")
     given = Rows(FORMS[form](rows.X), *(unaligned(column) for column in rows[1:]))
-    for block in fused.readable(given):
-        assert all(part.flags.c_contiguous and part.flags.aligned and part.dtype.isnative for part in block)
-        assert block[0].dtype in (np.float64, np.float32) and all(part.dtype == np.float64 for part in block[1:])
+    seen = 0
+    for part, height in fused.readable(given):
+        assert all(column.flags.c_contiguous and column.flags.aligned and column.dtype.isnative for column in part)
+        assert part[0].dtype in (np.float64, np.float32) and all(column.dtype == np.float64 for column in part[1:])
+        assert all(len(column) % height == 0 for column in part), "loops walk over whole blocks"
+        seen += len(part[0])
+    assert seen == 300
 
 
 @pytest.mark.parametrize("name", ["loss_grad_hess", "evidence"])
 def test_hessians_of_wide_rows_are_numpys(name):
-    rows, beta = rows_of(Logistic(), 259, fused.WIDE + 1)
+    rows, beta = rows_of(Logistic(), 259, Blocks().wide + 1)
     ours, theirs = (bits(getattr(module, name)(rows, Logistic(), beta)) for module in (fused, kernels))
     assert ours == theirs
 
@@ -161,7 +187,7 @@ def test_rows_may_be_without_columns_or_wider_than_a_block(p, dtype):
 @every_family
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_is_not_overlooked(family, value):
-    """In X, y or the offset: f or its gradient comes out non-finite, as with numpy, whatever place in a block."""
+    """A NaN or an infinity in X, y or the offset makes f or its gradient non-finite, wherever in a block it is."""
     for name in ("X", "y", "o"):
         for row in (0, 5, 255, 258):
             rows, beta = rows_of(family, 259, 3, "all three")
@@ -204,20 +230,7 @@ def test_memory_threads_and_dask_give_the_same_bits(family, dtype):
     assert found[0] == found[1] == found[2]
 
 
-# --- who gets which ----------------------------------------------------------------------------------------------
-
-
-class Doubled(Logistic):
-    """A reader's own: twice the loss."""
-
-    def loss(self, eta, y):
-        return 2 * super().loss(eta, y)
-
-    def dloss(self, eta, y):
-        return 2 * super().dloss(eta, y)
-
-    def d2loss(self, eta, y):
-        return 2 * super().d2loss(eta, y)
+# --- who gets which ---------------------------------------------------------------------------------------------------
 
 
 def small():
@@ -225,7 +238,7 @@ def small():
     return rows.X, rows.y
 
 
-def test_dense_rows_of_a_known_family_are_fused_and_the_rest_is_not():
+def test_dense_rows_get_fused_kernels_and_sparse_rows_do_not():
     X, y = small()
     assert fit(X, y, family="logistic", penalty=L1(1)).kernels == "fused"
     assert fit(X, y, family="logistic", penalty=L1(1), kernels="numpy").kernels == "numpy"
@@ -235,28 +248,16 @@ def test_dense_rows_of_a_known_family_are_fused_and_the_rest_is_not():
     assert "fused kernels" in repr(fit(X, y, family="logistic", penalty=L1(1)))
 
 
-def test_a_subclass_is_not_taken_for_its_parent():
-    X, y = small()
-    plain, doubled = (Objective(family, as_chunks(X, y)) for family in (Logistic(), Doubled()))
-    assert doubled.kernels == "numpy"
-    assert doubled.loss(np.ones(3)) == pytest.approx(2 * plain.loss(np.ones(3)), rel=1e-14)
-    with pytest.raises(KeyError, match="Doubled"):
-        fused.loss_grad(Rows(X, y), Doubled(), np.ones(3))
-
-
-def test_coefficients_may_be_integers_and_lie_anyhow():
+def test_coefficients_may_be_integers_in_any_layout():
     f, beta = Objective("logistic", as_chunks(*small())), np.array([2, 0, -1])
     for form in (beta, np.repeat(beta, 2)[::2], beta[::-1].copy()[::-1]):
         assert bits(f.map(fused.loss_grad, shared=(Logistic(), form))[0]) == bits(f.loss_grad(beta.astype(float)))
 
 
-@pytest.mark.parametrize("family, form, why", [
-    (Doubled(), np.asarray, "no compiled twin"), (Logistic(), sparse.csr_array, "sparse"),
-])  # fmt: skip
-def test_fused_where_it_cannot_be_is_refused_with_reason_and_cure(family, form, why):
+def test_fused_kernels_for_sparse_rows_are_refused_with_reason_and_cure():
     X, y = small()
-    with pytest.raises(ValueError, match=rf"kernels 'fused'.*{why}.*kernels='numpy'"):
-        Objective(family, as_chunks(form(X), y), "fused")
+    with pytest.raises(ValueError, match=r"kernels 'fused'.*sparse.*kernels='numpy'"):
+        Objective("logistic", as_chunks(sparse.csr_array(X), y), "fused")
 
 
 WITHOUT_NUMBA = """
@@ -284,7 +285,7 @@ def test_without_numba_the_package_works_and_says_so():
 
 
 def test_numba_is_imported_by_a_fit_and_not_before():
-    """But by dask, which imports pydata's sparse where it is installed, and that imports numba."""
+    """Importing glmlab does not import numba. (dask does so through pydata's sparse, where that is installed.)"""
     code = "import sys; sys.modules['sparse'] = None; import glmlab.solvers.run; print('numba' in sys.modules)"
     assert python(code).strip() == "False"
 
@@ -304,5 +305,6 @@ def hide_numba():
     sys.modules["numba"] = None
     import glmlab
 
-    sys.modules.pop("glmlab.rows.fused")
-    del glmlab.rows.fused
+    for name in ("fused", "loops", "twins", "elementary"):
+        del sys.modules[f"glmlab.rows.{name}"]
+        delattr(glmlab.rows, name)

@@ -12,7 +12,11 @@ LAYERS = [
     "maths.sums",
     "maths.families maths.penalties maths.conventions",
     "maths.quadratic",
-    "rows.dispatch rows.kernels rows.fused rows.ledger rows.sampling rows.tables rows.threads",
+    "rows.dispatch rows.kernels rows.formulas rows.elementary rows.loops rows.ledger rows.sampling rows.tables "
+    "rows.threads",
+    "rows.twins",
+    "rows.fused",
+    "rows.kernel_sets",
     "rows.chunks rows.columns rows.scale rows.survey",
     "rows.ondask",
     "rows.entrance rows.objective",
@@ -38,7 +42,8 @@ LAYERS = [
 LEVEL = {name: level for level, line in enumerate(LAYERS) for name in line.split()}
 # The modules that need not know that there are clusters.
 NO_DASK = set("names checks policy maths solvers".split()) | {f"rows.{name}" for name in (
-    "fused kernels ledger objective sampling scale survey threads").split()}  # fmt: skip
+    "elementary formulas fused kernel_sets kernels ledger loops objective sampling scale survey threads "
+    "twins").split()}  # fmt: skip
 MAY_USE_DASK = "solvers.asynchronous"
 
 

@@ -1,4 +1,6 @@
-"""Every kernel beside its naive twin: whole arrays, extended precision, in every form that rows can take."""
+"""Every kernel against naive sums over whole arrays in extended precision, for every form that rows can take."""
+
+from functools import partial
 
 import numpy as np
 import pytest
@@ -7,7 +9,8 @@ from naive import CURVE, LOSS, SLOPE, draw
 from scipy import sparse
 
 from glmlab import Gamma, Gaussian, Logistic, Objective, Poisson, as_chunks
-from glmlab.maths.sums import Largest
+from glmlab.maths.sums import Largest, LossGrad, add
+from glmlab.policy import Blocks
 from glmlab.rows import kernels as in_numpy
 from glmlab.rows.kernels import Rows
 
@@ -23,7 +26,7 @@ def read_only(X):
 
 
 def unaligned(X):
-    """The same numbers from an address that no number starts at, as a network hands them over."""
+    """The same numbers at an odd address, where a network may leave them."""
     room = np.empty(X.nbytes + 3, dtype=np.uint8)
     moved = room[3:].view(X.dtype).reshape(X.shape)
     moved[...] = X
@@ -52,28 +55,27 @@ EXTRAS = {"bare": (False, False, False), "weights": (True, False, False), "offse
 
 @pytest.fixture(params=NAMES)
 def kernels(request):
-    """Either set of kernels, as an Objective finds them."""
-    return KernelSet(Objective("gaussian", as_chunks(np.ones((2, 1)), np.ones(2)), request.param))
+    """Either set of kernels, as an Objective finds them, with the blocks of the test's `height` if it has one."""
+    f = Objective("gaussian", as_chunks(np.ones((2, 1)), np.ones(2)), request.param)
+    return KernelSet(f, request.getfixturevalue("height") if "height" in request.fixturenames else Blocks())
 
 
 class KernelSet:
-    def __init__(self, f):
-        self.f = f
+    def __init__(self, f, policy):
+        self.f, self.policy = f, policy
 
     def __getattr__(self, name):
-        return self.f.kernel(name)
+        return partial(self.f.kernel(name), policy=self.policy)
 
 
 @pytest.fixture(params=["one block", "many blocks"])
-def height(request, monkeypatch):
-    """Blocks of all rows, and the smallest there are (256 rows), so that a chunk is cut into three."""
-    if request.param == "many blocks":
-        monkeypatch.setattr(in_numpy, "BLOCK", 1)
-    return request.param
+def height(request):
+    """Blocks that hold all rows, or the smallest there are (256 rows): they cut a chunk in three."""
+    return Blocks() if request.param == "one block" else Blocks(numbers=1)
 
 
 def rows_of(family, *, form="plain", extras="bare", seed=0):
-    """Rows in the given form, and β with the intercept last."""
+    """Rows in this form, and β with the intercept last."""
     rng = np.random.default_rng(seed)
     weighted, shifted, intercept = EXTRAS[extras]
     X = rng.normal(size=(N, P)) * (rng.random((N, P)) < 0.7) / 2
@@ -84,7 +86,7 @@ def rows_of(family, *, form="plain", extras="bare", seed=0):
 
 
 def naive_sums(family, rows, beta):
-    """f, ∇f, ∇²f, Σ|wℓ| and the pieces, in extended precision."""
+    """f, ∇f, ∇²f, Σ|wℓ| and what they are made of, in extended precision."""
     X = np.asarray(rows.X.toarray() if sparse.issparse(rows.X) else rows.X, np.longdouble)
     X = X if X.shape[1] == len(beta) else np.column_stack([X, np.ones(len(X))])
     w = np.asarray(np.ones(len(X)) if rows.w is None else rows.w, np.longdouble)
@@ -98,14 +100,14 @@ def naive_sums(family, rows, beta):
 
 
 def same(ours, true, digits=1e-13, size=None):
-    """Equal up to the rounding of a sum whose terms are of the given size."""
+    """Equal up to the rounding of a sum of N terms of this size."""
     size = np.abs(true).max() + 1 if size is None else size
     assert np.shape(ours) == np.shape(true) and np.all(np.abs(ours - true) <= digits * N * size)
 
 
 @every_family
 @pytest.mark.parametrize("form", FORMS)
-def test_sums_agree_with_the_naive_twin_whatever_form_the_rows_have(family, form, height, kernels):
+def test_sums_agree_with_naive_ones_for_every_form_of_rows(family, form, height, kernels):
     rows, beta = rows_of(family, form=form, extras="all three")
     true = naive_sums(family, rows, beta)
     found = kernels.loss_grad_hess(rows, family, beta)
@@ -117,7 +119,7 @@ def test_sums_agree_with_the_naive_twin_whatever_form_the_rows_have(family, form
 
 @every_family
 @pytest.mark.parametrize("extras", EXTRAS)
-def test_sums_agree_with_the_naive_twin_with_whatever_belongs_to_the_rows(family, extras, height, kernels):
+def test_sums_agree_with_naive_ones_with_weights_offsets_and_an_intercept(family, extras, height, kernels):
     rows, beta = rows_of(family, extras=extras, seed=1)
     true = naive_sums(family, rows, beta)
     whole, short = kernels.loss_grad_hess(rows, family, beta), kernels.loss_grad(rows, family, beta)
@@ -142,14 +144,14 @@ def test_the_layout_of_the_rows_changes_no_bit(family, form, kernels):
 
 
 def numbers(part):
-    """A field of what a kernel found, where maxima are wrapped."""
+    """The numbers of a field that a kernel returned."""
     return part.values if isinstance(part, Largest) else part
 
 
 @every_family
 @pytest.mark.parametrize("extras", EXTRAS)
 @pytest.mark.parametrize("form", ["plain", "csr"])
-def test_losses_price_many_points_at_once(family, extras, form, height, kernels):
+def test_losses_at_many_points_at_once(family, extras, form, height, kernels):
     rows, beta = rows_of(family, form=form, extras=extras, seed=2)
     B = beta + np.linspace(-1, 1, 7)[:, None] * np.linspace(1, 2, len(beta))
     found = kernels.losses(rows, family, B).losses
@@ -204,28 +206,28 @@ def test_evidence_is_the_sums_and_allowances_for_their_rounding(family, extras, 
     same(found.loss, true["loss"], 1e-15, true["abs_loss"])
     same(found.grad, true["grad"], 1e-15)
     same(found.hess, true["hess"], 1e-15)
-    assert found.reach.values.tolist() == np.abs(true["X"])[true["w"] > 0].max(axis=0).tolist()
+    assert found.largest.values.tolist() == np.abs(true["X"])[true["w"] > 0].max(axis=0).tolist()
     assert found.weight == true["w"].sum()
     size_eta = np.abs(true["X"]) @ np.abs(beta) + (0 if rows.o is None else np.abs(rows.o))
-    same(found.loss_slack, true["abs_loss"], 1e-15)
-    same(found.drift, (true["w"] * np.abs(true["slope"]) * size_eta).sum(), 1e-15)
+    same(found.loss_size, true["abs_loss"], 1e-15)
+    same(found.eta_size, (true["w"] * np.abs(true["slope"]) * size_eta).sum(), 1e-15)
     size = family.size(true["eta"], true["y"]) + true["curve"] * size_eta
-    # ℓ′ as computed is a dual point of its own: only its product with X is rounded, and the way from θ has its price.
-    same(found.slack, np.abs(true["X"]).T @ (true["w"] * np.abs(true["slope"])), 1e-9, found.slack)
-    slip = 8 * np.finfo(float).eps * size / true["curve"]
-    assert found.slip == pytest.approx(float((true["w"] * true["curve"] * slip**2).sum()), rel=1e-9, abs=0)
+    # The computed ℓ′ is a dual point: only its product with X is rounded, and the distance to θ has its price.
+    same(found.slope_size, np.abs(true["X"]).T @ (true["w"] * np.abs(true["slope"])), 1e-9, found.slope_size)
+    error = 8 * np.finfo(float).eps * size / true["curve"]
+    assert found.dual_rounding == pytest.approx(float((true["w"] * true["curve"] * error**2).sum()), rel=1e-9, abs=0)
     if form == "plain" and len(beta) == P:
         slope = family.dloss(in_numpy.predictor(rows, beta), rows.y)
-        assert np.all(np.abs(slope - true["slope"]) <= true["curve"] * slip)
-    off = np.abs(true["X"]).T @ (true["w"] * true["curve"] * slip)
-    assert np.all(8 * np.finfo(float).eps * found.slack + off >= np.abs(found.grad - true["grad"]))
+        assert np.all(np.abs(slope - true["slope"]) <= true["curve"] * error)
+    off = np.abs(true["X"]).T @ (true["w"] * true["curve"] * error)
+    assert np.all(8 * np.finfo(float).eps * found.slope_size + off >= np.abs(found.grad - true["grad"]))
 
 
 @pytest.mark.parametrize("family, eta", [(Poisson(), -32.0), (Gamma(), 32.0)], ids=repr)
-def test_a_row_whose_slope_drowns_in_rounding_stays_an_error_of_the_gradient(family, eta, kernels):
-    """ℓ″ = e^(−32): in its unit ℓ′ = μ − y is wrong by 100, no dual point is there."""
+def test_a_row_whose_slope_is_all_rounding_counts_as_an_error_of_the_gradient(family, eta, kernels):
+    """ℓ″ = e^(−32): in this unit ℓ′ = μ − y is wrong by 100, so ℓ′ as computed is no dual point."""
     found = kernels.evidence(Rows(np.array([[eta]]), np.ones(1)), family, np.ones(1))
-    assert found.slip == 0 and found.slack[0] >= eta * (1 - 1e-9)
+    assert found.dual_rounding == 0 and found.slope_size[0] >= eta * (1 - 1e-9)
 
 
 def test_weights_add_up_in_double_precision(kernels):
@@ -234,40 +236,41 @@ def test_weights_add_up_in_double_precision(kernels):
     assert kernels.evidence(rows._replace(w=w), Logistic(), beta).weight == w.astype(float).sum() != float(w.sum())
 
 
-def test_a_row_whose_predictor_cancels_is_unsure_of_its_slope(kernels):
-    """η = 1e12 − 1e12: ℓ′ = e⁰ − 1 is 0 in floats, and may be wrong by a hundredth."""
+def test_a_row_whose_predictor_cancels_has_an_uncertain_slope(kernels):
+    """η = 1e12 − 1e12: ℓ′ = e⁰ − 1 is 0 in floats, but may be wrong by a hundredth."""
     found = kernels.evidence(Rows(np.array([[1e12, -1e12]]), np.ones(1)), Poisson(), np.ones(2))
-    assert found.grad[0] == found.slip == 0 and found.slack[0] >= 2e24 * (1 - 1e-9)
+    assert found.grad[0] == found.dual_rounding == 0 and found.slope_size[0] >= 2e24 * (1 - 1e-9)
 
 
-def test_a_row_of_least_squares_is_its_own_dual_point_however_large(kernels):
-    """ℓ* of a square is finite everywhere: where η = y at 1e15 rounding may move the dual point by 1, at a price."""
+def test_a_row_of_least_squares_of_any_size_is_its_own_dual_point(kernels):
+    """ℓ* of a square is finite everywhere. At η = y = 1e15 rounding may move the dual point by 1, which has a price."""
     found = kernels.evidence(Rows(np.ones((1, 1)), np.array([1e15])), Gaussian(), np.array([1e15]))
-    assert found.slack[0] == 0 < found.slip
+    assert found.slope_size[0] == 0 < found.dual_rounding
 
 
 def test_the_slope_of_a_saturated_label_keeps_its_digits(kernels):
-    """μ − 1 = −e^(−40) is 0 in floats; its slip is small, so that the row stays its own dual point."""
+    """μ − 1 = −e^(−40) is 0 in floats. Computed otherwise its error is small, and the row is its own dual point."""
     found = kernels.evidence(Rows(np.array([[40.0], [700.0]]), np.ones(2)), Logistic(), np.ones(1))
     assert found.grad[0] == pytest.approx(-40 * np.exp(-40.0), rel=1e-14, abs=0)
-    assert found.slack[0] == pytest.approx(40 * np.exp(-40.0), rel=1e-14, abs=0) and 0 < found.slip < 1e-40
+    assert found.slope_size[0] == pytest.approx(40 * np.exp(-40.0), rel=1e-14, abs=0)
+    assert 0 < found.dual_rounding < 1e-40
 
 
 @every_family
 @pytest.mark.parametrize("extras", EXTRAS)
 @pytest.mark.parametrize("form", ["plain", "csr"])
-def test_the_factor_is_that_of_the_hessian_however_rows_are_cut(family, extras, form, height):
+def test_the_factor_is_that_of_the_hessian_for_any_cut_of_the_rows(family, extras, form, height):
     rows, beta = rows_of(family, form=form, extras=extras, seed=4)
     true = naive_sums(family, rows, beta)
     halves = [Rows(*(None if c is None else c[cut] for c in rows)) for cut in (slice(0, 7), slice(7, None))]
-    for R in (in_numpy.factor(rows, family, beta).factor.R,
-              in_numpy.add([in_numpy.factor(half, family, beta) for half in halves]).factor.R):  # fmt: skip
+    for R in (in_numpy.factor(rows, family, beta, height).factor.R,
+              add([in_numpy.factor(half, family, beta, height) for half in halves]).factor.R):  # fmt: skip
         assert R.shape == (len(beta), len(beta)) and np.array_equal(R, np.triu(R))
         same(R.T @ R, true["hess"], 1e-14, np.abs(true["hess"]).max())
 
 
-def test_the_factor_keeps_what_the_sum_has_lost():
-    """Two columns that differ by 1e-11: of that, squares know nothing."""
+def test_the_factor_keeps_digits_that_the_hessian_loses():
+    """Two columns differ by 1e-11; the difference of their squares is below rounding."""
     rng = np.random.default_rng(3)
     X = rng.normal(size=(50, 2))
     X = np.column_stack([X, X[:, 0] + 1e-11 * rng.normal(size=50)])
@@ -310,15 +313,15 @@ def test_visibility_is_zero_only_for_directions_without_effect(form, height, ker
 
 
 @every_family
-def test_what_rounding_has_moved_a_dual_point_by_has_its_price(family, kernels):
-    """D(t) is ½ ℓ″t² for so small a t: a move of 0 costs half of what the evidence calls the slip."""
+def test_the_price_includes_what_rounding_moved_dual_points_by(family, kernels):
+    """D(t) is ½ ℓ″t² for small t: a move of 0 costs half of the evidence's slip."""
     rows, beta = rows_of(family, extras="weights")
     found = kernels.price(rows, family, beta, np.zeros(P), np.zeros((P, 1)))
-    assert found.price == pytest.approx(kernels.evidence(rows, family, beta).slip / 2, rel=1e-6) and found.price > 0
+    assert 0 < found.price == pytest.approx(kernels.evidence(rows, family, beta).dual_rounding / 2, rel=1e-6)
 
 
 @pytest.mark.parametrize("form", ["plain", "csr"])
-def test_align_counts_rows_that_hold_a_descent(form, height, kernels):
+def test_align_counts_rows_that_stop_a_descent(form, height, kernels):
     rows, _ = rows_of(Logistic(), form=form, extras="weights", seed=8)
     d = np.array([1.0, -2, 0.5, 0, 0])
     X = rows.X.toarray() if form == "csr" else rows.X
@@ -343,7 +346,7 @@ def test_culprits_name_the_argument_and_one_value(name, form):
 
 
 @every_family
-def test_rows_of_weight_zero_count_for_nothing_even_where_they_overflow(family, kernels):
+def test_rows_of_weight_zero_have_no_effect_even_if_they_overflow(family, kernels):
     rows, beta = rows_of(family, extras="all three", seed=9)
     rows.X[5], rows.w[5] = 1e200, 0.0
     without = Rows(*(np.delete(column, 5, axis=0) for column in rows))
@@ -352,7 +355,7 @@ def test_rows_of_weight_zero_count_for_nothing_even_where_they_overflow(family, 
         for ours, theirs in zip(map(numbers, found), map(numbers, expected), strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-10)
     nothing = kernels.loss_grad_hess(rows._replace(X=np.full_like(rows.X, 1e200), w=np.zeros(N)), family, beta)
-    assert nothing.loss == 0 and not nothing.grad.any() and not nothing.hess.any(), "nor where no row counts"
+    assert nothing.loss == 0 and not nothing.grad.any() and not nothing.hess.any(), "also if no row counts"
     d = np.full(len(beta), 0.01)
     found, expected = (kernels.price(each, family, beta, d, d[:, None] / 9) for each in (rows, without))
     np.testing.assert_allclose(found, expected, rtol=1e-12)
@@ -383,8 +386,8 @@ def test_no_kernel_changes_its_rows(form, kernels):
 
 def test_blocks_are_contiguous_float64_and_cover_every_row_once(height):
     rows, _ = rows_of(Gaussian(), form="fortran", extras="all three")
-    cut = list(in_numpy.blocks(rows, P + 1))
-    assert len(cut) == (3 if height == "many blocks" else 1)
+    cut = list(in_numpy.blocks(rows, P + 1, height))
+    assert len(cut) == (1 if height == Blocks() else 3)
     assert all(block.X.flags.c_contiguous and block.X.dtype == np.float64 for block in cut)
     np.testing.assert_array_equal(np.vstack([b.X for b in cut]), np.column_stack([rows.X, np.ones(N)]))
     for column in ("y", "w", "o"):
@@ -392,12 +395,12 @@ def test_blocks_are_contiguous_float64_and_cover_every_row_once(height):
 
 
 def test_add_is_a_sum_field_by_field_in_the_order_given():
-    parts = [in_numpy.LossGrad(value, np.array([value, 1.0])) for value in (1e16, 1.0, -1e16)]
-    total = in_numpy.add(parts)
-    assert type(total) is in_numpy.LossGrad
+    parts = [LossGrad(value, np.array([value, 1.0])) for value in (1e16, 1.0, -1e16)]
+    total = add(parts)
+    assert type(total) is LossGrad
     assert total.loss == 0.0 and total.grad.tolist() == [0.0, 3.0], "(1e16 + 1) − 1e16 is 0 in this order"
-    assert in_numpy.add([parts[0], parts[2], parts[1]]).loss == 1.0
-    assert parts[0].grad.tolist() == [1e16, 1.0], "the parts are left as they were"
+    assert add([parts[0], parts[2], parts[1]]).loss == 1.0
+    assert parts[0].grad.tolist() == [1e16, 1.0], "the parts do not change"
 
 
 def test_labels():

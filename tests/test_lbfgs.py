@@ -18,7 +18,7 @@ module = __import__("sys").modules["glmlab.solvers.lbfgs"]  # the package's name
 FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
 every_family = pytest.mark.parametrize("family", FAMILIES)
 
-GAP_ALONE = Stopping(rough=0.0)  # however few the rows are, a proof of tol is all that is asked for
+GAP_ALONE = Stopping(rough_tol=0.0)  # however few the rows are, a proof of tol is all that is asked for
 
 
 def correlated(n, p, kappa, family="logistic", seed=0, units=1.0):

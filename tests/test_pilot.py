@@ -19,7 +19,7 @@ from glmlab.solvers.pilot import Kept, descends, first_hessian, longer, pays, re
 FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
 every_family = pytest.mark.parametrize("family", FAMILIES)
 
-GAP_ALONE = Stopping(rough=0.0)  # however few the rows are, a proof of tol is all that is asked for
+GAP_ALONE = Stopping(rough_tol=0.0)  # however few the rows are, a proof of tol is all that is asked for
 KEPT = Keeping(soon=0)  # however few the rows are, the pilot's Hessian is kept for as long as it serves
 
 

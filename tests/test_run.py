@@ -36,7 +36,7 @@ from glmlab.policy import Existing, Stopping
 from glmlab.solvers import SOLVERS
 
 POLICY = Stopping()
-MANY = replace(POLICY, few=0)  # all rows count as many
+MANY = replace(POLICY, all_digits=0)  # all rows count as many
 PROBLEM = random_problem("logistic", Ridge(2.0), seed=0, n=120, weighted=True, shifted=True, intercept=True)
 
 
@@ -174,7 +174,7 @@ def test_it_stops_when_tol_is_proved(where):
 
 
 def test_tol_is_the_policys_unless_the_caller_names_one():
-    other, given = {"policy": Stopping(default=1e-2)}, {"tol": POLICY.default}
+    other, given = {"policy": Stopping(default_tol=1e-2)}, {"tol": POLICY.default_tol}
     each = (other, {}, other | given)
     rough, fine, named = (run("fista", PROBLEM.objective(), Ridge(2.0), **options) for options in each)
     assert rough.converged and rough.n_iter < fine.n_iter == named.n_iter
@@ -210,10 +210,10 @@ def test_of_many_rows_that_are_soon_read_one_more_pass_is_made(solver):
     """Where a pass is dear, or little is asked, the gap that was promised is enough."""
     problem = random_problem("poisson", Ridge(2.0), seed=0, n=3000, intercept=True)
     soon, rough = problem.fit(solver=solver, policy=MANY), problem.fit(solver=solver, policy=MANY, tol=1e-4)
-    dear = problem.fit(solver=solver, policy=replace(MANY, soon=0))
+    dear = problem.fit(solver=solver, policy=replace(MANY, extra_pass=0))
     best, size = optimum(problem).astype(float), np.append(np.abs(problem.X).max(axis=0), 1.0)
     apart = [np.max(size * np.abs(joined(found, True) - best)) for found in (soon, rough, dear)]
-    assert apart[0] <= 2 * POLICY.near * np.max(size * np.abs(best)) < apart[1]
+    assert apart[0] <= 2 * POLICY.small_step * np.max(size * np.abs(best)) < apart[1]
     assert dear.converged and dear.n_iter <= soon.n_iter and apart[0] <= apart[2]
 
 
@@ -690,7 +690,7 @@ def worker():
 
 def test_a_real_ctrl_c_leaves_no_task_on_the_scheduler(worker):
     X, y, _ = make_logistic(400, 3, chunks=50)
-    f = Objective(Slow(0.05), as_chunks(X, y))
+    f = Objective(Slow(0.05), as_chunks(X, y), "numpy")  # compiled loops do not sleep
     seen = []
     sender = interrupt_soon(lambda: len(seen) >= 2, 0.15)
     with pytest.warns(NotConverged, match="Interrupted after"):
@@ -787,7 +787,7 @@ def test_whoever_asks_for_little_does_not_pay_more(tol, looks):
     """No more rows than a proof takes anyway, though far from the optimum they are asked for prices, too."""
     X, y, _ = make_logistic(60_000, 12)
     result = fit(X, y, family="logistic", penalty=L1(5.0), solver="pilot_newton", tol=tol, policy=MANY)
-    assert result.converged and result.certificate.passes <= 1.01 * looks * POLICY.tight
+    assert result.converged and result.certificate.passes <= 1.01 * looks * POLICY.tight_share
 
 
 @pytest.mark.parametrize("tol", [1e-3, 1e-5, 1e-7])
@@ -807,12 +807,12 @@ def test_where_rows_are_very_many_a_certificate_moves_as_few_as_prove_tol(tol):
     X = rng.normal(size=(60_000, 3))
     y = rng.random(60_000) < 1 / (1 + np.exp(-X @ [1.0, -1.0, 0.5]))
     options = {"family": "logistic", "penalty": L1(5.0)}
-    result = fit(X, y, **options, solver="pilot_newton", tol=tol, policy=replace(MANY, dear=0))
+    result = fit(X, y, **options, solver="pilot_newton", tol=tol, policy=replace(MANY, dear_pass=0))
     best = fit(X, y, **options, solver="proximal_newton", tol=1e-13)
     gap, share = result.objective - best.objective, result.certificate.passes
     assert result.converged and gap <= result.certificate.bound + 1e-12 * best.objective
-    asked = POLICY.ample * gap / (tol * best.objective)
-    assert POLICY.least <= share <= max(1.01 * POLICY.least, 1.3 * asked)
+    asked = POLICY.safety * gap / (tol * best.objective)
+    assert POLICY.least_share <= share <= max(1.01 * POLICY.least_share, 1.3 * asked)
 
 
 @pytest.mark.parametrize("solver", ["newton", "lbfgs", "fista"])

@@ -11,7 +11,7 @@ from glmlab.solvers import stopping
 from glmlab.solvers.stopping import Seen, goal_of, worth_proving
 
 POLICY = Stopping()
-SMALL, SOON, HUGE = 100, POLICY.few + 1, POLICY.soon + 1  # numbers in X
+SMALL, SOON, HUGE = 100, POLICY.all_digits + 1, POLICY.extra_pass + 1  # numbers in X
 
 
 def seen(near, effects=(), iteration=1, knows_gap=True):
@@ -22,8 +22,8 @@ def seen(near, effects=(), iteration=1, knows_gap=True):
 
 
 @pytest.mark.parametrize(("size", "tol", "large", "thorough", "still"), [
-    (SMALL, 1e-9, False, True, POLICY.still), (SMALL, 1e-3, False, False, np.inf),
-    (SOON, 1e-9, True, False, POLICY.near), (SOON, 1e-3, True, False, np.inf), (HUGE, 1e-9, True, False, np.inf),
+    (SMALL, 1e-9, False, True, POLICY.tiny_step), (SMALL, 1e-3, False, False, np.inf),
+    (SOON, 1e-9, True, False, POLICY.small_step), (SOON, 1e-3, True, False, np.inf), (HUGE, 1e-9, True, False, np.inf),
 ])  # fmt: skip
 def test_digits_beyond_tol_are_asked_for_where_a_pass_is_cheap_and_tol_not_rough(size, tol, large, thorough, still):
     assert goal_of(size, tol, POLICY) == (tol, large, thorough, still)
@@ -38,9 +38,9 @@ def test_the_gap_must_be_proved_and_on_a_small_table_beta_right(size):
 
 
 def test_a_method_that_knows_its_step_must_make_it_smaller_unless_rounding_forbids():
-    assert stopping.error_needed([], POLICY) == POLICY.right
-    assert stopping.error_needed([1e-3, 1e-6], POLICY) == POLICY.still
-    assert stopping.error_needed([1e-6, 2e-9, 1e-9, 2e-9, 1e-9, 1.5e-9, 1.2e-9], POLICY) == POLICY.right
+    assert stopping.error_needed([], POLICY) == POLICY.proved_step
+    assert stopping.error_needed([1e-3, 1e-6], POLICY) == POLICY.tiny_step
+    assert stopping.error_needed([1e-6, 2e-9, 1e-9, 2e-9, 1e-9, 1.5e-9, 1.2e-9], POLICY) == POLICY.proved_step
 
 
 # --- when a proof is worth its pass -------------------------------------------------------------------------------
@@ -54,8 +54,8 @@ def test_a_proof_waits_until_the_state_is_near_enough():
 
 def test_a_proof_waits_until_the_next_step_is_small_or_has_stalled():
     goal, near = goal_of(SMALL, 1e-9, POLICY), 1e-20
-    assert worth_proving(seen(near, [1e-3, POLICY.still]), 1e-9, goal, POLICY)
-    assert not worth_proving(seen(near, [1e-3, 2 * POLICY.still]), 1e-9, goal, POLICY)
+    assert worth_proving(seen(near, [1e-3, POLICY.tiny_step]), 1e-9, goal, POLICY)
+    assert not worth_proving(seen(near, [1e-3, 2 * POLICY.tiny_step]), 1e-9, goal, POLICY)
     assert worth_proving(seen(1.0, [1e-6, 2e-9, 1e-9, 2e-9, 1e-9, 1.5e-9, 1.2e-9]), 1e-9, goal, POLICY)
 
 
@@ -67,26 +67,26 @@ def test_a_proof_is_made_at_iterations_16_32_64_whatever_the_state_says_of_itsel
 
 def test_on_a_large_table_a_method_that_knows_its_gap_waits_until_the_smallest_sample_will_do():
     goal = goal_of(HUGE, 1e-6, POLICY)
-    enough = POLICY.tight * goal.tol / POLICY.ample
+    enough = POLICY.tight_share * goal.tol / POLICY.safety
     assert worth_proving(seen(enough), 1e-6, goal, POLICY) and not worth_proving(seen(2 * enough), 1e-6, goal, POLICY)
     assert worth_proving(seen(2 * enough, knows_gap=False), 1e-6, goal, POLICY), "a residual promises nothing"
-    assert worth_proving(seen(2 * enough), 1e-6, goal_of(SMALL, 1e-6, replace(POLICY, rough=0.0)), POLICY)
+    assert worth_proving(seen(2 * enough), 1e-6, goal_of(SMALL, 1e-6, replace(POLICY, rough_tol=0.0)), POLICY)
 
 
 def test_a_share_is_what_the_gap_asks_for_within_its_limits():
     """And so many rows for each coefficient, lest their Hessian be singular."""
-    policy, n, dim = replace(POLICY, dear=0), 2000, 5
+    policy, n, dim = replace(POLICY, dear_pass=0), 2000, 5
 
     def at(gap, n=n, tol=1e-6, knows=True, policy=policy):
         here = seen(gap * tol, knows_gap=knows)
         return stopping.share_of_rows(here, n, dim, stopping.goal_of(n * dim, tol, policy), policy)
 
-    rows = policy.rows * dim / n
-    for gap, wanted in ((0.0, rows), (rows / 10, rows), (0.04, 0.04 * policy.ample), (0.2, policy.share)):
+    rows = policy.rows_each * dim / n
+    for gap, wanted in ((0.0, rows), (rows / 10, rows), (0.04, 0.04 * policy.safety), (0.2, policy.most_share)):
         assert at(gap) == pytest.approx(wanted, rel=1e-12)
-    assert at(np.nan) == at(0.0, n=80) == at(0.0, tol=0.0) == at(0.0, knows=False) == policy.share
-    assert policy.least < rows and at(0.0, n=8000) == policy.least
-    assert at(0.0, policy=POLICY) == policy.tight, "the bound is within ten times the gap"
+    assert at(np.nan) == at(0.0, n=80) == at(0.0, tol=0.0) == at(0.0, knows=False) == policy.most_share
+    assert policy.least_share < rows and at(0.0, n=8000) == policy.least_share
+    assert at(0.0, policy=POLICY) == policy.tight_share, "the bound is within ten times the gap"
 
 
 # --- steps --------------------------------------------------------------------------------------------------------
@@ -136,4 +136,5 @@ def test_a_proof_is_tried_anew_when_the_gap_has_fallen_as_far_as_is_needed():
 
     assert factor(1e-7) == pytest.approx(0.01) and factor(1e-9, 5e-6) == pytest.approx(0.01)
     assert factor(1e-8, 5e-5) == pytest.approx(1e-4), "the larger demand counts"
-    assert factor(np.inf) == POLICY.unproved and factor(1.0) == POLICY.later and factor(1e-12) == POLICY.sooner
+    assert factor(np.inf) == POLICY.unproved_fall
+    assert factor(1.0) == POLICY.most_fall and factor(1e-12) == POLICY.least_fall

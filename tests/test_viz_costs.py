@@ -44,7 +44,7 @@ def test_the_white_of_a_true_stream_is_between_none_and_all(tmp_path):
 
     from distributed import Client, get_task_stream
 
-    with Client(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as client:
+    with Client(n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0") as client:
         with get_task_stream(client) as record:
             client.gather(client.map(time.sleep, [0.05, 0.06, 0.07]))
         found = stream.bars(record.data)

@@ -14,7 +14,8 @@ GROUPS = {
                      "maths.existence estimators",
     "The mathematics": "maths.families maths.penalties maths.quadratic maths.conventions maths.sums",
     "The rows and their passes": "rows.entrance rows.tables rows.columns rows.chunks rows.ondask rows.objective "
-                                 "rows.ledger rows.scale rows.sampling rows.survey rows.kernels rows.fused "
+                                 "rows.ledger rows.scale rows.sampling rows.survey rows.kernels rows.kernel_sets "
+                                 "rows.fused rows.loops rows.twins rows.formulas rows.elementary "
                                  "rows.dispatch rows.threads",
     "Solvers": "solvers solvers.gradient solvers.newton solvers.pilot solvers.lbfgs solvers.admm "
                "solvers.asynchronous solvers.linesearch solvers.start",

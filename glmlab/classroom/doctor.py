@@ -58,9 +58,10 @@ def packages(names=PACKAGES) -> str:
 
 def kernels() -> str:
     """Which kernels fits will use. They are compiled here if they never were, so that no fit waits for that."""
-    from glmlab.rows.objective import loader
+    from glmlab.maths.families import FAMILIES
+    from glmlab.rows.kernel_sets import loader
 
-    trouble = loader()()
+    trouble = loader(*(family() for family in FAMILIES.values()))()
     return f"kernels: numpy's only, the fused ones do not load ({trouble})" if trouble else "kernels: fused, compiled"
 
 

@@ -11,11 +11,14 @@ with D the Kullback–Leibler price of each family (families.py). No strong conv
 a coefficient has no penalty, a minimiser need not exist. It does if the dual point is interior, that is if max |t| is
 below the family's reach. So that is asked, and separable data never get a bound.
 
-Rounding comes in three times. In the rows: where ℓ′ is wrong because η is rounded, the dual point has moved by one more
-t. We pay the price of that move (`slip`), so that no slope is wrong by it. In the sums XᵀWθ (`slack`): what they may be
-wrong by is undone by moves of d through H⁻¹, from R where H has lost its digits (Curvature). In the computed F(β)
-(`loss_slack` from the terms of the sum, `drift` from the rounding of η): the bound is for the computed F(β), so that
-this is a part of it.
+Rounding matters in three places.
+
+1. In the rows. Where ℓ′ is wrong because η is rounded, the dual point has moved by one more t. The bound includes the
+   price of that move (`dual_rounding`), so that no slope is wrong by it.
+2. In the sums XᵀWθ. Their possible error (`slope_size` times 8ε) is undone by moves of d through H⁻¹, from R where H
+   has lost its digits (Curvature).
+3. In the computed F(β): `loss_size` for the terms of the sum, `eta_size` for the rounding of η. The bound is for the
+   computed F(β), so this error is a part of it.
 
 Relative gaps are relative to S(β) = max(P(β), P of the null model ÷ 1000), P = F − Σ w min ℓ (Scale.unit), which no
 unit of y, of exposure or of a column changes. The allowance for the computed F(β) is not part of the relative gap,
@@ -37,8 +40,8 @@ from scipy.special import gammaincinv
 from glmlab.maths.families import Family
 from glmlab.maths.penalties import lambdas
 from glmlab.maths.quadratic import Curvature, minimise_model
+from glmlab.maths.sums import Price
 from glmlab.policy import Proving, Rounding
-from glmlab.rows.kernels import Price
 
 EPS = np.finfo(float).eps
 
@@ -110,7 +113,7 @@ class Corrected(NamedTuple):
 
 
 @np.errstate(over="ignore", invalid="ignore")  # where sums overflow there is no bound, and no warning either
-def corrected(f, g, beta, sample=None, policy=Proving()):
+def corrected(f, g, beta, sample=None, policy=Proving(), rounding=Rounding()):
     """The bound at β with the dual point moved along the model's step.
 
     It takes one pass; one more where the price must be asked of the rows, far from the optimum; one where H has lost
@@ -123,14 +126,15 @@ def corrected(f, g, beta, sample=None, policy=Proving()):
     l1, l2 = lambdas(g, f.dim)
     G, H = seen.grad + l2 * beta, Curvature(seen.hess, l2, lambda: rows.factor(beta))
     d = minimise_model(g, beta, seen.grad, seen.hess, H.factor).step
-    undo = feasible(f, G, H, d, l1, Rounding.slope * seen.slack, policy)
+    undo = feasible(f, G, H, d, l1, rounding.slope * seen.slope_size, policy)
     here = here._replace(step=d, rank=undo.rank, why=undo.why)
     if undo.why:
         return here
-    cost = price_above(f.family, seen.reach.values, H, d, undo.moves, np.sqrt(seen.slip), policy)
+    cost = price_above(f.family, seen.largest.values, H, d, undo.moves, np.sqrt(seen.dual_rounding), policy, rounding)
     if cost is None:
         cost = rows.price(beta, d, undo.moves)
-        cost = cost._replace(price=cost.price + seen.slip)  # rounding may have moved the rows outside of a sample, too
+        # Rounding may have moved the rows outside of a sample, too.
+        cost = cost._replace(price=cost.price + seen.dual_rounding)
     if np.any((l1 == 0) & (l2 == 0)) and not cost.furthest < policy.interior * f.family.reach:
         return here._replace(why="the dual point is not interior: no minimum may exist")
     # The bound in exact arithmetic: prices, ridge, and what the L1 term leaves.
@@ -138,14 +142,14 @@ def corrected(f, g, beta, sample=None, policy=Proving()):
     gap = cost.price + l2 @ d**2 / 2 + (l1 - s * np.sign(beta)) @ np.abs(beta)
     # What rounding adds. The prices include the moves of d already, the ridge does not; s is known to ± wobble only.
     moved = np.abs(undo.moves).sum(axis=1)
-    wobble = np.where(undo.fixed, 0.0, np.abs(H @ undo.moves).sum(axis=1) + Rounding.slope * seen.slack)
+    wobble = np.where(undo.fixed, 0.0, np.abs(H @ undo.moves).sum(axis=1) + rounding.slope * seen.slope_size)
     gap += l2 @ (moved * (np.abs(d) + moved / 2)) + wobble @ np.abs(beta)
     bound = float(gap + here.likely)
     if not np.isfinite(bound):
         return here._replace(why="the dual point lies outside its domain")
     share = seen.weight / f.survey.weight
-    errors = standard_errors(f, H, l1, seen.reach.values, share, gap, here.objective)
-    return here._replace(bound=bound, noise=seen.slip / 2, errors=errors, furthest=cost.furthest)
+    errors = standard_errors(f, H, l1, seen.largest.values, share, gap, here.objective)
+    return here._replace(bound=bound, noise=seen.dual_rounding / 2, errors=errors, furthest=cost.furthest)
 
 
 def gather(f, beta, sample):
@@ -155,7 +159,7 @@ def gather(f, beta, sample):
     loss, grad = f.loss_grad(beta)
     part = sample.evidence(beta)
     times = f.survey.weight / part.weight if part.weight > 0 else 1.0
-    grown = {name: times * getattr(part, name) for name in ("loss_slack", "slack", "slip", "drift")}
+    grown = {name: times * getattr(part, name) for name in ("loss_size", "slope_size", "dual_rounding", "eta_size")}
     return part._replace(loss=loss, grad=grad, **grown)
 
 
@@ -165,9 +169,9 @@ def blank(f, g, beta, seen):
     The rounding of η differs from row to row, so that it is likely to add up like √n, and adds up like n at worst.
     """
     value = float(g.value(beta))
-    likely = 8 * EPS * (seen.loss_slack + seen.drift / np.sqrt(f.n) + abs(value)) + f.n * np.finfo(float).tiny
+    likely = 8 * EPS * (seen.loss_size + seen.eta_size / np.sqrt(f.n) + abs(value)) + f.n * np.finfo(float).tiny
     kkt = float(np.abs(g.distance(beta, seen.grad)).max())
-    return Corrected(seen.loss + value, kkt, likely + 8 * EPS * seen.drift, likely, np.zeros(f.dim), f.dim)
+    return Corrected(seen.loss + value, kkt, likely + 8 * EPS * seen.eta_size, likely, np.zeros(f.dim), f.dim)
 
 
 def passes_so_far(f, sample):
@@ -206,7 +210,7 @@ def unit(f, here, policy):
     return max(f.scale.unit(here.objective), least)
 
 
-def standard_errors(f, H, l1, reach, share, gap, objective):
+def standard_errors(f, H, l1, largest, share, gap, objective):
     """How many standard errors any β_j may be from its optimum, given the gap; nan where that is not known.
 
     Standard errors are those of a model without penalty or with a ridge. With a sample, H is that of a `share` of the
@@ -219,7 +223,7 @@ def standard_errors(f, H, l1, reach, share, gap, objective):
     if part.rank < f.dim:
         return np.nan
     deviations = np.sqrt((part.vectors**2 / part.values).sum(axis=1)) / part.root  # √(H⁻¹)_jj
-    s = np.sqrt(2 * gap) if f.quadratic else farthest(gap, reach @ deviations)
+    s = np.sqrt(2 * gap) if f.quadratic else farthest(gap, largest @ deviations)
     phi = f.family.dispersion(f.scale.height(objective), freedom)
     return float(s / np.sqrt(phi * share)) if phi * share > 0 else np.nan
 
@@ -229,20 +233,20 @@ def farthest(gap, L):
     return gammaincinv(2, gap * L**2) / L if gap * L**2 < 1 and L > 0 else np.nan
 
 
-def price_above(family, reach, H, d, moves, slip=0.0, policy=Proving()):
+def price_above(family, largest, H, d, moves, rounded=0.0, policy=Proving(), rounding=Rounding()):
     """A price that is surely high enough, from sums already known; None where it might be much too high.
 
-    Hölder's inequality says how large t can be on any row: u = Σ_j max|x_ij| |d_j|, the maxima (dim,) being `reach`.
+    Hölder's inequality says how large t can be on any row: u = Σ_j max|x_ij| |d_j|, the maxima (dim,) being `largest`.
     Up to there D ≤ c ℓ″t² with a c that only the family knows, and Σ w ℓ″ t² = dᵀ∇²f d is at hand. Moves add to t by
-    the triangle inequality. So does the rounding of the rows: it has moved them by a t with √(Σ w ℓ″ t²) = `slip`.
+    the triangle inequality. So does the rounding of the rows: it has moved them by a t with √(Σ w ℓ″ t²) = `rounded`.
     """
-    furthest = reach @ (np.abs(d) + np.abs(moves).sum(axis=1))
-    furthest += Rounding.own * family.reach if np.isfinite(family.reach) else 0.0
+    furthest = largest @ (np.abs(d) + np.abs(moves).sum(axis=1))
+    furthest += rounding.own * family.reach if np.isfinite(family.reach) else 0.0
     dearest = family.dearest(furthest) if furthest < family.reach else np.inf
     if not dearest <= policy.nearly:
         return None
     lengths = sum(H.lengths(np.column_stack([d, moves])))
-    return Price(dearest * (lengths.sum() + slip) ** 2, furthest)
+    return Price(dearest * (lengths.sum() + rounded) ** 2, furthest)
 
 
 class Undo(NamedTuple):

@@ -1,11 +1,14 @@
-"""The loss of one row, as a function of its linear predictor η, with everything a solver or a proof asks of it.
+"""The loss of one row as a function of its linear predictor η, and what solvers and proofs ask of it.
 
-A family is a small class of functions that act on arrays of rows. `loss`, `dloss` and `d2loss` are all that a
-solver needs. A family that also has `price` gets certificates, one with `mean` predicts, one with `domain`
-refuses bad labels, and one with `recedes` can be told that it has no minimum. `saturated`, `tally` and `level` say how
-much there is to explain: relative gaps are counted in it.
+A family is a small class of functions that act on arrays of rows. A solver needs `loss`, `dloss` and `d2loss` only. A
+family with `price` gets certificates, one with `mean` predicts, one with `domain` refuses bad labels, and one with
+`recedes` can be told that it has no minimum. `saturated`, `tally` and `level` say how much there is to explain, the
+unit of relative gaps.
 
-Terms in y alone are left out of every loss. An infinite loss is legal: it is what makes a step too long backtrack.
+Every formula is written once, here. `loss`, `dloss`, `d2loss` and `size` also become compiled loops
+(rows/formulas.py): so they use NumPy's functions of single numbers, and `numpy.where` to choose.
+
+Terms in y alone are left out of every loss. A loss may be infinite; then a step was too long, and solvers backtrack.
 """
 
 import numpy as np
@@ -20,39 +23,39 @@ def sigmoid(eta):
 
 
 def phi(x):
-    """φ(x) = (1+x) log(1+x) − x, the Kullback–Leibler price of moving a mean by the factor 1+x; +∞ below −1."""
+    """φ(x) = (1+x) log(1+x) − x, the Kullback–Leibler price of moving a mean by the factor 1+x. It is +∞ below −1."""
     x = np.asarray(x, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
         exact = np.where(x > -1, (1 + x) * np.log1p(x) - x, np.where(x == -1, 1.0, np.inf))
-    # The two terms cancel near 0: there the series x²/2 − x³/6 + x⁴/12 − x⁵/20 keeps every digit.
+    # The two terms cancel near 0. There the series x²/2 − x³/6 + x⁴/12 − x⁵/20 + x⁶/30 keeps every digit.
     series = x * x * (1 / 2 - x * (1 / 6 - x * (1 / 12 - x * (1 / 20 - x / 30))))
     return np.where(np.abs(x) < 1e-3, series, exact)
 
 
 def steepest(u):
-    """The least c with φ(−t) ≤ c t² for all |t| ≤ u < 1: ½ at 0, and growing like ½ + u/6."""
+    """The least c with φ(−t) ≤ c t² for all |t| ≤ u < 1. It is ½ at u = 0 and grows like ½ + u/6."""
     return float(phi(-u) / u**2) if u > 1e-3 else 1 / 2 + u * (1 / 6 + u * (1 / 12 + u * (1 / 20 + u / 20)))
 
 
 def total(y, w):
-    """Σ w."""
+    """Σ w; w None means that all are 1."""
     return float(len(y)) if w is None else w.sum()
 
 
 def suits_the_loss(family, name):
-    """Was the method `name` written for this family's loss, and not inherited from a class with another loss?"""
+    """Is the method `name` of this family from the class that wrote its loss, or from a subclass of that?"""
     writer, of_loss = (next((c for c in type(family).__mro__ if what in vars(c)), None) for what in (name, "loss"))
     return writer is not None and of_loss is not None and issubclass(writer, of_loss)
 
 
 class Family:
-    """What all families share: names for messages, equality by type and parameters."""
+    """What all families share. Families are values: those of one class with equal parameters are equal."""
 
     name = "family"
     domain_text = "any finite number"
-    reach = 1.0  # θ = ℓ′ + ℓ″t lies inside the domain of ℓ* for |t| < reach
-    concordant = False  # is |ℓ‴| ≤ ℓ″? Then a gap says how far β is from the optimum
-    quadratic = False  # is ℓ″ the same at every η? Then one Hessian serves every β
+    reach = 1.0  # of t: θ = ℓ′ + ℓ″t lies inside the domain of ℓ* for |t| < reach
+    concordant = False  # True where |ℓ‴| ≤ ℓ″: then a gap says how far β is from the optimum
+    quadratic = False  # True where ℓ″ is the same at every η: then one Hessian serves every β
 
     def __repr__(self):
         return f"{type(self).__name__}()"
@@ -64,41 +67,41 @@ class Family:
         return hash((type(self), *sorted(vars(self).items())))
 
     def domain(self, y):
-        """True for each row whose y this family accepts."""
+        """Which rows have a y that this family accepts, (n,) of bool."""
         return np.isfinite(y)
 
     def size(self, eta, y):
-        """The size of the numbers that `dloss` subtracts, for the rounding allowance; |ℓ′| + |y| unless it is known."""
+        """The size of the numbers that `dloss` subtracts; rounding is a share of it. By default |ℓ′| + |y|."""
         return np.abs(self.dloss(eta, y)) + np.abs(y)
 
     def price(self, t, eta, y):
-        """D(t) = ℓ(η) + ℓ*(θ) − θη at θ = ℓ′(η) + ℓ″(η)t (Fenchel–Young); the families below know closed forms."""
+        """D(t) = ℓ(η) + ℓ*(θ) − θη at θ = ℓ′(η) + ℓ″(η)t (Fenchel–Young). The families below have closed forms."""
         theta = self.dloss(eta, y) + self.d2loss(eta, y) * t
         return self.loss(eta, y) + self.conjugate(theta, y) - theta * eta
 
     def dearest(self, u):
-        """A number c with D(t) ≤ c ℓ″(η) t² for all |t| ≤ u, at any η and y; +∞ where none is known."""
+        """A number c with D(t) ≤ c ℓ″(η) t² for all |t| ≤ u, at any η and y. +∞ says that none is known."""
         return np.inf
 
     def saturated(self, y):
-        """min over η of ℓ(η; y), which is −ℓ*(0; y): what a model with a coefficient for every row would reach."""
+        """min over η of ℓ(η; y) = −ℓ*(0; y), (n,): the losses of a model with a coefficient for every row."""
         return -self.conjugate(np.zeros_like(y), y)
 
     def tally(self, y, w, o):
-        """The sums over rows (n,) from which `level` finds the null model, as Sums; w and o may be None."""
+        """The Sums over rows (n,) from which `level` finds the null model. w and o may be None."""
         return Sums()
 
     def level(self, sums):
-        """The null model: the b that minimises Σ w ℓ(b + o; y), and that minimum; a guess and nan without a formula."""
+        """The null model: the b that minimises Σ w ℓ(b + o; y), and that minimum. Without a formula a guess and nan."""
         return 0.0, np.nan
 
     def dispersion(self, deviance, freedom):
-        """φ, such that standard errors are √(φ (∇²f)⁻¹_jj); from half the deviance and n − p degrees of freedom."""
+        """φ, with which standard errors are √(φ (∇²f)⁻¹_jj), from half the deviance and n − p degrees of freedom."""
         return 1.0
 
 
 class Gaussian(Family):
-    """Least squares as in the post, without the ½: ℓ(η; y) = (y − η)²."""
+    """Least squares without a ½: ℓ(η; y) = (y − η)²."""
 
     name = "gaussian"
     concordant = True
@@ -122,7 +125,7 @@ class Gaussian(Family):
         return eta
 
     def size(self, eta, y):
-        """μ + |y|: the size of the numbers that dloss subtracts, for the rounding allowance."""
+        """2 (|μ| + |y|)."""
         return 2 * (np.abs(eta) + np.abs(y))
 
     def price(self, t, eta, y):
@@ -130,11 +133,11 @@ class Gaussian(Family):
         return t**2
 
     def dearest(self, u):
-        """ℓ″ = 2, so that D = ½ ℓ″ t² however far."""
+        """ℓ″ = 2, so that D = ½ ℓ″ t² for every t."""
         return 0.5
 
     def recedes(self, t, y):
-        """True where ℓ never increases along t: only where the row does not move."""
+        """Where ℓ never increases along t: only in rows that do not move."""
         return t == 0
 
     def saturated(self, y):
@@ -161,21 +164,25 @@ class Logistic(Family):
     domain_text = "labels in [0, 1] (0/1, bools or proportions)"
 
     def loss(self, eta, y):
-        # max(η, 0) + log1p(e^(−|η|)) is log(1 + e^η) without overflow.
+        # log(1 + e^η) without overflow is max(η, 0) + log(1 + e^(−|η|)).
         return np.maximum(eta, 0) - y * eta + np.log1p(np.exp(-np.abs(eta)))
 
     def dloss(self, eta, y):
-        # μ − y would lose a small difference: at η = 40, y = 1 all of it. So go from the nearer end, r away from it.
-        r = np.exp(-np.abs(eta))
-        r = r / (1 + r)
+        # The difference μ − y loses digits: at η = 40 and y = 1 all of them. With r it keeps them.
+        r = self.rarer(eta)
         return np.where(eta >= 0, (1 - y) - r, r - y)
 
     def d2loss(self, eta, y):
+        r = self.rarer(eta)
+        return r * (1 - r)
+
+    def rarer(self, eta):
+        """r = min(μ, 1 − μ), the probability of the rarer label."""
         small = np.exp(-np.abs(eta))
-        return small / (1 + small) ** 2
+        return small / (1 + small)
 
     def conjugate(self, theta, y):
-        """ℓ*(θ) = m log m + (1−m) log(1−m) with m = θ + y in [0, 1], +∞ outside."""
+        """ℓ*(θ) = m log m + (1−m) log(1−m) for m = θ + y in [0, 1], else +∞."""
         m = theta + y
         with np.errstate(divide="ignore", invalid="ignore"):
             entropy = np.where(m > 0, m * np.log(m), 0.0) + np.where(m < 1, (1 - m) * np.log1p(-m), 0.0)
@@ -185,8 +192,7 @@ class Logistic(Family):
         return sigmoid(eta)
 
     def size(self, eta, y):
-        r = np.exp(-np.abs(eta))
-        r = r / (1 + r)
+        r = self.rarer(eta)
         return np.where(eta >= 0, (1 - y) * (1 - r) + y * r, (1 - y) * r + y * (1 - r))
 
     def price(self, t, eta, y):
@@ -195,7 +201,7 @@ class Logistic(Family):
         return mu * phi(rest * t) + rest * phi(-mu * t)
 
     def dearest(self, u):
-        """D″(t) = ℓ″ ((1−μ)/(1 + (1−μ)t) + μ/(1 − μt)) ≤ ℓ″/(1 − |t|), which is ℓ″ φ″(−|t|)."""
+        """D″(t) = ℓ″ ((1−μ)/(1 + (1−μ)t) + μ/(1 − μt)) ≤ ℓ″/(1 − |t|) = ℓ″ φ″(−|t|)."""
         return steepest(u)
 
     def recedes(self, t, y):
@@ -214,7 +220,7 @@ class Logistic(Family):
         return Sums([weighed(y, w), offsets])
 
     def level(self, sums):
-        """b + o = log ȳ/(1−ȳ), where all rows have one offset."""
+        """b + o = log ȳ/(1−ȳ) where all rows have one offset o; else this b is a guess."""
         events, offsets = sums
         share = events / offsets.weight
         b = np.log(share) - np.log1p(-share) - offsets.mean
@@ -239,7 +245,7 @@ class Poisson(Family):
         return np.exp(eta)
 
     def conjugate(self, theta, y):
-        """ℓ*(θ) = m log m − m with m = θ + y ≥ 0, +∞ below."""
+        """ℓ*(θ) = m log m − m for m = θ + y ≥ 0, else +∞."""
         m = theta + y
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(m > 0, m * np.log(m) - m, np.where(m == 0, 0.0, np.inf))
@@ -292,7 +298,7 @@ class Gamma(Family):
         return y * np.exp(-eta)
 
     def conjugate(self, theta, y):
-        """ℓ*(θ) = (θ−1) + (1−θ) log(y / (1−θ)) for θ < 1, its limit 0 at 1, +∞ above."""
+        """ℓ*(θ) = m log(m / y) − m for m = 1 − θ > 0, 0 for m = 0, else +∞."""
         m = 1 - theta
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(m > 0, -m + m * np.log(m / y), np.where(m == 0, 0.0, np.inf))

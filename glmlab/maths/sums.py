@@ -1,10 +1,19 @@
-"""What passes add up besides plain numbers and arrays: each class says with `+` what two chunks know together."""
+"""What passes over the rows add up: numbers, arrays, and classes whose `+` says what two sets of rows give together.
+
+The named tuples are the results of kernels: `add` adds them field by field.
+"""
+
+import functools
+import operator
+from typing import NamedTuple
 
 import numpy as np
 
+# --- what adds up in a way of its own ---------------------------------------------------------------------------------
+
 
 class Largest:
-    """Numbers of which a sum keeps the larger, so that one tree serves sums and maxima."""
+    """Maxima, element by element: the sum of two keeps the larger."""
 
     def __init__(self, values):
         self.values = values
@@ -14,7 +23,7 @@ class Largest:
 
 
 class Triangle:
-    """A triangular factor; the sum of two is that of the rows of both, so that one tree serves sums and QR."""
+    """A triangular factor R: the sum of two is the R of the rows of both."""
 
     def __init__(self, R):
         self.R = R
@@ -24,7 +33,7 @@ class Triangle:
 
 
 class LogSum:
-    """A positive sum by its logarithm, which does not overflow where the sum does."""
+    """A positive sum, kept as its logarithm: that does not overflow where the sum does."""
 
     def __init__(self, log):
         self.log = log
@@ -34,7 +43,7 @@ class LogSum:
 
 
 class Moments:
-    """Weight, mean and sum of squares about the mean: they keep the digits that Σ z² − (Σ z)²/n would lose.
+    """Weight, mean and sum of squares about the mean, which keep the digits that Σ z² − (Σ z)²/n loses.
 
     Reference: Chan, Golub & LeVeque (1983), (1.5).
     """
@@ -52,14 +61,120 @@ class Moments:
 
 
 class Sums(tuple):
-    """Several sums at once, added one by one."""
+    """Several sums, added one by one."""
 
     def __add__(self, other):
         return Sums(mine + theirs for mine, theirs in zip(self, other, strict=True))
 
 
+# --- what kernels return ----------------------------------------------------------------------------------------------
+
+
+class Losses(NamedTuple):
+    losses: np.ndarray  # (m,) f at each row of B
+
+
+class LossGrad(NamedTuple):
+    loss: float
+    grad: np.ndarray  # (dim,)
+
+
+class LossGradHess(NamedTuple):
+    loss: float
+    grad: np.ndarray  # (dim,)
+    hess: np.ndarray  # (dim, dim)
+
+
+class LossGradDiag(NamedTuple):
+    loss: float
+    grad: np.ndarray  # (dim,)
+    diag: np.ndarray  # (dim,) the diagonal of ∇²f
+
+
+class Factor(NamedTuple):
+    factor: Triangle  # R (at most dim, dim) with RᵀR = ∇²f
+
+
+class Null(NamedTuple):
+    """What y, weights and offsets say without X."""
+
+    floor: float  # Σ w min ℓ over η, a lower bound for every model; nan where it is unknown
+    tally: Sums  # from which the family finds the null model
+
+
+class Survey(NamedTuple):
+    """The results of the first pass: f at the start, what y says without X, and what is wrong with y and w."""
+
+    loss: float
+    grad: np.ndarray  # (dim,)
+    diag: np.ndarray  # (dim,) the diagonal of ∇²f
+    scale: np.ndarray  # (dim,) Σ w |x_ij ℓ′_i|, the size of what ∇f adds
+    floor: float  # as in Null
+    tally: Sums  # as in Null
+    bad_labels: int  # rows whose y or offset is not finite, or of positive weight with a y that the family refuses
+    bad_weights: int  # rows with a negative weight
+    weight: float  # Σ w
+    counted: int  # rows of positive weight
+
+
+class Spans(NamedTuple):
+    """The range of each column over the rows of positive weight."""
+
+    lowest: Largest  # (dim,) of −x_ij
+    highest: Largest  # (dim,) of x_ij
+
+
+class Evidence(NamedTuple):
+    """What a certificate needs to know about f at β, rounding included."""
+
+    loss: float
+    loss_size: float  # Σ w |ℓ|
+    grad: np.ndarray  # (dim,)
+    hess: np.ndarray  # (dim, dim)
+    slope_size: np.ndarray  # (dim,) Σ w |x_ij| |ℓ′|, or of what ℓ′ is made of where a row's ℓ′ is uncertain
+    weight: float  # Σ w
+    dual_rounding: float  # Σ w ℓ″ e², with e the effect of rounding on the dual points of the other rows
+    eta_size: float  # Σ w |ℓ′| times the size of the numbers that η is made of
+    largest: Largest  # (dim,) max |x_ij| over the rows of positive weight
+
+
+class Price(NamedTuple):
+    """The cost of a move of the dual point of β along t = Xd."""
+
+    price: float  # Σ w D(t)
+    furthest: float  # max |t|
+
+
+class Alignment(NamedTuple):
+    """How rows lie to a direction d: how many of them forbid a descent without end."""
+
+    held: int  # rows whose loss grows along d, however little
+    moved: int  # rows that d moves by more than rounding
+
+
+# --- sums -------------------------------------------------------------------------------------------------------------
+
+
+def quietly(kernel):
+    """The kernel without NumPy's warnings. Overflow is an answer: an infinite loss makes the caller backtrack."""
+
+    @functools.wraps(kernel)
+    def run(*given, **options):
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return kernel(*given, **options)
+
+    return run
+
+
+@quietly
+def add(parts):
+    """The sum of named tuples, field by field, in the order given."""
+    columns = zip(*parts, strict=True)
+    return type(parts[0])(*(functools.reduce(operator.add, column) for column in columns))
+
+
 def weighed(values, weights):
-    """Σ weights · values, where no weights are all 1."""
+    """Σ weights · values; weights None means that all are 1."""
     return values.sum() if weights is None else weights @ values
 
 
@@ -74,7 +189,7 @@ def moments(values, weights):
 
 
 def log_sum_exp(values, weights):
-    """The LogSum of Σ weights · e^values over (n,), with nothing above e⁰ on the way."""
+    """The LogSum of Σ weights · e^values over (n,). No exponential on the way is above 1."""
     if weights is not None:
         values, weights = values[weights > 0], weights[weights > 0]
     if not len(values):

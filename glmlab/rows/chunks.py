@@ -15,7 +15,8 @@ import copy
 import numpy as np
 from scipy import sparse
 
-from glmlab.rows.kernels import Rows, add
+from glmlab.maths.sums import add
+from glmlab.rows.kernels import Rows
 from glmlab.rows.sampling import OnDrawn, WithDrawn, picked
 from glmlab.rows.tables import default_lengths
 from glmlab.rows.threads import cores, one_blas_thread, spread

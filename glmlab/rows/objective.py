@@ -8,15 +8,15 @@ import numpy as np
 
 from glmlab.checks import share
 from glmlab.maths.families import FAMILIES, FAMILY_NEEDS
-from glmlab.names import among, named, spelt
+from glmlab.names import named, spelt
 from glmlab.policy import Sampling
 from glmlab.rows import kernels as numpy_kernels
+from glmlab.rows.kernel_sets import chosen
 from glmlab.rows.ledger import Ledger
 from glmlab.rows.sampling import Draw, far_apart, pilot_draw
 from glmlab.rows.scale import Scale, null_model
 from glmlab.rows.survey import refuse
 
-KERNELS = ("numpy", "fused")
 POLICY = Sampling()
 
 
@@ -294,43 +294,3 @@ class Objective(Ledger):
     def _sum(self, name, *args):
         self._book(1)
         return self.chunks.sum(self.kernel(name), self.family, *args)
-
-
-def chosen(kernels, family, chunks):
-    """The name of the kernel set, once every process that will run it has been asked."""
-    if kernels is not None and among("kernels", kernels, KERNELS) == "numpy":
-        return "numpy"
-    why = unfused(family, chunks)
-    if why and kernels == "fused":
-        raise ValueError(f"kernels 'fused' cannot be used: {why}. Pass kernels='numpy', or leave it out")
-    if why:
-        return "numpy"
-    for worker, trouble in chunks.elsewhere(loader()).items():
-        if trouble:
-            raise RuntimeError(f"worker {worker} cannot load the fused kernels ({trouble}). Install there the numba "
-                               "that is installed here, or pass kernels='numpy'")  # fmt: skip
-    return "fused"
-
-
-def unfused(family, chunks):
-    """Why the fused kernels cannot serve this problem, '' if they can. They are imported here, and nowhere earlier."""
-    if chunks.sparse:
-        return "the rows of X are sparse"
-    if trouble := loader()():
-        return f"numba, which compiles them, does not work here ({trouble})"
-    from glmlab.rows.fused import TWINS
-
-    return "" if type(family) in TWINS else f"{family!r} has no compiled twin, only {', '.join(sorted(FAMILIES))} have"
-
-
-def loader():
-    """A function that loads the fused kernels and says what kept it from it. It travels by value, as a closure does."""
-
-    def load():
-        try:
-            import glmlab.rows.fused  # noqa: F401
-        except Exception as error:  # numba has many ways to fail: not there, too old for numpy, no place for its cache
-            return f"{type(error).__name__}: {error}"
-        return ""
-
-    return load

@@ -25,9 +25,10 @@ from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
 from scipy import sparse
 
+from glmlab.maths.sums import add
 from glmlab.policy import Chunking
 from glmlab.rows.chunks import FAN, Chunks, groups, on_chunk
-from glmlab.rows.kernels import Rows, add
+from glmlab.rows.kernels import Rows
 from glmlab.rows.tables import csr, is_sparse
 from glmlab.rows.threads import cores
 

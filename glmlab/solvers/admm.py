@@ -9,8 +9,8 @@ from glmlab.checks import frozen, number
 from glmlab.maths.penalties import lambdas
 from glmlab.maths.penalties import shrinkage as shrinkage  # the paper's name for the prox of L1
 from glmlab.maths.quadratic import by_cholesky, minimise_model, newton_direction, unit_lengths
+from glmlab.maths.sums import quietly
 from glmlab.names import among
-from glmlab.rows.kernels import quietly
 from glmlab.solvers.linesearch import sum_error
 
 __all__ = ["ADMMState", "consensus_admm", "local_update", "post_admm", "z_update"]

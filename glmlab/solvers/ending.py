@@ -50,7 +50,7 @@ def verdict(log, ended):
         return state, found, False, ended.why
     certificate, error, _ = log.prove()
     # A run may end otherwise than by its own rule. Then the answer need not be better than any method can make it.
-    if is_met(log.goal, certificate.relative, error, log.policy.right):
+    if is_met(log.goal, certificate.relative, error, log.policy.proved_step):
         return state, certificate, True, ""
     if certificate.relative <= log.goal.tol:
         but = f", but the next step would move a row by {error:.1g} of the largest effect"

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from glmlab.checks import frozen, number
-from glmlab.rows.kernels import LossGrad
+from glmlab.maths.sums import LossGrad
 from glmlab.solvers.linesearch import armijo, first_step, rounding, stands_still, sum_error
 
 

@@ -27,22 +27,22 @@ class Log:
         self.f, self.g, self.method, self.goal, self.policy, self.progress = f, g, method, goal, policy, progress
         self.began, self.trace, self.seen, self.proof = time.perf_counter(), Trace(), None, None
         # How near a state must be to be certified; of large X a sample proves `tol` only from a share of it.
-        self.trigger = policy.share * goal.tol if goal.large else goal.tol
+        self.trigger = policy.most_share * goal.tol if goal.large else goal.tol
         self.effects, self.lowest, self.least, self.idle = [], np.inf, np.inf, 0
 
     def see(self, state):
         """Complete a state and write it down. Returns it as Seen."""
         f, state = self.f, complete(state, self.f, self.g)
         decrement, move = estimates(state, self.method)
-        if move is not None and np.isfinite(self.goal.still):
+        if move is not None and np.isfinite(self.goal.step):
             self.effects.append(stopping.effect_of(f.scale, state, move))
         better = stopping.improves(state.objective, self.lowest) or stopping.shrinks(state.residual, self.least)
         self.idle = 0 if better else self.idle + 1
         self.lowest, self.least = min(state.objective, self.lowest), min(state.residual, self.least)
-        near = np.square(state.residual) if decrement is None else decrement / f.scale.unit(state.objective)
+        gap = np.square(state.residual) if decrement is None else decrement / f.scale.unit(state.objective)
         iteration, seconds = len(self.trace), time.perf_counter() - self.began
         self.write(Row(iteration, f.passes, f.rounds, seconds, float(state.objective), float(state.residual), np.nan))
-        self.seen = stopping.Seen(state, iteration, near, decrement is not None, self.effects, self.idle)
+        self.seen = stopping.Seen(state, iteration, gap, decrement is not None, self.effects, self.idle)
         self.proof = None
         return self.seen
 
@@ -63,7 +63,7 @@ class Log:
             self.proof = Proof(certificate, error, needed)
             self.trace[-1] = self.trace[-1]._replace(relative=certificate.relative)
             fall = stopping.fall_wanted(certificate.relative, error, self.goal, needed, self.policy)
-            self.trigger = self.seen.near * fall
+            self.trigger = self.seen.gap * fall
         return self.proof
 
     def certify(self):

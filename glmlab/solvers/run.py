@@ -28,8 +28,8 @@ def run(
     solver: a name, or any generator function `solver(f, g, start, **options)` that yields states with a `beta` (State
     says what else is read). f: an Objective. g: a penalty, which never touches the intercept. start: (f.dim,), a
     Result, "pilot", "average" or "one-step" (solvers/start.py); by default the null model, or what suits the solver.
-    tol: the certified relative gap at which to stop, by default policy.default; `until(state) -> bool` replaces that
-    rule and those that give up. callback(state) returning True stops. progress=True prints one line that updates.
+    tol: the certified relative gap at which to stop, by default policy.default_tol; `until(state) -> bool` replaces
+    that rule and those that give up. callback(state) returning True stops. progress=True prints one line that updates.
     policy: all further thresholds. options go to the solver.
     Returns a Result for the last state. It has converged where `tol` was proved and, where X has at most 4 million
     numbers and tol is at most 1e-6, the next step of Newton's method would move no row visibly (solvers/stopping.py);
@@ -39,7 +39,7 @@ def run(
     g = named("penalty", Zero() if g is None else g, PENALTIES, PENALTY_NEEDS)
     method = resolve(solver, g, options, callers=[run])
     refuse_settings(tol, max_iter, until, callback)
-    tol = policy.default if tol is None else tol
+    tol = policy.default_tol if tol is None else tol
     max_iter = policy.max_iter if max_iter is None else max_iter
     free = FreeIntercept(g) if f.chunks.intercept else g
     log = Log(f, free, method, goal_of(f.n * f.dim, tol, policy), policy, progress)
@@ -80,7 +80,7 @@ def why_hopeless(seen, log):
     f, g, policy, proof = log.f, log.g, log.policy, log.proof
     if proof and np.isinf(proof.certificate.bound):  # this state was certified, without success
         residual = seen.state.residual
-        if not proof.certificate.rigorous and np.square(residual) <= policy.small * log.goal.tol:
+        if not proof.certificate.rigorous and np.square(residual) <= policy.unprovable * log.goal.tol:
             return f"nothing can be proved, and the scaled residual has fallen to {residual:.1e}"
         if why := no_minimum(f, g, seen.state.beta, iterations=seen.iteration):
             return why

@@ -17,15 +17,15 @@ class Goal(NamedTuple):
     tol: float  # relative gap that must be proved
     large: bool  # has X so many numbers that a proof should not take all rows?
     thorough: bool  # must β also be right to its last digits? Where X is not large and tol not rough
-    still: float  # a method that knows its next step waits for its proof while the step's effect is above this
+    step: float  # a method that knows its next step waits for its proof while the step's effect is above this
 
 
 def goal_of(size, tol, policy):
     """The Goal for an X of `size` numbers. Whoever asks for a rough `tol` gets what was asked for."""
-    small, medium = size <= policy.few, size <= policy.soon
-    if tol > policy.rough:
+    small, medium = size <= policy.all_digits, size <= policy.extra_pass
+    if tol > policy.rough_tol:
         return Goal(tol, not small, False, np.inf)
-    return Goal(tol, not small, small, policy.still if small else policy.near if medium else np.inf)
+    return Goal(tol, not small, small, policy.tiny_step if small else policy.small_step if medium else np.inf)
 
 
 class Seen(NamedTuple):
@@ -33,28 +33,28 @@ class Seen(NamedTuple):
 
     state: object  # with beta, objective and residual
     iteration: int
-    near: float  # an estimate of the relative gap: the state's own, or else the squared residual, which falls like it
+    gap: float  # an estimate of the relative gap: the state's own, or else the squared residual, which falls like it
     knows_gap: bool  # is the estimate the state's own?
     effects: list  # what each state's next step would move (effect_of); empty where the method does not know its steps
     idle: int  # iterations since the objective or the residual last improved
 
 
 def worth_proving(seen, trigger, goal, policy):
-    """Is a certificate worth its pass now? `trigger` is the largest `near` for it; each failed proof lowers it."""
+    """Is a certificate worth its pass now? `trigger` is the largest `gap` for it; each failed proof lowers it."""
     if is_scheduled(seen.iteration, policy):
         return True
-    settled = not seen.effects or seen.effects[-1] <= goal.still
-    if not (seen.near <= trigger and settled):
+    settled = not seen.effects or seen.effects[-1] <= goal.step
+    if not (seen.gap <= trigger and settled):
         return stalled(seen.effects, policy)
-    if goal.large and seen.knows_gap and seen.near > policy.rounding:
+    if goal.large and seen.knows_gap and seen.gap > policy.rounding_gap:
         # Wait until a sample of the share `tight` can be expected to prove tol. Such a method gets there soon.
-        return policy.ample * seen.near <= policy.tight * goal.tol
+        return policy.safety * seen.gap <= policy.tight_share * goal.tol
     return True
 
 
 def is_scheduled(iteration, policy):
     """Is this one of the iterations 16, 32, 64, …, which are certified whatever the state says of itself?"""
-    times, rest = divmod(iteration, policy.first_look)
+    times, rest = divmod(iteration, policy.first_proof)
     return times > 0 and rest == 0 and times & (times - 1) == 0
 
 
@@ -63,10 +63,10 @@ def stalled(effects, policy):
 
     It stays so, and each state is certified from then on: one of the next may be met, and `idle` ends the run.
     """
-    before, recent = effects[: -policy.window], effects[-policy.window :]
-    if not before or not min(effects) <= policy.rest:
+    before, recent = effects[: -policy.stall_window], effects[-policy.stall_window :]
+    if not before or not min(effects) <= policy.rounding_step:
         return False
-    return min(recent) > policy.shrink * min(before)
+    return min(recent) > policy.stall_ratio * min(before)
 
 
 def is_met(goal, relative, error, needed):
@@ -79,29 +79,29 @@ def error_needed(effects, policy):
 
     Methods that know their next step make it tiny in one or two passes more, so that they must, unless it has stalled.
     """
-    return policy.still if effects and not stalled(effects, policy) else policy.right
+    return policy.tiny_step if effects and not stalled(effects, policy) else policy.proved_step
 
 
 def fall_wanted(relative, error, goal, needed, policy):
     """By what factor the gap should fall before the next proof. The gap falls like the square of a step."""
     if not np.isfinite(relative):
-        return policy.unproved
+        return policy.unproved_fall
     for_gap = goal.tol / relative if relative > goal.tol else 1.0
     for_step = np.square(needed / error) if goal.thorough and error > needed else 1.0
-    return min(max(min(for_gap, for_step), policy.later), policy.sooner)
+    return min(max(min(for_gap, for_step), policy.most_fall), policy.least_fall)
 
 
 def share_of_rows(seen, n, dim, goal, policy):
-    """The share of n rows on which the dual point should move: policy.share, or less where less will do.
+    """The share of n rows on which the dual point should move: policy.most_share, or less where less will do.
 
     A sample's bound is about the gap divided by its share. So less will do where the state knows its gap and the gap is
     small against `tol`.
     """
-    if not seen.knows_gap or not policy.ample * seen.near < policy.share * goal.tol:
-        return policy.share
-    tight = policy.tight if n * dim < policy.dear else 0.0
-    least = max(policy.least, policy.rows * dim / n, tight)
-    return min(max(least, policy.ample * seen.near / goal.tol), policy.share)
+    if not seen.knows_gap or not policy.safety * seen.gap < policy.most_share * goal.tol:
+        return policy.most_share
+    tight = policy.tight_share if n * dim < policy.dear_pass else 0.0
+    least = max(policy.least_share, policy.rows_each * dim / n, tight)
+    return min(max(least, policy.safety * seen.gap / goal.tol), policy.most_share)
 
 
 def improves(value, least):
