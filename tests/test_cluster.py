@@ -86,7 +86,7 @@ class TestLocal:
     def test_a_pass_that_the_cost_model_times_is_over_rows_in_the_workers_memory(self, client):
         X, y, _ = datasets.make_logistic(60, 3)
         lazy = costmodel.placed(X, y, 15, client, None)
-        pieces = [future for column in lazy.given for future in client.futures_of(column)]
+        pieces = [future for column in lazy.given.values() for future in client.futures_of(column)]
         distributed.wait(pieces)
         assert len(pieces) == 8 and all(client.who_has(pieces).values())
         found = costmodel.one_pass(lazy, False, "numpy", "logistic")()
