@@ -15,7 +15,7 @@
 # - measure the time to a certified gap, and say how much it varies;
 # - say from about how many rows on a second process pays.
 #
-# Next: 09 cluster scaling (in preparation).
+# Next: [09 cluster scaling](09_cluster_scaling.ipynb).
 
 # %% tags=["setup"] id="c08-002"
 import math
@@ -272,7 +272,7 @@ time_to = use(time_to)
 
 # %% [markdown] id="c08-024"
 # Five of ours race: proximal gradient, FISTA as in notebook 07, consensus ADMM, and glmlab's default on all cores and
-# on one. The default keeps the Hessian of a small sample of rows; notebook 10, in preparation, explains it. liblinear
+# on one. The default keeps the Hessian of a small sample of rows (`solvers.pilot`). liblinear
 # hides its iterates, so it runs once for each of three tolerances.
 #
 # How can we judge *every* iterate without stopping the clock? One certificate is enough: it proves a lower bound on
@@ -533,4 +533,4 @@ ledger
 # the formula assumes independent rows. F alone proves nothing, because it says nothing of F*; with a proved lower
 # bound it does.</details>
 #
-# **Next.** 09 cluster scaling (in preparation): does it scale?
+# **Next.** [09 cluster scaling](09_cluster_scaling.ipynb): does it scale?
