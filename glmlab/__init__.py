@@ -16,7 +16,7 @@ from glmlab.solvers.run import run  # isort: skip
 from glmlab.fitting import certify, fit  # isort: skip
 from glmlab.paths import Path, path  # isort: skip
 
-__version__ = "0.8.0"
+__version__ = "0.9.0"
 __all__ = [
     "Certificate", "ClusterError", "ElasticNet", "Gamma", "Gaussian", "L1", "Logistic", "NotConverged", "Objective",
     "Path", "Poisson", "RankWarning", "Result", "Ridge", "State", "Stopping", "Trace", "Zero", "as_chunks", "certify",
