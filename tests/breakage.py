@@ -11,6 +11,7 @@ import threading
 import time
 import warnings
 
+import dask
 import dask.array as da
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def equal_bits(one, other):
 def local_cluster(workers=2, **options):
     """Worker processes on this machine. The dashboard takes any port, lest two clusters want the same."""
     given = {"threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0"} | options
-    return LocalCluster(workers, processes=True, **given)
+    return LocalCluster(n_workers=workers, processes=True, **given)
 
 
 def keys_left(client, allowed=0, patience=10):
@@ -57,8 +58,12 @@ def keys_left(client, allowed=0, patience=10):
 
 @pytest.fixture
 def sockets_collected():
-    """Collect the sockets that dask's client leaves open after a reset, lest pytest's last collection complains."""
+    """Collect the sockets that dask's client leaves open after a reset, lest pytest's last collection complains.
+
+    A client that lost its scheduler leaves dask's configuration asking for it, too, so that later tests could not compute.
+    """
     yield
+    dask.config.config.pop("scheduler", None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()

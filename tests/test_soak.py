@@ -29,7 +29,7 @@ def test_too_few_fits_prove_nothing():
 
 @pytest.fixture
 def client():
-    cluster = LocalCluster(1, processes=False, memory_limit=0, dashboard_address="127.0.0.1:0")
+    cluster = LocalCluster(n_workers=1, processes=False, memory_limit=0, dashboard_address="127.0.0.1:0")
     with cluster, Client(cluster) as client:
         yield client
 
