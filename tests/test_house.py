@@ -210,8 +210,8 @@ def test_continuous_integration_runs_what_the_readme_says():
     lines = make("--dry-run", "test", "test-full", "test-arithmetic", "hosts", "browser", "ARGS=oldest")
     assert [line.split("-m ", 1)[1] for line in lines if re.search("pytest|tools.(notebooks|arithmetic)", line)] == [
         'pytest -n 2 --dist loadfile -m "not slow"', "tools.notebooks run",
-        'pytest -n 2 --dist loadfile -m "slow and not browser and not hosts and not sites"', "tools.notebooks run --solved",
-        "tools.arithmetic oldest",
+        'pytest -n 2 --dist loadfile -m "slow and not browser and not hosts and not sites"',
+        "tools.notebooks run --solved", "tools.arithmetic oldest",
         "pytest -m hosts tests/hosts", "pytest -m browser tests/browser"]
 
 
