@@ -42,13 +42,23 @@ def refuse(needs):
     (pytest.fail if os.environ.get("CI") else pytest.skip)(needs)
 
 
+def paths():
+    """Where this process finds modules, as a value of PYTHONPATH."""
+    return os.pathsep.join(filter(None, sys.path))
+
+
+def variables():
+    """The environment of what a test starts: it finds the same modules, and nothing sets a number of threads."""
+    return {name: value for name, value in os.environ.items() if "NUM_THREADS" not in name} | {"PYTHONPATH": paths()}
+
+
 def free_port():
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
         return door.getsockname()[1]
 
 
-def until(ready, seconds=60):
+def until(ready, seconds=120):
     """Wait until `ready()` is true; TimeoutError after so many seconds."""
     end = time.monotonic() + seconds
     while not ready():
@@ -99,7 +109,7 @@ def fitted(workers, **options):
     Keys: scheduler, its address; bits; blas, the numbers of threads; processes, of the workers, as psutil.Process.
     """
     with cluster.client(**options) as client:
-        client.wait_for_workers(workers, timeout=60)
+        client.wait_for_workers(workers, timeout=120)
         return {
             "scheduler": client.scheduler.address,
             "blas": {count for counts in client.run(blas_threads).values() for count in counts},

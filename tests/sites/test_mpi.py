@@ -1,10 +1,8 @@
 """dask-mpi: the ranks of one mpiexec become a scheduler and workers, and in the second form the client too."""
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import sites
@@ -25,12 +23,10 @@ print("found", json.dumps([sorted(found["blas"]), found["bits"]]), flush=True)
 
 
 def mpiexec(ranks, *arguments, **options):
-    """Start Python in so many ranks; nothing that sets a number of threads is handed on."""
+    """Start Python in so many ranks."""
     sites.module("dask_mpi")
     command = [sites.program("mpiexec"), "-n", str(ranks), sys.executable, *map(str, arguments)]
-    kept = {name: value for name, value in os.environ.items() if "NUM_THREADS" not in name}
-    paths = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
-    return subprocess.Popen(command, env=kept | {"PYTHONPATH": paths}, start_new_session=True, **options)
+    return subprocess.Popen(command, env=sites.variables(), start_new_session=True, **options)
 
 
 def test_a_cluster_of_ranks_gives_the_bits_of_threads_and_leaves_no_process(tmp_path):
@@ -43,6 +39,8 @@ def test_a_cluster_of_ranks_gives_the_bits_of_threads_and_leaves_no_process(tmp_
             "--dashboard-address", "127.0.0.1:0", stdout=out, stderr=out,
         )  # fmt: skip
     try:
+        sites.until(lambda: file.exists() or ranks.poll() is not None)
+        assert ranks.poll() is None, (tmp_path / "log").read_text()
         found = sites.fitted(2, scheduler_file=file)
         assert found["scheduler"] == json.loads(file.read_text())["address"]
     finally:

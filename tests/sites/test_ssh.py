@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -36,16 +35,16 @@ def connect_options(tmp_path):
     program, asyncssh = sites.program("sshd"), sites.module("asyncssh")
     key(tmp_path, "host")
     key(tmp_path, "user")
-    port, path = sites.free_port(), os.pathsep.join(filter(None, sys.path))
+    port = sites.free_port()
     settings = tmp_path / "sshd_config"
-    settings.write_text(SETTINGS.format(port=port, folder=tmp_path, path=path))
+    settings.write_text(SETTINGS.format(port=port, folder=tmp_path, path=sites.paths()))
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # without this folder sshd does not start as root
     log = tmp_path / "log"
     with log.open("w") as out:
         server = subprocess.Popen([program, "-D", "-e", "-f", settings], stderr=out, start_new_session=True)
     try:
-        sites.until(lambda: "listening" in log.read_text() or server.poll() is not None, 30)
+        sites.until(lambda: "listening" in log.read_text() or server.poll() is not None)
         assert server.poll() is None, log.read_text()
         known = f"[127.0.0.1]:{port} {(tmp_path / 'host.pub').read_text()}"
         yield {"port": port, "client_keys": [str(tmp_path / "user")], "config": [],
@@ -57,10 +56,10 @@ def connect_options(tmp_path):
 def test_an_ssh_cluster_gives_the_bits_of_threads_and_leaves_no_process(connect_options, tmp_path):
     from distributed import Client, SSHCluster
 
-    options = {"nthreads": 1, "memory_limit": "1GiB", "local_directory": str(tmp_path)}
+    options = {"nthreads": 1, "n_workers": 2, "memory_limit": "1GiB", "local_directory": str(tmp_path)}
     with (
         SSHCluster(
-            ["127.0.0.1"] * 3, connect_options=connect_options, worker_options=options,
+            ["127.0.0.1"] * 2, connect_options=connect_options, worker_options=options,
             scheduler_options={"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"},
         ) as cluster,
         Client(cluster),
