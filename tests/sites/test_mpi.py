@@ -30,13 +30,16 @@ def mpiexec(ranks, *arguments, **options):
 
 
 def test_a_cluster_of_ranks_gives_the_bits_of_threads_and_leaves_no_process(tmp_path):
-    """The client finds it by the scheduler file; without a nanny the workers begin with a thread for each core."""
+    """The client finds it by the scheduler file; without a nanny the workers begin with a thread for each core.
+
+    The port is told, because dask-mpi takes 8786 otherwise, and hangs where somebody else has it.
+    """
     file = tmp_path / "scheduler.json"
     with (tmp_path / "log").open("w") as out:
         ranks = mpiexec(
             3, "-m", "dask_mpi.cli", "--scheduler-file", file, "--interface", "lo", "--nthreads", "1",
             "--worker-class", "distributed.Worker", "--memory-limit", "1GiB", "--local-directory", tmp_path,
-            "--dashboard-address", "127.0.0.1:0", stdout=out, stderr=out,
+            "--dashboard-address", "127.0.0.1:0", "--scheduler-port", sites.free_port(), stdout=out, stderr=out,
         )  # fmt: skip
     try:
         sites.until(lambda: file.exists() or ranks.poll() is not None)
