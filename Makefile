@@ -1,6 +1,6 @@
 # `make` alone prints the verbs. Everything that decides something is in tools/ and in `python -m glmlab`.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-full test-arithmetic hosts soak browser bench bench-grid scale peers lint notebooks book lock reset doctor clean
+.PHONY: help setup lab test test-full test-arithmetic hosts sites soak browser bench bench-grid scale peers lint notebooks book lock reset doctor clean
 SHELL := /bin/sh
 
 # The first Python on the PATH that is new enough, under any of its usual names.
@@ -32,7 +32,7 @@ test: setup lint  ## lint, unit tests, every notebook as shipped
 	$(PY) -m tools.notebooks run
 
 test-full: test  ## the same, then the slow tests and the notebooks with their solutions
-	$(PYTEST) -m "slow and not browser and not hosts"
+	$(PYTEST) -m "slow and not browser and not hosts and not sites"
 	$(PY) -m tools.notebooks run --solved
 
 test-arithmetic: setup  ## the fast tests on other processors' arithmetic (ARGS=--list, ARGS="numpy no-numba")
@@ -40,6 +40,10 @@ test-arithmetic: setup  ## the fast tests on other processors' arithmetic (ARGS=
 
 hosts: setup  ## a cluster under TLS on several hosts, in network namespaces of this machine (Linux, as root)
 	$(PY) -m pytest -m hosts tests/hosts
+
+sites: setup  ## dask started by ssh, Slurm and MPI, and the manifests for Kubernetes; installs the packages it needs
+	@$(PY) -m tools.peers sites
+	$(PY) -m pytest -m sites tests/sites
 
 soak: setup  ## fits go on while a worker dies every 20 s, for half an hour (ARGS=5: five minutes)
 	$(PY) -m tools.soak $(ARGS)
@@ -58,7 +62,7 @@ book: setup  ## the executed course as a static site in build/book (SCALE=ci for
 	@$(PY) -m tools.book $(SCALE)
 
 peers: setup  ## install the solvers that `make bench` compares with (those that this machine can have)
-	@$(PY) -m tools.peers
+	@$(PY) -m tools.peers bench
 
 bench: peers  ## every claim about speed, as ratios of interleaved runs; under an hour (SCALE=ci: a minute)
 	@$(PY) -m glmlab.bench headline --scale $(RACE) $(ARGS)

@@ -33,7 +33,7 @@ def pins(text: str) -> dict[str, str]:
 
 
 def wanted() -> list[Requirement]:
-    """All that pyproject asks for, with what tests need; the benchmark's peers are pinned in their own extra."""
+    """All that pyproject asks for, with what all tests need; the other extras are pinned where they stand."""
     return [Requirement(text) for text in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]]
 
 
@@ -44,8 +44,9 @@ def outside(requirements, pinned) -> list[str]:
 
 # --- the lock
 
-def test_peers_are_pinned():
-    assert all(Requirement(text).specifier and "==" in text for text in PROJECT["optional-dependencies"]["bench"])
+@pytest.mark.parametrize("extra", ["bench", "sites"])
+def test_what_is_not_in_the_lock_is_pinned(extra):
+    assert all(Requirement(text).specifier and "==" in text for text in PROJECT["optional-dependencies"][extra])
 
 
 def test_the_lock_satisfies_every_range():
@@ -209,8 +210,8 @@ def test_continuous_integration_runs_what_the_readme_says():
     lines = make("--dry-run", "test", "test-full", "test-arithmetic", "hosts", "browser", "ARGS=oldest")
     assert [line.split("-m ", 1)[1] for line in lines if re.search("pytest|tools.(notebooks|arithmetic)", line)] == [
         'pytest -n 2 --dist loadfile -m "not slow"', "tools.notebooks run",
-        'pytest -n 2 --dist loadfile -m "slow and not browser and not hosts"', "tools.notebooks run --solved",
-        "tools.arithmetic oldest",
+        'pytest -n 2 --dist loadfile -m "slow and not browser and not hosts and not sites"',
+        "tools.notebooks run --solved", "tools.arithmetic oldest",
         "pytest -m hosts tests/hosts", "pytest -m browser tests/browser"]
 
 
