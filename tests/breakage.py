@@ -60,7 +60,7 @@ def keys_left(client, allowed=0, patience=10):
 def sockets_collected():
     """Collect the sockets that dask's client leaves open after a reset, lest pytest's last collection complains.
 
-    A client that lost its scheduler leaves dask's configuration asking for it, too, so that later tests could not compute.
+    A client that lost its scheduler also leaves dask's configuration asking for it: later tests could not compute.
     """
     yield
     dask.config.config.pop("scheduler", None)
