@@ -230,7 +230,9 @@ def test_an_error_before_the_first_state_has_none():
 
 def test_rows_that_workers_cannot_keep_in_memory_are_warned_of():
     X, y = recomputable()
-    with dask.config.set({"distributed.worker.memory.target": 2**-15}):  # of 1 GiB: 32 KiB
+    # 32 KiB of 1 GiB. The worker is a thread of this process, whose own memory shall not pause it.
+    limits = {"target": 2**-15, "spill": False, "pause": False}
+    with dask.config.set({f"distributed.worker.memory.{name}": value for name, value in limits.items()}):
         cluster = LocalCluster(n_workers=1, processes=False, memory_limit="1GiB", dashboard_address="127.0.0.1:0")
     with cluster, Client(cluster) as client:
         assert solve(X, y).converged  # rows that are made anew in every pass are not kept
