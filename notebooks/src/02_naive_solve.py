@@ -447,13 +447,13 @@ for k in (0, len(lams) // 2, len(lams) - 1):
 # ## Why the course goes on (2 min, core)
 #
 # Do other losses have such sums? As a function of $\beta$, the squared loss of *any* row is a combination of the same
-# few functions: $1$, the $\beta_j$ and the products $\beta_j\beta_l$. Over all rows their coefficients sum to $y^\top
-# y$, $-2c$ and $G$.
+# few functions: $1$, the $\beta_j$ and the products $\beta_j\beta_l$. Over all rows their coefficients sum to
+# $y^\top y$, $-2c$ and $G$.
 #
 # The logistic loss $\log(1 + e^{x^\top\beta}) - y\,x^\top\beta$ is different. If no two of the vectors $x$ are equal or
 # opposite, these functions are linearly independent. So no fixed set of functions can combine to the loss of every $n$
-# rows, as $1$, $\beta_j$ and $\beta_j\beta_l$ do for squares. The next cell computes the rank of eight losses with $p =
-# 1$, at many $\beta$.
+# rows, as $1$, $\beta_j$ and $\beta_j\beta_l$ do for squares. The next cell computes the rank of eight losses with
+# $p = 1$, at many $\beta$.
 
 # %% tags=["assert"] id="c02-057"
 x, grid = np.random.default_rng(0).standard_normal(8), np.linspace(-40, 40, 201)[:, None]
