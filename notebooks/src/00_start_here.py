@@ -18,17 +18,19 @@
 # %% [markdown] id="c00-002"
 # ## One story (3 min, core)
 #
-# In March 2017 two people wrote a blog post, [Dask and distributed convex
-# optimization](https://blog.dask.org/2017/03/22/dask-glm-1). One of them knew optimisation. The other knew how to spread
-# a computation over many machines. They fitted linear and logistic models with gradient descent and with ADMM, first on a
-# laptop and then on a cluster.
-#
-# *Ten iterations of ADMM, which notebook 05 derives, printed 12 coefficients that were exactly zero.* Does the minimiser
-# have 12 zeros, too? The post could not say, because ten iterations had not reached the minimiser. In 05 you predict how
-# many zeros such a run prints, and in 06 you prove that the minimiser has none.
+# In March 2017 two people wrote a blog post, [Developing Convex Optimization Algorithms in
+# Dask](https://blog.dask.org/2017/03/22/dask-glm-1). One of them knew optimisation. The other knew how to spread a
+# computation over many machines. They fitted linear models by a direct solve, by gradient descent and by ADMM. They
+# fitted logistic models by proximal gradient descent and by ADMM, first on a laptop and then on a cluster.
+
+# %% [markdown] id="c00-052"
+# *Ten iterations of ADMM, which notebook 05 derives, printed 12 coefficients that were exactly zero.* Does the
+# minimiser have 12 zeros, too? The post could not say, because ten iterations had not reached the minimiser. The post's
+# rows are gone, so we draw rows in the same way. In 05 you predict how many zeros ten iterations print on our rows. In
+# 06 you prove that their minimiser has none.
 
 # %% [markdown] id="c00-003"
-# Both authors speak in the margin of this course:
+# Two voices speak in the margin, because the post had two kinds of author:
 #
 # > *Optimiser's note.* We minimise $F(\beta) = f(\beta) + g(\beta)$ over coefficients $\beta \in \mathbb{R}^p$. The loss
 # > $f$ is a sum over $n$ rows of data, and $g$ is a penalty on the coefficients. We count **passes**: in one pass every
@@ -37,7 +39,7 @@
 # > *Systems note.* The rows lie in **chunks** on several processes. We count **rounds**: in one round every process works
 # > on its own chunks, and the next step waits until all of them have answered.
 #
-# There are two paths. The sections marked *core* tell the whole story. Sections marked *optional* go deeper, and no core
+# Sections marked *core* tell the whole story. Sections marked *optional* go deeper, and no core
 # section needs them. The minutes include the exercises.
 
 # %% tags=["figure"] id="c00-004"
@@ -73,7 +75,7 @@ machine()
 #
 # - `ci` takes seconds and is meant for tests.
 # - `workshop` is the default and fits a small cloud machine.
-# - `full` has the sizes of the post.
+# - `full` is the largest. It has the post's million rows where a notebook repeats the post's linear regression.
 #
 # Set the scale before you start JupyterLab, as in `GLMLAB_SCALE=ci make lab`. You can also write
 # `%env GLMLAB_SCALE=ci` in a first cell of your own. Each notebook then asks for its sizes like this:
@@ -154,14 +156,16 @@ assert os.getpid() not in processes, "workers are other processes"
 # </details>
 #
 # *Recap.* A client sends tasks to a scheduler, which gives them to workers. A future is the receipt for a result. Two
-# workers halve the time of independent tasks.
+# workers nearly halve the time of independent tasks, because only the sending is not shared.
 
 # %% [markdown] id="c00-020"
 # ## An exercise, and four ways to get help (6 min, core)
 #
-# How do we compute with an array that is too large for one process? We cut its rows into chunks and add what each chunk
-# contributes. For example, let a first chunk hold the rows $(1, 2)$ and $(3, 0)$, and a second one the row $(0, 1)$. Their
-# squares sum to $1 + 4 + 9 = 14$ and to $1$. Together that is $15$.
+# How do we compute with an array that is too large for one process? Our loss is a sum over rows. So we cut the rows into
+# chunks, and we add what each chunk contributes. The sum of squares is the simplest such sum.
+#
+# For example, let a first chunk hold the rows $(1, 2)$ and $(3, 0)$, and a second one the row $(0, 1)$. Their squares sum
+# to $1 + 4 + 9 = 14$ and to $1$. Together that is $15$.
 
 # %% [markdown] id="c00-044"
 # **Exercise.** Write `total(chunks)`. `chunks` is a list of arrays, the row chunks of one long array, and they need not
@@ -180,10 +184,10 @@ def total(chunks):
 check(total);
 
 # %% [markdown] id="c00-024"
-# `check` does not compare your code with ours. It tests *conditions* that every right function meets, so you may write
-# the function as you like. If you are stuck, ask for a `hint`. There are three levels, and each says more than the one
-# before. After that, `use` returns the function with which the notebook goes on: yours if it is right, and ours if it is
-# not right yet.
+# `check` does not compare your code with ours. It tests *conditions* that every right function meets and that the usual
+# mistakes break. So you may write the function as you like. If you are stuck, ask for a `hint`. There are three levels,
+# and each says more than the one before. After that, `use` returns the function with which the notebook goes on: yours
+# if it is right, and ours if it is not right yet.
 
 # %% id="c00-025"
 hint("total", 1)
@@ -241,14 +245,19 @@ result
 #
 # - The **status** says in a sentence how the run ended.
 # - The **certificate** is a number that $F(\beta) - F^*$ cannot exceed. $F^*$ is the minimum, which nobody knows.
-#   Notebook 06 derives the method, residual-corrected duality.
-# - The **relative gap** divides by what the model leaves unexplained, which for least squares is $F(\beta)$ itself. It is
-#   smaller than the bound divided by $F(\beta)$, because the bound also allows for the rounding of the computed $F(\beta)$,
-#   and the relative gap does not.
+#   Notebook 06 derives the method, residual-corrected duality. The bound has two parts: a proved gap, and an allowance
+#   for the rounding of the computed $F(\beta)$.
+# - The **relative gap** is the first part alone, divided by what the model leaves unexplained, which for least squares
+#   is $F(\beta)$ itself. Here almost all of the bound is the allowance, so the relative gap is far smaller than the
+#   bound divided by $F(\beta)$.
+
+# %% [markdown] id="c00-050"
+# - **Accuracy** compares the solver's error with the noise in the data. A *standard error* is the size of that noise in
+#   one coefficient.
 # - `Zero()` means that there is no penalty.
 # - **Passes** and **rounds** are the cost.
 #
-# NumPy's own solver, on data brought here, must agree:
+# Later notebooks explain the solver and its kernels. NumPy's own solver, on data brought here, must agree:
 
 # %% tags=["assert"] id="c00-036"
 reference, *_ = np.linalg.lstsq(X.compute(), y.compute(), rcond=None)
@@ -261,9 +270,9 @@ assert difference <= 1e-10
 # ## The ledger (1 min, core)
 #
 # Every notebook adds a row to one **ledger**, which is kept on disk. The first rows hold what the post printed. In them
-# λ is the weight of the penalty. *Tasks* counts the function calls that the scheduler handed out, and *bytes* is the size
-# of the data. The last column is the certified relative gap. It is a "?" for the post's rows, because the post printed no
-# certificate.
+# λ is the weight of the penalty. *Tasks* counts the function calls that the scheduler handed out, and *bytes* is the
+# size of the data. *Zeros* counts the coefficients that are exactly zero. The last column, *certified gap*, is the
+# certified relative gap. It is a "?" for the post's rows, because the post printed no certificate.
 
 # %% id="c00-038"
 ledger.add(
@@ -297,8 +306,11 @@ assert client.status == "closed"
 # %% [markdown] id="c00-045"
 # ## Notation and glossary
 #
-# Look symbols and words up here. Every notebook links to this section. Each symbol has one meaning in the whole course.
-#
+# Look symbols and words up here. Every notebook links to this section. A symbol keeps the meaning that it
+# has here unless a notebook defines it anew. In 03, $\lambda$ is an eigenvalue of $H$ and $g$ is the gradient
+# $\nabla F(\beta)$.
+
+# %% [markdown] id="c00-051"
 # |data| |
 # |---|---|
 # |$n$, $p$|numbers of rows and of columns|
@@ -376,11 +388,11 @@ assert client.status == "closed"
 # %% [markdown] id="c00-049"
 # <details><summary>Answers</summary>
 #
-# 1. None. $X$ is a recipe: it says how its rows would be drawn, and nobody has drawn them yet.
+# 1. None. $X$ is a recipe: it says how its rows are drawn. The fit drew them when it needed them, and it kept none.
 # 2. It bounds $F(\beta) - F^*$. It does not bound $\beta^* - \beta_{\text{true}}$, because that error comes from the noise
 #    in the data.
 # 3. About half a second. Each worker takes two naps, one after the other.
 #
 # </details>
 #
-# **Next.** Nobody holds $X$ yet. [01 data creation](01_data_creation.ipynb) runs the recipe and looks at where the rows go.
+# **Next.** Nobody holds $X$. [01 data creation](01_data_creation.ipynb) runs the recipe and looks at where the rows go.

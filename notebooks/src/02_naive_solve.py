@@ -80,17 +80,19 @@ error = abs(beta_star - beta_true).max()
 print(f"the post printed {post_error:.19f} for {post_n:,} rows")
 print(f"we measure       {error:.19f} for {n:,} rows, in {seconds:.2f} s")
 
-# %% [markdown] tags=["workshop"] id="c02-010"
+# %% [markdown] id="c02-010"
 # *Recap.* The minimiser solves $G\beta = c$.
 #
 # This raises two questions, which the next two sections answer. What did the workers do? And is this the error of the
 # *solver*, so that a better solver would print less?
-#
+
+# %% [markdown] tags=["workshop"] id="c02-060"
 # ## Two reductions (15 min, core)
 #
 # How do the chunks work together? The first picture is dask's recipe of $X^\top X$, for an $X$ in four chunks. Read it from
-# below. Each chunk $X_k$ is transposed and multiplied with itself (`tensordot`). The chunks meet only in the last task,
-# `sum-aggregate`, which adds the four products.
+# below. The lowest tasks, `zeros_like`, make an $X$ of zeros, because a recipe does not depend on the numbers. Each chunk
+# $X_k$ is then transposed and multiplied with itself by `tensordot`. The task `sum` above it has only one product to add.
+# The chunks meet only in the last task, `sum-aggregate`, which adds the four products.
 #
 # The second picture shows the same sums, with $X^\top y$ beside them. Here they are added two at a time.
 
@@ -114,7 +116,7 @@ print(f"The post's line, {n_chunks} chunks: {written} tasks, {fused} after dask 
 numbers = predict("numbers that one chunk sends", None)
 
 # %% [markdown] id="c02-014"
-# A small example: let $X$ have the rows $(1, 2)$ and $(3, 4)$, let $y = (1, 1)$, and let each row be a block. Then
+# A small example: let $X$ have the rows $(1, 2)$ and $(3, 4)$, let $y = (1, 1)$, and let each row be a chunk of its own. Then
 #
 # $$G = \begin{pmatrix}1&2\\2&4\end{pmatrix} + \begin{pmatrix}9&12\\12&16\end{pmatrix} =
 # \begin{pmatrix}10&14\\14&20\end{pmatrix},\qquad
@@ -122,8 +124,9 @@ numbers = predict("numbers that one chunk sends", None)
 #
 # and $G\beta = c$ gives $\beta = (-1, 1)$.
 #
-# **Exercise 1.** Write `gram(blocks)`, which returns $G$ and $c$. `blocks` yields pairs $(X_k, y_k)$ of NumPy arrays of
-# unequal lengths. Reading a block is what costs, so read each one once. Hold one at a time.
+# **Exercise 1.** Write `gram(blocks)`, which returns $G$ and $c$. `blocks` is an iterable of pairs $(X_k, y_k)$ of NumPy
+# arrays, one pair for each chunk. Their lengths may differ. Reading a chunk is what costs, so read each one once. Hold
+# one at a time.
 
 
 # %% tags=["exercise"] id="c02-015"
@@ -148,7 +151,9 @@ sent, pass_seconds = cluster.bytes_sent(client) - sent, time.perf_counter() - st
 G, c = (sum(terms) for terms in zip(*parts, strict=True))
 numbers.measured(parts[0][0].size + parts[0][1].size)
 print(f"p² + p = {p**2 + p:,}, from each of {len(parts)} chunks of {n // n_chunks:,} rows")
-print(f"sent by the workers: {viz.bytes_text(sent)}, where X has {viz.bytes_text(X.nbytes)}")
+needed = len(parts) * (p**2 + p) * 8
+print(f"the two sums need {viz.bytes_text(needed)}, and X has {viz.bytes_text(X.nbytes)}")
+print(f"sent by the workers: {viz.bytes_text(sent)}")
 
 short = gram([(X[:p].compute(), y[:p].compute())])
 assert all(G_k.size + c_k.size == p**2 + p for G_k, c_k in [*parts, short])
@@ -162,8 +167,8 @@ assert abs(np.linalg.solve(G, c) - beta_star).max() <= 1e-12 * abs(beta_star).ma
 #
 # </details>
 #
-# > *Systems note.* If the workers sent much more than $K (p^2 + p)$ numbers of 8 bytes, an idle worker had fetched a chunk
-# > to help.
+# > *Systems note.* The two sums need $K(p^2 + p)$ numbers of 8 bytes, which the cell prints. If the workers sent more, the
+# > rest is whole chunks, which an idle worker fetched to help. No sum needs them.
 #
 # *Recap.* Least squares needs two sums over the rows. A chunk of any length sends $p^2 + p$ numbers. No row has to travel.
 
@@ -181,12 +186,14 @@ print(f"‖β − β_true‖∞ = {error:.3g}")
 # %% [markdown] id="c02-024"
 # The gap is as small as rounding allows, and yet the answer differs from $\beta_{\text{true}}$, because the noise in $y$
 # moves the minimiser. This is the error of the **estimator**, and no solver can lower it.
-#
+
+# %% [markdown] id="c02-061"
 # How large is it? The noise is normal with standard deviation 1. So for a given $X$, $\beta^* - \beta_{\text{true}}$ is
-# normal with covariance $G^{-1}$. Our columns are independent with variance 1. Therefore $G \approx nI$, and each coefficient misses by about
-# $1/\sqrt n$. The *largest* of $p$ such errors is of the size $\sqrt{2 \log p / n}$.
+# normal with covariance $G^{-1}$. Our columns are independent with variance 1. Therefore $G \approx nI$, and each
+# coefficient misses by about $1/\sqrt n$. The *largest* of $p$ such errors is of the size $\sqrt{2 \log p / n}$.
 #
-# The picture compares this formula with our data. Of 100 samples, 98 lie in the band.
+# The dashed line in the picture is this formula. The band contains the largest error of 98 in 100 samples. It is
+# computed from $p$ independent normal errors of variance $1/(n - p - 1)$, which is close to $1/n$.
 
 # %% tags=["figure", "assert"] id="c02-025"
 sizes = np.geomspace(1_000, n, 9).astype(int)
@@ -216,15 +223,17 @@ for rows, found in ((n, error), (post_n, post_error)):
 # %% [markdown] id="c02-028"
 # ## Conditioning, squared (18 min, optional)
 #
-# How many digits does rounding cost? Float64 has a relative error of about $\varepsilon = 2.2 \cdot 10^{-16}$. The
-# **condition number** $\kappa(X)$ is the largest singular value of $X$, divided by the smallest. Let $r = y - X\beta^*$ be the residual. A good algorithm that works on $X$ has a relative error of the order
+# How many digits does rounding cost? One operation in float64 has a relative error of at most $\varepsilon/2$, where
+# $\varepsilon = 2.2 \cdot 10^{-16}$. The **condition number** $\kappa(X)$ is the largest singular value of $X$, divided
+# by the smallest. Let $r = y - X\beta^*$ be the residual. A good algorithm that works on $X$ has a relative error of
+# the order
 #
 # $$\varepsilon\,\kappa(X) + \varepsilon\,\kappa(X)^2\,\frac{\|r\|}{\|X\|\,\|\beta^*\|} .$$
 #
-# If the residual is small, the first term counts, and each factor of ten in $\kappa(X)$ costs one digit. If it is large, the
-# second term counts, and each factor costs two (Björck 1996, §1.4).
+# If the residual is small, the first term counts, and each factor of ten in $\kappa(X)$ costs one digit. If it is
+# large, the second counts, and each factor costs two (Björck 1996, §1.4).
 #
-# The normal equations work on $G$, whose condition number is $\kappa(X)^2$, whatever the residual is.
+# The normal equations work on $G$, whose condition number is $\kappa(X)^2$ for every residual.
 
 # %% [markdown] id="c02-030"
 # A good algorithm that works on $X$ is the **QR decomposition** $X = QR$. The columns of $Q$ are orthonormal, and $R$ is
@@ -324,14 +333,16 @@ assert abs(np.linalg.solve(*parts[0]) - reference).max() <= 1e-12
 # %% [markdown] id="c02-035"
 # <details><summary>Why about 4 and about 11 digits?</summary>
 #
-# The normal equations leave $16 - 12 = 4$ digits, because their condition number is $\kappa(X)^2 = 10^{12}$. QR leaves at
-# least $16 - 6 = 10$. The bounds describe the worst case, so both keep a little more.
+# For the normal equations the estimate is $\varepsilon\,\kappa(X)^2 = 2.2 \cdot 10^{-4}$, which leaves between three and
+# four digits. For QR it is $\varepsilon\,\kappa(X) = 2.2 \cdot 10^{-10}$, which leaves between nine and ten. These
+# estimates describe the worst case, so both methods usually keep a little more.
 #
 # </details>
 #
 # > *Optimiser's note.* Columns in different *units* also make $\kappa(X)$ large, but this does no harm: divide each column
 # > by its norm first. If $y$ is noisy, the estimator's error in the weakest direction usually hides all rounding.
-#
+
+# %% [markdown] id="c02-062"
 # *Recap.* Squaring $X$ doubles the digits that are lost. QR by chunks sends as little as $G$ and squares nothing. With a
 # large residual QR loses those digits, too.
 
@@ -378,9 +389,14 @@ for q in (10_000, 1_000_000):
 # *Recap.* A direct solve costs $p/4$ gradients by operations, and fewer by the clock. $G$ must fit into memory.
 
 # %% [markdown] tags=["workshop"] id="c02-047"
-# ## Every ridge from one pass (8 min, core)
+# ## Every ridge from one pass (6 min, core)
 #
-# A ridge penalty $\frac\lambda2\|\beta\|^2$ with weight $\lambda \ge 0$ keeps $\beta$ short. Multiply out the square:
+# Why would we solve many problems on the same rows? A ridge penalty $\frac\lambda2\|\beta\|^2$ with weight
+# $\lambda \ge 0$ keeps $\beta$ short. This lowers the error that comes from noise, and it adds an error of its own. The
+# best $\lambda$ is unknown, so we try many.
+
+# %% [markdown] id="c02-063"
+# Multiply out the square:
 #
 # $$F(\beta) + \tfrac\lambda2\|\beta\|^2 = y^\top y - 2c^\top\beta + \beta^\top G\beta + \tfrac\lambda2\|\beta\|^2 .$$
 #
@@ -425,14 +441,19 @@ for k in (0, len(lams) // 2, len(lams) - 1):
     assert gap <= 1e-12 and difference <= 1e-9
 
 # %% [markdown] id="c02-053"
-# *Recap.* $G$ and $c$ answer every $\lambda$ without another pass. Why then does the course go on?
+# *Recap.* $G$ and $c$ answer every $\lambda$ without another pass.
+
+# %% [markdown] id="c02-064"
+# ## Why the course goes on (2 min, core)
 #
-# As a function of $\beta$, the squared loss of *any* row is a combination of the same few functions: $1$, the $\beta_j$ and
-# the products $\beta_j\beta_l$. A sum over rows adds up their coefficients, which are $y^\top y$, $c$ and $G$.
+# Do other losses have such sums? As a function of $\beta$, the squared loss of *any* row is a combination of the same
+# few functions: $1$, the $\beta_j$ and the products $\beta_j\beta_l$. Over all rows their coefficients sum to
+# $y^\top y$, $-2c$ and $G$.
 #
-# Logistic loss, $\log(1 + e^{x^\top\beta}) - y\,x^\top\beta$, is different. For different rows these functions are linearly
-# independent, unless one $x$ is the negative of another. So no fixed number of sums can hold the loss of $n$ rows. The next
-# cell computes the rank of eight losses with $p = 1$, at many $\beta$.
+# The logistic loss $\log(1 + e^{x^\top\beta}) - y\,x^\top\beta$ is different. If no two of the vectors $x$ are equal or
+# opposite, these functions are linearly independent. So no fixed set of functions can combine to the loss of every $n$
+# rows, as $1$, $\beta_j$ and $\beta_j\beta_l$ do for squares. The next cell computes the rank of eight losses with
+# $p = 1$, at many $\beta$.
 
 # %% tags=["assert"] id="c02-057"
 x, grid = np.random.default_rng(0).standard_normal(8), np.linspace(-40, 40, 201)[:, None]
@@ -462,15 +483,17 @@ ledger
 #
 # - The post's line is two reductions and a solve. A chunk sends $p^2 + p$ numbers.
 # - The post printed the estimator's error.
-# - Squaring $\kappa$ doubles the lost digits. QR by chunks keeps them if the residual is small.
+# - Normal equations square the condition number, so they lose twice as many digits. QR by chunks does not lose these
+#   extra digits if the residual is small.
 # - One pass answers every ridge. For logistic loss, each gradient needs a pass. **So we go on with gradients.**
-#
+
+# %% [markdown] id="c02-065"
 # **Check yourself.**
 #
 # 1. Besides $G_k = X_k^\top X_k$ and $c_k = X_k^\top y_k$, which number must a chunk send, so that cross-validation needs no
 #    second pass?
 # 2. *Optional.* Why does a penalty $\lambda > 0$ bring digits back?
-# 3. With $p = 5000$ and $\kappa(X) = 3$: direct or gradients?
+# 3. With $p = 5000$, $\kappa(X) = 3$ and eight digits: direct or gradients?
 
 # %% [markdown] id="c02-058"
 # <details><summary>Answers</summary>
@@ -478,9 +501,11 @@ ledger
 # 1. $y_k^\top y_k$. The error on chunk $k$ is $y_k^\top y_k - 2c_k^\top\beta + \beta^\top G_k\beta$, and the other chunks
 #    have the sums $G - G_k$ and $c - c_k$.
 # 2. It adds $\lambda/2$ to each eigenvalue of $G$. This matters most to the smallest, so the condition number falls.
-# 3. A direct solve costs about $5000/4 = 1250$ gradients by operations. Gradient descent needs far fewer at this
-#    $\kappa(X)$, as notebook 03 shows. By the clock the race is closer: divide 1250 by the ratio of the two columns above.
+# 3. By operations a direct solve costs about $5000/4 = 1250$ gradients. Gradient descent with step $1/L$ needs about 156,
+#    as notebook 03 shows for $\kappa(X)^2 = 9$. So gradients win. By the clock, divide 1250 by the ratio of the two columns
+#    above. If this ratio is more than 8, the direct solve wins, because then its price is below 156.
 #
 # </details>
-#
+
+# %% [markdown] id="c02-066"
 # **Next.** [03 gradient descent](03_gradient_descent.ipynb) makes one pass for each gradient.

@@ -37,8 +37,8 @@ one_thread = threadpool_limits(1)  # as in 02: matrices are small here
 # %% [markdown] tags=["workshop"] id="c03-003"
 # ## The post's loop (20 min, core)
 #
-# Notebook 02 solved least squares with two sums, $X^\top X$ and $X^\top y$. Most other losses have no such sums, but
-# each has a gradient. So can we find the minimiser with gradients alone?
+# Notebook 02 solved least squares with two sums, $X^\top X$ and $X^\top y$. Most other losses have no such sums, but the
+# smooth ones have a gradient. So can we find the minimiser with gradients alone?
 #
 # The problem stays the same: minimise $F(\beta)=\sum_i (y_i - x_i^\top\beta)^2$. Its minimiser is $\beta^*$ and its
 # minimum is $F^*$. **Gradient descent** repeats one step, whose length $t>0$ is called the **step size**:
@@ -57,10 +57,11 @@ distributed.wait([X, y])
 print(cluster.dashboard_link(client) or "This client has no dashboard.")
 
 # %% [markdown] id="c03-006"
-# **On paper.** Let $X$ have the rows $(1, 1)$ and $(1, -1)$, let $y = (3, 1)$ and $\beta = (0, 0)$. The residual
-# $X\beta - y$ is $(-3, -1)$. So $F(\beta) = 9 + 1 = 10$ and $\nabla F(\beta) = 2X^\top(-3, -1) = (-8, -4)$. With
-# $t = \frac18$ the step ends at $\beta^+ = (1, \frac12)$.
-#
+# **On paper.** Let $X$ have the rows $(1, 1)$ and $(1, -1)$, let $y = (3, 1)$ and $\beta = (0, 0)$. The vector
+# $X\beta - y$, which is minus the residual, is $(-3, -1)$. So $F(\beta) = 9 + 1 = 10$ and
+# $\nabla F(\beta) = 2X^\top(-3, -1) = (-8, -4)$. With $t = \frac18$ the step ends at $\beta^+ = (1, \frac12)$.
+
+# %% [markdown] id="c03-077"
 # **Exercise 1.** Write `gd_step(X, y, beta, step)`. It returns $\beta^+$ and $F(\beta)$, here 10: the loss at the
 # $\beta$ that *came in*, because one residual serves both. `step` is one number, or one for each coordinate. `X` and
 # `y` are dask or NumPy arrays. One call `dask.compute(a, b)` computes both results, and makes what they share only
@@ -87,8 +88,8 @@ gd_step = use(gd_step)
 # step_size = 1 / s - 1e-8
 # ```
 #
-# The post's loop stops when no coefficient moves by $10^{-8}$ or more. We use both lines as they are. Our doubts come
-# later.
+# The post's loop stops when no coefficient moves by $10^{-8}$ or more. We use this vector of steps and this stopping rule
+# without a change. Our doubts come later.
 #
 # **Predict** how many iterations the loop takes from $\beta = 0$: write your guess in the place of `None`, then run the
 # cell.
@@ -152,12 +153,13 @@ assert k_post < 30, "κ is near 1"
 # ## What one step asks of the scheduler (8 min, core)
 #
 # An iteration is cheap in mathematics. How many function calls must the scheduler hand out for it? The post draws this
-# graph and counts about 144 circles, which are function calls, and 166 boxes, which are results in memory. Its step
-# has a third product, because it evaluates the loss at the *new* $\beta$.
-#
-# The first picture is the post's step for three chunks. The second is a **pass** of glmlab: one task for each chunk,
-# which computes the loss *and* the gradient of that chunk while its rows are in the cache. The topmost task adds the
-# $p + 1$ numbers that leave each chunk.
+# graph for ten chunks. We counted about 144 circles in its picture, which are function calls, and 166 boxes, which are
+# results in memory. Its step has a third product, because it evaluates the loss at the *new* $\beta$.
+
+# %% [markdown] id="c03-081"
+# The first picture is the post's step for three chunks. The second is a **pass** of glmlab: one task for each chunk. It
+# walks through its chunk in blocks of rows. For each block it computes the loss *and* the gradient while the block is
+# in the cache. The topmost task adds the $p + 1$ numbers that leave each chunk.
 
 
 # %% tags=["figure"] id="c03-017"
@@ -185,9 +187,9 @@ counts = {
     "the same, optimised by dask": viz.task_counts(*today, optimize_graph=True),
     "one pass of glmlab": viz.task_counts(f.chunks.lazy(kernels.loss_grad, (f.family, zero))),
 }
-print(f"{'the post, in 2017':<28} about 144 tasks,  166 boxes")
+print("the post's picture, our count  about 144 tasks,  166 boxes")
 for name, count in counts.items():
-    print(f"{name:<28} {count['tasks']:>9} tasks, {count['data']:>4} boxes")
+    print(f"{name:<29}  {count['tasks']:>9} tasks, {count['data']:>4} boxes")
 written, optimised, one_pass = (count["tasks"] for count in counts.values())
 assert one_pass <= 1.5 * n_chunks, "one task a chunk, and a tree of sums"
 assert written >= 10 * n_chunks and optimised >= 2 * one_pass
@@ -214,8 +216,8 @@ assert written >= 10 * n_chunks and optimised >= 2 * one_pass
 #
 # $$e^+ = e - tHe = (I-tH)\,e.$$
 #
-# Now follow a single eigenvector of $H$, with eigenvalue $\lambda$. Along it the step multiplies the error by
-# $1 - t\lambda$, and nothing else happens.
+# Now follow a single eigenvector of $H$, with eigenvalue $\lambda$, which here is no weight of a penalty. Along it the
+# step multiplies the error by $1 - t\lambda$.
 #
 # **On paper.** Let $L$ be the largest eigenvalue and $t=1/L$. Along its eigenvector, the steepest direction, the error
 # is gone after one step. Along one with $\lambda=L/10$ nine tenths remain.
@@ -310,11 +312,13 @@ viz.show(viz.step_slider(values, values * (vectors.T @ b) ** 2))
 # > *Optimiser's note.* $F$ need not be quadratic. If all its Hessians have their eigenvalues in $[\mu, L]$, then
 # > $\nabla F(\beta) = \bar H e$, where $\bar H$ is the mean Hessian between $\beta^*$ and $\beta$, and the same rate
 # > holds.
-#
+
+# %% [markdown] id="c03-078"
 # *Recap.*
 # - A step acts on each eigenvector separately.
 # - The two extreme eigenvalues set the rate.
-# - Independent columns of equal size have $\kappa \approx 1$; that is why so few iterations were enough.
+# - Independent columns of equal size have $\kappa$ near 1 if there are many more rows than columns. The first cell of this
+#   section printed it. That is why so few iterations were enough.
 
 # %% [markdown] tags=["workshop"] id="c03-035"
 # ## The published step, debugged (17 min, core)
@@ -356,7 +360,9 @@ for name, unit in units.items():  # the same columns, half of them in another un
 
 # %% [markdown] id="c03-043"
 # **Exercise 2.** Mend both defects. `safe_step(H)` returns one number, with which gradient descent converges on every
-# quadratic with Hessian $H$, in whatever units. It must not be shorter than $1/(2\sqrt p\,L)$ nor longer than $1.98/L$.
+# quadratic with Hessian $H$, in whatever units. It must not be longer than $1.98/L$, because with $2/L$ the loop no longer
+# converges. It must not be shorter than $1/(2\sqrt p\,L)$, because a needlessly short step is slow. This leaves room for a step from the
+# Frobenius norm, since $\|H\|_F \le \sqrt p\,L$.
 #
 # *For example*, $H = \mathrm{diag}(2, 18)$ has $L = 18$. With $t = \frac{1}{18}$ the factors are $\frac89$ and 0. With
 # $t = \frac{2}{18}$ they are $\frac79$ and $-1$, so the second error never dies.
@@ -410,12 +416,12 @@ assert np.isclose(growth, spectral, rtol=0.05), "the radius predicts the growth"
 # ## Backtracking and momentum (8 min, optional)
 #
 # For other losses $L$ is not known beforehand. **Backtracking** starts with a long step and halves it until $F$ falls
-# enough. Armijo's rule asks for $F(\beta - tg) \le F(\beta) - a\,t\,\|g\|^2$, with $g = \nabla F(\beta)$ and a small
+# enough. Armijo's rule asks for $F(\beta - tg) \le F(\beta) - a\,t\,\|g\|^2$, with $g=\nabla F(\beta)$ and a small
 # $a$.
 #
 # **Momentum** takes the gradient a little ahead, at $v = \beta + m(\beta - \beta_{\text{old}})$. On a quadratic, with
-# $t = 1/L$ and $m = (\sqrt\kappa-1)/(\sqrt\kappa+1)$, the slowest direction shrinks by $1 - 1/\sqrt\kappa$ an
-# iteration in the long run, instead of $1 - 1/\kappa$.
+# $t = 1/L$ and $m = (\sqrt\kappa-1)/(\sqrt\kappa+1)$, an iteration multiplies the error in the slowest direction by
+# $1 - 1/\sqrt\kappa$ in the long run, instead of by $1 - 1/\kappa$.
 #
 # **On paper.** At $\kappa = 100$ the rates are 0.9 and 0.99. One digit costs $-1/\log_{10} 0.9 \approx 22$ iterations
 # with momentum and 229 without.
@@ -445,15 +451,20 @@ viz.show(viz.convergence({
 print(inspect.getsource(solvers.gradient_descent))
 
 # %% [markdown] tags=["optional"] id="c03-050"
-# The source is glmlab's. A solver is a *generator*: it evaluates, yields a state, then updates. When to stop is decided
-# elsewhere. In it `g` is the penalty, which is zero here. On a cluster every trial of a backtracking loop would cost a
-# round, so `armijo` tries many step sizes in *one* pass. FISTA is momentum without $\kappa$: its $m$ follows a
-# formula, and starts again from 0 when the momentum points uphill.
+# Armijo's rule takes nearly as many passes as the step $1/L$. Its gain is that it does not need $L$. FISTA takes about
+# a fifth of them. FISTA is momentum without $\kappa$: its $m$ follows a formula, and starts again from 0 when the
+# momentum points uphill.
 #
+# The source is glmlab's. In this source `g` means the penalty, which is zero here. A solver is a *generator*: it
+# evaluates, yields a state, then updates. When to stop is decided elsewhere. On a cluster every trial of a backtracking
+# loop would cost a round, so `armijo` tries many step sizes in *one* pass.
+
+# %% [markdown] id="c03-079"
 # *Recap.*
 # - Backtracking finds a step without $L$.
 # - On a quadratic, momentum replaces $\kappa$ by $\sqrt\kappa$ in the rate.
-# - For other smooth, strongly convex losses less is proved: the *gap* is multiplied by $1 - 1/\sqrt\kappa$.
+# - For other smooth, strongly convex losses less is proved: an iteration multiplies a *bound* on the gap by
+#   $1 - 1/\sqrt\kappa$.
 
 # %% [markdown] tags=["workshop"] id="c03-055"
 # ## Stopping rules that lie, and one that does not (14 min, core)
@@ -538,13 +549,13 @@ assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fool
 # error is left in the *flattest* direction, and there the parabola touches $F$. In the steepest direction the bound
 # is $\kappa$ times the gap.
 #
-# glmlab's own certificate needs no $\mu$: it is residual-corrected duality, which notebook 06 derives. Where rows are
-# many, it reads only a share of them and is looser for it.
+# glmlab's own certificate needs no $\mu$: it is residual-corrected duality, which notebook 06 derives.
 #
 # *Recap.*
 # - A small move proves nothing, because a short step makes every move small.
 # - $\|\nabla F\|^2/2\mu$ is a proof, and at most $\kappa$ times too large.
-# - It needs $\mu$, and a loss with $\mu > 0$. The logistic loss has none.
+# - It needs a $\mu > 0$ that lies below the curvature at every $\beta$. The logistic loss has no such $\mu$, because its
+#   curvature tends to zero for large $\beta$.
 
 # %% [markdown] tags=["workshop"] id="c03-069"
 # ## Where did the time go? (5 min, core)
@@ -553,15 +564,6 @@ assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fool
 # NumPy arrays here. NumPy uses one thread, as each worker does.
 #
 # **Predict.** Which is faster with 5,000 rows? And with more?
-#
-# <details><summary>Answer</summary>
-#
-# With 5,000 rows the products take next to no time. The workers' time is the price of a *round*: build the graph,
-# send its tasks, wait for the last one, fetch the results. NumPy pays none of it. With more rows that price stays.
-# Two workers can at best halve NumPy's time for the products, so they win only where that saves more than a round
-# costs.
-#
-# </details>
 
 
 # %% id="c03-070" tags=["assert"]
@@ -582,6 +584,19 @@ for A, t in ((few_X, few_y), client.persist([many_X, many_y])):
     (there, here), (by_workers, by_numpy) = race(A, t)
     print(f"{len(A):>9,} rows, an iteration: {there:8.1f} ms on the workers, {here:8.1f} ms in NumPy")
 assert np.abs(by_workers - by_numpy).max() <= 1e-7, "one function, two kinds of arrays, one answer"
+
+# %% [markdown] id="c03-076"
+# <details><summary>Answer: which is faster?</summary>
+#
+# With 5,000 rows the products take next to no time. The workers' time is mostly the price of a *round*: build the
+# graph, send its tasks, wait for the last one, fetch the results. NumPy pays none of it. This price depends on the
+# number of chunks, which is ten both times, and on what else the machine does. It does not depend on the rows. On a
+# busy machine it can vary by a factor of two.
+#
+# Two workers can at best halve NumPy's time for the products. So they win only where that saves more than a round
+# costs.
+#
+# </details>
 
 # %% id="c03-073" tags=["assert"]
 proof = glmlab.certify(X, y, beta_post, family="gaussian")
@@ -604,11 +619,13 @@ ledger
 # %% [markdown] id="c03-075"
 # ## What we measured · Check yourself · Next
 #
-# - The post's loop is short because $\kappa \approx 1$.
+# - The post's loop is short because $\kappa$ is near 1: its columns are independent, and it has many more rows than
+#   columns.
 # - Two eigenvalues predict the rate, within 5 % for every $\kappa$ we tried.
 # - The published step can diverge; one number below $2/L$ cannot.
 # - A small move proves nothing, but $\|\nabla F\|^2/2\mu$ does.
-#
+
+# %% [markdown] id="c03-080"
 # **Check yourself.** $\kappa$ grows fourfold: how many times as many iterations with step $1/L$, and with momentum?
 # Which half of the columns may be stretched under the published step?
 #
