@@ -30,7 +30,7 @@ def test_lines_lie_below_the_loss_and_touch_it(t):
     y, eta, lines = 1.0, 2.2, curves(viz.tangent(1.0, 2.2, t))
     us = viz.tangent(y, eta, t).figure.axes[0].lines[0].get_xdata()
     loss = Gaussian().loss(us, y)
-    assert np.array_equal(lines["ℓ(u) = (y − u)²"], loss)
+    assert np.array_equal(lines["ℓ(v) = (y − v)²"], loss)
     for label, touch in (("slope ℓ′(η)", eta), ("slope ℓ′(η) + 2t", eta + t)):
         line, theta = lines[label], Gaussian().dloss(touch, y)
         assert np.all(line <= loss + 1e-12)

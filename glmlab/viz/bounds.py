@@ -16,26 +16,26 @@ SAID = f"gap and bounds {RELATIVE}"
 
 
 def tangent(y, eta, t):
-    """The loss (y − u)² of one row, its tangent at η, and a line of slope ℓ′(η) + 2t below it; a slider moves t.
+    """The loss (y − v)² of one row, its tangent at η, and a line of slope ℓ′(η) + 2t below it; a slider moves t.
 
     y    the row's label
     eta  η, where the tangent touches
     t    half the change of slope at which the slider starts
 
-    The highest line of slope θ below the loss is θu − ℓ*(θ). At η the line of slope ℓ′(η) + 2t is t² below the loss.
+    The highest line of slope θ below the loss is θv − ℓ*(θ). At η the line of slope ℓ′(η) + 2t is t² below the loss.
     """
-    us = np.linspace(min(y, eta, 0) - 1.5, max(y, eta) + 1.5, 121)
+    vs = np.linspace(min(y, eta, 0) - 1.5, max(y, eta) + 1.5, 121)
     finding = _price_words(y, eta, t).replace("<sup>2</sup>", "²")
     alt = (
         f"A parabola with its lowest point at y = {y:g}, its tangent at η = {eta:g}, and a line of another slope below "
         f"the parabola. {finding}"
     )
-    return Picture(_tangent_figure(us, y, eta, t), alt, finding, _tangent_slider(us, y, eta, t))
+    return Picture(_tangent_figure(vs, y, eta, t), alt, finding, _tangent_slider(vs, y, eta, t))
 
 
-def _line(us, y, touch):
-    """The tangent of (y − u)² that touches at `touch`."""
-    return (y - touch) ** 2 + 2 * (touch - y) * (us - touch)
+def _line(vs, y, touch):
+    """The tangent of (y − v)² that touches at `touch`."""
+    return (y - touch) ** 2 + 2 * (touch - y) * (vs - touch)
 
 
 def _conjugate(theta, y):
@@ -56,29 +56,29 @@ def _two(value):
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
-def _tangent_figure(us, y, eta, t):
+def _tangent_figure(vs, y, eta, t):
     fig, ax = new_figure(size=(7.6, 4.4))
-    ax.plot(us, (y - us) ** 2, marker="", color="black", label="ℓ(u) = (y − u)²")
+    ax.plot(vs, (y - vs) ** 2, marker="", color="black", label="ℓ(v) = (y − v)²")
     for k, touch in enumerate((eta, eta + t)):
         slope = "ℓ′(η)" if k == 0 else "ℓ′(η) + 2t"
-        ax.plot(us, _line(us, y, touch), marker="", color=COLOURS[k], ls=("-", "--")[k], label=f"slope {slope}")
+        ax.plot(vs, _line(vs, y, touch), marker="", color=COLOURS[k], ls=("-", "--")[k], label=f"slope {slope}")
         ax.plot([0], [_line(0, y, touch)], color=COLOURS[k], marker=MARKERS[k], ls="")
     ax.vlines(eta, (y - eta) ** 2 - t**2, (y - eta) ** 2, color=COLOURS[3], lw=4, label="price t²")
     ax.axvline(0, color=GREY, lw=0.8)
-    ax.set(xlabel="u (the row's linear predictor)", ylabel="loss", title="A line below the loss, and its price at η")
-    ax.set_ylim(*_heights(us, y, eta))
+    ax.set(xlabel="v (the row's linear predictor)", ylabel="loss", title="A line below the loss, and its price at η")
+    ax.set_ylim(*_heights(vs, y, eta))
     fig.legend(loc="outside lower center", ncols=4)
     return fig
 
 
-def _heights(us, y, eta):
-    return min(0.0, _line(us[0], y, eta), _line(us[-1], y, eta)) - 1, 1.05 * max((y - us[0]) ** 2, (y - us[-1]) ** 2)
+def _heights(vs, y, eta):
+    return min(0.0, _line(vs[0], y, eta), _line(vs[-1], y, eta)) - 1, 1.05 * max((y - vs[0]) ** 2, (y - vs[-1]) ** 2)
 
 
 # Runs when the slider moves. y and eta are arguments; the other names are parts of the figure.
 MOVE_TANGENT = """
 const t = slider.value, touch = eta + t, theta = 2 * (touch - y);
-const line = (u) => (y - touch) * (y - touch) + theta * (u - touch);
+const line = (v) => (y - touch) * (y - touch) + theta * (v - touch);
 curve.data = {x: curve.data.x, y: Array.from(curve.data.x, line)};
 foot.data = {x: [0], y: [line(0)]};
 price.data = {x: [eta, eta], y: [line(eta), (y - eta) * (y - eta)]};
@@ -89,17 +89,17 @@ words.text = '<p role="status" style="font-size:12pt;margin:0">The line of slope
 """
 
 
-def _tangent_slider(us, y, eta, t):
+def _tangent_slider(vs, y, eta, t):
     from bokeh.models import ColumnDataSource, CustomJS, Slider
 
-    low, high = _heights(us, y, eta)
-    fig = bokeh_figure(y_range=(low, high), tools="", x_axis_label="u", y_axis_label="loss")
+    low, high = _heights(vs, y, eta)
+    fig = bokeh_figure(y_range=(low, high), tools="", x_axis_label="v", y_axis_label="loss")
     fig.height = 340
-    curve = ColumnDataSource({"x": us, "y": _line(us, y, eta + t)})
+    curve = ColumnDataSource({"x": vs, "y": _line(vs, y, eta + t)})
     foot = ColumnDataSource({"x": [0.0], "y": [_line(0.0, y, eta + t)]})
     price = ColumnDataSource({"x": [eta, eta], "y": [(y - eta) ** 2 - t**2, (y - eta) ** 2]})
-    fig.line(us, (y - us) ** 2, line_width=2, color="black", legend_label="ℓ(u)")
-    fig.line(us, _line(us, y, eta), line_width=2, color=COLOURS[0], legend_label="slope ℓ′(η)")
+    fig.line(vs, (y - vs) ** 2, line_width=2, color="black", legend_label="ℓ(v)")
+    fig.line(vs, _line(vs, y, eta), line_width=2, color=COLOURS[0], legend_label="slope ℓ′(η)")
     look = {"color": COLOURS[1], "line_width": 2, "line_dash": "dashed", "legend_label": "slope ℓ′(η) + 2t"}
     fig.line("x", "y", source=curve, **look)
     fig.scatter("x", "y", source=foot, marker="square", size=9, color=COLOURS[1])

@@ -79,13 +79,18 @@ names = {"X": three_X, "y": three_y, "β": None}
 viz.show(viz.graph(array_gradient(three_X, three_y, zero), optimize_graph=True, names=names))
 
 # %% [markdown] id="c04-007"
-# Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. **Fusion** is one part of that:
-# where only one task reads what another task makes, both become one task, and nothing is handed over.
+# Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. **Fusion** is one part of that. If
+# tasks form a chain, so that each reads only what the one before has made, dask makes one task of the chain. It also
+# joins operations that work on the same chunk.
+
+# %% [markdown] id="fused-tasks"
+# The picture shows what is left for three chunks. Arrows go upwards, and dask names a fused task after its last
+# operations. Task d, a `table_chunk`, makes $X_k$. Fusion stops there, because $X_k$ has two readers. Task c is the
+# product $X_k\beta$. Task b contains the recipe of $y_k$, the difference and the product by $X_k^\top$. It reads $X_k$
+# as well, so it does not form a chain with c.
 #
-# The picture shows what is left for three chunks; arrows go upwards. A `table_chunk` makes $X_k$. Fusion cannot go on
-# there, because $X_k$ has several readers: the recipe of $y_k$, the product $X_k\beta$ and the product by $X_k^\top$.
-# The tasks above are fused ones, which dask names after their last operations. An arrow from box to box only
-# gives a result another name.
+# An arrow from box to box only gives a result another name. Our counts leave such boxes out, but the scheduler hands
+# them out like tasks, and so it does with $\beta$. Therefore the task stream below has more bars than we count here.
 
 # %% [markdown] id="c04-009"
 # Now **by hand**: one task does all that a chunk has to do. The function `kernel` computes the chunk's part of the
@@ -93,8 +98,8 @@ viz.show(viz.graph(array_gradient(three_X, three_y, zero), optimize_graph=True, 
 # `dask.delayed(f)(x)` is a call of `f` that waits.
 #
 # **On paper.** Two chunks of one row each: $X_1=(1,1)$, $y_1=3$ and $X_2=(1,-1)$, $y_2=1$. At $\beta=(0,0)$ the
-# residuals are $-3$ and $-1$. The kernel returns $(-6,-6,9)$ and $(-2,2,1)$. Their sum is 03's: gradient $(-8,-4)$,
-# loss 10.
+# differences $X_k\beta-y_k$ are $-3$ and $-1$. The kernel returns $(-6,-6,9)$ and $(-2,2,1)$. Their sum is 03's:
+# gradient $(-8,-4)$, loss 10.
 #
 # **Exercise 1.** Write `one_pass(kernel, Xs, ys, beta)`: the sum of `kernel(X_k, y_k, beta)` over all chunks as *one*
 # delayed value, with one task for each chunk and $\beta$ in the graph once.
@@ -102,8 +107,8 @@ viz.show(viz.graph(array_gradient(three_X, three_y, zero), optimize_graph=True, 
 
 # %% id="c04-010"
 def kernel(X_k, y_k, beta):
-    r = X_k @ beta - y_k
-    return np.append(2 * (X_k.T @ r), r @ r)
+    miss = X_k @ beta - y_k
+    return np.append(2 * (X_k.T @ miss), miss @ miss)
 
 
 def pieces(X, y):
@@ -124,7 +129,8 @@ one_pass = use(one_pass)
 
 # %% [markdown] id="c04-013"
 # **Predict.** A graph by hand has a recipe for each $X_k$, a recipe for each $y_k$, a call of the kernel for each
-# chunk, and the tasks that add. How many tasks are that at $K=10$ chunks? And at $K=40$?
+# chunk, and the tasks that add. For `to_delayed` dask optimises $X$ and $y$ separately, so the recipe of $y_k$ draws
+# the rows of $X_k$ once more. How many tasks are that at $K=10$ chunks? And at $K=40$?
 #
 # <details><summary>Answer</summary>
 #
@@ -156,9 +162,11 @@ assert np.allclose(grad, by_arrays, rtol=1e-9, atol=1e-9 * np.abs(grad).max())
 assert kept <= 2 * n_chunks + 2 and kept < kept_arrays, "recipes are no longer in the graph"
 
 # %% [markdown] id="c04-017"
-# Where rows must be made anew, most of the tasks make them, and dask's fusion comes close to our graph. Where workers
-# keep the rows (01's `persist`), only the pass itself is left, and there one task for each chunk is far fewer.
-#
+# Where rows must be made anew, most of the tasks make them. There dask's graph has few more tasks than ours, and it
+# does less work, because ours draws every $X_k$ twice. So we compare the styles on rows that the workers keep (01's
+# `persist`). There only the pass itself is left, and one task for each chunk is far fewer.
+
+# %% [markdown] id="styles-recap"
 # > *Systems note.* $\beta$ is an argument of all $K$ calls. Written into each of them it travels $K$ times.
 # > `dask.delayed(beta)` is one box that all of them read.
 #
@@ -172,9 +180,12 @@ assert kept <= 2 * n_chunks + 2 and kept < kept_arrays, "recipes are no longer i
 #
 # What does a task cost that does nothing? The post speaks of "Dask's overhead of 200us per task".
 #
-# We run 10 empty tasks, then 210. Both runs pay once for building the graph, sending it and waiting, which we call the
-# price of a **round**. So the difference of the two times, divided by 200, is the price of one **task**.
-#
+# We run 10 empty tasks, then 210. Whatever both runs pay alike, we call the price of a **round**: the messages to and
+# fro, and the wait for the last result. Whatever grows with the number of tasks belongs to the price of a **task**, and
+# so does its part in building and sending the graph. So the difference of the two times, divided by 200, is the price
+# of one task.
+
+# %% [markdown] id="price-example"
 # **On paper.** If 10 tasks take 12 ms and 210 take 62 ms, a task costs $50/200 = 0.25$ ms. The round costs
 # $12 - 10\cdot0.25 = 9.5$ ms.
 #
@@ -266,13 +277,17 @@ assert bars[1] < bars[0], "fewer tasks for the same gradient"
 # Each row is one worker thread, and time runs to the right. Bars too thin to see are drawn wider. In the lower view,
 # point at a bar to read its task and its time, or zoom with the wheel.
 #
-# There are two kinds of white. The gaps *between passes* are rounds: we build a graph, send it and wait. The gaps
-# *between tasks* are the prices of tasks. Grey is no work either: in a `transfer` a worker fetches what its task reads.
-#
+# There are three kinds of white. In the gaps *between passes* this process builds the next graph, sends it, and waits
+# for its result. Most of that is the price of the round, and each task adds its part. The gaps *between tasks* are the
+# prices of tasks. And a thread is idle *before a sum*, because the sum must wait for the slowest chunk. Grey is no work
+# either: in a `transfer` a worker fetches what its task reads.
+
+# %% [markdown] id="white-recap"
 # *Recap.*
 # - A task stream shows prices as white space.
-# - Fewer tasks leave fewer gaps; more work in each task fills more of the time.
-# - The white between passes stays: that is the round.
+# - Fewer tasks make the pass shorter. They need not make the share of white smaller, because the work shrinks, too.
+#   Only more work in each task fills more of the time.
+# - The white between passes stays, because every pass needs a round.
 
 # %% [markdown] tags=["workshop"] id="c04-031"
 # ## A model of a pass, and its U-curve (20 min, core)
@@ -280,9 +295,9 @@ assert bars[1] < bars[0], "fewer tasks for the same gradient"
 # How many chunks should the rows have? With few chunks cores are idle, and with many the tasks cost too much. A model
 # turns this into a number:
 #
-# $$T(K) = \text{round} + a\cdot\text{tasks} + \frac{\lceil K/c\rceil}{K}\cdot\text{work}.$$
+# $$T(K) = \text{round} + a\cdot\text{tasks} + \frac{\lceil K/C\rceil}{K}\cdot\text{work}.$$
 #
-# Here $a$ is the price of a task, $c$ the number of cores, and *work* the seconds that one core would need for all
+# Here $a$ is the price of a task, $C$ the number of cores, and *work* the seconds that one core would need for all
 # rows. The fraction is the **share** of the busiest core, because a core takes whole chunks.
 #
 # **On paper.** Three chunks on two cores: one core has $\lceil 3/2\rceil=2$ of 3 chunks, so the share is $\frac23$.
@@ -291,12 +306,14 @@ assert bars[1] < bars[0], "fewer tasks for the same gradient"
 # %% [markdown] id="c04-033"
 # **On paper.** 4 cores, 1 ms a task, 200 ms of work. Without the round, $T(2)=2+100$, $T(4)=4+50$, $T(5)=5+80$ and
 # $T(100)=100+50$ ms. $K=4$ is the fastest.
-#
+
+# %% [markdown] id="best-k-exercise"
 # Work is proportional to the $np$ numbers in $X$: write it as $b\,np$, with $b$ seconds for each number.
 #
 # **Exercise 2.** `best_K(n, p, a, b, cores, mem, Ks)` returns the $K$ in `Ks` with the least
-# $T(K)=aK+b\,np\,\lceil K/c\rceil/K$, with $K$ tasks and without the round, which is the same for all $K$. At any time
-# $\min(K,c)$ chunks are in work. Their bytes, $8np/K$ each, must together fit into `mem`.
+# $T(K)=aK+b\,np\,\lceil K/C\rceil/K$, with $K$ tasks and without the round, which is the same for all $K$. A core works
+# on one chunk at a time, so at most $\min(K,C)$ chunks are worked on at once. Each has $8np/K$ bytes, and together they
+# must fit into `mem` bytes.
 
 
 # %% tags=["exercise"] id="c04-034"
@@ -347,10 +364,15 @@ K_model = math.ceil(part / model.best_chunks(part, p, hessian=True))
 assert all(model.seconds(part, p, K_model, True) <= model.seconds(part, p, K, True) for K in Ks), "none of Ks is faster"
 
 # %% [markdown] id="c04-042"
-# The left arm of a U falls because a second core joins in. The right arm rises because every chunk costs a task. Two
-# things can flatten the left arm. If memory is so slow that one core waits for it, a second core waits, too; the
-# model counts this as work that is not divided. And if other programs use your cores, a second core is not free.
-#
+# The dotted vertical line of the figure marks the $K$ with the least predicted time. The left arm of a U falls because
+# more cores join in. The right arm rises because every chunk costs a task.
+
+# %% [markdown] id="flat-left-arm"
+# Three things can flatten the left arm. If the work is small, a second core saves less than one more task costs. If
+# memory is so slow that one core waits for it, a second core waits, too; the model counts this as work that is not
+# divided. And if other programs use your cores, a second core is not free.
+
+# %% [markdown] id="auto-chunks"
 # The post hoped for "auto-chunksize heuristics that will mostly solve this problem". If every chunk has a core,
 # $T=aK+\text{work}/K$ is least at $K=\sqrt{\text{work}/a}$. `chunks="auto"` takes this $K$, for prices of usual
 # machines and at most 16 cores, and more chunks only where one would be too large.
@@ -407,28 +429,29 @@ print(f"r @ r with 1, 2 and 4 BLAS threads: {len(by_threads)} different results"
 # %% [markdown] id="c04-046"
 # In a parallel program three things can change the order from run to run:
 #
-# 1. **Which task finishes first.** If parts are added as they arrive, their order is a matter of timing. *Cure:* add
-#    them in a tree whose shape depends only on their positions.
-# 2. **How many BLAS threads share a product.** Each number splits the sum differently. Many threads also compete for
-#    the cores, which explains the "worse performance". *Cure:* one BLAS thread for each task.
-# 3. **Where an array starts in memory.** If not at a multiple of eight bytes, NumPy copies it before a product, perhaps
-#    into another layout. *Cure:* make each block contiguous and aligned.
+# 1. **Which task finishes first.** Some programs add parts as they complete, as with `as_completed`. Then the order is
+#    a matter of timing. *Cure:* add by position.
+# 2. **How many BLAS threads share a product.** The number of threads decides how the sum is split, and a BLAS library
+#    may choose it anew at each call, by how busy the cores are. Many threads also compete for the cores, which explains
+#    the "worse performance". *Cure:* one BLAS thread for each task.
+
+# %% [markdown] id="cause-memory"
+# 3. **Where an array starts in memory.** A chunk that came in a message may start anywhere, because it lies where the
+#    message was read to. If that is not a multiple of eight bytes, NumPy copies the array before a product, and the
+#    copy may have another layout. *Cure:* make each block contiguous and aligned.
 #
 # The post's setting removes only the second cause.
 
 # %% [markdown] id="c04-049"
-# **Exercise 3.** Remove the first cause. `tree_sum(parts, fan=4)` adds a list of delayed parts, at most `fan` of them
-# in one task. Who is added to whom depends only on the positions in the list.
+# A flat sum, as in exercise 1, adds by position, and so do dask's own sums. So they do not have the first cause. But in
+# a flat sum one worker must fetch all $K$ parts, which is slow where $K$ is large.
 #
-# **On paper.** Seven parts with `fan=4`: one task adds $s_1$ to $s_4$, another $s_5$ to $s_7$, and a third adds the two
-# results.
+# **Exercise 3.** Let the workers share the additions, and keep the order fixed. `tree_sum(parts, fan=4)` adds a list of
+# delayed parts, at most `fan` of them in one task. Which parts are added in which task depends only on the positions in
+# the list.
 #
-# <details><summary>Does a flat sum have a fixed order, too?</summary>
-#
-# It does. But one worker must then fetch all $K$ parts, so it is slower where $K$ is large. In a tree the workers
-# share the additions.
-#
-# </details>
+# **On paper.** Seven parts with `fan=4`: one task adds the first four parts, another adds the last three, and a third
+# adds the two results.
 
 
 # %% tags=["exercise"] id="c04-047"
@@ -498,15 +521,20 @@ for _ in range(rounds):
     *grad, loss = steady_pass(*chunks, beta).compute()
     beta = beta - 2 / (L + mu) * np.array(grad)
 end = time.perf_counter()
-shares = np.array(model.parts(n, p, n_chunks))
-shares /= shares.sum()
+parts = np.array(model.parts(n, p, n_chunks))
+shares = parts / parts.sum()
 print(f"{1e3 * (end - begin) / rounds:.1f} ms a step, measured")
-print(f"by the model a gradient pass is {shares[2]:.0%} work, {shares[1]:.0%} tasks and {shares[0]:.0%} the round")
+print(f"by the model a gradient pass takes {1e3 * parts.sum():.1f} ms:", end=" ")
+print(f"{shares[2]:.0%} work, {shares[1]:.0%} tasks and {shares[0]:.0%} the round")
 
 # %% [markdown] id="c04-053"
-# Everything but the work is the price of coming together once. Larger chunks lower the price of the tasks, but a pass
-# still needs one round, and one task for each core that works. Every iteration pays this price again.
+# Everything but the work is the price of coming together once. What the model lacks is the time in which this process
+# builds each step's graph from delayed calls. A pass of glmlab, to which the model is fitted, builds less.
 #
+# Larger chunks lower the price of the tasks, but a pass still needs one round, and one task for each core that works.
+# Every iteration pays this price again.
+
+# %% [markdown] id="more-between-rounds"
 # So if a round is dear, **do more between rounds**: let each worker not only evaluate its chunk but *solve* it, and
 # only then talk. That is ADMM, notebook 05.
 #
