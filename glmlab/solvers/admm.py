@@ -254,7 +254,7 @@ def post_admm(f, g, start, *, rho=1.0):
     as local solver that starts from zeros in every round, because `betas` is never assigned.
     Oracle: one round an iteration; dozens of loss+gradient passes in it. Loss and gradient at z are ours: the post
     looked at neither.
-    Reference: White & Rocklin (2017), "Dask and distributed convex optimization"; dask-glm's `local_update`.
+    Reference: White & Rocklin (2017), "Developing Convex Optimization Algorithms in Dask"; dask-glm's `local_update`.
     """
     rho, z = number("rho", rho, 0.0, strict=True), frozen(start)
     betas = u = np.zeros((f.n_chunks, f.dim))
