@@ -13,7 +13,7 @@ COURSE = (
     ("03", "Gradient descent", 90, "Where did the time go?"),
     ("04", "Task graphs", 80, "What does a round cost?"),
     ("05", "ADMM", 120, "More work between rounds?"),
-    ("06", "Certificates", 150, "Is it right?"),
+    ("06", "Certificates", 158, "Is it right?"),
     ("07", "Families, penalties", 120, "What else can it fit?"),
     ("08", "Benchmarks", 75, "Is it fast?"),
     ("09", "Cluster scaling", 60, "Does it scale?"),
