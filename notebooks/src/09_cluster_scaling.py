@@ -16,6 +16,7 @@
 #
 
 # %% tags=["setup"] id="c09-002"
+import math
 import os
 import signal
 import tempfile
@@ -411,7 +412,7 @@ for rows, W in fastest.items():
           f"client and scheduler are busy for {found.scheduler:.3g} s of it")  # fmt: skip
 on_64 = simulator.predict(64, 64, simulator.chunk_seconds(800_000_000, p, core) / 64).seconds
 print(f"the post's cluster, 64 such cores: {on_64:.2f} s a pass, so 270 s would be {270 / on_64:,.0f} passes")
-print(f"√(work/a) for the post's rows: {np.sqrt(simulator.chunk_seconds(800_000_000, p, core) / a):.0f} workers")
+print(f"√(work/a) for the post's rows: {math.sqrt(simulator.chunk_seconds(800_000_000, p, core) / a):.0f} workers")
 for workers in (1, 2, 64, 128, 256, 512):
     near = [check["predicted"] / check["measured"] for check in simulator.recorded().checks if check["workers"] == workers]
     print(f"{workers:>4} workers: the prediction was {min(near):.2f} to {max(near):.2f} times what was measured")
