@@ -85,17 +85,23 @@ def _time_mistake(predict_time):
     return recognised(found, {hint: wrong(*EACH) for hint, wrong in TIME_MISTAKES.items()})
 
 
+def _agrees(predict_time, W, work, tasks, a, add):
+    """Raise Wrong unless the seconds are those of the model."""
+    found = _seconds(predict_time, W, work, tasks, a, add)
+    right = work * math.ceil(tasks / W) / tasks + a * tasks + add
+    words = f"W = {W}, work = {work:g} s in {tasks} tasks, a = {a:g} s, add = {add:g} s: "
+    words += f"{found:.4g} s, not {right:.4g}"
+    require(math.isclose(found, right, rel_tol=1e-9), words, lambda: _time_mistake(predict_time))
+
+
 @PREDICT_TIME.condition(
     "one worker does all the work",
     hint="with W = 1 there is nobody to share with: work, a for each task, and add",
     errors=True,
 )
 def one_worker(predict_time):
-    for _, work, tasks, a, add in PASSES:
-        found, right = _seconds(predict_time, 1, work, tasks, a, add), work + a * tasks + add
-        words = f"W = 1, work = {work:g} s, {tasks} tasks of a = {a:g} s, add = {add:g} s: "
-        words += f"{found:.4g} s, not {right:.4g}"
-        require(math.isclose(found, right, rel_tol=1e-9), words, lambda: _time_mistake(predict_time))
+    for _, *rest in PASSES:
+        _agrees(predict_time, 1, *rest)
 
 
 @PREDICT_TIME.condition(
@@ -114,12 +120,8 @@ def floor(predict_time):
     "a worker takes whole tasks", hint="the pass ends when the busiest worker does: it has ⌈tasks/W⌉ of the tasks"
 )
 def whole_tasks(predict_time):
-    for W, work, tasks, a, add in PASSES:
-        found = _seconds(predict_time, W, work, tasks, a, add)
-        right = work * math.ceil(tasks / W) / tasks + a * tasks + add
-        words = f"W = {W}, work = {work:g} s in {tasks} tasks, a = {a:g} s, add = {add:g} s: "
-        words += f"{found:.4g} s, not {right:.4g}"
-        require(math.isclose(found, right, rel_tol=1e-9), words, lambda: _time_mistake(predict_time))
+    for given in PASSES:
+        _agrees(predict_time, *given)
 
 
 @PREDICT_TIME.condition(
