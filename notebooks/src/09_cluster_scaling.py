@@ -155,7 +155,7 @@ assert np.array_equal(*gradients), "one worker and two: the same bits"
 
 # %% tags=["figure"] id="c09-052"
 model = {W: simulator.predict(W, max(n_chunks, W), work / max(n_chunks, W)).seconds for W in (1, 2, 4, 8, 16, 32, 64)}
-viz.show(viz.speed_by_workers({4: model}, measured={4: strong}, work=work))
+viz.show(viz.speed_by_workers({4: model}, measured={4: strong}))
 
 # %% [markdown] id="c09-014"
 # <details><summary>Why is the speed-up so far from 2?</summary>The work of this pass is short, and only the work is shared
