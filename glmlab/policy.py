@@ -223,6 +223,7 @@ class Chunking:
     largest: int = 2**27  # bytes of X in a chunk on dask: 13 ms of work, and small beside any worker's memory
     cores: int = 16  # cores: chunks on dask are made for so many, because most clusters have no more
     tasks: int = 100  # tasks: the overhead of so many is worth a sentence of advice
+    carried: int = 10_000  # bytes that all tasks of a pass share and each carries: faster than a message of their own
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
-"""Chunks: what users hold becomes rows, a pass is chunks + tree + 1 tasks, and where the rows are changes no bit."""
+"""Chunks: what users hold becomes rows, a pass is chunks + tree in tasks, and where the rows are changes no bit."""
 
 import gc
+import pickle
 import threading
 import time
 
@@ -19,10 +20,11 @@ from threadpoolctl import threadpool_info
 
 from glmlab import Logistic, as_chunks
 from glmlab.maths.sums import LossGrad
+from glmlab.policy import Chunking
 from glmlab.rows import kernels
 from glmlab.rows.chunks import FAN, InMemory, groups
 from glmlab.rows.kernels import Rows
-from glmlab.rows.ondask import OnDask
+from glmlab.rows.ondask import OnDask, Shared
 from glmlab.rows.sampling import Draw
 from glmlab.rows.tables import cut
 from glmlab.rows.threads import one_blas_thread
@@ -188,15 +190,15 @@ def test_memory_and_dask_add_to_the_same_bits(lengths):
 
 
 def fold(parts):
-    """The sum in the tree's order, written anew: groups of four, then groups of those."""
+    """The sum in the tree's order, written anew: groups of sixteen, then groups of those."""
     while len(parts) > 1:
-        parts = [sum(parts[i + 1 : i + 4], start=parts[i]) for i in range(0, len(parts), 4)]
+        parts = [sum(parts[i + 1 : i + 16], start=parts[i]) for i in range(0, len(parts), 16)]
     return parts[0]
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 16, 17, 64, 70])
+@pytest.mark.parametrize("count", [1, 2, 3, 15, 16, 17, 70, 256, 257])
 def test_the_tree_has_one_shape_whatever_holds_the_rows(count):
-    values = np.random.default_rng(count).normal(size=count) * 10.0 ** np.arange(count)[::-1] ** 0.7
+    values = np.random.default_rng(count).normal(size=count) * 10.0 ** np.linspace(12, 0, count)
 
     def own(rows):
         return LossGrad(rows.y[0], np.zeros(1))
@@ -205,20 +207,20 @@ def test_the_tree_has_one_shape_whatever_holds_the_rows(count):
     lazy = as_chunks(lazily(np.ones((count, 1)), 1), lazily(values, 1))
     expected = fold(list(values))
     assert memory.sum(own).loss == lazy.sum(own).loss == expected
-    if count == 70:
+    if count == 257:
         assert expected != sum(values) != fold(list(values[::-1])) != expected, "here the order shows"
 
 
 def tree_size(count):
-    """Tasks that add `count` results four at a time."""
-    return 1 if count <= 4 else -(-count // 4) + tree_size(-(-count // 4))
+    """Tasks that add `count` results sixteen at a time."""
+    return 1 if count <= 16 else -(-count // 16) + tree_size(-(-count // 16))
 
 
-@pytest.mark.parametrize("count, tree", [(1, 1), (3, 1), (4, 1), (5, 3), (17, 8), (64, 21)])
-def test_tasks_of_a_pass_are_chunks_and_tree_and_one(count, tree):
+@pytest.mark.parametrize("count, tree", [(1, 1), (3, 1), (16, 1), (17, 3), (64, 5), (257, 20)])
+def test_tasks_of_a_pass_are_chunks_and_tree(count, tree):
     lazy = as_chunks(lazily(np.ones((count, 2)), 1), np.ones(count))
     graph = lazy.graph("pass", kernels.loss_grad, (Logistic(), np.zeros(2)), (), kernels.add)
-    assert len(graph) == count + tree + 1 and tree == tree_size(count)
+    assert len(graph) == count + tree and tree == tree_size(count)
     assert max(len(group) for group in groups(list(range(count)))) <= FAN
 
 
@@ -231,7 +233,7 @@ def test_what_dask_is_sent_is_the_data_and_that(count):
         with Callback(start=lambda dsk: sent.append(dict(dsk))):
             total(lazy, np.zeros(2))
     assert len(sent) == 1
-    assert len(sent[0]) == 2 * count + count + tree_size(count) + 1
+    assert len(sent[0]) == 2 * count + count + tree_size(count)
 
 
 def test_rows_are_made_inside_of_their_chunks_task_where_no_other_needs_them():
@@ -252,10 +254,44 @@ def test_rows_are_made_inside_of_their_chunks_task_where_no_other_needs_them():
         sent = []
         with Callback(start=lambda dsk: sent.append(len(dsk))):
             total(own, np.zeros(2))
-        assert sent == [5 + 5 + tree_size(5) + 1] and sorted(made) == [*range(5)]  # y is data: a key a chunk
+        assert sent == [5 + 5 + tree_size(5)] and sorted(made) == [*range(5)]  # y is data: a key a chunk
         made.clear()
         total(shared, np.zeros(2))
         assert made == [0]
+
+
+@pytest.mark.parametrize("numbers, keys", [(2, 0), (Chunking().carried, 1)])
+def test_what_all_tasks_share_has_a_key_of_its_own_only_where_it_is_large(numbers, keys):
+    lazy = as_chunks(lazily(np.ones((5, 2)), 1), np.ones(5))
+    graph = lazy.graph("pass", kernels.loss_grad, (Logistic(), np.zeros(numbers)), (), kernels.add)
+    assert len(graph) == 5 + 1 + keys
+    uses = sum("pass-shared" in graph[f"pass-chunk-{k}"].dependencies for k in range(5))
+    assert uses == 5 * keys
+
+
+class Travelling:
+    """Counts how often it is pickled and how often it is made of a pickle."""
+
+    pickled, made = [], []
+
+    def __reduce__(self):
+        self.pickled.append(1)
+        return Travelling.arrive, ()
+
+    @staticmethod
+    def arrive():
+        Travelling.made.append(1)
+        return Travelling()
+
+
+def test_what_all_tasks_share_is_pickled_once_and_the_scheduler_does_not_read_it():
+    one = Shared(Travelling())
+    tasks = [pickle.dumps(one) for _ in range(3)]
+    through = [pickle.dumps(pickle.loads(task)) for task in tasks]
+    assert (len(Travelling.pickled), len(Travelling.made)) == (1, 0)
+    arrived = pickle.loads(through[0])
+    assert isinstance(arrived.value, Travelling) and arrived.value is arrived.value
+    assert (len(Travelling.pickled), len(Travelling.made)) == (1, 1)
 
 
 @pytest.mark.parametrize("count", [1, 5, 17])
@@ -267,7 +303,7 @@ def test_a_pass_can_be_looked_at_before_it_is_made(count):
         computes = []
         with Callback(start=computes.append):
             pass_ = rows.lazy(kernels.loss_grad, (Logistic(), BETA[:2]))
-            assert not computes and len(dict(pass_.__dask_graph__())) == 2 * count + count + tree_size(count) + 1
+            assert not computes and len(dict(pass_.__dask_graph__())) == 2 * count + count + tree_size(count)
         found, expected = pass_.compute(), total(rows, BETA[:2])
     assert found.loss == expected.loss and np.array_equal(found.grad, expected.grad)
 
@@ -297,7 +333,7 @@ def test_persisted_rows_stay_as_long_as_the_chunks():
 
 def test_a_map_is_one_list_task():
     lazy = as_chunks(lazily(X), Y)
-    assert len(lazy.graph("pass", kernels.labels, (), (), None)) == 3 + 1 + 1
+    assert len(lazy.graph("pass", kernels.labels, (), (), None)) == 3 + 1
 
 
 def test_map_keeps_order_and_gives_each_chunk_its_own():

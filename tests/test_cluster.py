@@ -282,8 +282,8 @@ def worker_without_glmlab(scheduler, folder, admit=True):
             c.wait_for_workers(1, timeout=60)
         yield
     finally:
-        process.terminate()
-        process.wait(timeout=30)
+        process.kill()  # a worker that is asked to end just after it has joined may never end
+        process.wait()
 
 
 def where(module):

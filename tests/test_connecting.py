@@ -241,8 +241,8 @@ def worker(address, folder, **variables):
             client.wait_for_workers(1, timeout=60)
         yield
     finally:
-        process.terminate()
-        process.wait(timeout=30)
+        process.kill()  # a worker that is asked to end just after it has joined may never end
+        process.wait()
 
 
 def load():

@@ -14,7 +14,7 @@ from glmlab.maths.penalties import L1
 from glmlab.rows.chunks import FAN
 from glmlab.rows.objective import Objective
 
-N, CHUNK = 6_000, 500
+N, CHUNK = 6_000, 125
 
 
 def journal(folder):

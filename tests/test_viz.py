@@ -349,10 +349,10 @@ def test_persisted_chunks_are_drawn_though_they_are_not_in_the_graph(client):
     """dask.optimize drops futures: the graph of a pass over persisted rows refers to keys that are not in it."""
     X = da.ones((6, 2), chunks=(2, 2)).persist()
     pass_ = glmlab.as_chunks(X, X[:, 0].persist()).lazy(kernels.loss_grad, (glmlab.Gaussian(), np.zeros(2)))
-    assert len(dict(pass_.__dask_graph__())) == 5  # one for what is shared, three chunks, one sum
-    assert viz.task_counts(pass_) == {"tasks": 4, "data": 5 + 6}
+    assert len(dict(pass_.__dask_graph__())) == 4  # three chunks, one sum
+    assert viz.task_counts(pass_) == {"tasks": 4, "data": 4 + 6}
     patches = viz.graph(pass_).figure.axes[0].patches
-    assert sum(isinstance(box, Rectangle) for box in patches) == 11
+    assert sum(isinstance(box, Rectangle) for box in patches) == 10
 
 
 def names_of(picture):

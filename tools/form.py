@@ -11,6 +11,8 @@ from tools.notebooks import FOLDER, read_half
 TAGS = set("setup parameters exercise check solution assert predict figure slow workshop optional".split())
 TAGS.add("raises-exception")
 CODE_LINES, WORDS, ASSERTS = 25, 120, 3
+CELLS = 45
+TWICE = {"06_certificates"}  # as long as two: its core is one notebook, its optional sections are another
 LAST = "What we measured · Check yourself · Next"
 GLOSSARY = "Notation and glossary"  # a section to look things up in; nobody reads it through, so it has no minutes
 
@@ -33,6 +35,8 @@ def check_pair(folder: Path, stem: str):
         yield from halves_agree(notebook, read_half(halves[1]))
         for rule in RULES:
             yield from rule(notebook)
+        if len(notebook.cells) > (most := CELLS * (1 + (stem in TWICE))):
+            yield f"{len(notebook.cells)} cells; at most {most}"
 
 
 def halves_agree(notebook, text):
@@ -206,11 +210,16 @@ def lengths(notebook):
     """Cells that fit a screen; exercises and the algorithm under study (tag solution) may be longer."""
     for n, cell in enumerate(notebook.cells):
         exempt = {"exercise", "solution"} & set(cell.metadata.get("tags", []))
-        lines, words = len(cell.source.splitlines()), len(cell.source.split())
+        lines, words = len(cell.source.splitlines()), len(unfolded(cell.source).split())
         if cell.cell_type == "code" and lines > CODE_LINES and not exempt:
             yield f"cell {n}: {lines} lines of code; at most {CODE_LINES}"
         if cell.cell_type == "markdown" and words > WORDS:
             yield f"cell {n}: {words} words; at most {WORDS}"
+
+
+def unfolded(markdown):
+    """The text without what is behind a fold: a reader opens one answer at a time."""
+    return re.sub(r"<details>.*?</details>", "", markdown, flags=re.S)
 
 
 RULES = (stable_ids, no_outputs, known_tags, asserts, parses, no_network, opening, headings, closing, lengths)

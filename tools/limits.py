@@ -11,7 +11,7 @@ from glmlab.rows.chunks import FAN
 PAGE = Path(__file__).parents[1] / "docs" / "book" / "limits.md"
 ROWS, COLUMNS = 800_000_000, 15  # the post's
 CORES, CHUNKS = 64, 80  # of its cluster: eight machines of eight cores; chunks of 1e7 rows
-FANS, COUNTS = (2, FAN, 16, 64), (8, 16, 64, 128, 256, 512, 1024, 2048)
+FANS, COUNTS = (2, 4, FAN, 64), (8, 16, 64, 128, 256, 512, 1024, 2048)
 FAR = 0.05  # seconds that a message is under way between two continents
 SPREAD = 0.1  # of a chunk's work, by which it takes longer on average on a busy cluster
 GROUPS = 16  # schedulers below one scheduler

@@ -41,7 +41,7 @@ TOL = 1e-6  # certified relative gap
 SIZES = {"full": (1_000_000, 10_000_000, 100_000_000, 800_000_000), "ci": (20_000, 40_000)}
 CHUNK = {"full": 50_000, "ci": 5_000}  # rows that are drawn at a time: 6 MB at full size
 EXPECTED = 4  # times that rows are drawn in a run, as long as no smaller run has shown it: for the time that is left
-PART = FAN**5  # chunks in one graph: a power of FAN, so that sums have the bits of one tree over all chunks
+PART = FAN**2  # chunks in one graph: a power of FAN, so that sums have the bits of one tree over all chunks
 PILOT = Sampling(pilot=2**21)  # numbers, 16 MiB: a pilot of the default size would be a third of the memory allowed
 RESULTS = "results.json"
 FILE = Path(__file__).parents[1] / "data" / "scale.json"  # read it with `shipped.rows(FILE)`

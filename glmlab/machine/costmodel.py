@@ -106,12 +106,12 @@ class CostModel(NamedTuple):
 
 
 def n_tasks(chunks):
-    """Tasks of one pass: one for each chunk, those that add FAN results at a time, one for what all chunks share."""
+    """Tasks of one pass: one for each chunk, and those that add FAN results at a time."""
     tree, level = 1, chunks
     while level > FAN:
         level = math.ceil(level / FAN)
         tree += level
-    return chunks + tree + 1
+    return chunks + tree
 
 
 def terms(shape, cores, inline):

@@ -116,8 +116,8 @@ def process(*command):
     try:
         yield started
     finally:
-        started.terminate()
-        started.wait(20)
+        started.kill()  # workers that are asked to end may wait for each other
+        started.wait()
 
 
 def measure(cluster, chunks=(32, 64, 128), fans=(2, 4, 16, 128), repeats=5):

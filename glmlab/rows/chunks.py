@@ -21,7 +21,7 @@ from glmlab.rows.sampling import OnDrawn, WithDrawn, picked
 from glmlab.rows.tables import default_lengths
 from glmlab.rows.threads import cores, one_blas_thread, spread
 
-FAN = 4  # results that one task of the tree adds; another number would change the bits of every sum
+FAN = 16  # results that one task of the tree adds: fewer need more levels, each a wait. The bits of sums depend on it.
 
 
 def on_chunk(kernel, shared, rows, *own):

@@ -51,16 +51,17 @@ def current_client():
 # --- a pass ---------------------------------------------------------------------------------------------------------
 
 
-def computed(lazy, given, policy=POLICY):
+def computed(lazy, given, last, policy=POLICY):
     """The value of a delayed pass over the rows `given`, {argument: dask array}.
 
-    Raises what a task raised, and ClusterError where the cluster is to blame.
+    last: a list for the future of the latest pass over these rows. Raises what a task raised, and ClusterError where
+    the cluster is to blame.
     """
     client = current_client()
     with in_words(client, given):
         if client is None or inside_of_a_task():
             return dask.compute(lazy, optimize_graph=False)[0]
-        return awaited(client, lazy, policy)
+        return awaited(client, lazy, last, policy)
 
 
 @contextlib.contextmanager
@@ -83,9 +84,14 @@ def inside_of_a_task():
     return hasattr(thread_state, "key")
 
 
-def awaited(client, lazy, policy):
-    """The value of a delayed pass, once workers have it. Raises ClusterError where there is no worker for too long."""
+def awaited(client, lazy, last, policy):
+    """The value of a delayed pass, once workers have it. Raises ClusterError where there is no worker for too long.
+
+    The cluster may forget the latest pass only now. A client sends no two messages within 10 ms, so that a word of that
+    before this pass would make the pass wait.
+    """
     future = client.get(lazy.dask, lazy.key, sync=False)
+    last.clear()
     try:
         patience, seen = patience_of(policy), time.monotonic()
         while not is_done(future, policy.look):
@@ -96,9 +102,12 @@ def awaited(client, lazy, policy):
                 seen = now
             elif now - seen > patience:
                 raise ClusterError(NO_WORKER.format(f"{patience:g}"))
-        return future.result()
-    finally:
+        value = future.result()
+    except BaseException:
         future.release()  # an error keeps this frame, and with it the future; the scheduler shall forget the tasks
+        raise
+    last.append(future)
+    return value
 
 
 def is_done(future, seconds):

@@ -15,6 +15,7 @@ import uuid
 from collections import Counter, defaultdict
 from typing import NamedTuple
 
+import cloudpickle
 import dask.array as da
 import numpy as np
 from dask._task_spec import DataNode, List, Task, TaskRef, convert_legacy_graph
@@ -39,11 +40,14 @@ JOINS = ("concatenate3", "concatenate_shaped")  # dask's functions that join blo
 class OnDask(Chunks):
     """Dask arrays. Passes run where dask runs them: on the cluster of the current client, or on threads here.
 
-    A pass adds to the graph of the data one task a chunk, the tree, and one key for what all tasks share. Data that are
-    not persisted are made anew in every pass, and never stored. Raises ValueError for data of a closed client.
+    A pass adds to the graph of the data one task a chunk and the tree. What all tasks share travels inside of each if
+    it is small, because a key of its own costs a message to every worker and a wait. If it is large, it has a key. Data
+    that are not persisted are made anew in every pass, and never stored.
+
+    Raises ValueError for data of a closed client.
     """
 
-    def __init__(self, X, y, w=None, o=None, *, intercept=False):
+    def __init__(self, X, y, w=None, o=None, *, intercept=False, policy=POLICY):
         super().__init__(X.chunks[0], X.shape[1], intercept, is_sparse(X._meta))
         columns = dict(zip(("X", "y", "sample_weight", "offset"), (X, y, w, o), strict=True))
         self.told = [values if values is None else told_of(name, values) for name, values in columns.items()]
@@ -57,7 +61,7 @@ class OnDask(Chunks):
         self.places = list(enumerate(self.lengths))
         self.makers = makers(graph, self.keys)
         self.common = {key: graph[key] for key in graph.keys() - {task.key for own in self.makers for task in own}}
-        self.beside = y, w, o
+        self.beside, self.policy, self.last = (y, w, o), policy, []
 
     def bare(self):
         """The same rows without their columns, as in memory; X is neither read nor made for it."""
@@ -82,14 +86,16 @@ class OnDask(Chunks):
         return Delayed(name, HighLevelGraph.from_collections(name, self.common | graph))
 
     def graph(self, name, kernel, shared, per_chunk, combine):
-        """The tasks of one pass: one for what is shared, one a chunk, the tree; the last is called `name`."""
-        first = DataNode(f"{name}-shared", (shared, self.told))
+        """The tasks of one pass: one a chunk, the tree, and data that all share; the last is called `name`."""
+        shared = Shared((shared, self.told))
+        first = [] if sizeof(shared.value) <= self.policy.carried else [DataNode(f"{name}-shared", shared)]
+        shared = first[0].ref() if first else shared
         tasks = [
-            Task(f"{name}-chunk-{k}", on_blocks, kernel, first.ref(), place, *columns, *(own[k] for own in per_chunk))
+            Task(f"{name}-chunk-{k}", on_blocks, kernel, shared, place, *columns, *(own[k] for own in per_chunk))
             for k, (place, columns) in enumerate(zip(self.places, self.keys, strict=True))
         ]
         tasks = [Task.fuse(*made, task) for made, task in zip(self.makers, tasks, strict=True)]
-        return {task.key: task for task in [first, *tasks, *tree(tasks, name, combine)]}
+        return {task.key: task for task in [*first, *tasks, *tree(tasks, name, combine)]}
 
     def _choose(self, which):
         self.keys, self.makers, self.places = ([own[k] for k in which] for own in (self.keys, self.makers, self.places))
@@ -97,12 +103,40 @@ class OnDask(Chunks):
         self.common = {key: node for key, node in self.common.items() if key in wanted or isinstance(node, DataNode)}
 
     def _pass(self, kernel, shared, per_chunk, combine):
-        return computed(self.lazy(kernel, shared, per_chunk, combine), self.given)
+        return computed(self.lazy(kernel, shared, per_chunk, combine), self.given, self.last)
+
+
+class Shared:
+    """What all tasks of a pass share. It is pickled once for all of them."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __sizeof__(self):
+        return sizeof(self.value)
+
+    @functools.cached_property
+    def pickled(self):
+        return cloudpickle.dumps(self.value)
+
+    def __reduce__(self):
+        return Received, (self.pickled,)
+
+
+class Received(Shared):
+    """The same as it arrives: bytes, which the scheduler passes on and only a worker reads."""
+
+    def __init__(self, pickled):
+        self.pickled = pickled
+
+    @functools.cached_property
+    def value(self):
+        return cloudpickle.loads(self.pickled)
 
 
 def on_blocks(kernel, shared, place, X, y, w, o, *own):
     """What a task runs: the kernel on the blocks of one chunk, if they are what dask was told."""
-    shared, told = shared
+    shared, told = shared.value
     k, length = place
     rows = (None if said is None else seen(block, said, k, (length, *said.width))
             for block, said in zip((X, y, w, o), told, strict=True))  # fmt: skip
