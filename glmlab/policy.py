@@ -224,6 +224,7 @@ class Chunking:
     cores: int = 16  # cores: chunks on dask are made for so many, because most clusters have no more
     tasks: int = 100  # tasks: the overhead of so many is worth a sentence of advice
     carried: int = 10_000  # bytes that all tasks of a pass share and each carries: faster than a message of their own
+    narrow: int = 64  # coefficients: 16 Hessians of so many, which the process that asks adds up, are half a megabyte
 
 
 @dataclass(frozen=True)

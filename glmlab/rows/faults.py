@@ -5,6 +5,7 @@ the rows themselves, and of whoever reads them, stay as they are.
 """
 
 import contextlib
+import operator
 import time
 import warnings
 
@@ -51,17 +52,19 @@ def current_client():
 # --- a pass ---------------------------------------------------------------------------------------------------------
 
 
-def computed(lazy, given, last, policy=POLICY):
+def computed(lazy, given, last, ahead=None, policy=POLICY):
     """The value of a delayed pass over the rows `given`, {argument: dask array}.
 
-    last: a list for the future of the latest pass over these rows. Raises what a task raised, and ClusterError where
-    the cluster is to blame.
+    last: a list for the futures of the latest pass over these rows. ahead: lazy ↦ (graph, keys, what this process does
+    with their values), for a pass on a cluster that ends here; None for one that ends there. Raises what a task raised,
+    and ClusterError where the cluster is to blame.
     """
     client = current_client()
     with in_words(client, given):
         if client is None or inside_of_a_task():
             return dask.compute(lazy, optimize_graph=False)[0]
-        return awaited(client, lazy, last, policy)
+        graph, keys, finish = ahead(lazy) if ahead else (lazy.dask, [lazy.key], operator.itemgetter(0))
+        return finish(awaited(client, graph, keys, last, policy))
 
 
 @contextlib.contextmanager
@@ -84,17 +87,17 @@ def inside_of_a_task():
     return hasattr(thread_state, "key")
 
 
-def awaited(client, lazy, last, policy):
-    """The value of a delayed pass, once workers have it. Raises ClusterError where there is no worker for too long.
+def awaited(client, graph, keys, last, policy):
+    """The values of these keys, once workers have them. Raises ClusterError where there is no worker for too long.
 
     The cluster may forget the latest pass only now. A client sends no two messages within 10 ms, so that a word of that
     before this pass would make the pass wait.
     """
-    future = client.get(lazy.dask, lazy.key, sync=False)
+    futures = client.get(graph, keys, sync=False)
     last.clear()
     try:
         patience, seen = patience_of(policy), time.monotonic()
-        while not is_done(future, policy.look):
+        while not all(future.done() or is_done(future, policy.look) for future in futures):
             now = time.monotonic()
             if client.status == "closed":  # by another thread; nothing would tell this one
                 raise ClusterError(GONE)
@@ -102,12 +105,13 @@ def awaited(client, lazy, last, policy):
                 seen = now
             elif now - seen > patience:
                 raise ClusterError(NO_WORKER.format(f"{patience:g}"))
-        value = future.result()
+        values = client.gather(futures)
     except BaseException:
-        future.release()  # an error keeps this frame, and with it the future; the scheduler shall forget the tasks
+        for future in futures:  # an error keeps this frame, and with it the futures; dask shall forget the tasks
+            future.release()
         raise
-    last.append(future)
-    return value
+    last.extend(futures)
+    return values
 
 
 def is_done(future, seconds):

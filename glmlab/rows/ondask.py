@@ -103,7 +103,18 @@ class OnDask(Chunks):
         self.common = {key: node for key, node in self.common.items() if key in wanted or isinstance(node, DataNode)}
 
     def _pass(self, kernel, shared, per_chunk, combine):
-        return computed(self.lazy(kernel, shared, per_chunk, combine), self.given, self.last)
+        small = combine is None or self.dim <= self.policy.narrow
+        return computed(self.lazy(kernel, shared, per_chunk, combine), self.given, self.last, ahead if small else None)
+
+
+def ahead(lazy):
+    """A pass up to its last task: the graph, the keys of what that task takes as one list, and what it does with it.
+
+    Where results are small, the process that asks does this itself: that saves a task, which would fetch them all.
+    """
+    graph = dict(lazy.dask)
+    last = graph.pop(lazy.key)
+    return graph, [ref.key for ref in last.args[0]], last.func
 
 
 class Shared:
