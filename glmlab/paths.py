@@ -27,7 +27,8 @@ def path(
     penalty: "l1", "ridge", a penalty whose λ will be replaced, as ElasticNet(1, l1_ratio=0.5), or a function from λ to
     a penalty. A ridge gives no zeros and has no λ_max: give lams. Everything else as in `fit`.
     Rows are cut and surveyed once, and the Hessian of least squares is summed once, however many λ there are.
-    Returns a Path. Warns once, with NotConverged, of the fits that were not proved. Raises what `fit` raises.
+    Returns a Path. Warns once, with NotConverged, of the fits that were not proved. Raises what `fit` raises; the error
+    has `results`, the Results at larger λ, beside the `result` of the fit that it stopped.
     Reference: Friedman, Hastie & Tibshirani (2010), §2.5.
     """
     at = penalty_at(penalty)
@@ -58,7 +59,11 @@ def visit(f, at, lams, solver, start, **options):
         warnings.simplefilter("ignore", RankWarning)
         for lam in lams:
             f.passes, f.rounds = 0.0, 0  # each Result counts its own
-            results.append(run(solver, f, at(lam), start=start, **options))
+            try:
+                results.append(run(solver, f, at(lam), start=start, **options))
+            except Exception as error:
+                error.results = tuple(results)
+                raise
             start = results[-1]
             if start.interrupted:
                 break

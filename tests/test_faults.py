@@ -101,6 +101,17 @@ def test_a_worker_killed_between_two_passes(client, persisted):
     equal_bits(solve(X, y, callback=once(lambda: kill_one(client))), undisturbed())
 
 
+def test_a_worker_that_ends_with_code_0(client):
+    """As one does that somebody ends on its own host: no signal, no error."""
+
+    def leave():
+        worker = list(client.nthreads())[0]
+        with contextlib.suppress(OSError):  # nobody answers
+            client.run(os._exit, 0, workers=[worker], on_error="ignore")
+
+    equal_bits(solve(*recomputable(), callback=once(leave)), undisturbed())
+
+
 @pytest.mark.slow
 def test_a_worker_killed_during_a_pass(client):
     X, y = recomputable(pause=0.05)

@@ -251,6 +251,22 @@ def test_ctrl_c_leaves_the_path_so_far():
 # --- what it says -----------------------------------------------------------------------------------------------
 
 
+def test_an_error_has_the_path_so_far():
+    problem, states = random_problem("logistic", L1(1.0), seed=30), []
+
+    def broken(state):
+        states.append(state)
+        if len(states) > 12:
+            raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone") as caught:
+        path(*problem.data, family="logistic", callback=broken)
+    found = path(*problem.data, family="logistic")
+    done = len(caught.value.results)
+    assert 1 < done < len(found) and not caught.value.result.converged
+    assert all(np.array_equal(one.beta, other.beta) for one, other in zip(caught.value.results, found, strict=False))
+
+
 def test_a_path_is_a_sequence_of_results():
     found = along(problem("gaussian"), n_lams=8)
     assert isinstance(found, Path) and all(isinstance(result, Result) for result in found)

@@ -9,26 +9,29 @@ import sys
 import uuid
 import warnings
 
+from glmlab.policy import Workers
+
 __all__ = ["ONE_THREAD", "one_thread", "warn_of_adaptive"]
 
 #: The environment variables that BLAS, OpenMP and numba read when they are loaded.
 ONE_THREAD = {
     name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 }
+POLICY = Workers()
 HERE = uuid.uuid4().hex  # the mark of this process: workers that are threads of it keep the user's own settings
 TOO_MANY = ("worker {} takes {} threads for one product of matrices ({}) and keeps to that; start it with "
             "OMP_NUM_THREADS=1 in its environment")  # fmt: skip
 
 
-def one_thread(client):
+def one_thread(client, policy=POLICY):
     """See to it that BLAS, OpenMP and numba take one thread a task, on all workers and on those that join later.
 
     A worker on which that fails says so by a warning in the client's process.
     """
-    client.register_plugin(limiter(HERE, ONE_THREAD, TOO_MANY))
+    client.register_plugin(limiter(HERE, ONE_THREAD, TOO_MANY, policy.meeting))
 
 
-def limiter(here, variables, too_many):
+def limiter(here, variables, too_many, patience):
     """The plugin; made in a function, because dask then sends it as code, which needs no glmlab on the worker."""
     import os
     import pickle
@@ -40,7 +43,7 @@ def limiter(here, variables, too_many):
     def limit(meeting):
         """Set the limits in this thread: those of OpenMP and numba are each thread's own."""
         try:
-            meeting.wait(1)  # so that no thread takes this twice, if all are free
+            meeting.wait(patience)  # so that no thread takes this twice, if all are free
         except threading.BrokenBarrierError:
             pass
         threadpoolctl.threadpool_limits(1)

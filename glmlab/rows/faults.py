@@ -11,7 +11,9 @@ import warnings
 
 import dask
 from dask.base import get_scheduler
+from dask.core import flatten
 
+from glmlab.machine.memory import room_of
 from glmlab.policy import Faults
 
 POLICY = Faults()
@@ -221,12 +223,15 @@ def warn_of_spilling(given, policy=POLICY):
     all of them. The bytes of sparse rows are unknown to dask, so they do not count.
     """
     client = current_client()
-    held = sum(values.nbytes for values in given.values() if dense(values) and futures_of(values))
-    if not client or not held:
+    rows = [values for values in given.values() if dense(values) and futures_of(values)]
+    if not client or not rows:
         return
+    held = sum(values.nbytes for values in rows)
+    keys = {str(key) for values in rows for key in flatten(values.__dask_keys__())}
     with in_words(client, given):
-        room = policy.full * sum(client.run(room_of, on_error="ignore").values())
-    if 0 < room < held:
+        rooms = [max(0, room) for _, room in client.run(room_of, keys, on_error="ignore").values()]
+    room = policy.full * sum(rooms)
+    if rooms and room < held:
         warnings.warn(
             f"the cluster holds rows of {held / 2**20:,.0f} MiB, but its workers keep about {room / 2**20:,.0f} MiB in "
             "memory and will write the rest to disk and read it back in every pass: use more workers or memory, "
@@ -238,11 +243,3 @@ def warn_of_spilling(given, policy=POLICY):
 def dense(values):
     """Does dask know how many bytes the array has?"""
     return hasattr(values._meta, "nbytes")
-
-
-def room_of(dask_worker):
-    """Bytes of results that a worker holds before it writes some to disk; inf where it never does."""
-    memory = dask_worker.memory_manager
-    if not memory.memory_limit or not memory.memory_target_fraction:
-        return float("inf")
-    return memory.memory_limit * memory.memory_target_fraction
