@@ -158,7 +158,7 @@ def prices(ts, curves):
         shown = np.where(np.isfinite(values), values, np.nan)
         look = {"color": nth(COLOURS, k), "ls": nth(DASHES, k), "marker": nth(MARKERS, k)}
         ax.plot(ts, shown, markevery=max(1, len(ts) // 10), label=name, **look)
-    ax.set(xlabel="t, in units of ℓ″", ylabel="D(t) ÷ ½ℓ″t²", title="Where t is small every price is the quadratic one")
+    ax.set(xlabel="t, in units of ℓ″", ylabel="D(t) ÷ ½ℓ″t²", title="Where t is small every price is nearly quadratic")
     fig.legend(loc="outside lower center", ncols=2)
     near = np.abs(ts) <= 0.1
     worst = max(np.abs(values[near] - 1).max() for values in curves.values())
