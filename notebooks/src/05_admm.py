@@ -260,7 +260,7 @@ zeros_at = use(zeros_at)
 #
 # In the post $\beta$ was uniform on $[0,1)$ and $K=k=10$, so this limit is $7.2/(0.9\cdot10\cdot10)=0.08$. Each of the
 # 100 coefficients is below it with probability $0.08$: we expect 8 zeros, and needed no data for it. The next cell
-# prints how unlikely the post's 12 are.
+# prints how probable 12 or more are.
 #
 # Is the formula right for other $K$? `loop` is the post's loop on triangles (notebook 03), $p+1$ rows that have a
 # chunk's loss for *every* $\beta$.
