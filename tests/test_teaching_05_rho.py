@@ -6,7 +6,7 @@ from answers import accepted, rejected
 from scipy.optimize import minimize_scalar
 
 from glmlab.teaching.exercises05 import z_update
-from glmlab.teaching.exercises05_rho import BETA, RUNS, clock, rate
+from glmlab.teaching.exercises05_rho import BETA, RUNS, clock, rate, zeros_at
 
 
 def numerically(mu, L):
@@ -117,6 +117,14 @@ COUNT, LOOP = "a count", "as many as the loop itself leaves"
         "the others", "a mask", "a share"])
 def test_zeros_at_wrong(wrong, condition, says):
     rejected("zeros_at", wrong, condition, says)
+
+
+def test_a_coefficient_that_just_reaches_the_threshold_is_still_zero():
+    """½ + ½ in two rounds, and λ/(ρK) = 1: no rounding."""
+    z, U = np.zeros(1), np.zeros((2, 1))
+    for k in (1, 2, 3):
+        z, U = z_update(np.full((2, 1), 0.5), U, z, 2.0, 1.0, 1.0)
+        assert zeros_at(np.array([0.5]), 2.0, 1.0, 2, k, 1.0) == np.sum(z == 0) == (k < 3)
 
 
 @pytest.mark.parametrize(("lam", "rho", "K", "alpha"), RUNS)

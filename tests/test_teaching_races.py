@@ -2,6 +2,7 @@
 
 from functools import partial
 from itertools import islice
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -128,6 +129,16 @@ def test_hours_hold_every_flight_once():
     assert question.y.sum() == (table.arr_delay > delays.LATE).sum()
     assert question.X.shape == (len(question.y), len(question.columns))
     assert not any(name.startswith("carrier") for name in question.columns)
+
+
+def test_factors_are_powers_of_e_where_a_question_has_the_column():
+    columns = {"late": delays.COLUMNS, "count": [name for name in delays.COLUMNS if name != "carrier_DL"]}
+    fits = {name: SimpleNamespace(beta=np.log(np.arange(1, len(found) + 1))) for name, found in columns.items()}
+    asked = {name: delays.Question(None, None, None, found) for name, found in columns.items()}
+    table = delays.factors(fits, asked)
+    assert table.loc["Delta", "late"] == delays.COLUMNS.index("carrier_DL") + 1
+    assert np.isnan(table.loc["Delta", "count"])
+    assert len(table) == len(delays.SHOWN) and table["late"].notna().all()
 
 
 def test_the_week_has_no_empty_column_and_an_airline_without_an_answer():

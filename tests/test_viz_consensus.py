@@ -41,6 +41,7 @@ def test_the_clock_draws_what_it_is_given_and_says_how_far_off_it_was():
     assert list(line.get_ydata()) == [9, 5, 3] and list(dots.get_ydata()) == [9, 4, 3]
     assert list(dots.get_xdata()) == [1, 2, 3]
     assert "After round 3 z has 3 with 5 chunks and 1 with 10 chunks" in picture.finding
+    assert "to within 1" in picture.figure.axes[0].get_title(loc="left")
     assert "off by at most 1" in picture.finding and "optimum has 0 zeros" in picture.finding
 
 
@@ -56,6 +57,7 @@ def test_the_clock_says_what_it_needs(foretold):
 def test_every_run_has_its_panel_with_answers_consensus_and_optimum():
     picture = viz.votes(RUNS, [1.0, 0.0], axes=("β₁", "β₂"), start=2)
     assert [ax.get_title(loc="left") for ax in picture.figure.axes] == ["ρ", "9ρ"]
+    assert picture.figure.get_suptitle() == "In round 2 z is nearest to the optimum with ρ"
     best, way, z, dots = picture.figure.axes[0].lines
     assert np.array_equal(np.array(dots.get_data()).T, NEAR[1]) and np.array_equal(
         np.array(best.get_data()).T, [[1, 0]]

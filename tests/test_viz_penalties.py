@@ -29,6 +29,12 @@ def test_each_panel_has_its_curves_and_the_coefficients_without_a_penalty(pictur
         assert {*PLAIN, 0.0} <= set(levels) and ax.xaxis_inverted()
 
 
+def test_the_title_says_which_penalty_makes_zeros(picture):
+    assert picture.figure.get_suptitle() == "L1 makes coefficients exactly zero; ridge makes none zero"
+    paths = {"a ridge": (LAMS, RIDGE)}
+    assert viz.penalty_paths(paths, PLAIN).figure.get_suptitle() == "a ridge makes none zero"
+
+
 def test_the_finding_counts_zeros_at_three_places(picture):
     assert "L1: 2, 1 and 0 of 2 coefficients are zero at λ = 100, 10 and 1" in picture.finding
     assert "ridge: no coefficient is ever zero, and ‖β‖ = 0.141, 1.12 and 1.75 at λ = 300, 30 and 3" in picture.finding

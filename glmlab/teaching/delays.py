@@ -4,12 +4,14 @@ from typing import Any, NamedTuple
 
 import distributed
 import numpy as np
+import pandas as pd
 
 from glmlab.datasets import FLIGHTS_FEATURES, FLIGHTS_LABELS, flights, flights_design
 
 LATE = 15  # minutes: a flight is late if it arrives later than that
 RARE = "carrier_OO"  # SkyWest hardly ever flew; a column that is nearly always 0 has a section of its own
 COLUMNS = [name for name in FLIGHTS_FEATURES if name != RARE]
+SHOWN = ["sched_time", "month_7", "month_9", "weekday_5", "carrier_EV", "carrier_DL", "origin_JFK"]
 LABELS = dict(zip(FLIGHTS_FEATURES, FLIGHTS_LABELS, strict=True))
 
 
@@ -69,6 +71,16 @@ def _kept(client, table, y):
     kept = client.persist([table.map_partitions(_design).to_dask_array(lengths=True), y.to_dask_array(lengths=True)])
     distributed.wait(kept)
     return kept
+
+
+def factors(fits, questions):
+    """A table of e^βⱼ: a row for each column in SHOWN, a column for each question; NaN where a question lacks it.
+
+    fits       {question: what glmlab.fit returned}
+    questions  {question: its Question}
+    """
+    found = {name: pd.Series(np.exp(fit.beta), questions[name].columns) for name, fit in fits.items()}
+    return pd.DataFrame(found).loc[SHOWN].rename(index=LABELS).round(2)
 
 
 def by_peers(rows, offset):

@@ -124,7 +124,7 @@ LOCAL_UPDATE = Exercise(
     ),
     stub='''
     def local_update(X, y, z, u, rho):
-        """argmin_b ‖y − Xb‖² + (rho/2)‖b − z + u‖², (p,)."""
+        """argmin_b ‖y − Xb‖² + (rho/2)‖b − z + u‖², an array (p,); X is (n, p), y (n,), z and u (p,)."""
         raise NotImplementedError
     ''',
     reference=local_update,
@@ -244,7 +244,7 @@ Z_UPDATE = Exercise(
     ),
     stub='''
     def z_update(B, U, z, lam, rho, alpha):
-        """The new consensus z (p,) and the new U (K, p)."""
+        """The new z (p,) and the new U (K, p). Row k of B (K, p) is β_k, row k of U (K, p) is u_k; z (p,) is old."""
         raise NotImplementedError
     ''',
     reference=z_update,

@@ -16,7 +16,7 @@ BEST_RHO = Exercise(
     statement="0 < mu ≤ L. Return the rho > 0 that makes max(rho/(mu + rho), L/(L + rho)) least.",
     stub='''
     def best_rho(mu, L):
-        """The rho that makes max(rho/(mu + rho), L/(L + rho)) least."""
+        """The number rho > 0 that makes max(rho/(mu + rho), L/(L + rho)) least, for 0 < mu ≤ L."""
         raise NotImplementedError
     ''',
     reference=best_rho,
@@ -79,7 +79,7 @@ def no_better(best_rho):
 
 
 def zeros_at(beta, lam, rho, K, k, alpha):
-    return np.sum(np.abs(beta) < lam / (alpha * rho * K * k))
+    return np.sum(np.abs(beta) <= lam / (alpha * rho * K * k))
 
 
 ZEROS_AT = Exercise(
@@ -91,14 +91,14 @@ ZEROS_AT = Exercise(
     ),
     stub='''
     def zeros_at(beta, lam, rho, K, k, alpha):
-        """How many entries of z are 0 after round k, where rho is next to nothing."""
+        """How many of the p entries of z are 0 after round k, if all K chunks answer beta (p,) in every round."""
         raise NotImplementedError
     ''',
     reference=zeros_at,
     hints=(
         "Take one coefficient whose z has been 0 so far. What is its u after each round?",
         "While z = 0 a round adds αβ to u. In round k the answer is αβ, u before it (k − 1)αβ, together kαβ.",
-        "It stays 0 while |kαβ| ≤ λ/(ρK): count np.abs(beta) < lam / (alpha * rho * K * k).",
+        "It stays 0 while |kαβ| ≤ λ/(ρK): count np.abs(beta) <= lam / (alpha * rho * K * k).",
     ),
 )
 

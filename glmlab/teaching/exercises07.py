@@ -62,7 +62,7 @@ GAMMA = Exercise(
     ),
     stub='''
     def gamma(eta, y):
-        """The loss of each row, its first and its second derivative in eta; eta and y are arrays (n,), y > 0."""
+        """Three arrays (n,): each row's loss, its first and its second derivative in eta; eta and y > 0 are (n,)."""
         raise NotImplementedError
     ''',
     reference=gamma,
@@ -160,7 +160,7 @@ PROX_NEWTON = Exercise(
     ),
     stub='''
     def prox_newton(q, H, beta, lam):
-        """argmin over v of qᵀ(v − beta) + ½(v − beta)ᵀH(v − beta) + lam‖v‖₁, an array (p,)."""
+        """argmin over v of qᵀ(v − beta) + ½(v − beta)ᵀH(v − beta) + lam‖v‖₁, (p,); q and beta are (p,), H is (p, p)."""
         raise NotImplementedError
     ''',
     reference=prox_newton,

@@ -26,7 +26,7 @@ TO_LAM = Exercise(
     ),
     stub='''
     def to_lam(value, n, kind):
-        """Our lam for scikit-learn's C ('LogisticRegression') or alpha ('SGDClassifier', 'Lasso') on n rows."""
+        """Our lam. value is the C of 'LogisticRegression' or the alpha of 'SGDClassifier' or 'Lasso', on n rows."""
         raise NotImplementedError
     ''',
     reference=to_lam,

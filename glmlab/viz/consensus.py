@@ -40,6 +40,7 @@ def admm_round():
     _arrow(ax, (6.05, 2.25), (6.05, 1.33))
     ax.set(xlim=(-0.05, 6.85), ylim=(-0.2, 5.2))
     ax.axis("off")
+    fig.suptitle("One round: out to all chunks, and back to one z", x=0.01, ha="left", fontsize=13)
     finding = "A round fans out from z and the u_k to all chunks and in again to the new z; no arrow joins two chunks."
     alt = (
         "Left, this process holds z and one u_k for each chunk. Arrows lead from z and u_k to local_update on the "
@@ -80,12 +81,12 @@ def zero_clock(measured, predicted, *, optimum):
         handles.append((line, dots))
     best = ax.axhline(optimum, color="black", lw=1.2, ls=":", marker="")
     ax.set(xlabel="round", ylabel="zeros of z", ylim=(-3, None))
-    ax.set_title("Zeros of z by round: lines predicted, marks counted")
     labels = [f"K = {K}" for K in measured]
     fig.legend(
         [*handles, best], [*labels, f"the optimum: {optimum}"], loc="outside lower center", ncols=5, handlelength=3
     )
     off = max(np.abs(np.subtract(measured[K], predicted[K])).max() for K in measured)
+    ax.set_title(f"Lines predict the counted zeros (marks) to within {off}")
     last = [f"{zeros[-1]} with {K} chunks" for K, zeros in measured.items()]
     rounds = len(next(iter(measured.values())))
     finding = (
@@ -146,7 +147,8 @@ def _votes_figure(runs, optimum, axes, window, shown):
         ax.set(xlim=window[0], ylim=window[1], xlabel=axes[0], title=name)
         ax.locator_params(nbins=4)
     panels[0][0].set_ylabel(axes[1])
-    fig.suptitle(f"Round {shown}", x=0.01, ha="left")
+    nearest = min(runs, key=lambda name: np.linalg.norm(runs[name][1][shown - 1] - optimum))
+    fig.suptitle(f"In round {shown} z is nearest to the optimum with {nearest}", x=0.01, ha="left", fontsize=13)
     handles, labels = [*dots, *z, *way, *best], ["chunks' answers", "z", "path of z", "the optimum"]
     fig.legend(handles, labels, loc="outside lower center", ncols=4)
     return fig
@@ -261,7 +263,8 @@ def _map_figure(rhos, alphas, rounds, cap, best):
     ax.annotate(_rounds(rounds[a, m], cap), (rhos[m], alphas[a]), (14, -6 if a else 6), **where, **note)
     edge = 0.07 * (alphas[-1] - alphas[0])  # so that the star on the last row is whole
     ax.set(xscale="log", ylim=(alphas[0] - edge, alphas[-1] + edge), ylabel="relaxation α")
-    ax.set(xlabel="ρ (a curvature: loss per squared coefficient)", title="Rounds to the goal, fewest at the star")
+    ax.set_xlabel("ρ (a curvature: loss per squared coefficient)")
+    ax.set_title(f"Fewest rounds at the star: α = {alphas[a]:g}, ρ = {rhos[m]:.2g}")
     ax.grid(False)
     bar = fig.colorbar(filled, ax=ax, ticks=levels[::2], format="%.0f")
     bar.set_label("rounds")

@@ -75,10 +75,19 @@ def _panels(paths, plain, names, largest):
         ax.set(xscale="log", xlabel=f"λ of {name}", title=name)
         ax.invert_xaxis()
     axes[0][0].set_ylabel("coefficient")
+    fig.suptitle(_panels_title(paths), x=0.01, ha="left", fontsize=13)
     handles, labels = axes[0][0].get_legend_handles_labels()
     labels += [count_text(rest.shape[1], "other")] * len(grey)
     fig.legend([*handles, *grey], labels, loc="outside lower center", ncols=3)
     return fig
+
+
+def _panels_title(paths):
+    """Which penalties make coefficients zero."""
+    drop = [name for name, (_, betas) in paths.items() if np.any(betas == 0)]
+    keep = [name for name in paths if name not in drop]
+    said = [f"{list_text(drop)} makes coefficients exactly zero"] if drop else []
+    return "; ".join(said + ([f"{list_text(keep)} makes none zero"] if keep else []))
 
 
 # Runs when the switch is used. `views` has a list of x for each penalty, `heights` a list of lists of y; all names are
@@ -149,7 +158,7 @@ def prices(ts, curves):
         shown = np.where(np.isfinite(values), values, np.nan)
         look = {"color": nth(COLOURS, k), "ls": nth(DASHES, k), "marker": nth(MARKERS, k)}
         ax.plot(ts, shown, markevery=max(1, len(ts) // 10), label=name, **look)
-    ax.set(xlabel="t, in units of ℓ″", ylabel="D(t) ÷ ½ℓ″t²", title="The price of a slope, and the quadratic one")
+    ax.set(xlabel="t, in units of ℓ″", ylabel="D(t) ÷ ½ℓ″t²", title="Where t is small every price is nearly quadratic")
     fig.legend(loc="outside lower center", ncols=2)
     near = np.abs(ts) <= 0.1
     worst = max(np.abs(values[near] - 1).max() for values in curves.values())

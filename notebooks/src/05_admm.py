@@ -11,13 +11,31 @@
 #
 # - write shrinkage, the local update and the consensus step;
 # - predict how many zeros an early stop leaves;
-# - read primal and dual residuals;
 # - choose ρ and the relaxation, and predict the rate;
-# - say when consensus ADMM pays.
+# - say when consensus ADMM pays;
+# - read primal and dual residuals (optional).
 #
-# Each heading says *core* or *optional*. Nothing needs the optional sections.
+# The two optional sections come last. Nothing needs them.
 
-# %% tags=["setup"] id="c05-002"
+# %% [markdown] tags=["workshop"] id="c05-003"
+# ## One problem in ten chunks (6 min, core)
+#
+# Notebook 04 found that a round between this process and the workers is expensive. Can a worker do more between two
+# rounds?
+#
+# Our problem is the post's second one, the **lasso** with $\lambda=7.2$:
+#
+# $$\min_\beta\ F(\beta)=f(\beta)+\lambda\|\beta\|_1,\qquad f(\beta)=\|y-X\beta\|^2 .$$
+#
+# Chunk $k$ of $K$ holds the rows $X_k$, $y_k$, and $f=\sum_kf_k$ with $f_k(\beta)=\|y_k-X_k\beta\|^2$. We give every
+# chunk its own $\beta_k$ and ask that all equal one vector $z$, the **consensus**:
+#
+# $$\min\ \sum_k f_k(\beta_k)+\lambda\|z\|_1\quad\text{subject to }\beta_k=z\text{ for all }k.$$
+#
+# **ADMM**, the alternating direction method of multipliers, solves it in rounds. Every chunk solves a problem of its
+# own, one step makes a new $z$, and each chunk remembers how far its answer was from it.
+
+# %% tags=["parameters", "setup"] id="c05-004"
 import inspect
 from itertools import islice
 
@@ -33,26 +51,6 @@ from glmlab.machine import cluster
 from glmlab.teaching import hint, ledger, predict, scale, solution, triangles, use
 
 one_thread = threadpool_limits(1)  # matrices are small here
-
-# %% [markdown] tags=["workshop"] id="c05-003"
-# ## One problem in ten chunks (6 min, core)
-#
-# Notebook 04 found that a round between this process and the workers is expensive. So can a worker do more between
-# two rounds?
-#
-# Our problem is the post's second one, the **lasso** with $\lambda=7.2$:
-#
-# $$\min_\beta\ F(\beta)=f(\beta)+\lambda\|\beta\|_1,\qquad f(\beta)=\|y-X\beta\|^2 .$$
-#
-# Chunk $k$ of $K$ holds the rows $X_k$, $y_k$, and $f=\sum_kf_k$ with $f_k(\beta)=\|y_k-X_k\beta\|^2$. We give every
-# chunk its own $\beta_k$ and ask that all equal one vector $z$, the **consensus**:
-#
-# $$\min\ \sum_k f_k(\beta_k)+\lambda\|z\|_1\quad\text{subject to }\beta_k=z\text{ for all }k.$$
-#
-# **ADMM**, the alternating direction method of multipliers, works in rounds. Every chunk solves a problem of its own,
-# one step makes a new $z$, and each chunk remembers how far its answer was from it.
-
-# %% tags=["parameters", "setup"] id="c05-004"
 n = scale.pick(ci=20_000, workshop=400_000, full=1_000_000)
 p, n_chunks, lam = 100, 10, 7.2
 client = cluster.client()
@@ -88,7 +86,7 @@ shrink = use(shrink)
 # hint("shrink")
 # solution("shrink")
 
-# %% [markdown] id="shrink-recap"
+# %% [markdown] tags=["workshop"] id="c05-009"
 # <details><summary>Check yourself: why does shrinkage give exact zeros, while a penalty ½t‖w‖² would not?</summary>
 #
 # With the square, the derivative $tw+w-v$ vanishes at $w=v/(1+t)$, which is zero only for $v=0$. The absolute value
@@ -97,25 +95,23 @@ shrink = use(shrink)
 # </details>
 #
 # **Recap.** The prox makes the penalty small without moving far from $v$. For $t\|w\|_1$ it moves every entry towards
-# zero by $t$. Entries of size at most $t$ become exactly zero.
-
-# %% [markdown] tags=["workshop"] id="c05-009"
+# zero by $t$, and entries of size at most $t$ become exactly zero.
+#
 # ## A chunk's own problem (15 min, core)
 #
-# What does a chunk do in a round? It minimises its own loss, but it must not run far from the $z$ that all chunks
-# know:
+# What does a chunk do in a round? It minimises its own loss, but must not run far from the $z$ that all chunks know:
 #
 # $$\beta_k=\operatorname{argmin}_b\ \|y_k-X_kb\|^2+\tfrac\rho2\|b-z+u_k\|^2 .$$
 #
-# The number $\rho>0$ says how strongly a chunk is held. The vector $u_k$ is chunk $k$'s **scaled dual variable**, the
-# running sum of its disagreement: it starts at zero, and after a round that made the new consensus $z^+$,
+# The number $\rho>0$ says how strongly a chunk is held. The vector $u_k$, chunk $k$'s **scaled dual variable**, adds up
+# its disagreement. It starts at zero, and after a round with the new consensus $z^+$ it becomes
 #
 # $$u_k^+=u_k+\beta_k-z^+ .$$
-#
-# The second term is least at $b=z-u_k$. So a chunk whose answers were above $z$ is pulled to a point below $z$, and
-# the pull grows until it agrees.
 
 # %% [markdown] id="c05-049"
+# The second term is least at $b=z-u_k$. So a chunk whose answers were above $z$ is pulled to a point below $z$, and the
+# pull grows until the chunk agrees.
+#
 # Take one coefficient and a chunk with $f_k(b)=(b-2)^2$, and let $z=1$, $u_k=0$ and $\rho=2$. The derivative
 # $2(b-2)+2(b-1)$ vanishes at $b=1.5$: the chunk wants 2, is held at 1, and both terms have curvature 2, so it stops
 # halfway. If $z$ stays at 1, then $u_k^+=0.5$. The next answer solves $2(b-2)+2(b-0.5)=0$, so $b=1.25$. The
@@ -126,7 +122,7 @@ shrink = use(shrink)
 
 # %% tags=["exercise"] id="c05-010"
 def local_update(X, y, z, u, rho):
-    """argmin_b ‖y − Xb‖² + (rho/2)‖b − z + u‖², (p,)."""
+    """argmin_b ‖y − Xb‖² + (rho/2)‖b − z + u‖², an array (p,); X is (n, p), y (n,), z and u (p,)."""
     raise NotImplementedError
 
 
@@ -135,7 +131,7 @@ local_update = use(local_update)
 # hint("local_update")
 # solution("local_update")
 
-# %% [markdown] id="local-recap"
+# %% [markdown] tags=["workshop"] id="c05-012"
 # <details><summary>Check yourself: what does u_k hold when nothing moves any more?</summary>
 #
 # If nothing moves, $\beta_k=z$, and the derivative of the chunk's problem says $\nabla f_k(z)+\rho u_k=0$. So
@@ -146,8 +142,7 @@ local_update = use(local_update)
 #
 # **Recap.** A chunk minimises its loss plus a quadratic that pulls it to $z-u_k$. Its $u_k$ adds up its disagreement.
 # In the end $\rho u_k$ balances the chunk's own gradient.
-
-# %% [markdown] tags=["workshop"] id="c05-012"
+#
 # ## The consensus step (17 min, core)
 #
 # How do $K$ answers become one $z$? First each answer is **relaxed** by a number $\alpha$ in $(0,2)$:
@@ -157,28 +152,23 @@ local_update = use(local_update)
 # Plain ADMM has $\alpha=1$, so $a_k=\beta_k$. With $\alpha>1$ we go beyond the answers (**over-relaxation**), with
 # $\alpha<1$ we stop short of them. The post's line `beta_hat = 0.9*new_betas + 0.1*z` is $\alpha=0.9$.
 
-# %% [markdown] id="votes"
-# Each chunk votes for $a_k+u_k$, which is its answer plus the disagreement that it has collected so far. The new $z$ is
-# the vector that lies nearest to all votes and pays for the penalty:
+# %% [markdown] id="consensus-example"
+# Each chunk then votes for $a_k+u_k$. The new $z$ is the vector that lies nearest to all votes and pays for the penalty:
 #
 # $$z^+=\operatorname{argmin}_w\ \lambda\|w\|_1+\tfrac\rho2\sum_{k=1}^K\|a_k+u_k-w\|^2,\qquad u_k^+=u_k+a_k-z^+ .$$
 #
-# For convex losses and any $\rho>0$ the $z$ of these rounds converge to a minimiser, if there is one (Eckstein &
-# Bertsekas 1992). How fast depends on $\rho$, and that is a later section.
-
-# %% [markdown] id="consensus-example"
-# Take one coefficient, two chunks, $\lambda=2$ and $\rho=1$. Let $a_1+u_1=3$ and $a_2+u_2=5$. For $w>0$ the
-# derivative of the objective is $2+(w-3)+(w-5)$, which vanishes at $w=3$. The mean of 3 and 5 is 4, so it was shrunk
-# by 1. Where does the 1 come from? There are two quadratics and one penalty, so the threshold is $\lambda$ divided by
-# $2\rho$.
+# For convex losses and any $\rho>0$ these $z$ converge to a minimiser, if there is one (Eckstein & Bertsekas 1992).
 #
-# **Exercise 3.** `z_update(B, U, z, lam, rho, alpha)` returns $z^+$ and all $u_k^+$. Row $k$ of `B` is $\beta_k$, row
-# $k$ of `U` is $u_k$. Your `shrink` helps.
+# Take one coefficient, two chunks, $\lambda=2$ and $\rho=1$. Let $a_1+u_1=3$ and $a_2+u_2=5$. For $w>0$ the derivative
+# $2+(w-3)+(w-5)$ vanishes at $w=3$. The mean of 3 and 5 is 4, so it was shrunk by 1. The 1 is $\lambda$ divided by
+# $2\rho$, because one penalty faces two quadratics.
+#
+# **Exercise 3.** `z_update(B, U, z, lam, rho, alpha)` returns $z^+$ and all $u_k^+$. Your `shrink` helps.
 
 
 # %% tags=["exercise"] id="c05-013"
 def z_update(B, U, z, lam, rho, alpha):
-    """The new consensus z (p,) and the new U (K, p)."""
+    """The new z (p,) and the new U (K, p). Row k of B (K, p) is β_k, row k of U (K, p) is u_k; z (p,) is old."""
     raise NotImplementedError
 
 
@@ -187,7 +177,7 @@ z_update = use(z_update)
 # hint("z_update")
 # solution("z_update")
 
-# %% [markdown] id="consensus-recap"
+# %% [markdown] tags=["workshop"] id="c05-015"
 # <details><summary>Check yourself: after any consensus step, what is the sum of ρu_k over the chunks?</summary>
 #
 # At $w=z^+$ the derivative of the objective is zero: $\lambda s=\rho\sum_k(a_k+u_k-z^+)=\rho\sum_ku_k^+$, where $s_j$
@@ -198,14 +188,12 @@ z_update = use(z_update)
 #
 # **Recap.** The consensus is the mean of $a_k+u_k$, shrunk by $\lambda/(\rho K)$. Relaxation decides how far we
 # follow the answers. Each $u_k$ adds what its chunk did not get.
-
-# %% [markdown] tags=["workshop"] id="c05-015"
+#
 # ## The post's loop (8 min, core)
 #
 # Put together, the loop is short, as the post promised: *"everything else is NumPy code occurring at master"*. The
-# figure shows one round. One thing differs from the post. The post solves the local problems by L-BFGS, an iteration
-# that needs gradients only, while we solve them exactly. We write $z$ into every call, as the post does. It has 800
-# bytes, so ten copies cost nothing. A long $z$ would be shared, as in notebook 04.
+# figure shows one round. The post solves the local problems by L-BFGS, an iteration that needs gradients only, while we
+# solve them exactly.
 #
 # **Predict.** The post ran ten rounds with $\rho=1$ and printed 12 zeros. How many of our 100 coefficients of $z$
 # will be exactly zero after ten rounds? Write your number in the place of `None`.
@@ -240,31 +228,24 @@ zeros_ten.measured(np.sum(post_z == 0))
 assert np.sum(post_z == 0) > 0, "zeros at step ten"
 assert one_round == n_chunks, "a task a chunk"
 
+
 # %% [markdown] tags=["workshop"] id="c05-019"
 # ## The zeros count the rounds (20 min, core)
 #
-# No true coefficient is zero. Why are there zeros, and why ever fewer? Follow one coefficient $j$.
+# No true coefficient is zero. Why are there zeros, and ever fewer? A chunk's loss has curvature about $2n/K$
+# (notebook 03), thousands at least, while $\rho=1$. So a chunk always answers with its own least-squares solution, near
+# $\beta_{\text{true}}$.
 #
-# *What a chunk answers.* Its loss has curvature about $2n/K$, because $X^\top X\approx nI$ (notebook 03). That is
-# thousands at least, while $\rho=1$. So the quadratic term of the local problem is negligible, and every chunk
-# answers with its own least-squares solution, close to $\beta_{\text{true}}$, whatever $z$ and $u_k$ are.
+# Follow one coefficient $j$. While $z_j$ stays zero, each round adds the same $\alpha\beta_j$ to entry $j$ of every
+# $u_k$, until the sum exceeds the threshold. For example, let $\beta_j=0.2$, $\alpha=0.9$ and the threshold $0.72$. Four
+# rounds add up to $0.72$, and $z_j$ is still zero. In round five it is $0.90-0.72=0.18$.
 #
-# *What becomes of $z_j$.* Both $z$ and the $u_k$ start at zero. While $z_j$ stays zero, each round adds the same
-# amount $\alpha\beta_j$ to the $j$-th entry of every $u$. It becomes non-zero when the accumulated amount exceeds the
-# threshold.
-
-# %% [markdown] id="zeros-example"
-# For example, let $\beta_j=0.2$, $\alpha=0.9$ and let the threshold be $0.72$. A round adds $0.18$. Three rounds
-# accumulate $0.54$, which is shrunk to zero. Four accumulate $0.72$, exactly the threshold, so $z_j$ is still zero.
-# In round five it is $0.90-0.72=0.18$.
-#
-# **Exercise 4.** `zeros_at(beta, lam, rho, K, k, alpha)`: how many coefficients of $z$ are still zero after round
-# $k$? In this section $k$ counts rounds.
-
+# **Exercise 4.** `zeros_at(beta, lam, rho, K, k, alpha)`: how many $z_j$ are zero after $k$ rounds? (Here $k$ counts
+# rounds.)
 
 # %% tags=["exercise"] id="c05-020"
 def zeros_at(beta, lam, rho, K, k, alpha):
-    """How many entries of z are 0 after round k, where rho is next to nothing."""
+    """How many of the p entries of z are 0 after round k, if all K chunks answer beta (p,) in every round."""
     raise NotImplementedError
 
 
@@ -275,15 +256,12 @@ zeros_at = use(zeros_at)
 
 # %% [markdown] id="c05-022"
 # So as long as $\rho$ is negligible beside the curvature of a chunk, $z_j=0$ after round $k$ if
-# $|\beta_j|\le\lambda/(\alpha\rho Kk)$, and $z_j\ne0$ otherwise. Here $\beta_j$ is the mean of the chunks' answers,
-# which is nearly the true coefficient.
+# $|\beta_j|\le\lambda/(\alpha\rho Kk)$, and $z_j\ne0$ otherwise.
 #
 # In the post $\beta$ was uniform on $[0,1)$ and $K=k=10$, so this limit is $7.2/(0.9\cdot10\cdot10)=0.08$. Each of the
-# 100 coefficients is below it with probability $0.08$: we expect 8 zeros, with a standard deviation of 2.7, and needed
-# no data for it. The post printed 12, which is on the high side but no contradiction: 12 or more happen about one time
-# in ten.
-
-# %% [markdown] id="other-chunks"
+# 100 coefficients is below it with probability $0.08$: we expect 8 zeros, and needed no data for it. The next cell
+# prints how probable 12 or more are.
+#
 # Is the formula right for other $K$? `loop` is the post's loop on triangles (notebook 03), $p+1$ rows that have a
 # chunk's loss for *every* $\beta$.
 #
@@ -346,7 +324,7 @@ assert best.converged and np.all(best.beta != 0), "the minimiser has none"
 assert zero.any() and abs(q[zero]).min() > lam, "not one of z's meets the condition"
 assert 3e-6 < at_post < 4.2e-6 and z_proof.bound > 1e-3 * best.objective
 
-# %% [markdown] id="zeros-recap"
+# %% [markdown] tags=["workshop"] id="c05-030"
 # <details><summary>Answer: why are there about half as many zeros with twice the chunks?</summary>
 #
 # The limit $\lambda/(\alpha\rho Kk)$ halves when $K$ doubles, and the $|\beta_j|$ are spread evenly over $[0,1)$. So
@@ -354,59 +332,15 @@ assert 3e-6 < at_post < 4.2e-6 and z_proof.bound > 1e-3 * best.objective
 #
 # </details>
 #
-# **Recap.** For $\beta$ uniform on $[0,1)$ the loop leaves about $p\,\lambda/(\alpha\rho Kk)$ zeros after round $k$.
-# This number depends on $K$, $\rho$, $\alpha$ and $k$, and on the data only through the small $|\beta_j|$. The
-# minimiser has no zeros: those of $z$ come from stopping early. The post's $\lambda$ was about four millionths of
-# $\lambda_{\max}$. So its penalty was next to nothing, and no zeros were to be expected.
-
-# %% [markdown] tags=["optional"] id="c05-028"
-# ## Two residuals (8 min, optional)
+# **Recap.** The number of zeros depends on $K$, $\rho$, $\alpha$, $\lambda$ and the round, and on the data only through
+# the small $|\beta_j|$. The minimiser has no zeros: those of $z$ come from stopping early. The post's penalty was next
+# to nothing beside $\lambda_{\max}$.
 #
-# How would the post's loop know that it is not done? ADMM watches two **residuals** (Boyd et al. 2011, §3.3). The
-# *primal* one is the distance of the answers from the new consensus, the *dual* one is how far the consensus moved:
-#
-# $$\text{primal}=\Big(\sum_k\|\beta_k-z^+\|^2\Big)^{1/2},\qquad\text{dual}=\rho\sqrt K\,\|z^+-z\| .$$
-#
-# Why these two? At $\beta_k$ the gradient $\nabla f_k(\beta_k)+\rho(\beta_k-z+u_k)$ is zero. With $\alpha=1$ and
-# $u_k^+=u_k+\beta_k-z^+$ this says
-#
-# $$\nabla f_k(\beta_k)+\rho u_k^+=\rho(z-z^+) .$$
-#
-# And the consensus step left $\rho\sum_ku_k^+$ such that the penalty balances it. So where both residuals vanish, $z$
-# meets the KKT conditions.
-
-# %% tags=["assert", "optional"] id="c05-029"
-Bs, zs = loop(ten, 10, 1.0, 0.9, lam)
-for k in (1, 5, 10):
-    z_new, z_old = zs[k - 1], (zs[k - 2] if k > 1 else np.zeros(p))
-    primal, dual = np.linalg.norm(Bs[k - 1] - z_new), 1.0 * np.sqrt(n_chunks) * np.linalg.norm(z_new - z_old)
-    slope = np.linalg.norm(2 * X_r.T @ (X_r @ z_new - y_r))
-    print(f"round {k:>2}: primal residual {primal:.2g}, dual residual {dual:.2g}, where ‖∇f(z)‖ = {slope:.2g}")
-assert np.abs(zs[9] - post_z).max() <= 1e-6, "a thousand rows or all of them: one loop"
-assert dual < 1e-3 * slope, "a small dual residual, far from optimal"
-
-# %% [markdown] tags=["optional"] id="residuals-recap"
-# The dual residual has the unit of a gradient, so we compare it with the gradient of $f$ at $z$. It is tiny beside it.
-# The reason is the factor $\rho=1$, which is tiny beside a curvature. So the small residual does not say that $z$ is
-# good.
-#
-# <details><summary>Check yourself: can one tolerance serve both residuals?</summary>
-#
-# No. The primal residual has the unit of a coefficient, the dual one that of a gradient, which is loss per
-# coefficient. A number that is small for one says nothing about the other.
-#
-# </details>
-#
-# **Recap.** Where both residuals vanish, $z$ is optimal. Their units differ. A small dual residual proves nothing
-# where $\rho$ is small.
-
-# %% [markdown] tags=["workshop"] id="c05-030"
 # ## Choose ρ (15 min, core)
 #
-# The post's $\rho=1$ is far below the curvature of a chunk. What if we take that curvature itself? Let $H=2X^\top X$ be
-# the Hessian of $f$. The mean of its eigenvalues is $\operatorname{tr}H/p$. A chunk has one $K$th of the rows, so its
-# mean curvature is about $\operatorname{tr}H/(pK)$, which is about $2n/K$. We also try several $\alpha$: Boyd et al.
-# recommend 1.5 to 1.8, while the post's 0.9 stops short of every answer.
+# The post's $\rho=1$ is far below the curvature of a chunk. What if we take that curvature itself? The Hessian of $f$ is
+# $H=2X^\top X$, and the mean of its eigenvalues is $\operatorname{tr}H/p$. A chunk has one $K$th of the rows, so we take
+# $\rho=\operatorname{tr}H/(pK)$. We also try several $\alpha$: Boyd et al. (2011) recommend 1.5 to 1.8.
 
 # %% tags=["figure", "assert"] id="c05-031"
 H = 2 * X_r.T @ X_r
@@ -422,7 +356,7 @@ def relative_gaps(zs):
 alphas = (0.9, 1.0, 1.6, 1.9)
 gaps = {f"ρ = tr H/pK, α = {alpha}": relative_gaps(loop(ten, 10, curvature, alpha, lam)[1]) for alpha in alphas}
 gaps["ρ = 1, α = 0.9"] = relative_gaps(late[:10])
-title = f"Ten rounds with ρ = tr H/pK = {curvature:,.0f}, and with ρ = 1"
+title = f"ρ = tr H/pK = {curvature:,.0f} and an α above 1 end nearer to F* than ρ = 1"
 viz.show(viz.gap_curves(gaps, ylabel="(F − F*) / F*", title=title, step="round"))
 post, plain, over = (gaps[f"ρ = tr H/pK, α = {alpha}"][-1] for alpha in (0.9, 1.0, 1.6))
 assert over < 1e-3 * plain < 1e-3 * post, "beyond the answers, not short of them"
@@ -434,9 +368,9 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 #
 # $$\beta_k=\frac{h\,m_k+\rho\,(z-u_k)}{h+\rho} .$$
 #
-# So if no $z_j$ is zero or changes its sign any more, a round multiplies the error of $z$ by $\rho/(h+\rho)$ and the
-# error of each $u_k-\bar u$ by $1-\rho/(h+\rho)=h/(h+\rho)$. Here $\bar u$ is the mean of the $u_k$. The two errors
-# pull $\rho$ in opposite directions.
+# Let no $z_j$ be zero or change its sign any more. Then a round multiplies the error of $z$ by $\rho/(h+\rho)$ and the
+# error of each $u_k-\bar u$ by $1-\rho/(h+\rho)=h/(h+\rho)$, where $\bar u$ is the mean of the $u_k$. The two errors pull
+# $\rho$ in opposite directions.
 
 # %% [markdown] id="two-chunk-example"
 # A small example: one coefficient, no penalty, $f_1(b)=b^2$ and $f_2(b)=(b-2)^2$. So $h=2$, the optimum is $z=1$, and
@@ -447,37 +381,28 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 # | 1 | 0.5 | 0.5 | 0.909 | 0.909 |
 # | 2 | 0.75 | 0.75 | 0.992 | 1.736 |
 # | 3 | 0.875 | 0.875 | 0.999 | 2.487 |
-
-# %% [markdown] id="two-errors"
-# With $\rho=2$ both errors halve. With $\rho=0.2$ the error of $z$ is divided by 11, but that of $u_2$ is multiplied
-# by $10/11$ only. Why should we care about $u_2$, if $z$ is right so soon? Here we need not. The next question is
-# when we must.
-
-# %% [markdown] id="c05-051"
-# In the example $z$ does not see the $u_k$, because they cancel in the mean. They no longer cancel if
 #
-# - the chunks have **different Hessians** $H_k$: then equal pulls move the chunks by different amounts;
-# - a coefficient is **held at zero**: then $\bar u_j$ must first grow to what the penalty balances there.
-#
-# In these cases $z$ waits for the $u_k$. The safe **rate** is therefore that of $z$ and the $u_k$ together, in the
-# slowest directions.
+# With $\rho=2$ both errors halve. With $\rho=0.2$ the error of $z$ is divided by 11, but that of $u_2$ is only
+# multiplied by $10/11$. Here the slow $u_2$ does no harm, because the $u_k$ cancel in the mean.
 
 # %% [markdown] id="rate-bound"
-# From here on, in this notebook, $\mu$ and $L$ are the least and the largest eigenvalue of the chunks' Hessians $H_k$,
-# and not of $H$. Let $\alpha=1$, and consider the vectors $z+u_k$ of all chunks together. A round multiplies their
-# distance from their limits by at most
+# They no longer cancel if the chunks have **different Hessians** $H_k$ or a coefficient is **held at zero**. Then
+# $z$ waits for the $u_k$. So from here on $\mu$ and $L$ are the least and the largest eigenvalue of all $H_k$, and we
+# take all vectors $z+u_k$ together. With $\alpha=1$ a round multiplies their distance from their limits by at most
 #
 # $$\max\Big(\frac\rho{\mu+\rho},\ \frac L{L+\rho}\Big),$$
 #
-# with any convex penalty (Giselsson & Boyd 2017). The error of $z$ alone is at most that distance divided by $\sqrt K$.
-# It may grow in single rounds.
+# for any convex penalty (Giselsson & Boyd 2017). The error of $z$ is at most that distance divided by $\sqrt K$.
 #
-# **Exercise 5.** `best_rho(mu, L)`: the ρ with the smallest such rate.
+# For example, let $\mu=1$ and $L=9$. With $\rho=1$ the two factors are $\frac12$ and $\frac9{10}$, with $\rho=9$
+# they are swapped.
+#
+# **Exercise 5.** `best_rho(mu, L)` returns the ρ that makes the larger factor least.
 
 
 # %% tags=["exercise"] id="c05-035"
 def best_rho(mu, L):
-    """The rho that makes max(rho/(mu + rho), L/(L + rho)) least."""
+    """The number rho > 0 that makes max(rho/(mu + rho), L/(L + rho)) least, for 0 < mu ≤ L."""
     raise NotImplementedError
 
 
@@ -487,9 +412,9 @@ best_rho = use(best_rho)
 # solution("best_rho")
 
 # %% [markdown] id="who-slows-z"
-# We measure this on four chunks with two coefficients. All curvatures are 2 and 8, and $\rho$ is a quarter of the
-# best. The chunks are alike, or their eigenvectors are turned, or they are alike and the penalty holds the second
-# coefficient at zero.
+# Does $z$ itself obey the first factor or the second? We measure four chunks with two coefficients. All curvatures are
+# 2 and 8, and $\rho$ is a quarter of the best. The chunks are alike, or their eigenvectors are turned, or they are alike
+# and the penalty holds the second coefficient at zero.
 #
 # **Predict.** In which of the three cases does a round multiply the error of $z$ by $\rho/(\mu+\rho)=1/3$, and in
 # which by a number nearer to $L/(L+\rho)=8/9$?
@@ -514,7 +439,7 @@ for name, chunks, weight in (("alike", alike, 0.0), ("unlike", unlike, 0.0), ("a
 assert np.isclose(factor["alike"], rho / (2 + rho), rtol=0.02), "z alone"
 assert all(0.7 < factor[name] <= 8 / (8 + rho) for name in factor if name != "alike"), "z waits for u"
 
-# %% [markdown] id="rho-recap"
+# %% [markdown] tags=["workshop"] id="c05-042"
 # <details><summary>Answer: only the alike chunks without zeros have 1/3. Why does the third case wait?</summary>
 #
 # While $z_2=0$, every round adds the mean answer to $\bar u_2$, until the pull of $\bar u_2$ keeps the answers at
@@ -522,17 +447,102 @@ assert all(0.7 < factor[name] <= 8 / (8 + rho) for name in factor if name != "al
 #
 # </details>
 #
-# **Recap.** A small $\rho$ lets the $u_k$ lag behind, a large one lets $z$ lag behind. For both together
-# $\rho=\sqrt{\mu L}$ has the best bound. It lies between the curvatures of a chunk. Only for alike chunks without
-# zeros does $z$ itself want $\rho\to0$.
+# **Recap.** A small $\rho$ lets the $u_k$ lag behind, a large one lets $z$ lag behind. The bound for both is best at
+# $\rho=\sqrt{\mu L}$, between the curvatures of a chunk.
+#
+# ## When does ADMM pay? (8 min, core)
+#
+# For least squares it does not: the chunks may as well send $H_k$ and $X_k^\top y_k$ once, and these sums answer every
+# $\lambda$ (notebook 02).
+#
+# Logistic loss has no such summary. There the rival is **proximal Newton** (notebook 07): each chunk sends its loss,
+# gradient and Hessian at $\beta$, and the next $\beta$ minimises the summed quadratic model plus $\lambda\|\beta\|_1$.
+# ADMM's ρ is here a number for each coordinate, the diagonal of $H/K$, or a **matrix**, each chunk's own $H_k$.
+
+# %% tags=["assert", "solution"] id="c05-043"
+rows_b = scale.pick(ci=8_000, workshop=100_000, full=1_000_000)
+X_b, y_b, _ = datasets.make_logistic(rows_b, 15, chunks=rows_b // 8, seed=20009)  # columns as in the post's benchmark
+X_b, y_b = client.persist([X_b, y_b])
+logistic = {}
+for name, solver, options in (
+    ("ADMM, ρ = diag H/K", "consensus_admm", {}),
+    ("ADMM, ρ = H_k", "consensus_admm", {"rho": "matrix"}),
+    ("proximal Newton", "proximal_newton", {}),
+):
+    b = glmlab.Objective("logistic", glmlab.as_chunks(X_b, y_b))
+    logistic[name] = run = glmlab.run(solver, b, L1(1.0), start=np.zeros(15), tol=1e-9, **options)
+    print(f"{name:<20} {run.rounds:>3} rounds, {run.passes:5.1f} passes, {run.seconds:5.2f} s; {run.certificate.relative:.0e} certified")
+    assert run.converged
+newton = logistic.pop("proximal Newton")
+assert all(newton.passes < run.passes for run in logistic.values()), "local solves are passes, too"
+assert all(abs(newton.objective / run.objective - 1) < 1e-8 for run in logistic.values()), "they agree"
+print("\n" + inspect.getsource(solvers.consensus_admm))
+
+# %% [markdown] id="when-admm-pays"
+# Judge by passes and rounds, because the seconds of such a small run are mostly prices of rounds. Local iterations
+# read rows, so they count as passes. The source is the package's ADMM.
+#
+# A chunk cannot know what the others want, while Newton's sum does. So Spark, H2O and cuML fit GLMs by L-BFGS or
+# Newton's method with one reduction a pass. dask-ml's default is ADMM, the post's heritage. ADMM pays where
+#
+# - sums over rows must not leave their place, but an answer of $p$ numbers may;
+# - local problems have their own solvers or constraints;
+# - $p^2$ numbers are too many and rounds are very expensive;
+# - the pieces are not rows: ADMM splits other sums, too.
+
+# %% [markdown] tags=["optional"] id="c05-028"
+# ## Two residuals (8 min, optional)
+#
+# How would the post's loop know that it is not done? ADMM watches two **residuals** (Boyd et al. 2011, §3.3). The
+# *primal* one is the distance of the answers from the new consensus, the *dual* one is how far the consensus moved:
+#
+# $$\text{primal}=\Big(\sum_k\|\beta_k-z^+\|^2\Big)^{1/2},\qquad\text{dual}=\rho\sqrt K\,\|z^+-z\| .$$
+#
+# Why these two? At $\beta_k$ the gradient $\nabla f_k(\beta_k)+\rho(\beta_k-z+u_k)$ is zero. With $\alpha=1$ and
+# $u_k^+=u_k+\beta_k-z^+$ this says
+#
+# $$\nabla f_k(\beta_k)+\rho u_k^+=\rho(z-z^+) .$$
+#
+# And the consensus step left a sum $\rho\sum_ku_k^+$ that the penalty balances. So where both residuals vanish, $z$
+# meets the KKT conditions.
+
+# %% tags=["assert", "optional"] id="c05-029"
+Bs, zs = loop(ten, 10, 1.0, 0.9, lam)
+for k in (1, 5, 10):
+    z_new, z_old = zs[k - 1], (zs[k - 2] if k > 1 else np.zeros(p))
+    primal, dual = np.linalg.norm(Bs[k - 1] - z_new), 1.0 * np.sqrt(n_chunks) * np.linalg.norm(z_new - z_old)
+    slope = np.linalg.norm(2 * X_r.T @ (X_r @ z_new - y_r))
+    print(f"round {k:>2}: primal residual {primal:.2g}, dual residual {dual:.2g}, where ‖∇f(z)‖ = {slope:.2g}")
+assert np.abs(zs[9] - post_z).max() <= 1e-6, "a thousand rows or all of them: one loop"
+assert dual < 1e-3 * slope, "a small dual residual, far from optimal"
 
 # %% [markdown] tags=["optional"] id="c05-032"
+# The dual residual has the unit of a gradient, but is tiny beside the gradient of $f$ at $z$, because its factor
+# $\rho=1$ is tiny beside a curvature. So the small residual does not say that $z$ is good.
+#
+# <details><summary>Check yourself: can one tolerance serve both residuals?</summary>
+#
+# No. The primal residual has the unit of a coefficient, the dual one that of a gradient, which is loss per
+# coefficient. A number that is small for one says nothing about the other.
+#
+# </details>
+#
+# **Recap.** Where both residuals vanish, $z$ is optimal. A small dual residual proves nothing where $\rho$ is small.
+#
 # ## See ρ at work (8 min, optional)
 #
 # Eight chunks of twelve rows, two coefficients. The second coefficient of the minimiser is zero. Move the sliders, or
-# use their arrow keys: *Round* runs the method, *ρ* changes how strongly the chunks are held.
+# use their arrow keys.
 #
 # **Predict.** Which ρ leaves $z$ behind, and which one the answers?
+#
+# <details><summary>Answer</summary>
+#
+# With ρ/20 the answers stay far apart, because each chunk follows its own rows and the $u_k$ need many rounds to change
+# that. In the first rounds $z$ stays at zero as well, because the threshold $\lambda/(\rho K)$ is twenty times as
+# large. With 20ρ all answers lie near $z$, and $z$ itself hardly moves.
+#
+# </details>
 
 # %% tags=["figure", "assert", "optional"] id="c05-033"
 rng = np.random.default_rng(9)
@@ -546,15 +556,6 @@ runs = {name: loop(toy, 30, rho, 1.0, toy_lam) for name, rho in choices.items()}
 viz.show(viz.votes(runs, toy_best, axes=("β₁", "β₂"), start=3))
 ends = {name: np.linalg.norm(zs[-1] - toy_best) for name, (_, zs) in runs.items()}
 assert toy_best[1] == 0 and ends["ρ = tr H/pK"] < 0.01 * min(ends["ρ/20"], ends["20ρ"])
-
-# %% [markdown] tags=["optional"] id="c05-037"
-# <details><summary>Answer</summary>
-#
-# With ρ/20 the answers stay far apart, because each chunk follows its own rows and the $u_k$ need many rounds to change
-# that. In the first rounds $z$ stays at zero as well, because the threshold $\lambda/(\rho K)$ is twenty times as
-# large. With 20ρ all answers lie on $z$, and $z$ itself hardly moves.
-#
-# </details>
 
 # %% [markdown] tags=["optional"] id="map-of-rounds"
 # Now a map. The course's columns are independent, so $\mu\approx L$, which is too kind a case. We *tilt* them: $XT$,
@@ -585,106 +586,16 @@ assert np.all(abs(rates / theory - 1)[aside] < 0.05) and np.all(rates <= 1.05 * 
 assert rhos[rounds[2].argmin()] < 2 * best_rho(mu, L)
 assert rounds[alphas > 1].min() < 0.7 * rounds[2].min() < 0.7 * rounds[1].min(), "over-relaxation saves rounds"
 
-# %% [markdown] tags=["optional"] id="c05-039"
+# %% [markdown] id="map-recap"
 # Away from the best ρ the measured rate agrees with the bound. Near it a round did slightly better. There the error of
 # the $u_k$ shrinks slowly, but it is small from the start, because chunks of many rows are nearly alike.
 #
-# One number treats all directions alike. A *diagonal* has a number for each coordinate. Or ρ is a **matrix**, each
-# chunk's own Hessian $H_k$:
+# **Recap.** Measured rates agree with $\max(\rho/(\mu+\rho),L/(L+\rho))$. The map is lowest near $\rho=\sqrt{\mu L}$.
+# Over-relaxation saves rounds there.
 #
-# $$\beta_k=\operatorname{argmin}_b\ f_k(b)+\tfrac12(b-z+u_k)^\top H_k(b-z+u_k) .$$
+# ### The ledger
 #
-# Then $\beta_k$ lies halfway between the chunk's minimiser and $z-u_k$ in *every* direction. A round multiplies the
-# error by $|1-\alpha/2|$, which is $1/20$ for $\alpha=1.9$. The price is that each chunk sends $p^2$ numbers once,
-# and that $z^+$ solves a $p\times p$ lasso.
-
-# %% [markdown] tags=["optional"] id="c05-048"
-# The package's solver has a number or a rule for `rho`: `"curvature"` is the mean $\operatorname{tr}H/(pK)$,
-# `"diagonal"` is $\operatorname{diag}H/K$, `"matrix"` is $H_k$ plus a hundredth of the mean curvatures on its diagonal,
-# because $H_k$ may be singular. So its rate is only near $|1-\alpha/2|$. The rule `"balance"` starts at the mean and
-# changes ρ until two *relative* residuals are equal: the primal one divided by the size of the answers, the dual one by
-# that of all $\rho u_k$ (Wohlberg 2017). The source of the solver ends this section.
-#
-# We run each rule on the tilted problem until $F-F^*$ is proved to be below $10^{-9}$ of $F$.
-
-# %% tags=["assert", "optional"] id="c05-041"
-choices = {
-    "ρ = tr H/pK, α = 1": {"rho": "curvature", "relaxation": 1.0},
-    "ρ = tr H/pK, α = 1.6": {"rho": "curvature"},
-    "balanced, α = 1.6": {"rho": "balance"},
-    "ρ = diag H/K, α = 1.6": {"rho": "diagonal"},
-    "ρ = H_k, α = 1.9": {"rho": "matrix"},
-}
-needed, ending, lengths = {}, {}, tuple(len(y_k) for _, y_k in tilted)
-X_all, y_all = np.vstack([X_k for X_k, _ in tilted]), np.concatenate([y_k for _, y_k in tilted])
-for name, options in choices.items():
-    tilted_f = glmlab.Objective("gaussian", glmlab.as_chunks(X_all, y_all, chunks=lengths))
-    seen = []  # ρ at every round
-    run = glmlab.run("consensus_admm", tilted_f, L1(tilt_lam), start=np.zeros(p), tol=1e-9,
-                     callback=lambda state, seen=seen: seen.append(np.mean(state.rho)), **options)  # fmt: skip
-    assert run.converged
-    needed[name], ending[name] = run.n_iter, seen[-1] / best_rho(mu, L)
-    print(f"{name:<22} {run.n_iter:>3} rounds to a certified 1e-9" + f"; ends at {ending[name]:.2f} √(μL)" * ("H_k" not in name))
-assert needed["ρ = H_k, α = 1.9"] <= 6 and needed["ρ = tr H/pK, α = 1.6"] < needed["ρ = tr H/pK, α = 1"]
-assert needed["balanced, α = 1.6"] > needed["ρ = tr H/pK, α = 1.6"], "balancing is worse here"
-
-# %% [markdown] tags=["optional"] id="map-recap"
-# Balancing needs *more* rounds here than the ρ from which it starts. That ρ is near $\sqrt{\mu L}$ already, and
-# balancing moves it away, because it makes two residuals equal, and nothing says that the rate is best there. It is a
-# rule for those who know no curvature.
-#
-# **Recap.** Measured rates agree with $\max(\rho/(\mu+\rho),L/(L+\rho))$. Over-relaxation saves rounds at every good
-# ρ. A matrix ρ needs few rounds and $p^2$ numbers from each chunk.
-
-# %% tags=["solution", "optional"] id="c05-040"
-print(inspect.getsource(solvers.consensus_admm))
-
-# %% [markdown] tags=["workshop"] id="c05-042"
-# ## When does ADMM pay? (8 min, core)
-#
-# For least squares it does not. The chunks may as well send $H_k$ and $X_k^\top y_k$ once: notebook 02's two sums
-# answer every $\lambda$ without another round.
-#
-# Logistic loss has no such summary. There the rival is **proximal Newton** (notebook 07): each chunk sends its loss,
-# gradient and Hessian at $\beta$, and one **sum** is all that happens in a round. These sums are a quadratic model of
-# $f$, and the next $\beta$ minimises the model plus $\lambda\|\beta\|_1$.
-#
-# We compare both on columns like those of the post's benchmark, with $\lambda=1$, until the gap is proved to be below
-# a relative $10^{-9}$.
-
-# %% tags=["assert"] id="c05-043"
-rows_b = scale.pick(ci=8_000, workshop=100_000, full=1_000_000)
-X_b, y_b, _ = datasets.make_logistic(rows_b, 15, chunks=rows_b // 8, seed=20009)
-X_b, y_b = client.persist([X_b, y_b])
-logistic = {}
-for name, solver, options in (
-    ("ADMM, ρ = diag H/K", "consensus_admm", {}),
-    ("ADMM, ρ = H_k", "consensus_admm", {"rho": "matrix"}),
-    ("proximal Newton", "proximal_newton", {}),
-):
-    b = glmlab.Objective("logistic", glmlab.as_chunks(X_b, y_b))
-    logistic[name] = run = glmlab.run(solver, b, L1(1.0), start=np.zeros(15), tol=1e-9, **options)
-    print(f"{name:<20} {run.rounds:>3} rounds, {run.passes:5.1f} passes, {run.seconds:5.2f} s; {run.certificate.relative:.0e} certified")
-    assert run.converged
-newton = logistic.pop("proximal Newton")
-assert all(newton.passes < run.passes for run in logistic.values()), "local solves are passes, too"
-assert all(abs(newton.objective / run.objective - 1) < 1e-8 for run in logistic.values()), "they agree"
-
-# %% [markdown] id="c05-044"
-# Local iterations read rows, too, so they count as passes. Judge by passes and rounds here. The seconds of such a small
-# run are mostly prices of rounds and the loading of code, so they change from run to run.
-
-# %% [markdown] id="when-admm-pays"
-# A chunk cannot know what the other chunks want, while Newton's sum does. So Spark, H2O and cuML fit GLMs by L-BFGS or
-# Newton's method with one reduction a pass. dask-ml's default is ADMM, the post's heritage. ADMM pays where
-#
-# - sums over rows must not leave their place, but an answer of $p$ numbers may;
-# - local problems come with solvers or constraints of their own;
-# - $p^2$ numbers are too many and rounds are very expensive;
-# - the pieces are not rows: ADMM splits other sums, too.
-
-# %% [markdown] id="at-last-the-ledger"
-# At last the ledger. `post_admm` is the package's copy of the published loop, L-BFGS solves and all.
+# `post_admm` is the package's copy of the published loop, L-BFGS solves and all.
 
 # %% tags=["assert"] id="c05-045"
 f = glmlab.Objective("gaussian", glmlab.as_chunks(X, y))

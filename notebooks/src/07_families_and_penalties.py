@@ -15,8 +15,6 @@
 # - choose between L1, a ridge and no penalty, and convert λ between libraries;
 # - write a Newton step with an L1 penalty;
 # - add a family, and recognise data that have no answer.
-#
-# Next: [08 benchmarks](08_benchmarks.ipynb).
 
 # %% tags=["setup", "parameters"] id="c07-002"
 import dask
@@ -35,12 +33,13 @@ n_lams = scale.pick(ci=13, workshop=17, full=25)
 client = cluster.client()
 print(cluster.dashboard_link(client) or "This client has no dashboard.")
 
+
 # %% [markdown] tags=["workshop"] id="c07-003"
 # ## One loss for each kind of response (15 min · core)
 #
-# Which loss fits a label, a count or an amount? Least squares is one choice of many. Each choice is a **family**. It
-# consists of a distribution for $y$ with mean $\mu$, and of a **link**, which says how $\mu$ depends on $\eta =
-# x^\top\beta$. A row's loss $\ell(\eta; y)$ is minus the logarithm of the density of $y$, up to terms in $y$ alone.
+# Which loss fits a label, a count or an amount? Each choice is a **family**. It consists of a distribution for $y$ with
+# mean $\mu$, and of a **link**, which says how $\mu$ depends on $\eta = x^\top\beta$. The loss $\ell(\eta; y)$ of a row
+# is minus the logarithm of the density of $y$, up to terms in $y$ alone.
 #
 # |$y$|family|$\mu$|$\ell(\eta; y)$|
 # |---|---|---|---|
@@ -49,30 +48,24 @@ print(cluster.dashboard_link(client) or "This client has no dashboard.")
 # |a count|Poisson|$e^\eta$|$e^\eta-y\eta$|
 # |an amount $>0$|Gamma|$e^\eta$|exercise 1|
 #
-# The Gaussian has variance ½. In this notebook $\mu$ is always the mean of $y$. The smallest eigenvalue of $H$, which
-# other notebooks call μ, is $\lambda_{\min}(H)$ here.
+# The Gaussian has variance ½. In this notebook $\mu$ is always a mean. The smallest eigenvalue of $H$, which other
+# notebooks call μ, is $\lambda_{\min}(H)$ here.
 
 # %% [markdown] id="c07-006"
-# What must a solver know about a family? We minimise $F=f+g$, a loss $f(\beta)=\sum_i\ell(\eta_i;y_i)$ plus a penalty
-# $g$. By the chain rule, $\ell$ and its derivatives $\ell'$ and $\ell''$ in $\eta$ are enough:
+# We minimise $F=f+g$, a loss $f(\beta)=\sum_i\ell(\eta_i;y_i)$ plus a penalty $g$. By the chain rule a solver needs only
+# $\ell$ and its derivatives $\ell'$ and $\ell''$ in $\eta$:
 #
 # $$\nabla f(\beta)=\sum_i\ell'(\eta_i;y_i)\,x_i,\qquad\nabla^2f(\beta)=\sum_i\ell''(\eta_i;y_i)\,x_ix_i^\top.$$
 #
-# *Example.* A Poisson row has $y=3$, and we try $\eta=0$, hence $\mu=1$. Its loss is $e^0-3\cdot0=1$. Its slope is
-# $\ell'=e^\eta-y=-2$. It is negative, because a larger $\eta$ fits three events better. Its curvature is
-# $\ell''=e^\eta=1$.
-
-# %% [markdown] id="c07-072"
-# **Exercise 1.** Write `gamma(eta, y)` for amounts $y>0$ with mean $\mu=e^\eta$ and density $e^{-y/\mu}/\mu$. It
-# returns three arrays: $\ell$, $\ell'$ and $\ell''$.
+# *Example.* A Poisson row has $y=3$, and we try $\eta=0$, hence $\mu=1$. Its loss is $e^0-3\cdot0=1$. Its slope
+# $\ell'=e^\eta-y=-2$ is negative, because a larger $\eta$ fits three events better. Its curvature is $\ell''=e^\eta=1$.
 #
-# This is the Gamma density of shape 1. Any other known shape multiplies the loss by that shape, up to terms in $y$,
-# so the minimiser without a penalty is the same.
-
+# **Exercise 1.** Write `gamma(eta, y)` for amounts $y>0$ with mean $\mu=e^\eta$ and density $e^{-y/\mu}/\mu$. This is
+# the Gamma density of shape 1. Another shape multiplies the loss by that shape, up to terms in $y$.
 
 # %% tags=["exercise"] id="c07-007"
 def gamma(eta, y):
-    """The loss of each row, its first and its second derivative in eta; eta and y are arrays (n,), y > 0."""
+    """Three arrays (n,): each row's loss, its first and its second derivative in eta; eta and y > 0 are (n,)."""
     raise NotImplementedError
 
 
@@ -82,36 +75,26 @@ gamma = use(gamma)
 # solution("gamma")
 
 # %% [markdown] id="c07-009"
-# Your $\ell''$ contains $y$, but the Poisson's does not. Why? A link is **canonical** if $y$ and $\eta$ meet only in
-# a multiple of $y\eta$. Differentiating twice then removes $y$. The first three links of the table are canonical, and
-# the link $\mu=e^\eta$ of the Gamma is not.
+# Your $\ell''$ contains $y$, but the Poisson's does not. A link is **canonical** if $y$ and $\eta$ meet only in a
+# multiple of $y\eta$, because differentiating twice then removes $y$. The first three links of the table are canonical.
 #
-# So there are two curvatures. The **observed information** is $\nabla^2 f(\beta)$ for the $y$ that we have. The
-# **expected information** replaces each $\ell''$ by its mean over $y$ in the model. For a canonical link they agree.
-
-# %% [markdown] id="c07-073"
-# Newton's method uses the observed information. A method that uses the expected one is called *Fisher scoring*, and
-# R's `glm` uses it. For our Gamma, $\ell''=y/\mu$ has mean 1, so the expected information is $X^\top X$ at every β.
-# It must be factored only once, but convergence is then no longer quadratic.
+# So there are two curvatures. Newton's method uses the **observed information**, $\nabla^2 f(\beta)$ for our $y$. The **expected information** replaces each $\ell''$ by its mean over $y$ in the model. R's `glm` uses
+# it, in *Fisher scoring*. For our Gamma, $\ell''=y/\mu$ has mean 1, so the expected information is $X^\top X$ at every
+# β. It is factored only once, but convergence is not quadratic.
 #
-# *Recap.*
-# - A family is a density and a link.
-# - A solver needs only $\ell$, $\ell'$ and $\ell''$.
-# - With a canonical link, observed and expected information agree.
+# *Recap.* A family is a density and a link. With a canonical link the two informations agree.
 
 # %% [markdown] tags=["workshop"] id="c07-011"
 # ## Three questions about flights (15 min · core)
 #
-# What can we say about a flight's delay on the day its ticket is sold? The rows are notebook 01's flights from New
-# York in 2013. The columns are the time of day, the distance, and zeros and ones for month, weekday, airline and
-# airport. One month, one weekday, one airline and one airport have no column, because the **intercept** stands for
-# them. No penalty applies to the intercept.
-
-# %% [markdown] id="c07-082"
-# 1. *Is the flight late?* The family is logistic, and $y=1$ if the flight arrives more than 15 minutes late.
-# 2. *How many flights of an hour are late?* The family is Poisson. A row is an hour at one airport, and it holds the
-#    *means* of its flights' columns.
-# 3. *How many minutes late?* The family is Gamma, and the rows are the flights with any delay.
+# What can we say about a delay when the ticket is sold? The rows are notebook 01's flights from New York in 2013.
+# The columns are the time of day, the distance, and zeros and ones for month, weekday, airline and airport. The
+# **intercept** stands for one of each. No penalty applies to it.
+#
+# 1. *Is the flight late?* Logistic: $y=1$ if it is more than 15 minutes late.
+# 2. *How many flights of an hour are late?* Poisson: a row is an hour at one airport, and holds the *means* of its
+#    flights' columns.
+# 3. *How many minutes late?* Gamma: the rows are the flights with any delay.
 
 # %% id="c07-012"
 questions = delays.questions(client, every, n_parts)
@@ -120,9 +103,7 @@ for name, question in questions.items():
     print(f"{name}: {rows:,} rows, {columns} columns, y is {float(question.y.mean()):.3g} on average")
 
 # %% [markdown] id="c07-013"
-# The second question needs one idea more. An hour with six late flights of ten is bad, but one with six of thirty is
-# ordinary.
-# Let the **exposure** $E$ be the number of flights in that hour. We want the *share* of late flights to be
+# The second question needs one idea more: six late flights of ten are bad, but six of thirty are ordinary. Let the **exposure** $E$ be the number of flights in that hour. We want the *share* of late flights to be
 # $e^{x^\top\beta}$, so the mean count is
 #
 # $$\mu = E\,e^{x^\top\beta} = e^{x^\top\beta + \log E}.$$
@@ -131,45 +112,35 @@ for name, question in questions.items():
 #
 # *Example.* If $x^\top\beta = \log 0.2$, we expect $0.2 \cdot 10 = 2$ late flights of ten and $0.2\cdot 30 = 6$ of
 # thirty.
-
-# %% id="c07-015"
-fits, named = {}, {"late": "logistic", "count": "poisson", "minutes": "gamma"}
-for name, family in named.items():
-    X, y, offset, columns = questions[name]
-    options = {"family": family, "offset": offset, "fit_intercept": True}
-    fits[name] = glmlab.fit(X, y, tol=1e-10, **options)
-    print(f"{name}: {fits[name].status}\n")
+#
+# We fit all three. For comparison, scikit-learn fits questions 1 and 3, statsmodels question 2.
 
 # %% tags=["assert"] id="c07-017"
-import pandas as pd
-from IPython.display import display
-
-some = ["sched_time", "month_7", "month_9", "weekday_5", "carrier_EV", "carrier_DL", "origin_JFK"]
-factors = {name: pd.Series(np.exp(fit.beta), questions[name].columns) for name, fit in fits.items()}
-display(pd.DataFrame(factors).loc[some].rename(index=delays.LABELS).round(2))
+fits, named = {}, {"late": "logistic", "count": "poisson", "minutes": "gamma"}
+for name, family in named.items():
+    X, y, offset, _ = questions[name]
+    fits[name] = glmlab.fit(X, y, family=family, offset=offset, fit_intercept=True, tol=1e-10)
+    print(f"{name}: {fits[name].status}\n")
 
 rows = {name: dask.compute(question.X, question.y) for name, question in questions.items()}
 by_peers = delays.by_peers(rows, questions["count"].offset)
-eta = rows["minutes"][0] @ fits["minutes"].beta + fits["minutes"].intercept
-_, slope, curvature = gamma(eta, rows["minutes"][1])
-# Σℓ′ = Σ(1 − y/μ) = 0 at the third answer, since its intercept is free. So ℓ″ = y/μ has the mean 1 there.
-print(f"gamma, at the third answer: Σℓ′ = {np.sum(slope):.1e}, the mean of ℓ″ is {np.mean(curvature):.4f}")
-assert abs(np.sum(slope)) <= 1e-5 * len(eta)
 for name, fit in fits.items():
     apart = abs(fit.beta - by_peers[name]).max()
     print(f"{name}: certified to {fit.certificate.relative:.0e}; another library's coefficients differ by {apart:.0e}")
     assert fit.converged and fit.certificate.relative <= 1e-10 and apart <= 1e-3
 
-# %% [markdown] id="c07-016"
-# How is the table read? Each entry is $e^{\beta_j}$. If $\mu=e^\eta$, which is called a **log link**, the mean is
-# multiplied by this factor when column $j$ grows by 1. For the time of day, 1 means six hours. In the logistic family
-# the factor multiplies the *odds* $\mu/(1-\mu)$ instead. NaN stands where a model has no such column: the model of
-# the hours has no airlines.
-#
-# For comparison, scikit-learn fitted questions 1 and 3 on the same rows, and statsmodels fitted question 2. The
-# relative gap can be far below $10^{-16}$, because it leaves out the rounding of F, as notebook 00 said.
+eta = rows["minutes"][0] @ fits["minutes"].beta + fits["minutes"].intercept
+_, slope, curvature = gamma(eta, rows["minutes"][1])
+# Σℓ′ = Σ(1 − y/μ) = 0 at the third answer, since its intercept is free. So ℓ″ = y/μ has the mean 1 there.
+print(f"gamma, at the third answer: Σℓ′ = {np.sum(slope):.1e}, the mean of ℓ″ is {np.mean(curvature):.4f}")
+assert abs(np.sum(slope)) <= 1e-5 * len(eta)
+delays.factors(fits, questions)
 
-# %% [markdown] id="c07-074"
+# %% [markdown] id="c07-016"
+# Each entry of the table is $e^{\beta_j}$. With a **log link**, $\mu=e^\eta$, the mean is multiplied by this factor when
+# column $j$ grows by 1. For the time of day, 1 means six hours. In the logistic family the factor multiplies the *odds*
+# $\mu/(1-\mu)$ instead. NaN stands where a model has no such column: the model of the hours has no airlines.
+#
 # <details><summary><b>Check yourself.</b> Does a certificate say that the model is right?</summary>No. It says that β
 # minimises F. A Poisson count has variance μ, but bad weather delays all flights of an hour together. The family that
 # you write below allows for that.</details>
@@ -194,8 +165,8 @@ for name, fit in fits.items():
 # |Poisson|$\mu\,\varphi(t)$|
 # |Gamma|$(y/\mu)\,\varphi(-t)$|
 #
-# *Example.* For a Poisson row, $t=1$ moves the slope by μ, to $2\mu-y$. This slope belongs to the mean $2\mu$. It
-# costs $\mu(2\log2-1)\approx0.39\,\mu$. This $t$ is no step length.
+# *Example.* For a Poisson row, $t=1$ moves the slope from $\mu-y$ to $2\mu-y$, the slope that belongs to the mean
+# $2\mu$. It costs $\mu(2\log2-1)\approx0.39\,\mu$.
 
 # %% tags=["figure", "assert"] id="c07-025"
 from glmlab.maths import families
@@ -225,19 +196,15 @@ for name, fit in fits.items():
 # %% [markdown] id="c07-026"
 # The bound of 06 holds in every family, with $D_i(t_i)$ in the place of $t_i^2$. Without a penalty it says
 # $F(\beta)-F^*\le\sum_iD_i(t_i)$, where $t=Xd$ and $Hd=-\nabla f(\beta)$. We moved each fit at random and compared
-# the bound with the gap. The fit knows F* to many digits, so the gap is known.
+# the bound with the gap, since the fit knows F*.
 #
 # <details><summary><b>Check yourself.</b> Why is the ratio nearly 1?</summary>For small t every price is close to
 # ½ℓ″t², as the figure shows. The sum is then ½dᵀHd, which is the gap in Newton's model.</details>
-
-# %% [markdown] id="c07-075"
+#
 # *Recap.*
-# - For the Gaussian, logistic and Poisson families a price is the Kullback–Leibler divergence between the model with
-#   the moved slope and the model at $\eta$. For the Gamma it is $y/\mu'$ times that, where $\mu'=\mu/(1-t)$.
 # - Near an optimum prices are quadratic, so the bound is sharp.
-# - If all $|t_i|<1$ and $H$ is nonsingular, a minimiser exists. The reason is that then every
-#   $\ell(\eta_i)-\theta_i\eta_i$ grows without bound in both directions, and their sum is F up to a constant, because
-#   $X^\top\theta=0$.
+# - If all $|t_i|<1$ and $H$ is nonsingular, a minimiser exists. The reason: then every $\ell(\eta_i)-\theta_i\eta_i$
+#   grows without bound in both directions, and their sum is F up to a constant, because $X^\top\theta=0$.
 
 # %% [markdown] tags=["workshop"] id="c07-028"
 # ## Gradient or Newton (10 min · core)
@@ -252,11 +219,6 @@ for name, fit in fits.items():
 #
 # **Predict**: to a certified $10^{-6}$, how many times as many iterations does the gradient need?
 
-# %% [markdown] id="c07-076"
-# The gradient's rows lie in this process, because hundreds of rounds would take long. Newton's rows lie on the
-# workers. So compare the passes on the right, not the seconds on the left. `viz.live_fit` is `glmlab.fit` with a
-# display that updates.
-
 # %% tags=["predict", "figure", "assert"] id="c07-030"
 times_as_many = predict("iterations of gradient descent ÷ those of Newton, to 1e-6", None)
 
@@ -265,6 +227,7 @@ X, y = client.persist([X, y])
 X_here, y_here = dask.compute(X, y)
 L = np.linalg.eigvalsh(X_here.T @ X_here)[-1] / 4
 by_newton = glmlab.fit(X, y, family="logistic", solver="newton")
+# viz.live_fit is glmlab.fit with a display that updates
 by_gradient = viz.live_fit("gradient", X_here, y_here, family="logistic", solver="gradient_descent", step=1 / L)
 gaps = {run.solver: races.gaps(run.trace.objective, by_newton) for run in (by_gradient, by_newton)}
 k_gradient, k_newton = (races.iterations_to(1e-6, found) for found in gaps.values())
@@ -281,21 +244,19 @@ viz.show(viz.race({run.solver: (run.trace.seconds, run.trace.passes, gaps[run.so
 assert by_newton.converged and k_newton <= 6 and k_gradient > 20 * k_newton, "conditioning slows the gradient only"
 
 # %% [markdown] id="c07-031"
-# *Answer.* In the flattest direction a gradient step multiplies the error by $1-\lambda_{\min}(H)/L$, and the gap is
-# multiplied by the square of this factor. So the number of iterations depends on $L/\lambda_{\min}$, not on κ: our
-# $L$ bounds the curvature at every β, and it is larger than the curvature at $\beta^*$. As in 03, the rate predicts a
-# few more iterations than we count.
+# Compare the passes on the right, not the seconds: the gradient's rows lie in this process, Newton's on the workers.
+#
+# *Answer.* In the flattest direction a gradient step multiplies the error by $1-\lambda_{\min}(H)/L$, so the number of
+# iterations grows with $L/\lambda_{\min}$. This exceeds κ, because our $L$ bounds the curvature at every β.
 #
 # <details><summary><b>Check yourself.</b> Is an iteration of Newton's method as cheap as one of the
 # gradient's?</summary>No. Newton's method makes two passes. One computes loss, gradient and Hessian, the other tests
 # the full step. The first adds p² numbers for each row, where a gradient adds p.</details>
-
-# %% [markdown] id="c07-077"
+#
 # *Recap.*
 # - The gradient's iterations grow with $L/\lambda_{\min}$.
-# - Newton's iterations do not change if we replace the columns by linear combinations of them, because its step
-#   changes with them.
-# - On a cluster every iteration costs rounds, so a method with few iterations is preferred there while p is small.
+# - Newton's stay the same if we replace the columns by independent linear combinations of them.
+# - On a cluster every iteration costs rounds, so few iterations are worth a $p\times p$ solve while p is small.
 
 # %% [markdown] tags=["workshop"] id="c07-033"
 # ## L1, a ridge, or nothing (20 min · core)
@@ -304,8 +265,7 @@ assert by_newton.converged and k_newton <= 6 and k_gradient > 20 * k_newton, "co
 # $\frac\lambda2\|\beta\|_2^2$. A **path** fits many λ, each started from the answer before. For L1 it starts at
 # $\lambda_{\max}$, the largest $|\partial f/\partial\beta_j|$ at $\beta=0$ with the intercept fitted. At this λ and
 # above it all coefficients are zero.
-
-# %% [markdown] id="c07-078"
+#
 # **Predict**, then choose a penalty below the figure: which one drops coefficients?
 #
 # <details><summary>Answer</summary>Only L1. It pulls every coefficient towards zero with the same strength λ, also a
@@ -343,16 +303,15 @@ assert all(a[-1] < 0.5 * a[0] for a in away), "both lead to the fit without a pe
 # |`Lasso`|$\frac1{2n}\sum(y-\eta)^2 + \text{alpha}\,\lVert\beta\rVert_1$|
 #
 # *Example.* A fourth class, `Ridge`, minimises $\sum(y-\eta)^2+\text{alpha}\,\|\beta\|_2^2$. Our penalty is
-# $\frac\lambda2\|\beta\|_2^2$. The losses agree already, so $\lambda/2=\text{alpha}$. For example, alpha = 5 is our
-# λ = 10, whatever $n$ is. Where the losses differ by a factor, first multiply the whole objective. This changes no
-# minimiser.
+# $\frac\lambda2\|\beta\|_2^2$. The losses agree already, so $\lambda=2\,\text{alpha}$, whatever $n$ is. Where the losses
+# differ by a factor, first multiply the whole objective, because this changes no minimiser.
 #
 # **Exercise 2.** Write `to_lam(value, n, kind)`, which returns our λ for scikit-learn's C or alpha.
 
 
 # %% tags=["exercise"] id="c07-053"
 def to_lam(value, n, kind):
-    """Our lam for scikit-learn's C ('LogisticRegression') or alpha ('SGDClassifier', 'Lasso') on n rows."""
+    """Our lam. value is the C of 'LogisticRegression' or the alpha of 'SGDClassifier' or 'Lasso', on n rows."""
     raise NotImplementedError
 
 
@@ -376,21 +335,18 @@ for reading, value in {"1/C": float(to_lam(C, m, "LogisticRegression")), "C": C,
 assert proofs["1/C"].relative < 1e-6 < min(proofs["C"].relative, proofs["n/C"].relative)
 conventions.table()[["parameter", "minimises", "ours"]]
 
-# %% [markdown] id="c07-057"
-# The certificate decides which reading is right: only with the right λ is scikit-learn's answer proved optimal. The
-# table has the names of other libraries, too.
+# %% [markdown] id="c07-079"
+# The certificate decides which reading is right: only with the right λ is scikit-learn's answer proved optimal.
 #
 # <details><summary><b>Check yourself.</b> Every flight comes twice. What happens to β*, λ_max and a
 # certificate?</summary>Without a penalty β* stays. The loss and its gradient double, so λ_max and the bound double,
 # but the relative gap stays. With a penalty, the same β* needs 2λ.</details>
-
-# %% [markdown] id="c07-079"
+#
 # *Recap.*
 # - L1 drops coefficients, and a ridge only shrinks them.
 # - Take L1 if you want few columns, a ridge if the data are separable or the columns nearly dependent, and no penalty
-#   if the rows are many and you want estimates without bias from a penalty.
-# - A penalty depends on the units of the columns. Here one unit is six hours or a thousand miles.
-# - To convert λ, multiply the objective by a positive number, because this leaves its minimiser unchanged.
+#   if the rows are many and you want estimates without a penalty's bias.
+# - A penalty depends on the units of the columns. To convert λ, multiply the objective by a positive number.
 # - F cannot tell which λ predicts best. That takes *other* rows.
 
 # %% [markdown] tags=["workshop"] id="c07-039"
@@ -450,7 +406,7 @@ for name, step in repairs.items():
 
 # %% tags=["exercise"] id="c07-044"
 def prox_newton(q, H, beta, lam):
-    """argmin over v of qᵀ(v − beta) + ½(v − beta)ᵀH(v − beta) + lam‖v‖₁, an array (p,)."""
+    """argmin over v of qᵀ(v − beta) + ½(v − beta)ᵀH(v − beta) + lam‖v‖₁, (p,); q and beta are (p,), H is (p, p)."""
     raise NotImplementedError
 
 
@@ -472,14 +428,11 @@ assert found[-1] < 1e-10 and 0 < np.sum(beta == 0) < len(beta)
 # Convergence is quadratic again, and the answer has zeros. `solvers.proximal_newton` is this loop with a line search,
 # because far from $\beta^*$ a full step may overshoot.
 #
-# First-order methods take L1 as well. How many passes do they need? **ISTA** (proximal gradient) repeats $\beta^+ =
-# \operatorname{shrink}(\beta - \nabla f(\beta)/L, \lambda/L)$. It does not know $L$, so it searches for its step.
-# **FISTA** makes the same step from a point ahead, $v = \beta + m(\beta - \beta_{\text{old}})$, with a momentum $m$
-# that grows towards 1. When the momentum points uphill, $m$ starts again from 0.
-
-# %% [markdown] id="c07-080"
-# ISTA needs a number of iterations that grows like κ. With such restarts FISTA usually behaves like the momentum of
-# notebook 03, whose iterations grow like $\sqrt\kappa$. Our FISTA, printed below, makes one pass an iteration.
+# First-order methods take L1 as well. **ISTA** (proximal gradient) repeats $\beta^+ = \operatorname{shrink}(\beta -
+# \nabla f(\beta)/L, \lambda/L)$ and searches for its step. Its iterations grow like κ. **FISTA** makes the same step
+# from a point ahead, $v = \beta + m(\beta - \beta_{\text{old}})$, with a momentum $m$ that grows towards 1 and starts
+# again from 0 when it points uphill. Its iterations usually grow like $\sqrt\kappa$, as with notebook 03's momentum. Our
+# FISTA, printed below, makes one pass an iteration.
 #
 # **Predict** FISTA's passes to a certified $10^{-9}$ at $\lambda_{\max}/1000$.
 
@@ -571,9 +524,8 @@ assert mine.certificate.rigorous and mine.certificate.relative <= 1e-10 and abs(
 assert abs(variation(mu_r, r) - 1) < 0.5 * abs(variation(mu) - 1)
 
 # %% [markdown] id="c07-061"
-# We estimated $r$ from the Poisson fit. If $y$ has variance $\mu + \mu^2/r$, then
-# $\sum\big((y-\mu)^2 - \mu\big)$ estimates $\sum \mu^2/r$. The rows went to the workers this time, and your class
-# travelled with the tasks.
+# We estimated $r$ from the Poisson fit. If $y$ has variance $\mu + \mu^2/r$, then $\sum\big((y-\mu)^2 - \mu\big)$
+# estimates $\sum \mu^2/r$. The rows went to the workers, and your class travelled with the tasks.
 #
 # <details><summary><b>Check yourself.</b> Both families have the same mean e^η. Why does the variance
 # matter?</summary>It decides how uncertain β is. If the variance is twice what the model says, the standard errors
@@ -591,11 +543,10 @@ assert abs(variation(mu_r, r) - 1) < 0.5 * abs(variation(mu) - 1)
 # all on time.
 #
 # *Example.* SkyWest, code OO, flew once, and late. Its coefficient $b$ appears in one row's loss, $\log(1+e^{-b})$ up
-# to a shift of $b$. This loss falls towards 0 as $b \to \infty$ and never reaches it. So the infimum is not attained,
-# and no $\beta^*$ exists. Such data are called **separable**. Statisticians also say *quasi-complete separation* if,
-# as here, the direction changes only some rows. Rare columns often cause it.
-
-# %% [markdown] id="c07-083"
+# to a shift of $b$. This loss falls towards 0 as $b \to \infty$ and never reaches it. So no $\beta^*$ exists. Such data
+# are called **separable**, or *quasi-completely separated* if, as here, the direction changes only some rows. Rare
+# columns often cause it.
+#
 # **Predict**: what does scikit-learn return for SkyWest at smaller and smaller tolerances?
 #
 # <details><summary>Answer</summary>A larger and larger number. The loss falls forever, so only the stopping rule
@@ -624,21 +575,17 @@ print(f"with a ridge, λ = 1: SkyWest {tamed.beta[skywest]:.3f}. {tamed.certific
 assert np.all(np.diff(grown) > 1) and not ours.converged and "no minimum exists" in ours.status and tamed.converged
 
 # %% [markdown] id="c07-067"
-# `certify` gives no bound here. One bound is always true for the logistic loss: no loss is negative, so $F^*\ge0$,
-# and the gap is at most $F(\beta)$. That bound is useless. `certify` accepts its own bound only if all $|t_i|<1$, and
-# then a minimiser exists. Here no minimiser exists, so it must refuse.
+# `certify` gives no bound here. It accepts its bound only if all $|t_i|<1$, and then a minimiser exists. Here none
+# exists, so it must refuse. A ridge gives SkyWest a finite coefficient, because $\frac{\lambda}{2} b^2$ grows faster than
+# the loss falls.
 #
-# A ridge gives SkyWest a finite coefficient, because $\frac{\lambda}{2} b^2$ grows faster than the loss falls.
-
-# %% [markdown] id="c07-081"
 # <details><summary><b>Check yourself.</b> An airline flew once, on time. Which families have an answer?</summary>The
 # logistic family has none: the label is 0, so the loss falls as long as the coefficient falls. The Poisson family has
 # none either: the count is 0, so the loss falls as μ falls towards 0. For the Gamma this airline has no row, so every
 # value of its coefficient is equally good. Least squares has exactly one answer.</details>
 #
 # *Recap.*
-# - If the data are separable, F without a penalty has no minimiser.
-# - The tolerance then decides which coefficient a solver returns.
+# - If the data are separable, F without a penalty has no minimiser, and the tolerance decides what a solver returns.
 # - A ridge or an L1 penalty gives the problem a minimiser.
 
 # %% tags=["assert"] id="c07-069"
