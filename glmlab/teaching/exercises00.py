@@ -20,7 +20,13 @@ TOTAL = Exercise(
     ),
     stub='''
     def total(chunks):
-        """Sum of squares over all chunks (a list of arrays (n_k, p))."""
+        """Sum of the squares of all entries, one float.
+
+        chunks  list of arrays (n_k, p), the row chunks of one long array;
+                n_k may differ from chunk to chunk
+
+        total([np.array([[1, 2], [3, 0]]), np.array([[0, 1]])]) is 15.
+        """
         raise NotImplementedError
     ''',
     reference=total,

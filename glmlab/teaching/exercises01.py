@@ -28,7 +28,14 @@ CHUNK_ROWS = Exercise(
     ),
     stub='''
     def chunk_rows(p, budget, itemsize=8):
-        """Most rows of p numbers of itemsize bytes that fit into budget bytes."""
+        """Most rows whose bytes do not exceed the budget, an int.
+
+        p         number of columns
+        budget    bytes that one chunk may take; at least one row fits
+        itemsize  bytes of one number
+
+        chunk_rows(3, 100) is 4.
+        """
         raise NotImplementedError
     ''',
     reference=chunk_rows,
@@ -120,7 +127,11 @@ ROWS = Exercise(
     ),
     stub='''
     def rows(n, p, chunks, seed):
-        """Lazy normal rows (n, p) in row chunks; the same seed gives the same rows under any chunks."""
+        """Random rows: a lazy dask array (n, p) of float64.
+
+        chunks  rows of one chunk, or a tuple of lengths that sum to n
+        seed    an int; it and n, p determine the rows, and chunks does not
+        """
         raise NotImplementedError
     ''',
     reference=rows,
@@ -302,7 +313,11 @@ DOT = Exercise(
     ),
     stub='''
     def dot(X, b):
-        """X times b, for numpy and dask arrays in any mixture; lazy if one of them is."""
+        """The product Xb (n,): lazy if X or b is lazy, else a NumPy array.
+
+        X  (n, p), a NumPy or dask array
+        b  (p,), a NumPy or dask array
+        """
         raise NotImplementedError
     ''',
     reference=dot,

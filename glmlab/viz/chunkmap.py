@@ -26,7 +26,7 @@ def chunks(X, *, client=None, name="X"):
     fig, ax = new_figure(size=(7.4, 4.6))
     _draw_blocks(ax, X, owners)
     _draw_labels(ax, X, owners)
-    _draw_frame(ax, X, name)
+    _draw_frame(ax, X, name, owners)
     workers = sorted(set(owners.values()))
     if workers:
         handles = [Patch(label=worker, **_look(workers.index(worker))) for worker in workers]
@@ -66,7 +66,9 @@ def bytes_per_worker(before, after=None, *, labels=("before", "after")):
         widths = [state.get(worker, 0) / scale for worker in workers]
         ax.barh(heights, widths, thick * 0.92, label=label, **_look(k))
     ax.set_yticks(range(len(workers)), workers)
-    ax.set(xlabel=f"held by the worker ({unit})", title="Bytes on each worker")
+    fullest = [bytes_text(max(state.values(), default=0)) for state in states]
+    told = ", ".join(f"{amount} {label}" for amount, label in zip(fullest, labels, strict=False))
+    ax.set(xlabel=f"held by the worker ({unit})", title=f"The fullest worker: {told}")
     ax.set_ylim(len(workers) - 0.5, -0.5)
     ax.set_xlim(left=0)
     ax.grid(axis="y", visible=False)
@@ -190,10 +192,11 @@ def _chunk_text(X, k, owners):
     return f"{k}:  {count_text(rows[k], 'row')}, {size}" + (f", {list_text(homes)}" if homes else "")
 
 
-def _draw_frame(ax, X, name):
-    n, p = X.shape[0], X.shape[1] if X.ndim == 2 else 1
+def _draw_frame(ax, X, name, owners):
+    homes = len(set(owners.values()))
+    held = f"held by {count_text(homes, 'worker')}" if homes else RECIPE
     ax.set(xlim=(-0.02, 2.0), ylim=(1.02, -0.02), xticks=[], yticks=[])
-    ax.set_title(f"{name}: {count_text(n, 'row')}, {count_text(p, 'column')}, {bytes_text(X.nbytes)}")
+    ax.set_title(f"{name}: {count_text(len(X.chunks[0]), 'row chunk')}, {bytes_text(X.nbytes)} in all, {held}")
     ax.grid(False)
     ax.spines[:].set_visible(False)
 
@@ -283,7 +286,10 @@ def _budget_curve(row, budget, sizes):
     fig, ax = new_figure(size=(7.2, 3.8))
     ax.loglog(sizes, [size * row / 1e6 for size in sizes], label="one chunk")
     ax.axhline(budget / 1e6, color=COLOURS[1], ls="--", marker="", label=f"budget {bytes_text(budget)}")
-    ax.set(xlabel="rows per chunk", ylabel="one chunk (MB)", title="The size of one chunk")
+    title = f"At most {count_text(int(budget // row), 'row')} fit the budget of {bytes_text(budget)}"
+    ax.set(xlabel="rows per chunk", ylabel="one chunk (MB)", title=title)
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.yaxis.set_major_formatter("{x:,g}")
     ax.legend()
     return fig
 

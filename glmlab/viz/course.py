@@ -25,7 +25,7 @@ WIDTH, HEIGHT, GAP_X, GAP_Y = 1.0, 0.78, 0.16, 0.36
 
 def course_map():
     """The notebooks in reading order, each with the question that leads to it."""
-    fig, ax = new_figure(size=(9.4, 6.6))
+    fig, ax = new_figure(size=(9.4, 6.9))
     for k, notebook in enumerate(COURSE):
         _card(ax, *_corner(k), notebook, COLOURS[k // COLUMNS])
     for k in range(len(COURSE) - 1):
@@ -35,6 +35,7 @@ def course_map():
         ax.text(0, top + 0.06, act, fontsize=12, fontweight="bold", va="bottom")
     ax.set(xlim=(-0.1, 3 * WIDTH + 2 * GAP_X + 0.1), ylim=(_corner(len(COURSE) - 1)[1] - 0.08, HEIGHT + 0.3))
     ax.axis("off")
+    fig.suptitle("The answer to each question leads to the next notebook", x=0.03, ha="left", fontsize=13)
     return Picture(fig, _alt(), _finding())
 
 

