@@ -69,7 +69,7 @@ def test_then_and_now_has_a_panel_for_each_size_and_leaves_out_what_was_not_run(
     )
     assert [label.get_text() for label in left.get_yticklabels()] == ["ADMM", "ours"]
     titles = [panel.get_title("left") for panel in (left, right)]
-    assert titles == ["8 rows", "4 rows: slowest ÷ fastest here 4"], "only where two were run can one be the faster"
+    assert titles == ["8 rows", "4 rows\nhere: slowest ÷ fastest = 4"], "only where two were run can one be the faster"
     assert left.get_xlim() != right.get_xlim()
 
 

@@ -134,7 +134,7 @@ def then_and_now(panels):
     methods = list(dict.fromkeys(name for panel in panels.values() for found in panel.values() for name in found))
     if not methods:
         raise ValueError("panels={title: {benchmark: {method: [seconds, …]}}}: one of each or more")
-    fig, axes = new_figure(1, len(panels), size=(9.4, 1.9 + 0.5 * len(methods)), sharey=True, squeeze=False)
+    fig, axes = new_figure(1, len(panels), size=(9.4, 2.2 + 0.5 * len(methods)), sharey=True, squeeze=False)
     k, said = 0, []
     for ax, (title, panel) in zip(axes[0], panels.items(), strict=True):
         for shift, (benchmark, found) in zip(_shifts(len(panel)), panel.items(), strict=True):
@@ -165,9 +165,11 @@ def _runs(ax, benchmark, found, methods, shift, look):
 
 
 def _apart(benchmark, found):
-    """How many times the seconds of the fastest method the slowest takes, for the title of a panel."""
+    """A second line for the title of a panel: the ratio of the slowest to the fastest method, to two digits."""
     medians = [statistics.median(seconds) for seconds in found.values() if len(seconds)]
-    return f": slowest ÷ fastest {benchmark} {max(medians) / min(medians):.2g}" if len(medians) > 1 else ""
+    if len(medians) < 2:
+        return ""
+    return f"\n{benchmark}: slowest ÷ fastest = {float(f'{max(medians) / min(medians):.2g}'):,g}"
 
 
 def _benchmark(found):

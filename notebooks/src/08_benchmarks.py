@@ -425,10 +425,10 @@ viz.show(viz.task_stream(streams, cores))
 #
 # How many cores does a system need to beat *one good thread*? McSherry, Isard and Murray asked this of published
 # systems (*Scalability! But at what COST?*, HotOS 2015). Some needed hundreds of cores, and some never beat the thread.
-# So every benchmark needs a row for one good thread.
 #
 # We fit 04's cost model of a pass in three places: one thread, several threads of this process, and the worker
-# processes. The model says from how many rows on each place is faster than one thread.
+# processes. The model says from how many rows on each place is faster than one thread. A measured point may lie off its
+# line, because the model is fitted to passes of many shapes.
 #
 # **Predict** that number for the worker processes and 15 columns (`math.inf` for never).
 
