@@ -370,6 +370,13 @@ def test_boxes_may_have_names():
     assert names_of(viz.graph(X + 1)) == []
 
 
+def test_a_graph_may_have_a_title():
+    X = da.ones((6, 2), chunks=(2, 2))
+    titled, plain = (viz.graph(X, title=title).figure for title in ("Three chunks", None))
+    assert titled.get_suptitle() == "Three chunks" and plain.get_suptitle() == ""
+    assert titled.get_figheight() > plain.get_figheight(), "the title has room of its own"
+
+
 def test_a_long_graph_is_drawn_from_left_to_right():
     short, long = (viz.graph(chain(length)).figure for length in (5, 30))
     assert style.SMALL[0] <= short.get_figwidth() < short.get_figheight() <= graphs.TALL + 1

@@ -21,6 +21,7 @@ def test_errors_are_said_in_units_of_the_floor_which_is_a_line_between():
     assert drawn["their mean"] == [[1e4, 0.10], [1e8, 0.001]]
     assert "mine 1 at 10,000 rows and 3 at 1,000,000 rows; yours 0.5 at 100,000,000 rows." in picture.finding
     assert "Above the band lie 1 of 3 points." in picture.finding
+    assert picture.figure.axes[0].get_title("left") == "1 of 3 errors lie above the band of exact answers"
     [band] = picture.figure.axes[0].collections
     assert band.get_paths()[0].vertices[:, 1].min() == 0.0005 and band.get_paths()[0].vertices[:, 1].max() == 0.20
 
@@ -30,7 +31,8 @@ def test_a_race_shows_what_was_proved_by_seconds_and_by_passes():
         "fast": ([0.0, 0.1, 0.2], [0, 1, 2], [np.inf, 1e-4, 0.0]),
         "told": ([3.0, 1.0], None, [1e-9, 1e-5]),
     }
-    picture = viz.race(curves, yardstick=0.05, targets=(1e-6,))
+    picture = viz.race(curves, yardstick=0.05, targets=(1e-6,), title="The fast one is first")
+    assert picture.figure.get_suptitle() == "The fast one is first" and not viz.race(curves).figure.get_suptitle()
     left, right = (lines(ax) for ax in picture.figure.axes)
     assert left["fast"] == [[0.1, 1e-4], [0.2, 1e-16]], "0 s and what nobody proved have no place; 0 is rounding"
     assert left["told"] == [[3.0, 1e-9], [1.0, 1e-5]] and right["told"] == []
@@ -66,7 +68,9 @@ def test_then_and_now_has_a_panel_for_each_size_and_leaves_out_what_was_not_run(
         "then, 8 rows: ADMM 34.7 s; now, 8 rows: nothing was run; here, 4 rows: ADMM 2 s, ours 0.5 s."
     )
     assert [label.get_text() for label in left.get_yticklabels()] == ["ADMM", "ours"]
-    assert left.get_title("left") == "8 rows" and left.get_xlim() != right.get_xlim()
+    titles = [panel.get_title("left") for panel in (left, right)]
+    assert titles == ["8 rows", "4 rows\nhere: slowest ÷ fastest = 4"], "only where two were run can one be the faster"
+    assert left.get_xlim() != right.get_xlim()
 
 
 LINES = {"one": {10: 1.0, 100: 10.0, 1000: 100.0}, "two": {10: 5.0, 100: 9.0, 1000: 50.0}}
@@ -99,7 +103,10 @@ def test_where_it_pays_draws_predictions_as_lines_and_measurements_as_points():
     assert picture.finding == "By the model, of 10 to 1,000 rows, two are ahead of one from about 93 on."
     assert "from about 93 on, which is an extrapolation." in viz.where_it_pays(LINES, {"two": {10: 5.0}}).finding
     worse = viz.where_it_pays({"one": LINES["one"], "slow": {n: 2 * s for n, s in LINES["one"].items()}}, {})
-    assert "slow are ahead of one never" in worse.finding
+    assert "slow are never ahead of one" in worse.finding
+    titles = [shown.figure.axes[0].get_title("left") for shown in (picture, worse)]
+    words = "two are ahead of one from about 93 on", "slow are never ahead of one"
+    assert titles == [f"By the model, {said}" for said in words]
 
 
 @pytest.mark.parametrize(("make", "says"), [

@@ -108,12 +108,15 @@ def test_the_curve_is_the_sum_of_its_parts_and_points_are_where_they_were_measur
     assert np.allclose(rounds.get_ydata(), 1)
     assert list(points.get_xdata()) == [1, 8, 64] and np.allclose(points.get_ydata(), [60, 20, 82.5])
     assert list(best.get_xdata()) == [8, 8]
+    assert picture.figure.axes[0].get_title("left") == "Fastest pass: 8 chunks by the model, 8 chunks measured"
     assert "8 chunks, 17 ms a pass; measured: 8 chunks, 20 ms" in picture.finding
     assert "within 15%" in picture.finding, "errors of 10, 15 and 20 per cent"
 
 
 def test_without_measurements_the_finding_compares_the_ends():
-    assert "64 take 66 ms" in viz.chunk_curve(1000, PREDICTED, {}).finding
+    picture = viz.chunk_curve(1000, PREDICTED, {})
+    assert "64 take 66 ms" in picture.finding
+    assert picture.figure.axes[0].get_title("left") == "Fastest pass: 8 chunks by the model"
 
 
 def test_the_slider_needs_no_kernel():

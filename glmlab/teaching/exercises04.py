@@ -33,7 +33,11 @@ ONE_PASS = Exercise(
     ),
     stub='''
     def one_pass(kernel, Xs, ys, beta):
-        """Σ_k kernel(X_k, y_k, beta) as one delayed value, with one task a chunk."""
+        """Σ_k kernel(X_k, y_k, beta) as one delayed value; computed, it is an array (p + 1,). Nothing is computed here.
+
+        kernel: a function of NumPy arrays X_k (n_k, p), y_k (n_k,) and beta (p,); returns an array (p + 1,).
+        Xs, ys: lists of K delayed chunks. beta (p,): a NumPy array, which shall be in the graph once.
+        """
         raise NotImplementedError
     ''',
     reference=one_pass,
@@ -201,7 +205,11 @@ TREE_SUM = Exercise(
     ),
     stub='''
     def tree_sum(parts, fan=4):
-        """The sum of the delayed parts, added at most fan at a time in a tree that is the same always."""
+        """The sum of the delayed parts, added at most fan at a time in a tree that is the same always.
+
+        parts: a list of K ≥ 1 delayed numbers or arrays of one shape. fan: at least 2.
+        Returns one delayed value, which computes to a number or array of that shape. Nothing is computed here.
+        """
         raise NotImplementedError
     ''',
     reference=tree_sum,

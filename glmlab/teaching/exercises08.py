@@ -32,6 +32,7 @@ NOISE_FLOOR = Exercise(
         """E‖e‖∞ for e ~ N(0, H⁻¹), to about 3 %: how far the exact answer lies from the β that made the data.
 
         H (p, p): Hessian of the loss at β_true, summed over the rows. seed: for `np.random.default_rng`.
+        Returns one positive number, the same for the same seed.
         """
         raise NotImplementedError
     ''',
@@ -173,7 +174,10 @@ SAME_PROBLEM = Exercise(
     ),
     stub='''
     def same_problem(F, G, dim):
-        """Is G = aF + b, a > 0, everywhere? F and G map an array (dim,) to a number, right to ten digits or so."""
+        """Is G = aF + b, a > 0, everywhere? F and G map an array (dim,) to a number, right to ten digits or so.
+
+        Returns True or False.
+        """
         raise NotImplementedError
     ''',
     reference=same_problem,

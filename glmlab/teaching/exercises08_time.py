@@ -25,6 +25,7 @@ TIME_TO = Exercise(
         """When was an answer first proved to be within target of F*? inf if never.
 
         seconds (m,): when we looked, increasing. bounds (m,): proved of F − F* at each look, inf where nothing was.
+        Returns one of the seconds, or inf.
         """
         raise NotImplementedError
     ''',

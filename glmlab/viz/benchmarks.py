@@ -40,10 +40,10 @@ def noise_band(band, points):
     for k, (name, where) in enumerate(points.items()):
         xs, ys = zip(*sorted(where), strict=True)
         ax.plot(xs, ys, color=nth(COLOURS, k), ls=":", lw=1.2, label=name, **opened(k))
-    ax.set(xscale="log", yscale="log", xlabel="rows n", ylabel="‖β − β_true‖∞")
-    ax.set_title("Distance to the coefficients that made the data")
-    fig.legend(loc="outside lower center", ncols=2)
+    ax.set(xscale="log", yscale="log", xlabel="rows n", ylabel="largest error ‖β − β_true‖∞")
     above = [error > _between(n, ns, high) for where in points.values() for n, error in where]
+    ax.set_title(f"{sum(above)} of {len(above)} errors lie above the band of exact answers")
+    fig.legend(loc="outside lower center", ncols=2)
     finding = "; ".join(_times_floor(name, where, ns, mean) for name, where in points.items())
     finding = f"{finding}. Above the band lie {sum(above)} of {len(above)} points."
     alt = (
@@ -66,13 +66,14 @@ def _times_floor(name, where, ns, mean):
 # ---------------------------------------------------------------- a race
 
 
-def race(curves, *, ranges=None, yardstick=None, targets=(1e-3, 1e-6, 1e-9)):
+def race(curves, *, ranges=None, yardstick=None, targets=(1e-3, 1e-6, 1e-9), title=None):
     """Certified relative gaps against seconds and against passes; all axes are logarithmic.
 
     curves     {name: (seconds, passes, gaps)}, (m,) each; passes are None where they are not known
     ranges     {name: (least, most)}, seconds (m,) each over repetitions: a shade behind the curve
     yardstick  seconds of one pass that only reads the rows: a grey line in the left panel
     targets    gaps to mark
+    title      what the picture shows, in a few words above both panels
     """
     if not curves:
         raise ValueError("curves={name: (seconds, passes, gaps)}: one solver or more")
@@ -93,6 +94,8 @@ def race(curves, *, ranges=None, yardstick=None, targets=(1e-3, 1e-6, 1e-9)):
         axes[0].axvline(yardstick, color=GREY, lw=1.5, ls="-", marker="", label="one X.sum()")
     axes[0].set(ylabel="certified relative gap", title="Seconds on the clock")
     axes[1].set_title("Passes over the rows")
+    if title:
+        fig.suptitle(title, fontsize=13)
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     finding = f"{'; '.join(_came_to(name, *curve) for name, curve in curves.items())}."
     alt = (
@@ -131,14 +134,14 @@ def then_and_now(panels):
     methods = list(dict.fromkeys(name for panel in panels.values() for found in panel.values() for name in found))
     if not methods:
         raise ValueError("panels={title: {benchmark: {method: [seconds, …]}}}: one of each or more")
-    fig, axes = new_figure(1, len(panels), size=(9.4, 1.9 + 0.5 * len(methods)), sharey=True, squeeze=False)
+    fig, axes = new_figure(1, len(panels), size=(9.4, 2.2 + 0.5 * len(methods)), sharey=True, squeeze=False)
     k, said = 0, []
     for ax, (title, panel) in zip(axes[0], panels.items(), strict=True):
         for shift, (benchmark, found) in zip(_shifts(len(panel)), panel.items(), strict=True):
             _runs(ax, benchmark, found, methods, shift, {"color": nth(COLOURS, k), "marker": nth(MARKERS, k)})
             said.append(f"{benchmark}, {title}: {_benchmark(found)}")
             k += 1
-        ax.set(xscale="log", xlabel="seconds", title=title)
+        ax.set(xscale="log", xlabel="seconds", title=f"{title}{_apart(benchmark, found)}")
     axes[0][0].set_yticks(range(len(methods)), methods)
     axes[0][0].set_ylim(len(methods) - 0.5, -0.5)
     fig.legend(loc="outside lower center", ncols=3)
@@ -159,6 +162,14 @@ def _runs(ax, benchmark, found, methods, shift, look):
     ax.plot([statistics.median(seconds) for seconds in run.values()], ys, ls="", ms=9, label=benchmark, **look)
     ax.hlines(ys, [min(seconds) for seconds in run.values()], [max(seconds) for seconds in run.values()],
               color=look["color"], lw=3, alpha=0.5)  # fmt: skip
+
+
+def _apart(benchmark, found):
+    """A second line for the title of a panel: the ratio of the slowest to the fastest method, to two digits."""
+    medians = [statistics.median(seconds) for seconds in found.values() if len(seconds)]
+    if len(medians) < 2:
+        return ""
+    return f"\n{benchmark}: slowest ÷ fastest = {float(f'{max(medians) / min(medians):.2g}'):,g}"
 
 
 def _benchmark(found):
@@ -191,10 +202,12 @@ def where_it_pays(predicted, measured):
     ax.plot([], [], color="black", ls="", label="open markers: measured", **opened(0))
     if math.isfinite(last):
         ax.axvline(last, color=GREY, lw=1, ls=":", marker="", label="extrapolated to the right")
-    ax.set(xscale="log", yscale="log", xlabel="rows n", ylabel="seconds a pass", title="Where does it pay?")
+    ax.set(xscale="log", yscale="log", xlabel="rows n", ylabel="seconds per pass")
     fig.legend(loc="outside lower center", ncols=2)
     baseline, *others = predicted
-    pays = "; ".join(_pays(place, predicted[place], baseline, predicted[baseline], last) for place in others)
+    pays = [_pays(place, predicted[place], baseline, predicted[baseline], last) for place in others]
+    ax.set_title(f"By the model, {pays[-1].split(', which')[0]}")
+    pays = "; ".join(pays)
     finding = f"By the model, of {min(predicted[baseline]):,.0f} to {max(predicted[baseline]):,.0f} rows, {pays}."
     alt = f"Seconds of a pass against rows on two logarithmic axes, a rising line for each place. {finding}"
     return Picture(fig, alt, finding)
@@ -219,6 +232,6 @@ def pays_from(line, baseline):
 def _pays(place, line, baseline, base, last):
     first = pays_from(line, base)
     beyond = ", which is an extrapolation" if last < first < math.inf else ""
-    return f"{place} are ahead of {baseline} " + (
-        "never" if math.isinf(first) else f"from about {first:,.0f} on{beyond}"
+    return f"{place} are " + (
+        f"never ahead of {baseline}" if math.isinf(first) else f"ahead of {baseline} from about {first:,.0f} on{beyond}"
     )

@@ -1,7 +1,7 @@
 """The time of a pass against the number of chunks, predicted and measured."""
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from .interactive import bokeh_figure, place_slider
 from .picture import Picture
@@ -55,13 +55,20 @@ def _static(ks, parts, seen, times, best):
     ax.plot(ks, 1e3 * parts[:, 0], color="#777777", marker="", ls=":", label="round")
     ax.plot(seen, 1e3 * np.array(times), color=COLOURS[2], marker="o", ls="", ms=9, mfc="none", mew=2, label="measured")
     ax.axvline(best, color="#777777", lw=1.2, ls=":", marker="")
-    ax.set(xscale="log", yscale="log", xlabel="chunks K", ylabel="milliseconds a pass")
-    ax.set_title("A pass cut into K chunks: predicted, its three parts, and measured")
+    ax.set(xscale="log", yscale="log", xlabel="chunks K", ylabel="milliseconds per pass")
+    ax.set_title(f"Fastest pass: {_fastest(best, dict(zip(seen, times, strict=True)))}")
     ax.set_xticks(ks, [str(k) for k in ks])
     ax.minorticks_off()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     fig.legend(loc="outside lower center", ncols=5)
     return fig
+
+
+def _fastest(best, measured):
+    """The title's words: the K with the least predicted time, and the one with the least measured time."""
+    words = f"{count_text(best, 'chunk')} by the model"
+    return f"{words}, {count_text(min(measured, key=measured.get), 'chunk')} measured" if measured else words
 
 
 # Runs when the slider moves. ks, n, parts, measured, here, bars and words are arguments.

@@ -51,13 +51,14 @@ def task_counts(*collections, optimize_graph=False):
     return {"tasks": sum(isinstance(node, Task) for node in nodes.values()), "data": len(nodes)}
 
 
-def graph(*collections, optimize_graph=False, limit=400, names=None):
+def graph(*collections, optimize_graph=False, limit=400, names=None, title=None):
     """Draw the task graph of dask arrays, dataframes, delayed values or lists of them.
 
     optimize_graph  draw what is left after dask fuses tasks
     limit           graphs of more tasks are refused, because nobody could read them
     names           {name: a dask array or a list of delayed values}: their boxes are labelled name_1, name_2 …;
                     {name: None} labels the inputs that have no other name: boxes to which no arrow leads
+    title           what the picture shows, in a few words above it
     """
     nodes = task_graph(*collections, optimize_graph=optimize_graph)
     labels = _labels(nodes, names or {})
@@ -68,7 +69,7 @@ def graph(*collections, optimize_graph=False, limit=400, names=None):
             f"count with task_counts(), or pass limit={counts['tasks']}"
         )
     alt = _alt(nodes, counts, labels)
-    return Picture(_draw(_place(nodes), nodes, labels), alt, _finding(counts, optimize_graph))
+    return Picture(_draw(_place(nodes), nodes, labels, title), alt, _finding(counts, optimize_graph))
 
 
 def _labels(nodes, names):
@@ -134,27 +135,29 @@ def _curve(text):
     return [_point(point) for point in [*points, tip]]
 
 
-def _draw(centred, nodes, labels):
+def _draw(centred, nodes, labels, title):
     (width, height), centres, curves = centred
     kinds = _kinds(nodes)
     style = {kind: (nth(COLOURS, k), nth(ascii_letters, k)) for k, kind in enumerate(kinds)}
     columns = 1 if max(map(len, kinds), default=0) > 14 else 2  # long names do not fit side by side
-    fig, ax = new_figure(size=_size(width, height, -(-len(kinds) // columns)))
+    fig, ax = new_figure(size=_size(width, height, -(-len(kinds) // columns) + bool(title)))
     for points in curves:
         ax.add_patch(_arrow(points))
     for (role, key), centre in centres.items():
         _node(ax, role, centre, style.get(key_split(key)), labels.get(key))
     ax.set(xlim=(-4, width + 4), ylim=(-4, height + 4), aspect="equal")
     ax.axis("off")
+    if title:
+        fig.suptitle(title, fontsize=13)
     if kinds:
         fig.legend(handles=_legend(kinds, style), loc="outside lower center", ncols=columns)
     return fig
 
 
-def _size(width, height, legend_rows):
-    """The natural size, or a smaller one where the graph is wider than the page."""
+def _size(width, height, rows):
+    """The natural size, or a smaller one where the graph is wider than the page; rows: of legend and title."""
     scale = min(1, WIDE[0] * INCH / width)
-    return max(SMALL[0], min(WIDE[0], width / INCH)), scale * height / INCH + 0.27 * legend_rows + 0.4
+    return max(SMALL[0], min(WIDE[0], width / INCH)), scale * height / INCH + 0.27 * rows + 0.4
 
 
 def _arrow(points):

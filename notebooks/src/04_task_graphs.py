@@ -38,15 +38,14 @@ one_thread = threadpool_limits(1)  # as each worker has it: the section on bits 
 # %% [markdown] tags=["workshop"] id="c04-003"
 # ## One gradient, two styles (20 min, core)
 #
-# Notebook 03 ended with a question. A loop of few iterations was slow although each iteration does little arithmetic.
-# So where did the time go?
+# In notebook 03 a loop of few iterations was slow, although each does little arithmetic. Where did the time go?
 #
-# A pass over the rows is a **graph** of tasks. The scheduler hands every task to a worker, and each handing over takes
-# time. So first we count.
+# A pass over the rows is a **graph** of tasks. The scheduler hands every task to a worker, and this takes time. So
+# first we count the tasks.
 #
 # The gradient of $F(\beta)=\sum_i (y_i - x_i^\top\beta)^2$ is $2X^\top(X\beta-y)$. In **array style**, which is the
-# post's, we write just this formula. Dask then makes at least one task of every operation on every chunk. We count the
-# tasks for $K=10$ chunks that nobody has made yet, so their recipes belong to the graph.
+# post's, we write just this formula. Dask then makes at least one task of every operation on every chunk. We count for
+# $K=10$ chunks that nobody has made yet. Their *recipes*, the tasks that will make them, belong to the graph.
 
 # %% tags=["parameters", "setup"] id="c04-004"
 n = scale.pick(ci=20_000, workshop=160_000, full=1_000_000)
@@ -76,30 +75,28 @@ optimised = viz.task_counts(gradient, optimize_graph=True)["tasks"]
 print(f"array style, 10 chunks: {written} tasks as written, {optimised} after dask's optimisation")
 three_X, three_y = recipes(3)
 names = {"X": three_X, "y": three_y, "β": None}
-viz.show(viz.graph(array_gradient(three_X, three_y, zero), optimize_graph=True, names=names))
+shown = array_gradient(three_X, three_y, zero)
+viz.show(viz.graph(shown, optimize_graph=True, names=names, title="Array style: two tasks a chunk, and its recipe"))
 
 # %% [markdown] id="c04-007"
-# Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. **Fusion** is one part of that. If
-# tasks form a chain, so that each reads only what the one before has made, dask makes one task of the chain. It also
-# joins operations that work on the same chunk.
-
-# %% [markdown] id="fused-tasks"
-# The picture shows what is left for three chunks. Arrows go upwards, and dask names a fused task after its last
-# operations. Task d, a `table_chunk`, makes $X_k$. Fusion stops there, because $X_k$ has two readers. Task c is the
-# product $X_k\beta$. Task b contains the recipe of $y_k$, the difference and the product by $X_k^\top$. It reads $X_k$
-# as well, so it does not form a chain with c.
+# Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. **Fusion** is one part of that: if
+# each of several tasks reads only what the one before has made, dask makes one task of this chain. It also joins
+# operations that work on the same chunk.
 #
-# An arrow from box to box only gives a result another name. Our counts leave such boxes out, but the scheduler hands
-# them out like tasks, and so it does with $\beta$. Therefore the task stream below has more bars than we count here.
+# The picture shows what is left for three chunks. Arrows go upwards. Task d, a `table_chunk`, makes $X_k$. Fusion stops
+# there, because $X_k$ has two readers: task c, the product $X_k\beta$, and task b, which contains the recipe of $y_k$,
+# the difference and the product by $X_k^\top$.
+#
+# The scheduler hands out some of the boxes, too, so the task stream below has more bars than we count.
 
 # %% [markdown] id="c04-009"
 # Now **by hand**: one task does all that a chunk has to do. The function `kernel` computes the chunk's part of the
 # gradient and of the loss, $p + 1$ numbers, in NumPy. `pieces` gives the chunks as *delayed* values, and
 # `dask.delayed(f)(x)` is a call of `f` that waits.
 #
-# **On paper.** Two chunks of one row each: $X_1=(1,1)$, $y_1=3$ and $X_2=(1,-1)$, $y_2=1$. At $\beta=(0,0)$ the
-# differences $X_k\beta-y_k$ are $-3$ and $-1$. The kernel returns $(-6,-6,9)$ and $(-2,2,1)$. Their sum is 03's:
-# gradient $(-8,-4)$, loss 10.
+# **On paper.** Two chunks have one row each: $X_1=(1,1)$, $y_1=3$ and $X_2=(1,-1)$, $y_2=1$. At $\beta=(0,0)$ the
+# differences $X_k\beta-y_k$ are $-3$ and $-1$. The kernel returns $(-6,-6,9)$ and $(-2,2,1)$. Their sum is
+# $(-8,-4,10)$: 03's gradient and loss.
 #
 # **Exercise 1.** Write `one_pass(kernel, Xs, ys, beta)`: the sum of `kernel(X_k, y_k, beta)` over all chunks as *one*
 # delayed value, with one task for each chunk and $\beta$ in the graph once.
@@ -118,7 +115,11 @@ def pieces(X, y):
 
 # %% tags=["exercise"] id="c04-011"
 def one_pass(kernel, Xs, ys, beta):
-    """Σ_k kernel(X_k, y_k, beta) as one delayed value, with one task a chunk."""
+    """Σ_k kernel(X_k, y_k, beta) as one delayed value; computed, it is an array (p + 1,). Nothing is computed here.
+
+    kernel: a function of NumPy arrays X_k (n_k, p), y_k (n_k,) and beta (p,); returns an array (p + 1,).
+    Xs, ys: lists of K delayed chunks. beta (p,): a NumPy array, which shall be in the graph once.
+    """
     raise NotImplementedError
 
 
@@ -128,9 +129,8 @@ one_pass = use(one_pass)
 # solution("one_pass")
 
 # %% [markdown] id="c04-013"
-# **Predict.** A graph by hand has a recipe for each $X_k$, a recipe for each $y_k$, a call of the kernel for each
-# chunk, and the tasks that add. For `to_delayed` dask optimises $X$ and $y$ separately, so the recipe of $y_k$ draws
-# the rows of $X_k$ once more. How many tasks are that at $K=10$ chunks? And at $K=40$?
+# **Predict.** A graph by hand has a recipe for each $X_k$ and for each $y_k$, a call of the kernel for each chunk, and
+# the tasks that add. How many tasks are that at $K=10$ chunks? And at $K=40$?
 #
 # <details><summary>Answer</summary>
 #
@@ -147,7 +147,8 @@ for K, count in by_hand.items():
     assert count <= 4 * K + 2, "one task a chunk, beside those that make it"
 assert 3 * 10 + 1 < optimised < written, "fewest where one task adds all"
 Xs, ys = pieces(three_X, three_y)
-viz.show(viz.graph(one_pass(kernel, Xs, ys, zero), names={"X": Xs, "y": ys, "β": None}))
+names = {"X": Xs, "y": ys, "β": None}
+viz.show(viz.graph(one_pass(kernel, Xs, ys, zero), names=names, title="By hand: one task a chunk, and its recipes"))
 
 # %% tags=["assert"] id="c04-019"
 beta = np.linspace(0, 1, p)
@@ -162,34 +163,31 @@ assert np.allclose(grad, by_arrays, rtol=1e-9, atol=1e-9 * np.abs(grad).max())
 assert kept <= 2 * n_chunks + 2 and kept < kept_arrays, "recipes are no longer in the graph"
 
 # %% [markdown] id="c04-017"
-# Where rows must be made anew, most of the tasks make them. There dask's graph has few more tasks than ours, and it
-# does less work, because ours draws every $X_k$ twice. So we compare the styles on rows that the workers keep (01's
-# `persist`). There only the pass itself is left, and one task for each chunk is far fewer.
-
-# %% [markdown] id="styles-recap"
-# > *Systems note.* $\beta$ is an argument of all $K$ calls. Written into each of them it travels $K$ times.
-# > `dask.delayed(beta)` is one box that all of them read.
+# Where rows must be made anew, most of the tasks make them, and dask's graph does less work than ours: because
+# `to_delayed` optimises $X$ and $y$ separately, our recipe of $y_k$ draws the rows of $X_k$ again. So we compared the
+# styles on rows that the workers keep, where only the pass itself is left.
+#
+# > *Systems note.* Written into each of the $K$ calls, $\beta$ travels $K$ times. `dask.delayed(beta)` is one box that
+# > all of them read.
 #
 # *Recap.*
-# - In array style every operation on every chunk is at least one task; fusion joins chains of them.
+# - In array style every operation on every chunk is a task; fusion joins chains of them.
 # - By hand, a pass over kept rows is $K$ tasks and a sum.
-# - Both styles compute the same gradient, up to rounding.
+# - Both compute the same gradient, up to rounding.
 
 # %% [markdown] tags=["workshop"] id="c04-020"
 # ## The price of a task (10 min, core)
 #
-# What does a task cost that does nothing? The post speaks of "Dask's overhead of 200us per task".
+# What does an empty task cost? The post speaks of "Dask's overhead of 200us per task".
 #
-# We run 10 empty tasks, then 210. Whatever both runs pay alike, we call the price of a **round**: the messages to and
-# fro, and the wait for the last result. Whatever grows with the number of tasks belongs to the price of a **task**, and
-# so does its part in building and sending the graph. So the difference of the two times, divided by 200, is the price
-# of one task.
-
-# %% [markdown] id="price-example"
-# **On paper.** If 10 tasks take 12 ms and 210 take 62 ms, a task costs $50/200 = 0.25$ ms. The round costs
-# $12 - 10\cdot0.25 = 9.5$ ms.
+# We run 10 empty tasks, then 210. What both pay alike is the price of a **round**: the messages, and the wait for the
+# last result. What grows with the number of tasks is the price of a **task**, with its part of building and
+# sending the graph. The difference of the two times, divided by 200, is this price.
 #
-# **Predict** the price of a task on your worker processes, in microseconds.
+# **On paper.** If 10 tasks take 12 ms and 210 take 62 ms, a task costs $50/200=0.25$ ms, and the round costs
+# $12-10\cdot0.25=9.5$ ms.
+#
+# **Predict** the price of a task on worker processes, in microseconds.
 
 # %% tags=["predict"] id="c04-022"
 price = predict("microseconds a task, worker processes", None)
@@ -223,10 +221,8 @@ assert counts[True] <= counts[False] - 4 * 20, "the chain of each chunk became o
 
 # %% [markdown] id="c04-023"
 # Threads share memory, so a task for them is a function call with some book-keeping. A worker process needs more: the
-# task is written as bytes, sent, read and run, and its end is reported back.
-#
-# The second cell counted the tasks of four operations in a row on 20 tiny chunks, with fusion and without. Fusion saves
-# the price of a task wherever tasks form a chain.
+# task is written as bytes, sent, read and run, and its end is reported back. Fusion saves this price wherever tasks
+# form a chain.
 #
 # *Recap.*
 # - A task costs time even if it does nothing, and a round costs time once.
@@ -242,8 +238,8 @@ assert counts[True] <= counts[False] - 4 * 20, "the chain of each chunk became o
 # We record two passes in each style over the chunks that the workers hold, then two by hand with one chunk for each
 # core. **White space** is the share of the threads' time that no task fills.
 #
-# **On paper.** The span from the first start to the last end is 10 ms. One thread works 4 ms, the other 3 ms. Then
-# $1-7/(2\cdot10)=65\,\%$ is white.
+# **On paper.** From the first start to the last end it is 10 ms. One thread works 4 ms, the other 3 ms. Then
+# $1-(4+3)/(2\cdot10)=65\,\%$ is white.
 #
 # **Predict** how much is white in array style, in per cent.
 
@@ -274,19 +270,14 @@ bars = [sum(record["status"] == "OK" for record in stream) for stream in streams
 assert bars[1] < bars[0], "fewer tasks for the same gradient"
 
 # %% [markdown] id="c04-029"
-# Each row is one worker thread, and time runs to the right. Bars too thin to see are drawn wider. In the lower view,
-# point at a bar to read its task and its time, or zoom with the wheel.
+# There are three kinds of white. *Between passes* this process builds the next graph, sends it and waits for its
+# result; most of that is the price of the round. *Between tasks* it is their price. And *before a sum* a thread
+# is idle, because the sum waits for the slowest chunk. Grey is no work either: in a `transfer` a worker fetches what
+# its task reads. In the lower view, point at a bar to read its time.
 #
-# There are three kinds of white. In the gaps *between passes* this process builds the next graph, sends it, and waits
-# for its result. Most of that is the price of the round, and each task adds its part. The gaps *between tasks* are the
-# prices of tasks. And a thread is idle *before a sum*, because the sum must wait for the slowest chunk. Grey is no work
-# either: in a `transfer` a worker fetches what its task reads.
-
-# %% [markdown] id="white-recap"
 # *Recap.*
 # - A task stream shows prices as white space.
-# - Fewer tasks make the pass shorter. They need not make the share of white smaller, because the work shrinks, too.
-#   Only more work in each task fills more of the time.
+# - Fewer tasks make the pass shorter, but not always less white, because the work may shrink, too.
 # - The white between passes stays, because every pass needs a round.
 
 # %% [markdown] tags=["workshop"] id="c04-031"
@@ -298,27 +289,27 @@ assert bars[1] < bars[0], "fewer tasks for the same gradient"
 # $$T(K) = \text{round} + a\cdot\text{tasks} + \frac{\lceil K/C\rceil}{K}\cdot\text{work}.$$
 #
 # Here $a$ is the price of a task, $C$ the number of cores, and *work* the seconds that one core would need for all
-# rows. The fraction is the **share** of the busiest core, because a core takes whole chunks.
-#
-# **On paper.** Three chunks on two cores: one core has $\lceil 3/2\rceil=2$ of 3 chunks, so the share is $\frac23$.
-# Two or four chunks have the share $\frac12$.
+# rows. The fraction is the **share** of the busiest core, because a core takes whole chunks. For example, with three
+# chunks on two cores one core has $\lceil 3/2\rceil=2$ of 3 chunks, so the share is $\frac23$. Two or four chunks have
+# the share $\frac12$.
 
 # %% [markdown] id="c04-033"
-# **On paper.** 4 cores, 1 ms a task, 200 ms of work. Without the round, $T(2)=2+100$, $T(4)=4+50$, $T(5)=5+80$ and
-# $T(100)=100+50$ ms. $K=4$ is the fastest.
-
-# %% [markdown] id="best-k-exercise"
-# Work is proportional to the $np$ numbers in $X$: write it as $b\,np$, with $b$ seconds for each number.
+# **On paper.** Take 4 cores, 1 ms a task and 200 ms of work. Without the round, $T(2)=2+100$, $T(4)=4+50$, $T(5)=5+80$
+# and $T(100)=100+50$ ms, and $K=4$ is the fastest of all $K$. But then all rows are worked on at once. If memory holds
+# a tenth of them, we need $4/K\le\frac1{10}$, so $K=40$ is the fastest that fits.
 #
-# **Exercise 2.** `best_K(n, p, a, b, cores, mem, Ks)` returns the $K$ in `Ks` with the least
-# $T(K)=aK+b\,np\,\lceil K/C\rceil/K$, with $K$ tasks and without the round, which is the same for all $K$. A core works
-# on one chunk at a time, so at most $\min(K,C)$ chunks are worked on at once. Each has $8np/K$ bytes, and together they
-# must fit into `mem` bytes.
+# **Exercise 2.** Each of the $np$ numbers in $X$ takes $b$ seconds of work and 8 bytes. Write `best_K`, which returns
+# the $K$ in `Ks` with the least $T(K)=aK+b\,np\,\lceil K/C\rceil/K$: one task for each chunk. A core works on one
+# chunk at a time, so $\min(K,C)$ chunks of $8np/K$ bytes are in work. Together they must fit into `mem` bytes.
 
 
 # %% tags=["exercise"] id="c04-034"
 def best_K(n, p, a, b, cores, mem, Ks):
-    """The number of chunks, out of Ks, with the fastest pass whose chunks in work fit into mem bytes."""
+    """The number of chunks, out of Ks, with the fastest pass whose chunks in work fit into mem bytes.
+
+    n, p: rows and columns of X. a: seconds for each task. b: seconds for each number of X. cores: how many.
+    mem: bytes. Ks: candidates, in any order; at least one of them fits. Returns one of them.
+    """
     raise NotImplementedError
 
 
@@ -329,11 +320,11 @@ best_K = use(best_K)
 
 # %% [markdown] id="c04-036"
 # Is the model right? We measure a pass with much work for each row: the one that also sums the Hessian $2X^\top X$,
-# $1+p/4$ times the arithmetic of a gradient. `costmodel.measured` times other passes, fits the model to them, and
+# $1+p/4$ times the arithmetic of a gradient. `costmodel.measured` times *other* passes, fits the model to them, and
 # times ours between them. So the model has not seen our passes.
 #
-# Which prices do the data determine? The round, the task, and the work of a pass. How this work splits into
-# arithmetic and reading is hardly determined, because every pass does both. So we print the three.
+# The times determine three prices: the round, the task, and the work of a pass. How this work splits into arithmetic
+# and reading they hardly determine, because every pass does both.
 #
 # **Predict** the fastest number of chunks. In the figure, move the slider, or select it and press the arrow keys.
 
@@ -364,15 +355,11 @@ K_model = math.ceil(part / model.best_chunks(part, p, hessian=True))
 assert all(model.seconds(part, p, K_model, True) <= model.seconds(part, p, K, True) for K in Ks), "none of Ks is faster"
 
 # %% [markdown] id="c04-042"
-# The dotted vertical line of the figure marks the $K$ with the least predicted time. The left arm of a U falls because
-# more cores join in. The right arm rises because every chunk costs a task.
-
-# %% [markdown] id="flat-left-arm"
-# Three things can flatten the left arm. If the work is small, a second core saves less than one more task costs. If
-# memory is so slow that one core waits for it, a second core waits, too; the model counts this as work that is not
-# divided. And if other programs use your cores, a second core is not free.
-
-# %% [markdown] id="auto-chunks"
+# The dotted vertical line marks the $K$ with the least predicted time. The left arm of a U falls because more cores
+# join in. The right arm rises because every chunk costs a task. Three things can flatten the left arm: little work,
+# memory so slow that a second core only waits for it (the model counts this as work that is not divided), and other
+# programs on your cores.
+#
 # The post hoped for "auto-chunksize heuristics that will mostly solve this problem". If every chunk has a core,
 # $T=aK+\text{work}/K$ is least at $K=\sqrt{\text{work}/a}$. `chunks="auto"` takes this $K$, for prices of usual
 # machines and at most 16 cores, and more chunks only where one would be too large.
@@ -384,8 +371,8 @@ for rows, columns in ((20_000, 100), (400_000, 100), (8_000_000, 15), (800_000_0
 print(glmlab.as_chunks(X[:10_000].rechunk((50, -1)), y[:10_000]).advice())
 
 # %% [markdown] id="c04-040"
-# The automatic choice depends on $n$ and $p$ alone, because a result should not change its last bits with your machine.
-# The last line printed is a fit's `advice` about chunks that are far off.
+# This choice depends on $n$ and $p$ alone, because a result should not depend on how many cores you have. The last line
+# printed is a fit's `advice` about chunks that are far off.
 #
 # *Recap.*
 # - A pass costs a round, its tasks, and the work of the busiest core.
@@ -398,11 +385,9 @@ print(glmlab.as_chunks(X[:10_000].rechunk((50, -1)), y[:10_000]).advice())
 # The post set `OMP_NUM_THREADS=1`: "Surprisingly not doing so led both to worse performance and to non-deterministic
 # results. An issue that we're still tracking down." What is it?
 #
-# Floating-point addition is not associative: $(a+b)+c$ and $a+(b+c)$ can differ in the last bit. So the result
-# of a sum may depend on the *order* of its additions.
-#
-# **On paper.** Keep three digits. $(100+0.4)+0.4$ gives $100+0.4=100$, which stays 100. But $100+(0.4+0.4)=100.8$
-# rounds to 101.
+# Floating-point addition is not associative: $(a+b)+c$ and $a+(b+c)$ can differ in the last bit. So the result of a sum
+# may depend on the *order* of its additions. For example, keep three digits. $(100+0.4)+0.4$ gives $100+0.4=100$, which
+# stays 100. But $100+(0.4+0.4)=100.8$ rounds to 101.
 #
 # **Predict.** We add the same ten parts in 20 random orders. How many different gradients result?
 #
@@ -417,7 +402,7 @@ print(glmlab.as_chunks(X[:10_000].rechunk((50, -1)), y[:10_000]).advice())
 parts = dask.compute(*[dask.delayed(kernel)(X_k, y_k, beta) for X_k, y_k in zip(*chunks, strict=True)])
 rng = np.random.default_rng(4)
 sums = [sum(parts[k] for k in rng.permutation(n_chunks)) for _ in range(20)]
-different = len({total.tobytes() for total in sums})
+different = len({total[:-1].tobytes() for total in sums})
 print(f"the same {n_chunks} parts in 20 orders: {different} different gradients, {len({s[-1] for s in sums})} losses")
 
 r, by_threads = rng.normal(size=1_000_000), set()
@@ -429,34 +414,33 @@ print(f"r @ r with 1, 2 and 4 BLAS threads: {len(by_threads)} different results"
 # %% [markdown] id="c04-046"
 # In a parallel program three things can change the order from run to run:
 #
-# 1. **Which task finishes first.** Some programs add parts as they complete, as with `as_completed`. Then the order is
-#    a matter of timing. *Cure:* add by position.
-# 2. **How many BLAS threads share a product.** The number of threads decides how the sum is split, and a BLAS library
-#    may choose it anew at each call, by how busy the cores are. Many threads also compete for the cores, which explains
-#    the "worse performance". *Cure:* one BLAS thread for each task.
-
-# %% [markdown] id="cause-memory"
-# 3. **Where an array starts in memory.** A chunk that came in a message may start anywhere, because it lies where the
-#    message was read to. If that is not a multiple of eight bytes, NumPy copies the array before a product, and the
-#    copy may have another layout. *Cure:* make each block contiguous and aligned.
+# 1. **Which task finishes first**, if parts are added as they complete. *Cure:* add by position.
+# 2. **How many BLAS threads share a product**, because this decides how its sums are split. (Many threads also compete
+#    for the cores, which explains the "worse performance".) *Cure:* one BLAS thread for each task.
+# 3. **Where an array starts in memory.** A chunk that came in a message may start anywhere. If that is not a multiple
+#    of eight bytes, NumPy copies the array before a product, and the copy may have another layout. *Cure:* make blocks
+#    contiguous and aligned.
 #
 # The post's setting removes only the second cause.
 
 # %% [markdown] id="c04-049"
-# A flat sum, as in exercise 1, adds by position, and so do dask's own sums. So they do not have the first cause. But in
-# a flat sum one worker must fetch all $K$ parts, which is slow where $K$ is large.
+# A flat sum, as in exercise 1, adds by position, and so do dask's own sums. But in a flat sum one worker must fetch all
+# $K$ parts, which is slow where $K$ is large. A *tree* lets the workers share the additions.
 #
-# **Exercise 3.** Let the workers share the additions, and keep the order fixed. `tree_sum(parts, fan=4)` adds a list of
-# delayed parts, at most `fan` of them in one task. Which parts are added in which task depends only on the positions in
-# the list.
+# **On paper.** Seven parts, at most four in one task: one task adds the first four parts, another adds the last three,
+# and a third adds the two results.
 #
-# **On paper.** Seven parts with `fan=4`: one task adds the first four parts, another adds the last three, and a third
-# adds the two results.
+# **Exercise 3.** Write `tree_sum(parts, fan=4)`. It adds a list of delayed parts, at most `fan` of them in one task.
+# Which parts are added in which task depends only on the positions in the list.
 
 
 # %% tags=["exercise"] id="c04-047"
 def tree_sum(parts, fan=4):
-    """The sum of the delayed parts, added at most fan at a time in a tree that is the same always."""
+    """The sum of the delayed parts, added at most fan at a time in a tree that is the same always.
+
+    parts: a list of K ≥ 1 delayed numbers or arrays of one shape. fan: at least 2.
+    Returns one delayed value, which computes to a number or array of that shape. Nothing is computed here.
+    """
     raise NotImplementedError
 
 
@@ -478,7 +462,9 @@ def steady_pass(Xs, ys, beta):
 
 few = pieces(*recipes(7))
 held = client.persist([*few[0], *few[1]])
-viz.show(viz.graph(steady_pass(held[:7], held[7:], beta), names={"X": held[:7], "y": held[7:], "β": None}))
+names = {"X": held[:7], "y": held[7:], "β": None}
+shown = steady_pass(held[:7], held[7:], beta)
+viz.show(viz.graph(shown, names=names, title="A tree: no task adds more than four parts"))
 A, t = map(np.array, dask.compute(chunks[0][0], chunks[1][0]))  # copies that start at a multiple of eight bytes
 odd = np.frombuffer(b"?" + A.tobytes(), offset=1).reshape(A.shape)  # the same numbers, one byte further on
 for name, function in {"kernel": kernel, "steady": steady}.items():
@@ -497,8 +483,8 @@ g = glmlab.Objective("gaussian", glmlab.as_chunks(*dask.compute(X, y), chunks=X.
 assert (f.loss_grad(beta).grad == g.loss_grad(beta).grad).all(), "glmlab: the same bits in memory and on workers"
 
 # %% [markdown] id="c04-055"
-# The picture is your tree for seven chunks. `steady` is the kernel after the third cure. The last cell made and added
-# seven chunks in one thread, in several threads and on the workers, and the bits agree.
+# `steady` is the kernel after the third cure. The last cell made and added seven chunks in one thread, in several
+# threads and on the workers, and the bits agree.
 #
 # *Recap.*
 # - A sum may have another result for each order of its additions.
@@ -509,7 +495,8 @@ assert (f.loss_grad(beta).grad == g.loss_grad(beta).grad).all(), "glmlab: the sa
 # ## If a round is dear (5 min, core)
 #
 # What do these prices mean for an algorithm? We run gradient descent once more, with your functions: 12 steps, so 12
-# rounds with one pass in each. The step is 03's best fixed one, $2/(L+\mu)$.
+# rounds with one pass in each. The step is 03's best fixed one, $2/(L+\mu)$, where $\mu$ and $L$ are the smallest and
+# the largest eigenvalue of the Hessian.
 
 # %% id="c04-052"
 start = time.perf_counter()
@@ -528,19 +515,16 @@ print(f"by the model a gradient pass takes {1e3 * parts.sum():.1f} ms:", end=" "
 print(f"{shares[2]:.0%} work, {shares[1]:.0%} tasks and {shares[0]:.0%} the round")
 
 # %% [markdown] id="c04-053"
-# Everything but the work is the price of coming together once. What the model lacks is the time in which this process
-# builds each step's graph from delayed calls. A pass of glmlab, to which the model is fitted, builds less.
+# Everything but the work is the price of coming together once, and every iteration pays it. (The model lacks the time
+# in which this process builds the graph.) Larger chunks lower the price of the tasks, but a pass
+# still needs one round, and one task for each core.
 #
-# Larger chunks lower the price of the tasks, but a pass still needs one round, and one task for each core that works.
-# Every iteration pays this price again.
-
-# %% [markdown] id="more-between-rounds"
 # So if a round is dear, **do more between rounds**: let each worker not only evaluate its chunk but *solve* it, and
 # only then talk. That is ADMM, notebook 05.
 #
 # *Recap.*
 # - A gradient step is one round with little work in it.
-# - Chunks and kernels change the work and the tasks of a round, but not the number of rounds.
+# - Chunks and kernels change the work and the tasks of a round, not the number of rounds.
 # - Only another algorithm needs fewer rounds.
 
 # %% tags=["assert"] id="c04-054"
@@ -574,4 +558,4 @@ ledger
 #
 # </details>
 #
-# **Next.** [05 ADMM](05_admm.ipynb).
+# **Next.** [05 ADMM](05_admm.ipynb): how to need fewer rounds.

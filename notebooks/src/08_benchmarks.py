@@ -36,21 +36,19 @@ one_thread = threadpool_limits(1)  # of BLAS: glmlab brings its own threads
 # %% [markdown] tags=["workshop"] id="c08-003"
 # ## What did the post's table measure? (15 min · core)
 #
-# The post ends with two benchmarks of L1 logistic regression on 15 uniform columns, one with 8 million rows on a
-# laptop and one with 800 million on a cluster. It printed seconds and an error,
-# $\|\beta-\beta_{\text{true}}\|_\infty$, where $\beta_{\text{true}}$ made the data. It warned us: *"These experiments
-# are crude."* What does this error say about a solver?
+# The post ends with two benchmarks of L1 logistic regression on 15 uniform columns: 8 million rows on a laptop, and 800
+# million on a cluster. It printed seconds and an error, $\|\beta-\beta_{\text{true}}\|_\infty$, where
+# $\beta_{\text{true}}$ made the data. It warned us: *"These experiments are crude."* What does this error say about a
+# solver?
 #
-# The post ran four methods: proximal gradient, ADMM, and scikit-learn's `LogisticRegression` and `SGDClassifier`.
-# `replays` repeats them as far as they are known, on fewer rows. The post's λ is not known, and we take λ = 1.
+# The post ran proximal gradient, ADMM, and scikit-learn's `LogisticRegression` and `SGDClassifier`. `replays` repeats
+# them as far as they are known, on fewer rows. The post's λ is not known, and we take λ = 1. We add the **exact**
+# answer, proved to $10^{-9}$, on all cores and on one.
 
 # %% [markdown] id="c08-051"
-# We add the **exact** answer, proved to $10^{-9}$, on all cores and on one. Seconds are medians of several runs, with
-# their ranges in brackets.
-#
-# The *certified gap* is the relative gap of 06 for dask-glm's objective
-# $F(\beta)=\sum_i\ell(x_i^\top\beta;y_i)+\lambda\|\beta\|_1$. It leaves out the rounding of F, so it can be smaller
-# than $10^{-16}$.
+# In the second table below, seconds are medians of several runs, with their ranges in brackets. The *certified gap* is
+# the relative gap of 06 for dask-glm's objective $F(\beta)=\sum_i\ell(x_i^\top\beta;y_i)+\lambda\|\beta\|_1$, where
+# $\ell$ is the logistic loss. It leaves out the rounding of F, so it can be smaller than $10^{-16}$.
 
 # %% tags=["parameters"] id="c08-004"
 n = scale.pick(ci=20_000, workshop=200_000, full=2_000_000)
@@ -80,14 +78,16 @@ races.in_words(here)
 # The certified gaps differ by many powers of ten. Yet all errors but SGD's agree within a factor of two. Why?
 #
 # Let $\hat\beta$ minimise the loss $f = \sum\ell$. With many rows, $\hat\beta-\beta_{\text{true}}\approx-H^{-1}\nabla
-# f(\beta_{\text{true}})$, where $H$ is the Hessian at $\beta_{\text{true}}$. Because $f$ is minus a log-likelihood
-# with the canonical link, its gradient at $\beta_{\text{true}}$ has mean 0 and covariance $H$. So
+# f(\beta_{\text{true}})$, where $H$ is the Hessian of $f$ at $\beta_{\text{true}}$. Because $f$ is minus a
+# log-likelihood with the canonical link, its gradient at $\beta_{\text{true}}$ has mean 0 and covariance $H$. So
 # $\hat\beta-\beta_{\text{true}}$ is nearly $N(0,H^{-1})$. This noise comes from the *labels*, and no solver can lower
 # it. The exact answer also has a penalty. Its effect falls like $1/n$, so we leave it out.
 
 # %% [markdown] id="c08-052"
-# *Example.* One column of ones, $\mu = ½$ and $n = 10{,}000$ rows give $H = n/4 = 2500$. The error has standard
-# deviation $1/\sqrt{2500} = 0.02$ and mean size $0.02\sqrt{2/\pi} \approx 0.016$.
+# *Example.* One column of ones, probability ½ of each label and $n = 10{,}000$ rows give $H = n/4 = 2500$. The error
+# has standard deviation $1/\sqrt{2500} = 0.02$ and mean size $0.02\sqrt{2/\pi} \approx 0.016$. With several columns
+# there is no such formula, so we average over draws. For example, the draws $(0.01, -0.03)$ and $(0.02, 0.01)$ have
+# the largest sizes 0.03 and 0.02, and their mean is 0.025.
 #
 # **Exercise 1.** Write `noise_floor(H, seed)`, which returns $E\|\hat\beta - \beta_{\text{true}}\|_\infty$. Draw many
 # vectors from $N(0,H^{-1})$ and average the largest absolute entry of each.
@@ -98,6 +98,7 @@ def noise_floor(H, seed):
     """E‖e‖∞ for e ~ N(0, H⁻¹), to about 3 %: how far the exact answer lies from the β that made the data.
 
     H (p, p): Hessian of the loss at β_true, summed over the rows. seed: for `np.random.default_rng`.
+    Returns one positive number, the same for the same seed.
     """
     raise NotImplementedError
 
@@ -115,8 +116,8 @@ noise_floor = use(noise_floor)
 # cluster?
 #
 # <details><summary>Answer to the second</summary>By 10. H is a sum over rows, so it grows like n, and the standard
-# deviations √(H⁻¹)ⱼⱼ fall like 1/√n. The penalty shifts the minimiser by about λH⁻¹sign(β). That falls like 1/n and
-# is soon negligible.</details>
+# deviations √(H⁻¹)ⱼⱼ fall like 1/√n. The penalty shifts the minimiser by about −λH⁻¹sign(β). That falls like 1/n, so
+# it is soon negligible.</details>
 
 # %% tags=["predict"] id="c08-012"
 score = predict("error of the exact answer at 8,000,000 rows", None)
@@ -159,39 +160,37 @@ for name, at in found.items():
         print(f"{name}: the error printed for the laptop is {at[0][1] / at[1][1]:.2g} times that for the cluster")
 
 # %% [markdown] id="c08-014"
-# All the post's errors lie *above* the band of exact answers. This alone does not prove that the solvers stopped
-# early, because the band belongs to *our* $\beta_{\text{true}}$ and the post's is lost. The cell above tried 40
-# others and prints how many of them have a floor as high as the post's least error. The post's λ is unknown, too.
+# All the post's errors lie *above* the band. This alone does not prove that the solvers stopped early, because the band
+# is that of *our* $\beta_{\text{true}}$, and the last cell prints how many of 40 others have a floor as high as the
+# post's least error.
 #
-# The second comparison is stronger, because it holds for every $\beta_{\text{true}}$ that both runs share. With 100
-# times the rows, the floor falls to a tenth. ADMM's error fell by a factor of 7.9. Proximal gradient's error grew, so
-# on the cluster it had probably stopped far from its optimum.
-
-# %% [markdown] id="c08-053"
+# The second comparison holds for every $\beta_{\text{true}}$ that both runs share. With 100 times the rows, the floor
+# falls to a tenth. ADMM's error fell almost as far. Proximal gradient's grew, so on the cluster it probably stopped
+# far from its optimum.
+#
 # *Recap.*
-# - Keep three numbers apart: the gap $F - F^*$, the certificate that bounds it, and the distance to
-#   $\beta_{\text{true}}$.
-# - The distance has a floor, which comes from the labels and falls like $1/\sqrt n$.
-# - A benchmark of solvers needs the certificate, because it judges the solver alone.
+# - Noise in the labels sets a floor for the error, which falls like $1/\sqrt n$.
+# - A proved bound of the gap $F - F^*$ judges the solver alone.
 
 # %% [markdown] tags=["workshop"] id="c08-015"
 # ## One problem, or several? (15 min · core)
 #
-# When do two solvers run the same race? Every increasing function of $F>0$, such as $\log F$, has the same
-# minimisers. But a race stops a solver when its gap has fallen by a given factor. This happens at the same iterate
-# for two objectives if their gaps are proportional at every β. So we ask that $G(\beta)-G^*=a(F(\beta)-F^*)$ with one
-# $a>0$ for all β. That is so exactly if $G=aF+b$.
+# When do two solvers run the same race? A race stops a solver when its gap has fallen by a given factor. Two objectives
+# F and G stop it at the same iterate if their gaps are proportional: $G-G^*=a(F-F^*)$ at every β, with one $a>0$. This
+# means $G=aF+b$. The same minimiser is not enough.
 #
-# *Example.* Let $F(\beta)=\beta^2+1$. Then $G=3\beta^2-2=3F-5$ is the same problem. But $G=\beta^4$ is another one
-# with the same minimiser: from $\beta=2$ to $\beta=1$ the gap of F falls from 4 to 1, and that of G from 16 to 1.
-
-# %% [markdown] id="c08-054"
-# **Exercise 2.** Write `same_problem(F, G, dim)`, which decides whether $G = aF + b$ from values alone.
+# *Example.* At $\beta=0,1,2$, $F=\beta^2+1$ is 1, 2, 5 and $G=3\beta^2-2$ is −2, 1, 10. From the first value F grows
+# by 1 and 4, G by 3 and 12: $a=3$ fits, and $G=3F-5$. But $\beta^4$ grows by 1 and 16: no $a$ fits.
+#
+# **Exercise 2.** Write `same_problem(F, G, dim)`, which decides from values alone whether $G=aF+b$.
 
 
 # %% tags=["exercise"] id="c08-016"
 def same_problem(F, G, dim):
-    """Is G = aF + b, a > 0, everywhere? F and G map an array (dim,) to a number, right to ten digits or so."""
+    """Is G = aF + b, a > 0, everywhere? F and G map an array (dim,) to a number, right to ten digits or so.
+
+    Returns True or False.
+    """
     raise NotImplementedError
 
 
@@ -201,10 +200,10 @@ same_problem = use(same_problem)
 # solution("same_problem")
 
 # %% [markdown] id="c08-018"
-# What did the four methods minimise? The post calls `LogisticRegression(penalty='l1', C=1)`. This minimises
-# $C\sum\ell + \|\beta\|_1$ *with an intercept*, which its solver, liblinear, penalises. The post also calls
-# `SGDClassifier(loss='log', …, fit_intercept=False)`. This minimises the *mean* loss plus $\alpha\|\beta\|_1$, and
-# the default is $\alpha = 10^{-4}$. We write each objective as a function of $v$, which holds β and an intercept.
+# What did the four methods minimise? `LogisticRegression(penalty='l1', C=1)` minimises $C\sum\ell + \|\beta\|_1$ *with
+# an intercept*, which its solver, liblinear, penalises. `SGDClassifier(loss='log', …, fit_intercept=False)` minimises
+# the *mean* loss plus $\alpha\|\beta\|_1$, and the default is $\alpha = 10^{-4}$. We write each objective as a function
+# of $v$, which holds β and an intercept.
 #
 # **Predict**: how many of the other five below are dask-glm's problem?
 #
@@ -239,23 +238,19 @@ assert same.to_numpy().sum() == 12 and (same == same.T).all(axis=None), "three a
 same.replace({True: "same", False: "·"})
 
 # %% [markdown] id="c08-020"
-# The post's table compares three problems: dask-glm's, liblinear's and SGD's. The methods also differ in these
-# points:
+# The post's table compares three problems: dask-glm's, liblinear's and SGD's. The methods also differ in:
 #
-# - **Cores.** The post says: *"Dask-glm is using a full four-core laptop while SKLearn is restricted to use a single
-#   core"*.
+# - **Cores.** *"Dask-glm is using a full four-core laptop while SKLearn is restricted to use a single core"*.
 # - **Tolerance.** Every method stops by its own rule.
 # - **Settings.** ADMM got smaller chunks. No parameter was tuned.
 # - **Repetitions.** Each method ran once, so there is no range.
 #
-# The post hid none of this. Many benchmarks look like this.
-
-# %% [markdown] id="c08-061"
+# The post hid none of this.
+#
 # *Recap.*
-# - A race needs proportional gaps, $G = aF + b$.
+# - A race needs proportional gaps, $G = aF + b$. Values at a few random points tell such problems from others.
 # - A sum, a mean and a C give the same problem only if λ is converted. An intercept gives another problem, whatever λ
 #   is.
-# - Values at a few random points decide whether two problems are the same.
 
 # %% [markdown] tags=["workshop"] id="c08-021"
 # ## A race that you would sign (22 min · core)
@@ -270,11 +265,11 @@ same.replace({True: "same", False: "·"})
 # 6. *A yardstick.* One `X.sum()` does little but read the rows.
 
 # %% [markdown] id="c08-055"
-# *Example.* After 1, 2 and 4 s the bounds are $10^{-2}$, $10^{-5}$, $10^{-3}$. The target $10^{-4}$ is reached at 2
-# s, and $10^{-6}$ never.
+# *Example.* After 1, 2 and 4 s the bounds of the gap are $10^{-2}$, $10^{-5}$ and $10^{-3}$. The target $10^{-4}$ is
+# reached at 2 s, although the third answer is worse. The target $10^{-6}$ is never reached.
 #
-# **Exercise 3.** Write `time_to(seconds, bounds, target)`. It returns the time at which a bound was first at most the
-# target.
+# **Exercise 3.** Write `time_to(seconds, bounds, target)`, which returns the time at which a bound was first at most
+# the target.
 
 
 # %% tags=["exercise"] id="c08-022"
@@ -282,6 +277,7 @@ def time_to(seconds, bounds, target):
     """When was an answer first proved to be within target of F*? inf if never.
 
     seconds (m,): when we looked, increasing. bounds (m,): proved of F − F* at each look, inf where nothing was.
+    Returns one of the seconds, or inf.
     """
     raise NotImplementedError
 
@@ -292,17 +288,13 @@ time_to = use(time_to)
 # solution("time_to")
 
 # %% [markdown] id="c08-024"
-# Five of our solvers race: proximal gradient, FISTA as in notebook 07, consensus ADMM, and glmlab's default on all
-# cores and on one. The default is proximal Newton with one change. It computes the Hessian from a small random sample
-# of the rows and keeps it as long as progress is fast, so an iteration needs one pass for the gradient only
-# (`solvers.pilot`). scikit-learn's liblinear does not show its iterates, so it runs once for each of three
-# tolerances.
-
-# %% [markdown] id="c08-056"
-# How can we judge *every* iterate without stopping the clock? One certificate is enough. It proves a lower bound of
-# F*, and this bound holds for the iterates of every solver. So the proved gap of an iterate is its F minus this
-# bound. Our runs repeat bit by bit, as notebook 04 showed. So we run each solver a second time without a clock, and
-# evaluate F at each iterate.
+# Five of our solvers race: proximal gradient, FISTA, consensus ADMM, and glmlab's default on all cores and on one. The
+# default is a proximal Newton method that computes the Hessian from a small random sample of the rows and keeps it as
+# long as progress is fast. liblinear hides its iterates, so it runs at three tolerances.
+#
+# How can we judge *every* iterate without stopping the clock? One certificate proves a lower bound of F*, and F at any
+# iterate minus this bound is a proved gap. Our runs repeat bit by bit, so a second run without a clock gives the
+# iterates.
 #
 # **Predict**: to a certified $10^{-6}$, how many times as long as the default does proximal gradient take?
 
@@ -336,7 +328,8 @@ lanes["liblinear"] = races.ladder([ran[tol] for tol in ladder], referee, L1(lam)
 curves = {name: lane.curve for name, lane in lanes.items()}
 ranges = {name: lane.range for name, lane in lanes.items()}
 yardstick = np.median([second for _, second in ran["X.sum()"]])
-viz.show(viz.race(curves, ranges=ranges, yardstick=yardstick))
+first = min(lanes, key=lambda name: np.median(lanes[name].times(time_to, 1e-9)))
+viz.show(viz.race(curves, ranges=ranges, yardstick=yardstick, title=f"First at a proved gap of 1e-9: {first}"))
 assert all(lane.gaps.min() <= 1e-9 for lane in lanes.values()), "everybody gets there"
 same_path = all(np.array_equal(run.trace.objective, rs[0].trace.objective) for rs in runs.values() for run in rs)
 assert same_path, "the same bits in each repetition"
@@ -368,30 +361,27 @@ for m in (n, *post_rows.values()):
 assert 0 <= noise <= 4 * p, "what noise lifts F by, whatever n is"
 
 # %% [markdown] id="c08-032"
-# *Answer.* A first-order method needs more passes if the problem is badly conditioned, and more again for each
-# further digit. The default learns the curvature from few rows, and then it needs few passes. ADMM's local solves are
-# counted as passes, too. With few rows the default and the default on one core may lie on each other in the figure.
+# *Answer.* A first-order method needs more passes if the problem is badly conditioned, and more again for each further
+# digit. The default learns the curvature from few rows, and then it needs few passes.
 #
 # Which accuracy do you need? Noise in the labels lifts $F(\beta_{\text{true}})$ above F* by about $p/2$, *whatever n
 # is*, because twice the difference is nearly $\chi^2$ with $p$ degrees of freedom. The data cannot tell apart two
 # answers whose gaps are far below that.
-
-# %% [markdown] id="c08-057"
+#
 # <details><summary><b>Check yourself.</b> Two solvers stop when β changes by less than the same amount in one
 # iteration. Which of them gains?</summary>The one with short steps gains, because its β changes little even far from
 # the optimum.</details>
 #
 # *Recap.*
 # - One proved lower bound of F* judges the iterates of all solvers.
-# - If a pass costs every method the same, the method with the fewest passes is the fastest.
 # - Seconds vary from run to run, so give their range. The number of passes repeats exactly.
 
 # %% [markdown] tags=["optional"] id="c08-033"
 # ## Two task streams (6 min · optional)
 #
-# Does a busy machine mean a fast solver? The post showed "profile plots". They had much white space for proximal
-# gradient and little for ADMM. We record both on two worker processes for four iterations. `cluster.dealt` first
-# gives both workers equally many rows.
+# Does a busy machine mean a fast solver? The post's "profile plots" had much white space for proximal gradient and
+# little for ADMM. We record both on two worker processes for four iterations. `cluster.dealt` first gives both workers
+# equally many rows.
 #
 # **Predict**: how much of each method's time is white, in per cent?
 #
@@ -418,8 +408,8 @@ for name, solve in {"proximal gradient": solvers.proximal_gradient, "consensus A
 viz.show(viz.task_stream(streams, cores))
 
 # %% [markdown] id="c08-035"
-# The fewer the rows, the more a round costs beside the work, and the whiter both streams are. The post had 8 million
-# rows. This is one recording: run the cell again to see how much another differs.
+# The fewer the rows, the more a round costs beside the work, and the whiter both streams are. This is one recording:
+# run the cell again to see how much another differs.
 #
 # <details><summary><b>Check yourself.</b> Does a full stream prove that a method is better?</summary>No. White space
 # says how busy the machine is, not how near the answer is. A method that does useless work also fills its stream.
@@ -434,12 +424,11 @@ viz.show(viz.task_stream(streams, cores))
 # ## One core, and when not to distribute (8 min · core)
 #
 # How many cores does a system need to beat *one good thread*? McSherry, Isard and Murray asked this of published
-# systems (*Scalability! But at what COST?*, HotOS 2015). Some systems needed hundreds of cores, and some never beat
-# the thread. So every benchmark needs a row for one good thread.
+# systems (*Scalability! But at what COST?*, HotOS 2015). Some needed hundreds of cores, and some never beat the thread.
 #
 # We fit 04's cost model of a pass in three places: one thread, several threads of this process, and the worker
-# processes. For each place the model gives a number of rows. With more rows than that, the place is faster than one
-# thread.
+# processes. The model says from how many rows on each place is faster than one thread. A measured point may lie off its
+# line, because the model is fitted to passes of many shapes.
 #
 # **Predict** that number for the worker processes and 15 columns (`math.inf` for never).
 
@@ -452,7 +441,7 @@ places = {"one thread": {"threads": 1}, f"{threads} threads": {"threads": thread
           "worker processes": {"client": client}}  # fmt: skip
 models = {place: costmodel.measure(**where) for place, where in places.items()}
 for place, model in models.items():
-    print(f"{place}: {1e3 * model.latency:.3g} ms a round, {1e6 * model.overhead:.3g} µs a task, {model.cores} cores")
+    print(f"{place}: {1e3 * model.latency:.3g} ms a round, {1e6 * model.overhead:.3g} µs a task, cores: {model.cores}")
 measured = {place: {m: races.pass_seconds(X[:m], y[:m], **where) for m in (n // 16, n // 4, n)}
             for place, where in places.items()}  # fmt: skip
 
@@ -467,18 +456,13 @@ assert models["one thread"].cores == 1 and models["worker processes"].cores == c
 assert all(seconds > 0 for line in measured.values() for seconds in line.values())
 
 # %% [markdown] id="c08-040"
-# *Answer.* Do rows that fit into memory need a second process? They rarely do, because threads share the rows and
-# their rounds are far cheaper. The post agrees: *"If your problem fits in memory on a single machine you should
-# continue to use Scikit-Learn and Statsmodels."* A number of rows beyond the measured ones is extrapolated, so trust
-# only its order of magnitude.
-
-# %% [markdown] id="c08-062"
-# If the model says never, it has found that two processes read memory no faster together than one thread does, or the
-# passes that it timed had too few rows to see it. At few rows a marker can lie above its line, because the model is
-# fitted to passes of many shapes. Notebook 09 assumes a core and a memory for each worker, so there more workers
-# always divide the work.
-
-# %% [markdown] id="c08-058"
+# *Answer.* Rows that fit into memory rarely need a second process, because threads have far cheaper rounds. The post
+# agrees: *"If your problem fits in memory on a single machine you should continue to use Scikit-Learn and
+# Statsmodels."*
+#
+# If the model says never, it found that two processes read memory no faster than one thread does, or it saw too few
+# rows. Notebook 09 assumes a core and a memory for each worker, so there more workers always divide the work.
+#
 # <details><summary><b>Check yourself.</b> When does a second machine pay?</summary>It pays when the rows do not fit
 # into the memory of one, when they already lie on several, or when a pass takes much longer than a round. Fewer
 # passes help everywhere.</details>
@@ -491,15 +475,13 @@ assert all(seconds > 0 for line in measured.values() for seconds in line.values(
 # %% [markdown] tags=["optional"] id="c08-041"
 # ## At the post's size (5 min · optional)
 #
-# What changes at 8 million rows? `make bench` runs the race at full size, each run in a process of its own, against
-# every library that can state the problem. Its results ship with glmlab, together with the machine and the versions.
-# A *target* is a speed or an amount of memory that glmlab should reach. The list shows which of them are met.
-
-# %% [markdown] id="c08-059"
-# The second table has three groups of columns. *2017* is what the post printed. *Now* is `make bench` on 8 million
-# rows, where all methods minimise the same objective. dask-glm's ADMM stops there after two rounds. *Here* is your
-# machine, with fewer rows and with the post's settings, which minimise different objectives. In the figure, compare
-# only times in the same panel, because they had equally many rows. Numbers without a range come from a single run.
+# What changes at 8 million rows? `make bench` runs the race at full size, and its results ship with
+# glmlab. The first table lists which *targets* of speed and memory glmlab meets.
+#
+# In the second table, *2017* is what the post printed. *Now* is `make bench`, where all methods minimise the same
+# objective and dask-glm's ADMM stops after two rounds. *Here* is your machine, with fewer rows and the post's settings.
+# In the figure, compare only times in the same panel, because they had equally many rows. A number without a range
+# is a single run.
 #
 # **Predict**: which methods have an error at the noise floor now?
 
@@ -560,19 +542,18 @@ ledger
 # %% [markdown] id="c08-047"
 # ## What we measured · Check yourself · Next
 #
-# - An error column cannot compare solvers that are near the noise floor, because there it measures the labels. The
-#   clearest sign in the post's errors is that proximal gradient's grew with the rows.
+# - An error column cannot compare solvers near the noise floor, because there it measures the labels.
 # - The post's four solvers minimised three objectives.
-# - Time to a *proved* gap compares all solvers. Passes explain most of it when the rows are many. With few rows, what
-#   a method does beside its passes counts as well, so the ratio of seconds is smaller than the ratio of passes.
+# - Time to a *proved* gap compares all solvers. Passes explain most of it when the rows are many. With few rows, what a
+#   method does beside its passes counts as well.
 # - One good thread is the baseline.
-
-# %% [markdown] id="c08-060"
-# **Check yourself.** Every row comes twice. What happens to the noise floor that we compute, and why is it then
-# wrong? Does F to ten digits prove anything?
+#
+# **Check yourself.** Every row comes twice. What happens to the noise floor that we compute, and why is it then wrong?
+# Does F to ten digits prove anything?
 #
 # <details><summary>Answers</summary>H doubles, so the computed floor is divided by √2. But copies bring no
 # information, and the formula assumes independent rows. F alone proves nothing, because it says nothing about F*.
 # Together with a proved lower bound of F* it proves a gap.</details>
 #
 # **Next.** [09 cluster scaling](09_cluster_scaling.ipynb) asks whether it scales.
+
