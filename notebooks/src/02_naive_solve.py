@@ -4,8 +4,8 @@
 # *We run the post's first solver as it was written, find out whose error it printed, and keep two sums that answer every
 # ridge.*
 #
-# **60 minutes** with the exercises. Prerequisites: [01 data creation](01_data_creation.ipynb). Symbols and words are in the
-# [glossary](00_start_here.ipynb#Notation-and-glossary).
+# **60 minutes** with the exercises. Prerequisites: [01 data creation](01_data_creation.ipynb). Symbols and words are in
+# the [glossary](00_start_here.ipynb#Notation-and-glossary).
 #
 # Afterwards you can
 #
@@ -81,9 +81,10 @@ print(f"we measure       {error:.19f} for {n:,} rows, in {seconds:.2f} s")
 # %% [markdown] tags=["workshop"] id="c02-060"
 # ## Two reductions (15 min, core)
 #
-# How do the chunks work together? The first picture is dask's recipe of $X^\top X$ for an $X$ in four chunks. Read it from
-# below. Each chunk $X_k$ is made (`zeros_like`: a recipe does not depend on the numbers), then transposed and multiplied
-# with itself (`tensordot`). The chunks meet only in the last task, `sum-aggregate`, which adds the four products.
+# How do the chunks work together? The first picture is dask's recipe of $X^\top X$ for an $X$ in four chunks. Read it
+# from below. Each chunk $X_k$ is made (`zeros_like`: a recipe does not depend on the numbers), then transposed and
+# multiplied with itself (`tensordot`). The chunks meet only in the last task, `sum-aggregate`, which adds the four
+# products.
 #
 # The second picture shows the same sum with $X^\top y$ beside it. Here the products are added two at a time.
 
@@ -105,8 +106,8 @@ print(f"The post's line, {n_chunks} chunks: {written} tasks, {fused} after dask 
 #
 # <details><summary>Answer, after you have run Exercise 1</summary>
 #
-# $X_k^\top X_k$ is a $p \times p$ matrix and $X_k^\top y_k$ has $p$ entries: $p^2 + p$ numbers, however long the chunk is,
-# because its rows are summed away on the worker.
+# $X_k^\top X_k$ is a $p \times p$ matrix and $X_k^\top y_k$ has $p$ entries: $p^2 + p$ numbers, however long the chunk
+# is, because its rows are summed away on the worker.
 #
 # </details>
 
@@ -114,7 +115,8 @@ print(f"The post's line, {n_chunks} chunks: {written} tasks, {fused} after dask 
 numbers = predict("numbers that one chunk sends", None)
 
 # %% [markdown] id="c02-014"
-# **On paper.** Let $X$ have the rows $(1, 2)$ and $(3, 4)$, let $y = (1, 1)$, and let each row be a chunk of its own. Then
+# **On paper.** Let $X$ have the rows $(1, 2)$ and $(3, 4)$, let $y = (1, 1)$, and let each row be a chunk of its own.
+# Then
 #
 # $$G = \begin{pmatrix}1&2\\2&4\end{pmatrix} + \begin{pmatrix}9&12\\12&16\end{pmatrix} =
 # \begin{pmatrix}10&14\\14&20\end{pmatrix},\qquad
@@ -159,10 +161,11 @@ assert abs(G - X.T.dot(X).compute()).max() <= 1e-12 * abs(G).max()
 assert abs(np.linalg.solve(G, c) - beta_star).max() <= 1e-12 * abs(beta_star).max()
 
 # %% [markdown] id="c02-021"
-# > *Systems note.* If the workers sent more than the two sums need, the rest is whole chunks, which an idle worker fetched
-# > to help. No sum needs them.
+# > *Systems note.* If the workers sent more than the two sums need, the rest is whole chunks, which an idle worker
+# > fetched to help. No sum needs them.
 #
-# *Recap.* Least squares needs two sums over the rows. A chunk of any length sends $p^2 + p$ numbers. No row has to travel.
+# *Recap.* Least squares needs two sums over the rows. A chunk of any length sends $p^2 + p$ numbers. No row has to
+# travel.
 
 # %% [markdown] id="c02-022"
 # ## Whose error was it? (8 min, core)
@@ -180,8 +183,9 @@ print(f"‖β − β_true‖∞ = {error:.3g}")
 # moves the minimiser. This is the error of the **estimator**, and no solver can lower it.
 #
 # How large is it? The noise is normal with variance 1, so for a given $X$ the error
-# $\beta^* - \beta_{\text{true}}$ is normal with covariance $G^{-1}$. Our columns are independent with mean 0 and variance 1, so $G \approx nI$, and each coefficient misses by
-# about $1/\sqrt n$. The *largest* of $p$ such errors is of the size $\sqrt{2 \log p / n}$, the dashed line.
+# $\beta^* - \beta_{\text{true}}$ is normal with covariance $G^{-1}$. Our columns are independent with mean 0 and
+# variance 1, so $G \approx nI$, and each coefficient misses by about $1/\sqrt n$. The *largest* of $p$ such errors is
+# of the size $\sqrt{2 \log p / n}$, the dashed line.
 #
 # The band holds 98 of 100 samples, if the $p$ errors are independent with variance $1/(n - p - 1)$.
 
@@ -203,25 +207,26 @@ for rows, found in ((n, error), (post_n, post_error)):
     assert low < found * np.sqrt(rows) < high, "chance explains the error"
 
 # %% [markdown] id="c02-027"
-# So chance explains the post's number. On the same rows every good solver prints it, and a hundred times as many rows would
-# make it about ten times smaller. It cannot tell a good solver from a better one. The gap $F - F^*$ can, and a bound on the
-# gap can. That is why this course certifies.
+# So chance explains the post's number. On the same rows every good solver prints it, and a hundred times as many rows
+# would make it about ten times smaller. It cannot tell a good solver from a better one. The gap $F - F^*$ can, and a
+# bound on the gap can. That is why this course certifies.
 #
-# *Recap.* The solver's error is $\beta - \beta^*$, and the estimator's is $\beta^* - \beta_{\text{true}}$. The post printed
-# the second. It falls like $1/\sqrt n$ and depends on no solver.
+# *Recap.* The solver's error is $\beta - \beta^*$, and the estimator's is $\beta^* - \beta_{\text{true}}$. The post
+# printed the second. It falls like $1/\sqrt n$ and depends on no solver.
 
 # %% [markdown] id="c02-028"
 # ## Conditioning, squared (18 min, optional)
 #
 # How many digits does rounding cost? One operation in float64 has a relative error of at most $\varepsilon/2$, where
 # $\varepsilon = 2.2 \cdot 10^{-16}$. The **condition number** $\kappa(X)$ is the largest singular value of $X$ divided by
-# the smallest. Let $r = y - X\beta^*$ be the residual. A good algorithm that works on $X$ has a relative error of the order
+# the smallest. Let $r = y - X\beta^*$ be the residual. A good algorithm that works on $X$ has a relative error of the
+# order
 #
 # $$\varepsilon\,\kappa(X) + \varepsilon\,\kappa(X)^2\,\frac{\|r\|}{\|X\|\,\|\beta^*\|} .$$
 #
 # If the residual is small, each factor of ten in $\kappa(X)$ costs one digit. If it is large, each factor costs two
-# (Björck 1996, §1.4). The normal equations work on $G$, whose condition number is $\kappa(X)^2$, so they lose two in either
-# case.
+# (Björck 1996, §1.4). The normal equations work on $G$, whose condition number is $\kappa(X)^2$, so they lose two in
+# either case.
 
 # %% [markdown] id="c02-030"
 # A good algorithm that works on $X$ is the **QR decomposition** $X = QR$. The columns of $Q$ are orthonormal, and $R$ is
@@ -270,8 +275,8 @@ def digits(b):
 
 # %% [markdown] id="c02-033"
 # Move the slider below the picture, or select it and press the arrow keys. The table shows how one coefficient loses its
-# digits, and the grey lines are the estimates $\varepsilon\,\kappa(X)$ and $\varepsilon\,\kappa(X)^2$. $X$ is the `A` of the
-# code, whose condition number we choose. For the third curve the residual is large: $\|r\| = \|X\|\,\|\beta^*\|$.
+# digits, and the grey lines are the estimates $\varepsilon\,\kappa(X)$ and $\varepsilon\,\kappa(X)^2$. $X$ is the `A`
+# of the code, whose condition number we choose. For the third curve the residual is large: $\|r\| = \|X\|\,\|\beta^*\|$.
 
 # %% tags=["figure"] id="c02-034"
 kappas = 10.0 ** np.arange(13)
@@ -287,8 +292,9 @@ with_qr.measured(qr_digits)
 viz.show(viz.digits_left(kappas, answers, beta_true, start=1e6))
 
 # %% [markdown] id="c02-036"
-# Can QR be computed by chunks? Let each worker decompose $X_k = Q_k R_k$ and keep $R_k$ and $Q_k^\top y_k$. Stacked, these
-# are a small least-squares problem with the same minimiser, and a second QR solves it. This is **TSQR** (Demmel et al. 2012).
+# Can QR be computed by chunks? Let each worker decompose $X_k = Q_k R_k$ and keep $R_k$ and $Q_k^\top y_k$. Stacked,
+# these are a small least-squares problem with the same minimiser, and a second QR solves it. This is **TSQR** (Demmel
+# et al. 2012).
 #
 # **On paper.** $X_1 = (3, 4)^\top$ and $y_1 = (1, 2)$ give $R_1 = 5$ and $Q_1^\top y_1 = 11/5$. $X_2 = (12)$ and
 # $y_2 = (5)$ give $12$ and $5$. QR of the stack $(5, 12)^\top$ gives $R = 13$ and $Q^\top(11/5, 5) = 71/13$. So
@@ -325,8 +331,8 @@ assert difference <= 1e-12
 assert abs(np.linalg.solve(*parts[0]) - reference).max() <= 1e-12
 
 # %% [markdown] id="c02-062"
-# > *Optimiser's note.* Columns in different *units* also make $\kappa(X)$ large, but this does no harm: divide each column
-# > by its norm first. If $y$ is noisy, the estimator's error in the weakest direction usually hides all rounding.
+# > *Optimiser's note.* Columns in different *units* also make $\kappa(X)$ large, but this does no harm: divide each
+# > column by its norm first. If $y$ is noisy, the estimator's error in the weakest direction usually hides all rounding.
 #
 # *Recap.* Squaring $X$ doubles the digits that are lost. QR by chunks sends as little as $G$ and squares nothing. With a
 # large residual QR loses those digits, too.
@@ -340,15 +346,15 @@ assert abs(np.linalg.solve(*parts[0]) - reference).max() <= 1e-12
 # $\frac23 p^3$. One gradient, $2X^\top(X\beta - y)$, takes about $4np$. So a direct solve costs about as much as $p/4$
 # gradients, and more once $p$ nears $n$.
 #
-# Seconds are another matter. A gradient does four operations with each number of $X$, and $X^\top X$ does $p + 1$. So only
-# the gradient waits for memory if $X$ is larger than the cache.
+# Seconds are another matter. A gradient does four operations with each number of $X$, and $X^\top X$ does $p + 1$. So
+# only the gradient waits for memory if $X$ is larger than the cache.
 #
 # **Predict.** For $p = 100$, how many gradients take as long as a direct solve?
 #
 # <details><summary>Answer, after you have run the cell: why so few by the clock?</summary>
 #
-# The processor waits for memory during a gradient and computes during $X^\top X$. So an operation of $X^\top X$ takes less
-# time than an operation of a gradient.
+# The processor waits for memory during a gradient and computes during $X^\top X$. So an operation of $X^\top X$ takes
+# less time than an operation of a gradient.
 #
 # </details>
 
@@ -368,16 +374,16 @@ for q in (10_000, 1_000_000):
     print(f"p = {q:9,}: G takes {size}, its solve {operations:.0e} operations (computed, not run)")
 
 # %% [markdown] id="c02-045"
-# How many gradients does gradient descent need? The number depends on $\kappa(X)$ and on the digits that we want, and not on
-# $p$, as notebook 03 shows. A direct solve pays as long as its price is below that number.
+# How many gradients does gradient descent need? The number depends on $\kappa(X)$ and on the digits that we want, and
+# not on $p$, as notebook 03 shows. A direct solve pays as long as its price is below that number.
 #
 # *Recap.* A direct solve costs about $p/4$ gradients by operations, and fewer by the clock. $G$ must fit into memory.
 
 # %% [markdown] tags=["workshop"] id="c02-047"
 # ## Every ridge from one pass (8 min, core)
 #
-# A ridge penalty $\frac\lambda2\|\beta\|^2$ with weight $\lambda \ge 0$ keeps $\beta$ short. The best $\lambda$ is unknown,
-# so we try many. Must each read the rows? Multiply out the square:
+# A ridge penalty $\frac\lambda2\|\beta\|^2$ with weight $\lambda \ge 0$ keeps $\beta$ short. The best $\lambda$ is
+# unknown, so we try many. Must each read the rows? Multiply out the square:
 #
 # $$F(\beta) + \tfrac\lambda2\|\beta\|^2 = y^\top y - 2c^\top\beta + \beta^\top G\beta + \tfrac\lambda2\|\beta\|^2 .$$
 #
@@ -472,8 +478,8 @@ ledger
 # %% [markdown] id="c02-065"
 # **Check yourself.**
 #
-# 1. Besides $G_k = X_k^\top X_k$ and $c_k = X_k^\top y_k$, which number must a chunk send, so that cross-validation needs no
-#    second pass?
+# 1. Besides $G_k = X_k^\top X_k$ and $c_k = X_k^\top y_k$, which number must a chunk send, so that cross-validation
+#    needs no second pass?
 # 2. *Optional.* Why does a penalty $\lambda > 0$ bring digits back?
 # 3. With $p = 5000$, $\kappa(X) = 3$ and eight digits: direct or gradients?
 #
@@ -483,8 +489,8 @@ ledger
 #    have the sums $G - G_k$ and $c - c_k$.
 # 2. It adds $\lambda/2$ to each eigenvalue of $G$. This matters most to the smallest, so the condition number falls.
 # 3. By operations a direct solve costs about $5000/4 = 1250$ gradients. Gradient descent with step $1/L$ needs about 156,
-#    as notebook 03 shows for $\kappa(X)^2 = 9$. So gradients win. By the clock, divide 1250 by the ratio of the two columns
-#    above. If this ratio is more than 8, the direct solve wins, because then its price is below 156.
+#    as notebook 03 shows for $\kappa(X)^2 = 9$. So gradients win. By the clock, divide 1250 by the ratio of the two
+#    columns above. If this ratio is more than 8, the direct solve wins, because then its price is below 156.
 #
 # </details>
 #

@@ -62,8 +62,8 @@ print(cluster.dashboard_link(client) or "This client has no dashboard.")
 # $t = \frac18$ the step ends at $\beta^+ = (1, \frac12)$.
 #
 # **Exercise 1.** Write `gd_step(X, y, beta, step)`. It returns $\beta^+$ and $F(\beta)$, the loss at the $\beta$ that
-# *came in* (10 in the example), because one residual serves both. One call `dask.compute(a, b)` computes both results, and
-# makes what they share only once.
+# *came in* (10 in the example), because one residual serves both. One call `dask.compute(a, b)` computes both results,
+# and makes what they share only once.
 
 # %% tags=["exercise"] id="c03-007"
 def gd_step(X, y, beta, step):
@@ -151,12 +151,13 @@ assert k_post < 30, "κ is near 1"
 # %% [markdown] tags=["workshop"] id="c03-016"
 # ## What one step asks of the scheduler (8 min, core)
 #
-# How many tasks must the scheduler hand out for one iteration? The post draws this graph for ten chunks, with a circle for
-# each task and a box for each result in memory. Its step has a third product, because it evaluates the loss at the *new*
-# $\beta$.
+# How many tasks must the scheduler hand out for one iteration? The post draws this graph for ten chunks, with a circle
+# for each task and a box for each result in memory. Its step has a third product, because it evaluates the loss at the
+# *new* $\beta$.
 #
 # The first picture is the post's step for three chunks. The second is a **pass** of glmlab, which makes one task of each
-# chunk. A task reads its chunk in blocks of rows, and computes a block's loss *and* gradient while the block is in the cache. The topmost task adds the $p + 1$ numbers that leave each chunk.
+# chunk. A task reads its chunk in blocks of rows, and computes a block's loss *and* gradient while the block is in the
+# cache. The topmost task adds the $p + 1$ numbers that leave each chunk.
 
 # %% tags=["figure"] id="c03-017"
 def published_step(X, y, beta, step):
@@ -212,8 +213,8 @@ assert written >= 10 * n_chunks and optimised >= 2 * one_pass
 #
 # $$e^+ = e - tHe = (I-tH)\,e.$$
 #
-# Now follow one eigenvector of $H$ with eigenvalue $\lambda$ (here no weight of a penalty). Along it the step multiplies the
-# error by $1 - t\lambda$.
+# Now follow one eigenvector of $H$ with eigenvalue $\lambda$ (here no weight of a penalty). Along it the step
+# multiplies the error by $1 - t\lambda$.
 #
 # **On paper.** Let $L$ be the largest eigenvalue and $t=1/L$. Along its eigenvector, the steepest direction, the error
 # is gone after one step. Along an eigenvector with $\lambda=L/10$ nine tenths remain.
@@ -311,8 +312,8 @@ viz.show(viz.step_slider(values, values * (vectors.T @ b) ** 2))
 # *Recap.*
 # - A step acts on each eigenvector separately.
 # - The two extreme eigenvalues set the rate.
-# - Independent columns with mean zero and equal variance have $\kappa$ near 1 if there are many more rows than columns. The
-#   first cell of this section printed it. That is why so few iterations were enough.
+# - Independent columns with mean zero and equal variance have $\kappa$ near 1 if there are many more rows than columns.
+#   The first cell of this section printed it. That is why so few iterations were enough.
 
 # %% [markdown] tags=["workshop"] id="c03-035"
 # ## The published step, debugged (17 min, core)
@@ -357,8 +358,8 @@ for name, unit in units.items():  # the same columns, half of them in another un
 #
 # **Exercise 2.** Mend both defects. `safe_step(H)` returns one number, with which gradient descent converges on every
 # quadratic with Hessian $H$, in whatever units. It must not exceed $1.98/L$, because with $2/L$ the loop no longer
-# converges. It must not be shorter than $1/(2\sqrt p\,L)$, because a needlessly short step is slow. This leaves room for a
-# step from the Frobenius norm, since $\|H\|_F \le \sqrt p\,L$.
+# converges. It must not be shorter than $1/(2\sqrt p\,L)$, because a needlessly short step is slow. This leaves room
+# for a step from the Frobenius norm, since $\|H\|_F \le \sqrt p\,L$.
 
 # %% tags=["exercise"] id="c03-044"
 def safe_step(H):
@@ -390,7 +391,8 @@ def gaps(unit, step, iterations=60):
 (first, _), (second, spectral) = gaps(first_half, published), gaps(second_half, published)
 mended, _ = gaps(second_half, safe_step)
 curves = {"published, first half × 3": first, "published, second half × 3": second, "mended, second half × 3": mended}
-viz.show(viz.gap_curves({name: curve[:13] for name, curve in curves.items()}, title="The published step diverges if the steep columns come last"))
+curves = {name: curve[:13] for name, curve in curves.items()}
+viz.show(viz.gap_curves(curves, title="The published step diverges if the steep columns come last"))
 growth = np.sqrt(second[-1] / second[-2])
 print(f"published, second half × 3: an iteration multiplies the error by {growth:.3f}; the radius is {spectral:.3f}")
 assert second[-1] > 1e20 * second[0], "the published step diverges"
@@ -452,8 +454,8 @@ print(inspect.getsource(solvers.gradient_descent))
 #
 # *Recap.*
 # - Backtracking finds a step without $L$.
-# - On a quadratic, momentum replaces $\kappa$ by $\sqrt\kappa$ in the rate. For other strongly convex losses that is proved
-#   for a *bound* on the gap only.
+# - On a quadratic, momentum replaces $\kappa$ by $\sqrt\kappa$ in the rate. For other strongly convex losses that is
+#   proved for a *bound* on the gap only.
 
 # %% [markdown] tags=["workshop"] id="c03-055"
 # ## Stopping rules that lie, and one that does not (14 min, core)
@@ -500,7 +502,8 @@ smooth_bound = use(smooth_bound)
 H_unit = H * np.outer(second_half, second_half)
 mu_unit, *_, L_unit = np.linalg.eigvalsh(H_unit)
 f = glmlab.Objective("gaussian", glmlab.as_chunks(client.persist(X * second_half), y))
-watch = viz.Live(lambda state: smooth_bound(f.loss_grad(state.beta).grad, mu_unit), title="Your bound stops the run, second half × 3")
+title = "Your bound stops the run, second half × 3"
+watch = viz.Live(lambda state: smooth_bound(f.loss_grad(state.beta).grad, mu_unit), title=title)
 path = []
 
 
@@ -518,7 +521,8 @@ result
 e = np.array(path) - beta_star / second_half
 true_gaps = (e @ H_unit * e).sum(axis=1) / 2
 curves = {"F − F*": true_gaps, "your bound": watch.bounds}
-viz.show(viz.gap_curves(curves, ylabel="F − F*, and the bound on it", title="The bound stays above the gap, and ends near it"))
+title = "The bound stays above the gap, and ends near it"
+viz.show(viz.gap_curves(curves, ylabel="F − F*, and the bound on it", title=title))
 ratios = np.array(watch.bounds) / true_gaps
 print(f"bound ÷ gap: {ratios[0]:.2f} at the start, {ratios[-1]:.2f} at the end")
 
@@ -606,8 +610,8 @@ ledger
 # %% [markdown] id="c03-075"
 # ## What we measured · Check yourself · Next
 #
-# - The post's loop is short because $\kappa$ is near 1: its columns are independent with mean zero and equal variance, and
-#   it has many more rows than columns.
+# - The post's loop is short because $\kappa$ is near 1: its columns are independent with mean zero and equal variance,
+#   and it has many more rows than columns.
 # - Two eigenvalues predict the rate, within 5 % for every $\kappa$ we tried.
 # - The published step can diverge; one number below $2/L$ cannot.
 # - A small move proves nothing, but $\|\nabla F\|^2/2\mu$ does.
