@@ -30,7 +30,10 @@ GRAM = Exercise(
     ),
     stub='''
     def gram(blocks):
-        """XᵀX (p, p) and Xᵀy (p,) from pairs (X_k, y_k) of row chunks."""
+        """G = XᵀX (p, p) and c = Xᵀy (p,), from one reading of the chunks.
+
+        blocks   an iterable of pairs X_k (n_k, p) and y_k (n_k,); the n_k may differ
+        """
         raise NotImplementedError
     ''',
     reference=gram,
@@ -195,7 +198,10 @@ TSQR = Exercise(
     ),
     stub='''
     def tsqr(blocks, ys):
-        """Least squares by QR of each block X_k (n_k, p), then of the stacked Rs; returns β (p,)."""
+        """Least squares by QR of each block, then of the stacked Rs; returns β (p,).
+
+        blocks, ys   lists of the X_k (n_k, p) and of the y_k (n_k,)
+        """
         raise NotImplementedError
     ''',
     reference=tsqr,
@@ -304,7 +310,10 @@ RIDGES = Exercise(
     ),
     stub='''
     def ridges(G, c, lams):
-        """Minimisers (m, p) of Σ (y − xᵀβ)² + (λ/2)‖β‖² for the m weights in lams, from G = XᵀX and c = Xᵀy."""
+        """Minimisers (m, p) of Σ (y − xᵀβ)² + (λ/2)‖β‖²: row i for the weight lams[i].
+
+        G, c, lams   XᵀX (p, p), Xᵀy (p,) and m weights λ ≥ 0 in any order
+        """
         raise NotImplementedError
     ''',
     reference=ridges,

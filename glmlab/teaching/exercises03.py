@@ -28,7 +28,11 @@ GD_STEP = Exercise(
     ),
     stub='''
     def gd_step(X, y, beta, step):
-        """beta − step · ∇F(beta), a numpy array (p,), and the number F(beta), by one dask.compute."""
+        """β⁺ = beta − step · ∇F(beta), NumPy (p,), and the number F(beta), by one dask.compute.
+
+        X, y         dask or NumPy arrays (n, p) and (n,)
+        beta, step   NumPy (p,), and one number or (p,), one for each coordinate
+        """
         raise NotImplementedError
     ''',
     reference=gd_step,
@@ -240,7 +244,10 @@ SAFE_STEP = Exercise(
     ),
     stub='''
     def safe_step(H):
-        """A step size, one number, with which gradient descent converges on every quadratic of Hessian H (p, p)."""
+        """A step size with which gradient descent converges on every quadratic of Hessian H; returns one number.
+
+        H   (p, p), symmetric and positive definite; its largest eigenvalue is L
+        """
         raise NotImplementedError
     ''',
     reference=safe_step,

@@ -19,7 +19,10 @@ SMOOTH_BOUND = Exercise(
     ),
     stub='''
     def smooth_bound(g, mu):
-        """A number that F(β) − F* cannot exceed, from g = ∇F(β) (p,) and the smallest curvature mu."""
+        """A number that F(β) − F* cannot exceed, whatever β is; returns one number.
+
+        g, mu   ∇F(β) (p,), and a number > 0, the smallest eigenvalue of the Hessian
+        """
         raise NotImplementedError
     ''',
     reference=smooth_bound,

@@ -12,5 +12,5 @@ def direct_and_gradient(rows, p):
     rng = np.random.default_rng(0)
     X, y, beta = rng.standard_normal((rows, p)), rng.standard_normal(rows), np.ones(p)
     direct = timeit.repeat(lambda: np.linalg.solve(X.T @ X, X.T @ y), number=1, repeat=REPEAT)
-    gradient = timeit.repeat(lambda: 2 * X.T @ (X @ beta - y), number=1, repeat=REPEAT)
+    gradient = timeit.repeat(lambda: 2 * (X.T @ (X @ beta - y)), number=1, repeat=REPEAT)
     return min(direct), min(gradient)

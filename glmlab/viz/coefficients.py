@@ -7,7 +7,7 @@ from .style import new_figure
 from .words import count_text
 
 
-def coefficients(lams, betas=None, *, lam_max=np.nan, names=None, most=6):
+def coefficients(lams, betas=None, *, lam_max=np.nan, names=None, most=6, title="Coefficients as λ falls"):
     """Draw every coefficient against λ/λ_max, λ falling to the right; against λ itself where there is no λ_max.
 
     lams     what path() returned, which has all three; or λ (m,), positive, in any order
@@ -15,6 +15,7 @@ def coefficients(lams, betas=None, *, lam_max=np.nan, names=None, most=6):
     lam_max  the smallest λ at which all coefficients are zero, if there is one
     names    one for each coefficient; x1, x2, … by default
     most     how many coefficients get a colour and a name: those largest in absolute value at the smallest λ
+    title    of the figure: what it shows
 
     Raises ValueError where the shapes do not fit or a λ is not positive.
     """
@@ -33,7 +34,7 @@ def coefficients(lams, betas=None, *, lam_max=np.nan, names=None, most=6):
     largest = np.argsort(-np.abs(betas[-1]), kind="stable")[:most]
     words = _finding(betas, x, label, names)
     alt = f"One curve for each coefficient against {label} on a logarithmic axis, falling to the right. {words}"
-    return Picture(_figure(x, betas, names, largest, label), alt, words)
+    return Picture(_figure(x, betas, names, largest, label, title), alt, words)
 
 
 def _parts(path):
@@ -43,14 +44,14 @@ def _parts(path):
     return path.lams, path.betas, path.lam_max
 
 
-def _figure(x, betas, names, largest, label):
+def _figure(x, betas, names, largest, label, title):
     fig, ax = new_figure()
     rest = np.delete(betas, largest, axis=1)
     ax.axhline(0, color="black", linewidth=0.8, marker="", linestyle="-")
     grey = ax.plot(x, rest, color="#AAAAAA", linewidth=1, marker="", linestyle="-")[:1] if rest.size else []
     ax.set_prop_cycle(None)
     lines = [ax.plot(x, betas[:, j], markevery=max(1, len(x) // 10))[0] for j in largest]
-    ax.set(xscale="log", xlabel=label, ylabel="coefficient", title="Coefficients as λ falls")
+    ax.set(xscale="log", xlabel=label, ylabel="coefficient", title=title)
     ax.invert_xaxis()
     others = [count_text(rest.shape[1], "other")] * len(grey)
     fig.legend([*lines, *grey], [names[j] for j in largest] + others, loc="outside lower center", ncols=4)

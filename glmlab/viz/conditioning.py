@@ -11,6 +11,7 @@ from .words import list_text
 
 EPS = np.finfo(float).eps
 MOST = 16  # digits that float64 can show
+TITLE = "Squaring κ doubles the digits that are lost"
 # relative error of an answer from rounding: of a method that works on X, and of one that works on XᵀX
 BOUNDS = {"κ ε": lambda kappa: kappa * EPS, "κ² ε": lambda kappa: kappa**2 * EPS}
 
@@ -74,7 +75,7 @@ def _static(kappas, digits):
     for k, (name, d) in enumerate(digits.items()):
         ax.plot(kappas, d, label=name, color=nth(COLOURS, k))
     ax.set(xscale="log", ylim=(-0.5, MOST + 0.5), xlabel="condition number κ(X)", ylabel="right digits of β")
-    ax.set_title("Digits that rounding leaves")
+    ax.set_title(TITLE)
     fig.legend(loc="outside lower center", ncols=4)
     return fig
 
@@ -110,7 +111,7 @@ def _moving(kappas, answers, truth, digits, at):
 
 def _curves(kappas, digits):
     labels = {"x_axis_label": "condition number κ(X)", "y_axis_label": "right digits of β"}
-    fig = bokeh_figure(x_axis_type="log", y_range=(-0.5, MOST + 0.5), tools="", **labels)
+    fig = bokeh_figure(x_axis_type="log", y_range=(-0.5, MOST + 0.5), tools="", title=TITLE, **labels)
     fig.height = 320
     for k, (name, d) in enumerate(digits.items()):
         look = {"color": nth(COLOURS, k), "legend_label": name}

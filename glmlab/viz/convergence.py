@@ -21,7 +21,7 @@ Y_AXES = {
 }
 
 
-def convergence(results, *, x="passes", y="relative", optimum=None, interactive=False):
+def convergence(results, *, x="passes", y="relative", optimum=None, interactive=False, title=None):
     """Draw one curve for each result, on a logarithmic scale.
 
     results      one Result, a list of them (named by their solver), or ``{name: Result}``
@@ -30,6 +30,7 @@ def convergence(results, *, x="passes", y="relative", optimum=None, interactive=
     optimum      F*, where it is known; by default the highest certified lower bound F − bound among
                  the results, so that no curve is below its true suboptimality
     interactive  add a Bokeh figure: hover for numbers, click the legend to hide a curve
+    title        of the figure: what it shows; by default the names of its axes
 
     Raises ValueError where there is neither an optimum nor a certificate, or where one result is
     below another's lower bound: then the two solve different problems.
@@ -39,10 +40,10 @@ def convergence(results, *, x="passes", y="relative", optimum=None, interactive=
     named = _named(results)
     reference = None if y == "residual" else _reference(named, optimum)
     curves = {name: _curve(result, x, y, reference) for name, result in named.items()}
-    words = _finding(curves, x, y)
+    title, words = title or _title(x, y), _finding(curves, x, y)
     alt = f"{Y_AXES[y]} on a logarithmic scale against {X_AXES[x]}, one falling curve each. {words}"
-    moving = _moving(curves, x, y) if interactive else None
-    return Picture(_static(curves, x, y), alt, words, moving)
+    moving = _moving(curves, x, y, title) if interactive else None
+    return Picture(_static(curves, x, y, title), alt, words, moving)
 
 
 def _known(what, value, table):
@@ -98,12 +99,12 @@ def _curve(result, x, y, reference):
     return _column(result, x)[keep], heights[keep]
 
 
-def _static(curves, x, y):
+def _static(curves, x, y, title):
     fig, ax = new_figure()
     for xs, ys in curves.values():
         ax.plot(xs, ys, markevery=max(1, len(xs) // 15))
     ax.set_yscale("log")
-    ax.set(xlabel=X_AXES[x], ylabel=Y_AXES[y], title=_title(x, y))
+    ax.set(xlabel=X_AXES[x], ylabel=Y_AXES[y], title=title)
     fig.legend(ax.lines, list(curves), loc="outside lower center", ncols=3)
     return fig
 
@@ -112,10 +113,10 @@ def _title(x, y):
     return f"{'Residual' if y == 'residual' else 'Suboptimality'} by {x}"
 
 
-def _moving(curves, x, y):
+def _moving(curves, x, y, title):
     from bokeh.models import HoverTool
 
-    labels = {"x_axis_label": X_AXES[x], "y_axis_label": Y_AXES[y], "title": _title(x, y)}
+    labels = {"x_axis_label": X_AXES[x], "y_axis_label": Y_AXES[y], "title": title}
     fig = bokeh_figure(y_axis_type="log", tools="pan,box_zoom,reset", **labels)
     for k, (name, (xs, ys)) in enumerate(curves.items()):
         look = {"color": nth(COLOURS, k), "legend_label": name, "name": name}

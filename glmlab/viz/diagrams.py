@@ -59,6 +59,7 @@ def reduction(n_chunks=4):
         row = above
     ax.set(xlim=(-0.1, 2.1 * n_chunks + 0.1), ylim=(-0.45, 1.2 * (levels - 1) + 0.45))
     ax.axis("off")
+    fig.suptitle("Each chunk sends two small sums, and no row travels", x=0.02, ha="left", fontsize=13)
     alt = (
         f"A tree. Below are {n_chunks} chunks X_k, y_k; the first half is on one worker, the second on another. Each "
         "chunk makes X_kᵀX_k and X_kᵀy_k, and these are added two at a time until G and c are left."

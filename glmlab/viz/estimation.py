@@ -35,7 +35,7 @@ def error_by_rows(rows, errors, p, *, others=None):
     for k, (name, (n, error)) in enumerate(others.items(), 1):
         ax.plot([n], [error], color=COLOURS[k], marker=MARKERS[k + 2], ms=10, ls="", label=name)
     ax.set(xscale="log", yscale="log", xlabel="rows n", ylabel="largest error ‖β* − β_true‖∞")
-    ax.set_title(f"Largest error of {p} coefficients")
+    ax.set_title(f"The largest error of {p} coefficients falls like 1/√n")
     fig.legend(loc="outside lower center", ncols=4)
     finding = _finding(rows, errors, p, others)
     alt = f"The largest error against rows on two logarithmic axes, along a falling line in a narrow band. {finding}"

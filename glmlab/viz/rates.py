@@ -62,7 +62,7 @@ def rate_by_kappa(kappas, predicted, measured):
     ax.set(xscale="log", yscale="log", xlabel="condition number κ = L/μ", ylabel="iterations for one digit")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.set_title("What one more digit of distance costs")
+    ax.set_title("The price of one digit grows like κ")
     fig.legend(loc="outside lower center", ncols=2)
     worst = max(np.abs(dots / line - 1).max() for line, dots in cost.values())
     ends = [f"{dots[-1]:.3g} iterations with step {name}" for name, (_, dots) in cost.items()]
@@ -133,7 +133,7 @@ def _static(relative, shares, steps, iterations):
     left.set(xlabel="step t, in units of 1/L", ylabel="factor |1 − tλ| of an iteration")
     left.set_title("The slowest direction decides")
     _draw_gaps(right, {name: gaps(relative, shares, step, iterations) for name, step in steps.items()})
-    right.set(ylabel="(F − F*) / its start", title="What it makes of the gap")
+    right.set(ylabel="(F − F*) / its start", title="Above 2/L the gap grows")
     fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return fig
 

@@ -4,8 +4,8 @@
 # *We run the post's first solver as it was written, find out whose error it printed, and keep two sums that answer every
 # ridge.*
 #
-# **60 minutes** with the exercises. Prerequisites: [01 data creation](01_data_creation.ipynb). Symbols and words are in the
-# [glossary](00_start_here.ipynb#Notation-and-glossary).
+# **60 minutes** with the exercises. Prerequisites: [01 data creation](01_data_creation.ipynb). Symbols and words are in
+# the [glossary](00_start_here.ipynb#Notation-and-glossary).
 #
 # Afterwards you can
 #
@@ -42,13 +42,13 @@ one_thread = threadpool_limits(1)  # matrices are small here: BLAS threads would
 #
 # $$F(\beta) = \sum_{i=1}^{n} \big(y_i - x_i^\top\beta\big)^2 = \|y - X\beta\|^2 ,$$
 #
-# where $x_i$ is row $i$ of $X$. $F$ is convex, so it is smallest where its gradient
-# $\nabla F(\beta) = 2\,(X^\top X \beta - X^\top y)$ is zero. With
+# where $x_i$ is row $i$ of $X$. $F$ is convex, so it is smallest where
+# $\nabla F(\beta) = 2\,(X^\top X \beta - X^\top y)$ vanishes. With $G = X^\top X$ and $c = X^\top y$ these are the
+# **normal equations** $G\beta = c$. If the columns of $X$ are linearly independent, the only minimiser is
+# $\beta^* = G^{-1}c$.
 #
-# $$G = X^\top X \quad (p \times p) \qquad\text{and}\qquad c = X^\top y \quad (p \text{ numbers})$$
-#
-# this is where $G\beta = c$. These are the **normal equations**. If the columns of $X$ are linearly independent, $G$ is
-# invertible, and the only minimiser is $\beta^* = G^{-1}c$.
+# The line inside `naive` is the post's, which then printed the largest difference between its answer and the
+# coefficients $\beta_{\text{true}}$ that had made the data.
 
 # %% tags=["parameters", "setup"] id="c02-005"
 n = scale.pick(ci=20_000, workshop=400_000, full=1_000_000)
@@ -61,15 +61,9 @@ X, y = client.persist([X, y])
 distributed.wait([X, y])
 print(cluster.dashboard_link(client) or "This client has no dashboard.")
 
-# %% [markdown] id="c02-007"
-# The post wrote the closed form down almost as it stands. It then printed the largest difference between the answer and the
-# coefficients that had made the data, which we call $\beta_{\text{true}}$. The line inside `naive` is the post's, word for
-# word. `da.linalg.solve` factors $G$ by LU, which is Gaussian elimination.
-
-
 # %% id="c02-008"
 def naive(X, y):
-    return da.linalg.solve(X.T.dot(X), X.T.dot(y))
+    return da.linalg.solve(X.T.dot(X), X.T.dot(y))  # solve factors G by LU: Gaussian elimination
 
 
 lazy = naive(X, y)
@@ -81,20 +75,18 @@ print(f"the post printed {post_error:.19f} for {post_n:,} rows")
 print(f"we measure       {error:.19f} for {n:,} rows, in {seconds:.2f} s")
 
 # %% [markdown] id="c02-010"
-# *Recap.* The minimiser solves $G\beta = c$.
-#
-# This raises two questions, which the next two sections answer. What did the workers do? And is this the error of the
-# *solver*, so that a better solver would print less?
+# *Recap.* The minimiser solves $G\beta = c$. Two questions remain for the next two sections. What did the workers do? And
+# is this the error of the *solver*, so that a better solver would print less?
 
 # %% [markdown] tags=["workshop"] id="c02-060"
 # ## Two reductions (15 min, core)
 #
-# How do the chunks work together? The first picture is dask's recipe of $X^\top X$, for an $X$ in four chunks. Read it from
-# below. The lowest tasks, `zeros_like`, make an $X$ of zeros, because a recipe does not depend on the numbers. Each chunk
-# $X_k$ is then transposed and multiplied with itself by `tensordot`. The task `sum` above it has only one product to add.
-# The chunks meet only in the last task, `sum-aggregate`, which adds the four products.
+# How do the chunks work together? The first picture is dask's recipe of $X^\top X$ for an $X$ in four chunks. Read it
+# from below. Each chunk $X_k$ is made (`zeros_like`: a recipe does not depend on the numbers), then transposed and
+# multiplied with itself (`tensordot`). The chunks meet only in the last task, `sum-aggregate`, which adds the four
+# products.
 #
-# The second picture shows the same sums, with $X^\top y$ beside them. Here they are added two at a time.
+# The second picture shows the same sum with $X^\top y$ beside it. Here the products are added two at a time.
 
 # %% tags=["figure"] id="c02-011"
 four_chunks = da.zeros((n, p), chunks=(n // 4, p))  # a recipe depends on the chunks only
@@ -111,12 +103,20 @@ print(f"The post's line, {n_chunks} chunks: {written} tasks, {fused} after dask 
 # Such a sum over chunks is called a **reduction**. The post's line consists of two reductions and one small solve.
 #
 # **Predict.** How many numbers does one chunk send to the two sums?
+#
+# <details><summary>Answer, after you have run Exercise 1</summary>
+#
+# $X_k^\top X_k$ is a $p \times p$ matrix and $X_k^\top y_k$ has $p$ entries: $p^2 + p$ numbers, however long the chunk
+# is, because its rows are summed away on the worker.
+#
+# </details>
 
 # %% tags=["predict"] id="c02-013"
 numbers = predict("numbers that one chunk sends", None)
 
 # %% [markdown] id="c02-014"
-# A small example: let $X$ have the rows $(1, 2)$ and $(3, 4)$, let $y = (1, 1)$, and let each row be a chunk of its own. Then
+# **On paper.** Let $X$ have the rows $(1, 2)$ and $(3, 4)$, let $y = (1, 1)$, and let each row be a chunk of its own.
+# Then
 #
 # $$G = \begin{pmatrix}1&2\\2&4\end{pmatrix} + \begin{pmatrix}9&12\\12&16\end{pmatrix} =
 # \begin{pmatrix}10&14\\14&20\end{pmatrix},\qquad
@@ -125,15 +125,15 @@ numbers = predict("numbers that one chunk sends", None)
 # and $G\beta = c$ gives $\beta = (-1, 1)$.
 #
 # **Exercise 1.** Write `gram(blocks)`, which returns $G$ and $c$. `blocks` is an iterable of pairs $(X_k, y_k)$ of NumPy
-# arrays, one pair for each chunk. Their lengths may differ. Reading a chunk is what costs, so read each one once. Hold
-# one at a time.
-
+# arrays, one pair for each chunk. Reading a chunk is what costs, so read each one once, and hold one at a time.
 
 # %% tags=["exercise"] id="c02-015"
 def gram(blocks):
-    """XᵀX (p, p) and Xᵀy (p,) from pairs (X_k, y_k) of row chunks."""
-    raise NotImplementedError
+    """G = XᵀX (p, p) and c = Xᵀy (p,), from one reading of the chunks.
 
+    blocks   an iterable of pairs X_k (n_k, p) and y_k (n_k,); the n_k may differ
+    """
+    raise NotImplementedError
 
 # %% tags=["check"] id="c02-016"
 gram = use(gram)
@@ -161,21 +161,16 @@ assert abs(G - X.T.dot(X).compute()).max() <= 1e-12 * abs(G).max()
 assert abs(np.linalg.solve(G, c) - beta_star).max() <= 1e-12 * abs(beta_star).max()
 
 # %% [markdown] id="c02-021"
-# <details><summary>Why this many, however long the chunk is?</summary>
+# > *Systems note.* If the workers sent more than the two sums need, the rest is whole chunks, which an idle worker
+# > fetched to help. No sum needs them.
 #
-# $X_k^\top X_k$ is a $p \times p$ matrix and $X_k^\top y_k$ has $p$ entries. The rows are summed away on the worker.
-#
-# </details>
-#
-# > *Systems note.* The two sums need $K(p^2 + p)$ numbers of 8 bytes, which the cell prints. If the workers sent more, the
-# > rest is whole chunks, which an idle worker fetched to help. No sum needs them.
-#
-# *Recap.* Least squares needs two sums over the rows. A chunk of any length sends $p^2 + p$ numbers. No row has to travel.
+# *Recap.* Least squares needs two sums over the rows. A chunk of any length sends $p^2 + p$ numbers. No row has to
+# travel.
 
 # %% [markdown] id="c02-022"
 # ## Whose error was it? (8 min, core)
 #
-# The post printed 0.00248. Would a better solver have printed less? We first ask how far our solver is from the minimum.
+# The post printed an error. Would a better solver have printed less? We first ask how far our solver is from the minimum.
 # A certificate bounds $F(\beta) - F^*$, where $F^*$ is the minimum. Notebook 06 derives it.
 
 # %% id="c02-023"
@@ -183,17 +178,16 @@ proof = glmlab.certify(X, y, beta_star, family="gaussian")
 print(proof)
 print(f"‖β − β_true‖∞ = {error:.3g}")
 
-# %% [markdown] id="c02-024"
-# The gap is as small as rounding allows, and yet the answer differs from $\beta_{\text{true}}$, because the noise in $y$
-# moves the minimiser. This is the error of the **estimator**, and no solver can lower it.
-
 # %% [markdown] id="c02-061"
-# How large is it? The noise is normal with standard deviation 1. So for a given $X$, $\beta^* - \beta_{\text{true}}$ is
-# normal with covariance $G^{-1}$. Our columns are independent with variance 1. Therefore $G \approx nI$, and each
-# coefficient misses by about $1/\sqrt n$. The *largest* of $p$ such errors is of the size $\sqrt{2 \log p / n}$.
+# The gap is as small as rounding allows. Yet the answer differs from $\beta_{\text{true}}$, because noise in $y$
+# moves the minimiser. This is the error of the **estimator**, and no solver can lower it.
 #
-# The dashed line in the picture is this formula. The band contains the largest error of 98 in 100 samples. It is
-# computed from $p$ independent normal errors of variance $1/(n - p - 1)$, which is close to $1/n$.
+# How large is it? The noise is normal with variance 1, so for a given $X$ the error
+# $\beta^* - \beta_{\text{true}}$ is normal with covariance $G^{-1}$. Our columns are independent with mean 0 and
+# variance 1, so $G \approx nI$, and each coefficient misses by about $1/\sqrt n$. The *largest* of $p$ such errors is
+# of the size $\sqrt{2 \log p / n}$, the dashed line.
+#
+# The band holds 98 of 100 samples, if the $p$ errors are independent with variance $1/(n - p - 1)$.
 
 # %% tags=["figure", "assert"] id="c02-025"
 sizes = np.geomspace(1_000, n, 9).astype(int)
@@ -213,27 +207,26 @@ for rows, found in ((n, error), (post_n, post_error)):
     assert low < found * np.sqrt(rows) < high, "chance explains the error"
 
 # %% [markdown] id="c02-027"
-# So the post's number is what chance makes of its rows. On the same rows every good solver prints it, and a hundred times
-# as many rows would make it about ten times smaller. It cannot tell a good solver from a better one. The gap $F - F^*$ can,
-# and a bound on the gap can. That is why this course certifies.
+# So chance explains the post's number. On the same rows every good solver prints it, and a hundred times as many rows
+# would make it about ten times smaller. It cannot tell a good solver from a better one. The gap $F - F^*$ can, and a
+# bound on the gap can. That is why this course certifies.
 #
-# *Recap.* The solver's error is $\beta - \beta^*$, and the estimator's is $\beta^* - \beta_{\text{true}}$. The post printed
-# the second. It falls like $1/\sqrt n$ and depends on no solver.
+# *Recap.* The solver's error is $\beta - \beta^*$, and the estimator's is $\beta^* - \beta_{\text{true}}$. The post
+# printed the second. It falls like $1/\sqrt n$ and depends on no solver.
 
 # %% [markdown] id="c02-028"
 # ## Conditioning, squared (18 min, optional)
 #
 # How many digits does rounding cost? One operation in float64 has a relative error of at most $\varepsilon/2$, where
-# $\varepsilon = 2.2 \cdot 10^{-16}$. The **condition number** $\kappa(X)$ is the largest singular value of $X$, divided
-# by the smallest. Let $r = y - X\beta^*$ be the residual. A good algorithm that works on $X$ has a relative error of
-# the order
+# $\varepsilon = 2.2 \cdot 10^{-16}$. The **condition number** $\kappa(X)$ is the largest singular value of $X$ divided by
+# the smallest. Let $r = y - X\beta^*$ be the residual. A good algorithm that works on $X$ has a relative error of the
+# order
 #
 # $$\varepsilon\,\kappa(X) + \varepsilon\,\kappa(X)^2\,\frac{\|r\|}{\|X\|\,\|\beta^*\|} .$$
 #
-# If the residual is small, the first term counts, and each factor of ten in $\kappa(X)$ costs one digit. If it is
-# large, the second counts, and each factor costs two (Björck 1996, §1.4).
-#
-# The normal equations work on $G$, whose condition number is $\kappa(X)^2$ for every residual.
+# If the residual is small, each factor of ten in $\kappa(X)$ costs one digit. If it is large, each factor costs two
+# (Björck 1996, §1.4). The normal equations work on $G$, whose condition number is $\kappa(X)^2$, so they lose two in
+# either case.
 
 # %% [markdown] id="c02-030"
 # A good algorithm that works on $X$ is the **QR decomposition** $X = QR$. The columns of $Q$ are orthonormal, and $R$ is
@@ -245,6 +238,14 @@ for rows, found in ((n, error), (post_n, post_error)):
 #
 # **Predict.** Let $\kappa(X) = 10^6$ and $y = X\beta_{\text{true}}$ without noise. Of 16 digits, how many are left by the
 # normal equations, and how many by QR?
+#
+# <details><summary>Answer, after you have seen the figure</summary>
+#
+# For the normal equations the estimate is $\varepsilon\,\kappa(X)^2 = 2.2 \cdot 10^{-4}$, which leaves between three and
+# four digits. For QR it is $\varepsilon\,\kappa(X) = 2.2 \cdot 10^{-10}$, which leaves between nine and ten. These
+# estimates describe the worst case, so both methods usually keep a little more.
+#
+# </details>
 
 # %% tags=["predict"] id="c02-029"
 with_normal = predict("digits left by normal equations", None)
@@ -272,12 +273,10 @@ def by_qr(A, b):
 def digits(b):
     return -np.log10(np.linalg.norm(b - beta_true) / np.linalg.norm(beta_true))
 
-
 # %% [markdown] id="c02-033"
-# Move the slider, or select it and press the arrow keys. The table shows how one coefficient loses its digits, and the
-# grey lines are the errors $\kappa(X)\,\varepsilon$ and $\kappa(X)^2\,\varepsilon$. The matrix $X$ is the `A` of the code,
-# which has any condition number that we want. For the third curve the residual is large:
-# $\|r\| = \|X\|\,\|\beta^*\|$.
+# Move the slider below the picture, or select it and press the arrow keys. The table shows how one coefficient loses its
+# digits, and the grey lines are the estimates $\varepsilon\,\kappa(X)$ and $\varepsilon\,\kappa(X)^2$. $X$ is the `A`
+# of the code, whose condition number we choose. For the third curve the residual is large: $\|r\| = \|X\|\,\|\beta^*\|$.
 
 # %% tags=["figure"] id="c02-034"
 kappas = 10.0 ** np.arange(13)
@@ -293,22 +292,23 @@ with_qr.measured(qr_digits)
 viz.show(viz.digits_left(kappas, answers, beta_true, start=1e6))
 
 # %% [markdown] id="c02-036"
-# Can QR be computed by chunks? Let each worker decompose $X_k = Q_k R_k$ and keep $R_k$ and $Q_k^\top y_k$. Stacked, these
-# are a small least-squares problem with the same minimiser, and a second QR solves it. This is **TSQR** (Demmel et al. 2012).
+# Can QR be computed by chunks? Let each worker decompose $X_k = Q_k R_k$ and keep $R_k$ and $Q_k^\top y_k$. Stacked,
+# these are a small least-squares problem with the same minimiser, and a second QR solves it. This is **TSQR** (Demmel
+# et al. 2012).
 #
-# For example, $X_1 = (3, 4)^\top$ and $y_1 = (1, 2)$ give $R_1 = 5$ and $Q_1^\top y_1 = 11/5$. $X_2 = (12)$ and
+# **On paper.** $X_1 = (3, 4)^\top$ and $y_1 = (1, 2)$ give $R_1 = 5$ and $Q_1^\top y_1 = 11/5$. $X_2 = (12)$ and
 # $y_2 = (5)$ give $12$ and $5$. QR of the stack $(5, 12)^\top$ gives $R = 13$ and $Q^\top(11/5, 5) = 71/13$. So
 # $\beta = 71/169$.
 #
-# **Exercise 2.** Write `tsqr(blocks, ys)`: from lists of the $X_k$ and of the $y_k$ it returns $\beta^*$. A block may have
-# fewer rows than columns.
-
+# **Exercise 2.** Write `tsqr(blocks, ys)`, which returns $\beta^*$. A block may have fewer rows than columns.
 
 # %% tags=["exercise"] id="c02-037"
 def tsqr(blocks, ys):
-    """Least squares by QR of each block X_k (n_k, p), then of the stacked Rs; returns β (p,)."""
-    raise NotImplementedError
+    """Least squares by QR of each block, then of the stacked Rs; returns β (p,).
 
+    blocks, ys   lists of the X_k (n_k, p) and of the y_k (n_k,)
+    """
+    raise NotImplementedError
 
 # %% tags=["check"] id="c02-038"
 tsqr = use(tsqr)
@@ -330,19 +330,10 @@ print(f"our data: κ(X) = {np.sqrt(np.linalg.cond(G)):.3f}, largest difference {
 assert difference <= 1e-12
 assert abs(np.linalg.solve(*parts[0]) - reference).max() <= 1e-12
 
-# %% [markdown] id="c02-035"
-# <details><summary>Why about 4 and about 11 digits?</summary>
-#
-# For the normal equations the estimate is $\varepsilon\,\kappa(X)^2 = 2.2 \cdot 10^{-4}$, which leaves between three and
-# four digits. For QR it is $\varepsilon\,\kappa(X) = 2.2 \cdot 10^{-10}$, which leaves between nine and ten. These
-# estimates describe the worst case, so both methods usually keep a little more.
-#
-# </details>
-#
-# > *Optimiser's note.* Columns in different *units* also make $\kappa(X)$ large, but this does no harm: divide each column
-# > by its norm first. If $y$ is noisy, the estimator's error in the weakest direction usually hides all rounding.
-
 # %% [markdown] id="c02-062"
+# > *Optimiser's note.* Columns in different *units* also make $\kappa(X)$ large, but this does no harm: divide each
+# > column by its norm first. If $y$ is noisy, the estimator's error in the weakest direction usually hides all rounding.
+#
 # *Recap.* Squaring $X$ doubles the digits that are lost. QR by chunks sends as little as $G$ and squares nothing. With a
 # large residual QR loses those digits, too.
 
@@ -351,14 +342,21 @@ assert abs(np.linalg.solve(*parts[0]) - reference).max() <= 1e-12
 #
 # *"Sometimes a direct solve is too costly"*, says the post, and turns to gradients. When is that?
 #
-# We count additions and multiplications. $G$ takes $np(p+1)$, since it is symmetric, and the solve takes
-# $\frac23 p^3$. One gradient, $2X^\top(X\beta - y)$, takes $4np$. So a direct solve costs about as much as $p/4$
+# We count additions and multiplications. $G$ takes $np(p+1)$, because it is symmetric, and the solve takes
+# $\frac23 p^3$. One gradient, $2X^\top(X\beta - y)$, takes about $4np$. So a direct solve costs about as much as $p/4$
 # gradients, and more once $p$ nears $n$.
 #
-# Seconds are another matter. A gradient does four operations with each number of $X$, so it waits for memory if $X$ is
-# larger than the cache. $X^\top X$ does $p + 1$ operations with each number.
+# Seconds are another matter. A gradient does four operations with each number of $X$, and $X^\top X$ does $p + 1$. So
+# only the gradient waits for memory if $X$ is larger than the cache.
 #
 # **Predict.** For $p = 100$, how many gradients take as long as a direct solve?
+#
+# <details><summary>Answer, after you have run the cell: why so few by the clock?</summary>
+#
+# The processor waits for memory during a gradient and computes during $X^\top X$. So an operation of $X^\top X$ takes
+# less time than an operation of a gradient.
+#
+# </details>
 
 # %% tags=["predict"] id="c02-043"
 price = predict("gradients for the price of a direct solve, p = 100", None)
@@ -376,42 +374,33 @@ for q in (10_000, 1_000_000):
     print(f"p = {q:9,}: G takes {size}, its solve {operations:.0e} operations (computed, not run)")
 
 # %% [markdown] id="c02-045"
-# <details><summary>Why so few by the clock?</summary>
+# How many gradients does gradient descent need? The number depends on $\kappa(X)$ and on the digits that we want, and
+# not on $p$, as notebook 03 shows. A direct solve pays as long as its price is below that number.
 #
-# The processor waits for memory during a gradient and computes during $X^\top X$. So an operation of $X^\top X$ takes less
-# time than an operation of a gradient.
-#
-# </details>
-#
-# Gradient descent needs a number of gradients that depends on $\kappa(X)$ and on the digits that we want, and not on $p$.
-# Notebook 03 predicts it. A direct solve pays as long as its price is below that number.
-#
-# *Recap.* A direct solve costs $p/4$ gradients by operations, and fewer by the clock. $G$ must fit into memory.
+# *Recap.* A direct solve costs about $p/4$ gradients by operations, and fewer by the clock. $G$ must fit into memory.
 
 # %% [markdown] tags=["workshop"] id="c02-047"
-# ## Every ridge from one pass (6 min, core)
+# ## Every ridge from one pass (8 min, core)
 #
-# Why would we solve many problems on the same rows? A ridge penalty $\frac\lambda2\|\beta\|^2$ with weight
-# $\lambda \ge 0$ keeps $\beta$ short. This lowers the error that comes from noise, and it adds an error of its own. The
-# best $\lambda$ is unknown, so we try many.
-
-# %% [markdown] id="c02-063"
-# Multiply out the square:
+# A ridge penalty $\frac\lambda2\|\beta\|^2$ with weight $\lambda \ge 0$ keeps $\beta$ short. The best $\lambda$ is
+# unknown, so we try many. Must each read the rows? Multiply out the square:
 #
 # $$F(\beta) + \tfrac\lambda2\|\beta\|^2 = y^\top y - 2c^\top\beta + \beta^\top G\beta + \tfrac\lambda2\|\beta\|^2 .$$
 #
-# The rows appear only in $G$, $c$ and $y^\top y$. So another $\lambda$ needs no other pass. For example, let $G$ be diagonal
-# with entries 1 and 4, and let $c = (1, 4)$. Without a penalty $\beta = (1, 1)$. With $\lambda = 2$ the slopes
-# $2(\beta_1 - 1) + 2\beta_1$ and $2(4\beta_2 - 4) + 2\beta_2$ vanish at $\beta = (1/2, 4/5)$.
+# The rows appear only in $G$, $c$ and $y^\top y$, so no other pass is needed.
 #
-# **Exercise 3.** Write `ridges(G, c, lams)`. Row $i$ of the result is the minimiser for `lams[i]`.
-
+# **On paper.** Let $G$ be diagonal with entries 1 and 4, and $c = (1, 4)$. Without a penalty $\beta = (1, 1)$. With
+# $\lambda = 2$ the slopes $2(\beta_1 - 1) + 2\beta_1$ and $2(4\beta_2 - 4) + 2\beta_2$ vanish at $(1/2, 4/5)$.
+#
+# **Exercise 3.** Write `ridges(G, c, lams)`.
 
 # %% tags=["exercise"] id="c02-048"
 def ridges(G, c, lams):
-    """Minimisers (m, p) of Σ (y − xᵀβ)² + (λ/2)‖β‖² for the m weights in lams, from G = XᵀX and c = Xᵀy."""
-    raise NotImplementedError
+    """Minimisers (m, p) of Σ (y − xᵀβ)² + (λ/2)‖β‖²: row i for the weight lams[i].
 
+    G, c, lams   XᵀX (p, p), Xᵀy (p,) and m weights λ ≥ 0 in any order
+    """
+    raise NotImplementedError
 
 # %% tags=["check"] id="c02-049"
 ridges = use(ridges)
@@ -425,7 +414,8 @@ betas = ridges(G, c, lams)
 ridge_seconds = time.perf_counter() - start
 print(f"one pass, {pass_seconds:.3f} s: {G.size + c.size:,} numbers")
 print(f"every λ thereafter: {len(lams)} of them in {ridge_seconds:.3f} s")
-viz.show(viz.coefficients(lams, betas, names=[f"β{j}" for j in range(p)]))
+title = "One pass gives the coefficients for every λ"
+viz.show(viz.coefficients(lams, betas, names=[f"β{j}" for j in range(p)], title=title))
 
 # %% tags=["assert"] id="c02-052"
 X_1, y_1 = dask.compute(*blocks[0])  # scikit-learn needs its rows in this process: one chunk
@@ -440,20 +430,18 @@ for k in (0, len(lams) // 2, len(lams) - 1):
     print(f"λ = {lam:.1e}: relative gap {gap:.0e}, difference from scikit-learn {difference:.0e}")
     assert gap <= 1e-12 and difference <= 1e-9
 
-# %% [markdown] id="c02-053"
-# *Recap.* $G$ and $c$ answer every $\lambda$ without another pass.
-
 # %% [markdown] id="c02-064"
-# ## Why the course goes on (2 min, core)
+# *Recap.* $G$ and $c$ answer every $\lambda$ without another pass.
+#
+# ### Why the course goes on
 #
 # Do other losses have such sums? As a function of $\beta$, the squared loss of *any* row is a combination of the same
-# few functions: $1$, the $\beta_j$ and the products $\beta_j\beta_l$. Over all rows their coefficients sum to
+# few functions: $1$, the $\beta_j$ and the products $\beta_j\beta_l$. Summed over the rows, their coefficients are
 # $y^\top y$, $-2c$ and $G$.
 #
-# The logistic loss $\log(1 + e^{x^\top\beta}) - y\,x^\top\beta$ is different. If no two of the vectors $x$ are equal or
-# opposite, these functions are linearly independent. So no fixed set of functions can combine to the loss of every $n$
-# rows, as $1$, $\beta_j$ and $\beta_j\beta_l$ do for squares. The next cell computes the rank of eight losses with
-# $p = 1$, at many $\beta$.
+# The logistic loss $\log(1 + e^{x^\top\beta}) - y\,x^\top\beta$ is different. If no two of the rows $x$ are equal or
+# opposite, their losses are linearly independent. So no finite list of functions serves every row. The next cell computes
+# the rank of eight losses with $p = 1$, at many $\beta$.
 
 # %% tags=["assert"] id="c02-057"
 x, grid = np.random.default_rng(0).standard_normal(8), np.linspace(-40, 40, 201)[:, None]
@@ -490,22 +478,20 @@ ledger
 # %% [markdown] id="c02-065"
 # **Check yourself.**
 #
-# 1. Besides $G_k = X_k^\top X_k$ and $c_k = X_k^\top y_k$, which number must a chunk send, so that cross-validation needs no
-#    second pass?
+# 1. Besides $G_k = X_k^\top X_k$ and $c_k = X_k^\top y_k$, which number must a chunk send, so that cross-validation
+#    needs no second pass?
 # 2. *Optional.* Why does a penalty $\lambda > 0$ bring digits back?
 # 3. With $p = 5000$, $\kappa(X) = 3$ and eight digits: direct or gradients?
-
-# %% [markdown] id="c02-058"
+#
 # <details><summary>Answers</summary>
 #
 # 1. $y_k^\top y_k$. The error on chunk $k$ is $y_k^\top y_k - 2c_k^\top\beta + \beta^\top G_k\beta$, and the other chunks
 #    have the sums $G - G_k$ and $c - c_k$.
 # 2. It adds $\lambda/2$ to each eigenvalue of $G$. This matters most to the smallest, so the condition number falls.
 # 3. By operations a direct solve costs about $5000/4 = 1250$ gradients. Gradient descent with step $1/L$ needs about 156,
-#    as notebook 03 shows for $\kappa(X)^2 = 9$. So gradients win. By the clock, divide 1250 by the ratio of the two columns
-#    above. If this ratio is more than 8, the direct solve wins, because then its price is below 156.
+#    as notebook 03 shows for $\kappa(X)^2 = 9$. So gradients win. By the clock, divide 1250 by the ratio of the two
+#    columns above. If this ratio is more than 8, the direct solve wins, because then its price is below 156.
 #
 # </details>
-
-# %% [markdown] id="c02-066"
+#
 # **Next.** [03 gradient descent](03_gradient_descent.ipynb) makes one pass for each gradient.
