@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from bokeh.models import ColumnDataSource, CustomJS, Div, Slider
+from bokeh.models import ColumnDataSource, CustomJS, Div, Plot, Slider
 
 from glmlab import Gaussian, viz
 
@@ -66,6 +66,12 @@ def test_the_finding_compares_at_the_start(bounds):
     assert "At λ/λ_max = 1.0e-03 scaled gap is 2e4 times the gap and corrected is 1.10 times the gap." in bounds.finding
 
 
+def test_the_titles_name_the_nearest_and_the_farthest_bound(bounds):
+    said = "Nearest to the gap: corrected; farthest: scaled gap"
+    [figure] = bounds.interactive.select({"type": Plot})
+    assert bounds.figure.axes[0].get_title(loc="left") == figure.title.text == said
+
+
 def test_the_moving_twin_has_the_same_numbers_and_a_text_for_each_ratio(bounds):
     [slider], [words] = (bounds.interactive.select({"type": kind}) for kind in (Slider, Div))
     [move] = slider.js_property_callbacks["change:value"]
@@ -101,6 +107,12 @@ def test_each_rule_is_marked_where_it_stops():
     assert "change: iteration 2, where the gap is 100 times that" in picture.finding
     assert "certificate: iteration 6, where the gap is 0.01 times that" in picture.finding
     assert "residual: never in 7 iterations" in picture.finding
+    assert picture.figure.axes[0].get_title(loc="left") == "Stopped too early: change"
+
+
+def test_the_title_says_so_if_no_rule_stops_too_early():
+    picture = viz.stops([1, 0.1, 0.01], {"certificate": 2, "residual": None}, tol=0.01)
+    assert picture.figure.axes[0].get_title(loc="left") == "No rule stops too early"
 
 
 @pytest.mark.parametrize("late", [3, -1])

@@ -82,7 +82,7 @@ KKT = Exercise(
     ),
     stub='''
     def kkt(q, beta, lam):
-        """dist(0, ∂F(beta)) in the 2-norm, F = f + lam‖·‖₁ with q = ∇f(beta)."""
+        """dist(0, ∂F(beta)) in the 2-norm, one number. F = f + lam‖·‖₁; q = ∇f(beta) and beta are (p,)."""
         raise NotImplementedError
     ''',
     reference=kkt,
@@ -191,7 +191,7 @@ SCALED_GAP = Exercise(
     ),
     stub='''
     def scaled_gap(X, y, beta, lam):
-        """F(beta) minus the dual value of the scaled slopes: a number that F(beta) − F* cannot exceed."""
+        """F(beta) minus the dual value of the scaled slopes, one number ≥ F(beta) − F*. X (n, p), y (n,), beta (p,)."""
         raise NotImplementedError
     ''',
     reference=scaled_gap,
@@ -297,7 +297,7 @@ MU_LOWER = Exercise(
     ),
     stub='''
     def mu_lower(blocks):
-        """A lower bound of the smallest eigenvalue of H = 2 Σ X_kᵀX_k, from a list of the X_k (n_k, p)."""
+        """A lower bound of the smallest eigenvalue of H = 2 Σ X_kᵀX_k, one number. blocks: list of the X_k (n_k, p)."""
         raise NotImplementedError
     ''',
     reference=mu_lower,

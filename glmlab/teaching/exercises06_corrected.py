@@ -27,7 +27,10 @@ CORRECTED = Exercise(
     ),
     stub='''
     def corrected(q, beta, lam, XS, d):
-        """A bound on F(beta) − F* by moving the dual point along t = XS d, on the rows XS only; inf where it fails."""
+        """A bound on F(beta) − F* by moving the dual point along t = XS d, on the rows XS only.
+
+        q = ∇f(beta), beta and d: (p,), XS (m, p), lam > 0. Returns one number, np.inf where some |s_j| > lam.
+        """
         raise NotImplementedError
     ''',
     reference=corrected,

@@ -31,7 +31,10 @@ PREDICT_TIME = Exercise(
     ),
     stub='''
     def predict_time(W, work, tasks, a, add):
-        """Seconds of a pass: equal tasks on W workers, one scheduler, and the sum at the end."""
+        """Seconds of a pass: equal tasks on W workers, one scheduler, and the sum at the end.
+
+        work: seconds of one core for all tasks; a: seconds for each task; add: seconds of the sum. Returns a float.
+        """
         raise NotImplementedError
     ''',
     reference=predict_time,
@@ -151,7 +154,10 @@ FITS = Exercise(
     ),
     stub='''
     def fits(rows, copies, workers, limit, temp, threads):
-        """Does each worker stay within 60 % of its limit?"""
+        """Does each worker stay within 60 % of its limit?
+
+        rows, limit, temp: bytes; copies, workers, threads: how many. Returns True or False.
+        """
         raise NotImplementedError
     ''',
     reference=fits,
@@ -249,7 +255,10 @@ SWAP = Exercise(
     ),
     stub='''
     def swap(store, name, rows):
-        """Rechunk store[name] in memory and let go of the old chunks. Returns the number of new chunks."""
+        """Rechunk store[name] in memory and let go of the old chunks.
+
+        store: a dict; store[name]: a dask array (n, p) in memory. Returns the number of new chunks.
+        """
         raise NotImplementedError
     ''',
     reference=swap,

@@ -10,6 +10,7 @@ from .words import list_text
 GREY = "#777777"
 RELATIVE = "÷ F(0)"
 SAID = f"gap and bounds {RELATIVE}"
+BELOW = "A line of another slope lies t² lower at η"
 
 
 # ---------------------------------------------------------------- the tangent and its price
@@ -65,7 +66,7 @@ def _tangent_figure(vs, y, eta, t):
         ax.plot([0], [_line(0, y, touch)], color=COLOURS[k], marker=MARKERS[k], ls="")
     ax.vlines(eta, (y - eta) ** 2 - t**2, (y - eta) ** 2, color=COLOURS[3], lw=4, label="price t²")
     ax.axvline(0, color=GREY, lw=0.8)
-    ax.set(xlabel="v (the row's linear predictor)", ylabel="loss", title="A line below the loss, and its price at η")
+    ax.set(xlabel="v (the row's linear predictor)", ylabel="loss", title=BELOW)
     ax.set_ylim(*_heights(vs, y, eta))
     fig.legend(loc="outside lower center", ncols=4)
     return fig
@@ -93,7 +94,7 @@ def _tangent_slider(vs, y, eta, t):
     from bokeh.models import ColumnDataSource, CustomJS, Slider
 
     low, high = _heights(vs, y, eta)
-    fig = bokeh_figure(y_range=(low, high), tools="", x_axis_label="v", y_axis_label="loss")
+    fig = bokeh_figure(y_range=(low, high), tools="", title=BELOW, x_axis_label="v", y_axis_label="loss")
     fig.height = 340
     curve = ColumnDataSource({"x": vs, "y": _line(vs, y, eta + t)})
     foot = ColumnDataSource({"x": [0.0], "y": [_line(0.0, y, eta + t)]})
@@ -167,13 +168,19 @@ def _times(gaps, bounds, at):
     return list_text(f"{name} is {_factor(b[at] / gaps[at])} times the gap" for name, b in bounds.items())
 
 
+def _nearest_and_farthest(gaps, bounds):
+    """A title: which bound is nearest to the gap and which is farthest from it, by the median over all λ."""
+    times = {name: np.median(values / gaps) for name, values in bounds.items()}
+    return f"Nearest to the gap: {min(times, key=times.get)}; farthest: {max(times, key=times.get)}"
+
+
 def _bounds_figure(ratios, gaps, bounds):
     fig, ax = new_figure(size=(8.6, 4.8))
     for k, (name, values) in enumerate(bounds.items()):
         ax.plot(ratios, values, label=name, color=nth(COLOURS, k), markevery=2, zorder=3)
     ax.plot(ratios, gaps, label="true gap F(β) − F*", color="black", marker="", lw=6, alpha=0.4, ls="-")
     ax.set(xscale="log", yscale="log", xlabel="λ / λ_max", ylabel=SAID)
-    ax.set_title("Five bounds on the same gap")
+    ax.set_title(_nearest_and_farthest(gaps, bounds))
     fig.legend(loc="outside lower center", ncols=2)
     return fig
 
@@ -192,7 +199,10 @@ def _bounds_slider(ratios, gaps, bounds, at):
 
     curves = {"true gap": gaps, **bounds}
     colours = ["black"] + [nth(COLOURS, k) for k in range(len(bounds))]
-    fig = bokeh_figure(x_axis_type="log", y_axis_type="log", tools="", x_axis_label="λ / λ_max", y_axis_label=SAID)
+    fig = bokeh_figure(
+        x_axis_type="log", y_axis_type="log", tools="", title=_nearest_and_farthest(gaps, bounds),
+        x_axis_label="λ / λ_max", y_axis_label=SAID,
+    )  # fmt: skip
     fig.line(ratios, gaps, line_width=7, color="black", alpha=0.4, legend_label="true gap")
     for k, (name, values) in enumerate(bounds.items()):
         look = {"color": nth(COLOURS, k), "legend_label": name}
@@ -251,7 +261,8 @@ def stops(gaps, rules, *, tol):
             marker = {"marker": nth(MARKERS, k), "ms": 11, "ls": "", "mec": "black"}
             ax.plot([max(stop, 1)], [gaps[stop]], color=nth(COLOURS, k), label=name, **marker)
     ax.set(xscale="log", yscale="log", xlabel="iteration", ylabel=f"(F(β) − F*) {RELATIVE}")
-    ax.set_title("Where each rule stops")
+    early = [name for name, stop in rules.items() if stop is not None and gaps[stop] > tol]
+    ax.set_title(f"Stopped too early: {list_text(early)}" if early else "No rule stops too early")
     fig.legend(loc="outside lower center", ncols=3)
     ends = [f"{name}: {_stop_words(gaps, stop, tol)}" for name, stop in rules.items()]
     finding = f"Asked for {tol:.0e}, the rules stop here: {'; '.join(ends)}."
@@ -283,8 +294,8 @@ def three_errors(gaps, certified, distances, *, floor):
     left.plot(list(certified), list(certified.values()), **proved)
     right.plot(distances, color=COLOURS[2], marker="^", ls="-.", label="‖β − β_true‖∞", **look)
     right.axhline(floor, color=GREY, lw=1.2, ls=":", label="√(2 log p / n)")
-    left.set(yscale="log", xlabel="iteration", ylabel=f"(F(β) − F*) {RELATIVE}", title="The solver's error")
-    right.set(yscale="log", xlabel="iteration", ylabel="distance of coefficients", title="Distance to the truth")
+    left.set(yscale="log", xlabel="iteration", ylabel=f"(F(β) − F*) {RELATIVE}", title="The solver's error falls")
+    right.set(yscale="log", xlabel="iteration", ylabel="distance of coefficients", title="The distance levels off")
     fig.legend(loc="outside lower center", ncols=4)
     moving = np.flatnonzero(np.abs(distances / distances[-1] - 1) > 0.01)
     still = int(moving[-1]) + 1 if len(moving) else 0

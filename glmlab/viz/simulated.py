@@ -5,7 +5,7 @@ import numpy as np
 from .interactive import bokeh_figure, place_slider
 from .picture import Picture
 from .scaling import speed_by_workers
-from .style import COLOURS, nth
+from .style import BOKEH_MARKERS, COLOURS, nth
 
 DASHED = ("solid", "dashed", "dotdash", "dotted")
 
@@ -52,15 +52,16 @@ def sliding(seconds, rows, at):
     lines = [[[1e3 * seconds[n][fan][w] for w in workers] for fan in fans] for n in rows]
     every = np.array(lines)
     fig = bokeh_figure(
-        x_axis_type="log", y_axis_type="log", tools="", title="A pass on simulated workers", x_axis_label="workers",
-        y_axis_label="milliseconds", y_range=(0.7 * every.min(), 1.4 * every.max()),
+        x_axis_type="log", y_axis_type="log", tools="", title="A pass has a fastest number of workers",
+        x_axis_label="workers", y_axis_label="milliseconds", y_range=(0.7 * every.min(), 1.4 * every.max()),
     )  # fmt: skip
     fig.xaxis.ticker = workers
     fig.xaxis.major_label_orientation = 0.8
     sources = [ColumnDataSource({"x": workers, "y": line}) for line in lines[at]]
     for k, (fan, source) in enumerate(zip(fans, sources, strict=True)):
-        fig.line("x", "y", source=source, color=nth(COLOURS, k), line_width=2, line_dash=nth(DASHED, k),
-                 legend_label=f"fan-in {fan}")  # fmt: skip
+        look = {"source": source, "color": nth(COLOURS, k), "legend_label": f"fan-in {fan}"}
+        fig.line("x", "y", line_width=2, line_dash=nth(DASHED, k), **look)
+        fig.scatter("x", "y", marker=nth(BOKEH_MARKERS, k), size=7, **look)
     fig.add_layout(fig.legend[0], "below")
     fig.legend[0].orientation, fig.legend[0].label_text_font_size = "horizontal", "11pt"
     texts = [best_of(n, seconds[n]) + "." for n in rows]

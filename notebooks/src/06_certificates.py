@@ -43,15 +43,14 @@ one_thread = threadpool_limits(1)  # matrices are small here: BLAS threads would
 # Ten rounds of ADMM left an answer $z$ with some zeros ([notebook 05](05_admm.ipynb)). Is it good? Nothing in $z$
 # says so.
 #
-# The problem is the **lasso** again: minimise
+# The problem is the **lasso** again. Let $X$ have $n$ rows $x_i$ and $p$ columns, and minimise
 #
 # $$F(\beta)=f(\beta)+\lambda\|\beta\|_1,\qquad f(\beta)=\sum_{i=1}^n(y_i-x_i^\top\beta)^2=\|y-X\beta\|^2,\qquad\lambda=7.2 .$$
 #
-# Here $x_i$ are the rows of $X$. Write $\beta^*$ for the minimiser, $F^*=F(\beta^*)$, $\eta=X\beta$, and
-# $q=\nabla f(\beta)=2X^\top(X\beta-y)$. The **gap** of $\beta$ is $F(\beta)-F^*$.
+# Write $\beta^*$ for the minimiser, $F^*=F(\beta^*)$, $\eta=X\beta$, and $q=\nabla f(\beta)=2X^\top(X\beta-y)$. The
+# **gap** of $\beta$ is $F(\beta)-F^*$.
 #
-# We sum losses. A library that takes means, as scikit-learn's `Lasso` does, minimises $F/2n$ with a penalty weight
-# $a$, so $\lambda=2na$.
+# We sum losses. Scikit-learn's `Lasso` takes means: it minimises $F/2n$ with a penalty weight $a$, so $\lambda=2na$.
 
 # %% tags=["parameters", "setup"] id="c06-004"
 n = scale.pick(ci=20_000, workshop=400_000, full=1_000_000)
@@ -63,14 +62,14 @@ distributed.wait([X, y])
 print(cluster.dashboard_link(client) or "This client has no dashboard.")
 
 # %% [markdown] id="c06-006"
-# We shall try many $\beta$ at many $\lambda$, so we save reading the rows. As in notebooks 02 and 05 each worker
-# decomposes its chunk, $[X_k\ y_k]=QR$. The columns of $Q$ are orthonormal, so the $p+1$ rows of the triangle $R$
-# have the chunk's loss *for every* $\beta$. Stacked and decomposed once more, the triangles become rows $X_r$, $y_r$
-# that stand for all.
+# We shall try many $\beta$ at many $\lambda$ without reading all rows for each. As in notebooks 02 and 05, each worker
+# decomposes its chunk, $[X_k\ y_k]=QR$. The columns of $Q$ are orthonormal, so the $p+1$ rows of the triangle $R$ have
+# the chunk's loss *for every* $\beta$. Stacked and decomposed once more, the triangles become rows $X_r$, $y_r$ that
+# stand for all.
 #
-# The same is done for a tenth and for a hundredth of the rows, drawn at random. They come in later. So does a harder
-# problem: the course's columns are independent, and we **tilt** them to $XT$ with a matrix $T$ such that columns $j$
-# and $k$ correlate by $0.9^{|j-k|}$.
+# For later we do the same with a tenth and a hundredth of the rows, drawn at random. We also make a harder problem: the
+# course's columns are independent, and a matrix $T$ **tilts** them to $XT$, so that columns $j$ and $k$ correlate by
+# $0.9^{|j-k|}$.
 
 # %% tags=["assert"] id="c06-007"
 chunk_rows = triangles.of_chunks(X, y)
@@ -93,15 +92,13 @@ on_workers = float(((y - X @ trial) ** 2).sum().compute())
 assert np.isclose(np.sum((y_r - X_r @ trial) ** 2), on_workers, rtol=1e-10), "the same loss"
 
 # %% [markdown] id="c06-008"
-# Now the post's loop as published: $\rho=1$, relaxation $0.9$, ten rounds. Only its local problems are solved exactly
-# here.
+# Now we run the post's loop as published: $\rho=1$, relaxation $0.9$, ten rounds. Only its local problems are solved
+# exactly here.
 #
 # **Predict.** By what fraction of $F^*$ does $F(z)$ exceed $F^*$? Write your number in the place of `None`. The next
 # section measures it.
 #
-# **Recap.** The question is how far $F(z)$ is above the unknown $F^*$. Triangles of $p+1$ rows stand for all rows.
-# The loop is the post's.
-
+# **Recap.** We ask how far $F(z)$ lies above the unknown $F^*$. Triangles of $p+1$ rows stand for all rows.
 
 # %% tags=["predict"] id="c06-010"
 def consensus(solvers, threshold, relax, rounds):
@@ -137,18 +134,16 @@ print(f"zeros of z: {np.sum(post_z == 0)} here, {ledger.rows()['post: ADMM, λ =
 #
 # $$\operatorname{dist}(0,\partial F(\beta))=\min_s\|q+\lambda s\|_2 .$$
 #
-# Let $\lambda=2$, $\beta=(1,0)$ and $q=(-3,5)$. The first coefficient is positive, so $s_1=1$, and $|-3+2|=1$ is
-# left. The second is zero, so $s_2$ may be chosen: $s_2=-1$ takes 2 away from 5, and 3 are left. The distance is
-# $\sqrt{1^2+3^2}=\sqrt{10}$.
+# *A small example.* Let $\lambda=2$, $\beta=(1,0)$ and $q=(-3,5)$. The first coefficient is positive, so $s_1=1$, and
+# $|-3+2|=1$ is left. The second is zero, so we choose $s_2=-1$, which takes 2 away from 5, and 3 are left. The distance
+# is $\sqrt{1^2+3^2}=\sqrt{10}$.
 #
 # **Exercise 1.** `kkt(q, beta, lam)` returns this number.
 
-
 # %% tags=["exercise"] id="c06-012"
 def kkt(q, beta, lam):
-    """dist(0, ∂F(beta)) in the 2-norm, F = f + lam‖·‖₁ with q = ∇f(beta)."""
+    """dist(0, ∂F(beta)) in the 2-norm, one number. F = f + lam‖·‖₁; q = ∇f(beta) and beta are (p,)."""
     raise NotImplementedError
-
 
 # %% tags=["check"] id="c06-013"
 kkt = use(kkt)
@@ -156,14 +151,11 @@ kkt = use(kkt)
 # solution("kkt")
 
 # %% [markdown] id="c06-016"
-# The next cell prints this number for $z$. Is it small? Nobody can say. It is a slope, in units of $F$ per unit of
-# $\beta$, and does not bound the gap. The rest of this notebook finds numbers that do.
+# The next cell prints this number for $z$. Is it small? Nobody can say, because it is a slope: it has units of $F$ per
+# unit of $\beta$, and does not bound the gap. The rest of this notebook finds numbers that do.
 #
-# To judge them we need the truth. On $p+1$ rows a lasso can be solved by active sets, up to rounding
-# (`glmlab.maths.quadratic`). If the coefficients that are not zero are wrong by a small amount, $F$ rises by a multiple
-# of its square only. We sum $F$ in extended precision where the processor has it, because a gap is a small difference
-# of large numbers.
-
+# To judge them we need the truth. On $p+1$ rows, active sets solve a lasso up to rounding (`glmlab.maths.quadratic`).
+# A gap is a small difference of large numbers, so we sum $F$ in extended precision where the processor has it.
 
 # %% tags=["assert"] id="c06-017"
 def model_step(q, beta, lam, X_S):
@@ -191,15 +183,14 @@ assert np.sum(post_z == 0) > 0 and np.sum(best == 0) == 0
 # %% [markdown] id="stationary-recap"
 # <details><summary>Answer: why about one per cent?</summary>
 #
-# The noise has variance 1, so $F^*\approx n$. A coefficient that is wrong by $\beta_j$ costs about $n\beta_j^2$,
+# The noise has variance 1, so $F^*\approx n$. A coefficient $\beta_j$ that is set to zero costs about $n\beta_j^2$,
 # because $X^\top X\approx nI$. Notebook 05 says that about 8 coefficients between 0 and 0.08 are zero in $z$. They cost
-# about $8\cdot0.08^2/3\approx0.017$ of $F^*$. It depends on the few smallest coefficients, so half of it or twice as
-# much is no surprise.
+# about $8\cdot0.08^2/3\approx0.017$ of $F^*$. So few coefficients decide it that half or twice as much is no surprise.
 #
 # </details>
 #
-# **Recap.** $\operatorname{dist}(0,\partial F)$ is zero exactly at the optimum. It has the unit of a slope and bounds
-# no gap. For the truth we trusted a solver: from here on we trust none.
+# **Recap.** $\operatorname{dist}(0,\partial F)$ is zero exactly at the optimum. It is a slope and bounds no
+# gap. For the truth we trusted a solver. From here on we trust none.
 
 # %% [markdown] tags=["workshop"] id="c06-018"
 # ## A line below the loss (12 min, core)
@@ -216,47 +207,41 @@ assert np.sum(post_z == 0) > 0 and np.sum(best == 0) == 0
 viz.show(viz.tangent(y=1.0, eta=2.2, t=-0.8))
 
 # %% [markdown] id="c06-020"
-# Move the slider, or use its arrow keys. Take any number $t$, and the highest line below the loss that has the slope
-# $\ell'(\eta)+2t$. The factor 2 is $\ell''$, so this line touches the loss at $\eta+t$. At $\eta$ it lies $t^2$ below
-# the loss. This is the **price** of changing the slope.
-
-# %% [markdown] id="weak-duality"
-# Now take a line for each row, of slope $\theta_i$. At every $b$
+# Move the slider, or use its arrow keys. The highest line below the loss with the slope $\ell'(\eta)+2t$ touches the
+# loss at $\eta+t$, because $\ell''=2$. At $\eta$ it lies $t^2$ below the loss: this is the **price** of changing the
+# slope.
+#
+# Now take a line of slope $\theta_i$ for each row. At every $b$
 #
 # $$F(b)\ge\sum_i\big(\theta_ix_i^\top b-\ell^*(\theta_i)\big)+\lambda\|b\|_1=-\sum_i\ell^*(\theta_i)+\sum_j\big(b_j(X^\top\theta)_j+\lambda|b_j|\big) .$$
 #
-# If $|(X^\top\theta)_j|\le\lambda$ for all $j$, no term of the last sum is negative, and we call $\theta$ **dual
-# feasible**. Then $F(b)\ge-\sum_i\ell^*(\theta_i)$ for every $b$, so also for $\beta^*$. This is **weak duality**:
+# If $|(X^\top\theta)_j|\le\lambda$ for all $j$, no term of the last sum is negative, and $\theta$ is **dual feasible**.
+# Then $F(b)\ge-\sum_i\ell^*(\theta_i)$ for every $b$, so also for $\beta^*$. This is **weak duality**:
 #
 # $$F(\beta)-F^*\le F(\beta)+\sum_i\ell^*(\theta_i) .$$
 #
-# **Recap.** Lines below the losses add up to a lower bound of $F^*$. The penalty must balance their slopes.
+# **Recap.** Lines below the losses add up to a lower bound of $F^*$, if the penalty can balance their slopes.
 
 # %% [markdown] tags=["workshop"] id="c06-021"
 # ## The scaled duality gap (20 min, core)
 #
-# Which $\theta$ shall we take? At $\beta^*$ the tangents, $\theta_i=\ell'(\eta_i)=2(\eta_i-y_i)$, are perfect:
-# $X^\top\theta=q$, all $|q_j|\le\lambda$, and the bound is zero. At another $\beta$ some $|q_j|$ exceeds $\lambda$,
-# so the tangents are not feasible. The usual cure makes them flatter: it multiplies $\theta$ by
+# Which $\theta$ shall we take? At $\beta^*$ the tangents $\theta_i=\ell'(\eta_i)=2(\eta_i-y_i)$ are perfect:
+# $X^\top\theta=q$, all $|q_j|\le\lambda$, and the bound is zero. Elsewhere some $|q_j|$ may exceed $\lambda$. The usual
+# cure multiplies $\theta$ by
 #
-# $$\sigma=\min(1,\ \lambda/\|q\|_\infty),$$
+# $$\sigma=\min(1,\ \lambda/\|q\|_\infty),\qquad\|q\|_\infty=\max_j|q_j| .$$
 #
-# where $\|q\|_\infty$ is the largest $|q_j|$.
-
-# %% [markdown] id="scaled-example"
-# Take one row with $x=1$, $y=2$, and let $\lambda=1$, $\beta=1$. Then $F(\beta)=1+1=2$. The tangent has $\theta=-2$,
-# but $|x\theta|=2$ exceeds $\lambda$, so $\sigma=\frac12$ and $\sigma\theta=-1$. Its conjugate is $\frac14-2=-1.75$.
-# The bound is $2-1.75=0.25$. The minimiser is $\beta^*=1.5$ with $F^*=0.25+1.5=1.75$: the bound *is* the gap. Does
-# this go on with more columns?
+# *A small example.* Take one row $x=1$, $y=2$, with $\lambda=1$, $\beta=1$. Then $F(\beta)=1+1=2$. The tangent has
+# $\theta=-2$, but $|x\theta|=2$ exceeds $\lambda$, so $\sigma=\frac12$ and $\sigma\theta=-1$. Its conjugate is
+# $\frac14-2=-1.75$, so the bound is $2-1.75=0.25$. As $\beta^*=1.5$ and $F^*=0.25+1.5=1.75$, the bound *is* the gap.
+# Does this go on with more columns?
 #
 # **Exercise 2.** `scaled_gap(X, y, beta, lam)`: the bound with $\sigma\theta$.
 
-
 # %% tags=["exercise"] id="c06-022"
 def scaled_gap(X, y, beta, lam):
-    """F(beta) minus the dual value of the scaled slopes: a number that F(beta) − F* cannot exceed."""
+    """F(beta) minus the dual value of the scaled slopes, one number ≥ F(beta) − F*. X (n, p), y (n,), beta (p,)."""
     raise NotImplementedError
-
 
 # %% tags=["check"] id="c06-023"
 scaled_gap = use(scaled_gap)
@@ -279,16 +264,16 @@ for beta in (post_z, trial, best * (1 + 1e-3 * trial)):
 assert z_scaled > 0.9 * F(post_z, lam), "F* ≥ 0 needs no proof"
 
 # %% [markdown] id="c06-025"
-# The bound is valid and useless: for $z$ it is nearly $F(z)$. Why? With the residual $r=y-X\beta$ it equals
+# The bound is valid and useless: for $z$ it is nearly $F(z)$, because with the residual $r=y-X\beta$ it equals
 #
 # $$(1-\sigma)^2\|r\|^2+\sigma\,q^\top\beta+\lambda\|\beta\|_1 .$$
 #
-# While $\|q\|_\infty\gg\lambda$, $\sigma$ is near 0 and the bound near $F(\beta)$. It says only that $F^*\ge0$. Near
+# While $\|q\|_\infty\gg\lambda$, $\sigma$ is near 0 and the bound near $F(\beta)$, which says only that $F^*\ge0$. Near
 # $\beta^*$, let $e=\|q\|_\infty-\lambda$ be the excess. Then $\sigma\approx1-e/\lambda$, and for small $e$ a term of
-# the size of $e\|\beta\|_1$ is left. That is linear in $e$, while the gap is quadratic.
+# the size of $e\|\beta\|_1$ is left, which is linear in $e$, while the gap is quadratic.
 #
 # **Recap.** Scaling all slopes because a few are too steep costs much. The bound gets looser as
-# $\lambda/\lambda_{\max}$ falls. It also gets looser, relative to the gap, as $\beta$ comes near $\beta^*$.
+# $\lambda/\lambda_{\max}$ falls and, relative to the gap, as $\beta$ comes near $\beta^*$.
 
 # %% [markdown] tags=["optional"] id="c06-027"
 # ## Curvature (18 min, optional)
@@ -306,19 +291,17 @@ assert z_scaled > 0.9 * F(post_z, lam), "F* ≥ 0 needs no proof"
 # It is a proof only if $\mu$ is proved.
 
 # %% [markdown] tags=["optional"] id="mu-example"
-# The Hessian is a sum over chunks, $H=\sum_kH_k$ with $H_k=2X_k^\top X_k$. Let two chunks have
+# *A small example.* The Hessian is a sum over chunks, $H=\sum_kH_k$ with $H_k=2X_k^\top X_k$. Let two chunks have
 # $H_1=\operatorname{diag}(2,6)$ and $H_2=\operatorname{diag}(8,2)$. Then $H=\operatorname{diag}(10,8)$ and
-# $\lambda_{\min}(H)=8$. For every unit vector $v$ each chunk alone knows that $v^\top H_kv\ge2$. So $v^\top Hv\ge4$:
+# $\lambda_{\min}(H)=8$. Each chunk alone knows that $v^\top H_kv\ge2$ for every unit vector $v$. So $v^\top Hv\ge4$:
 # each chunk sends one number, and 4 is a lower bound of 8.
 #
 # **Exercise 3.** `mu_lower(blocks)`: a lower bound of $\lambda_{\min}(H)$ from a list of the $X_k$.
 
-
 # %% tags=["exercise", "optional"] id="c06-028"
 def mu_lower(blocks):
-    """A lower bound of the smallest eigenvalue of H = 2 Σ X_kᵀX_k, from a list of the X_k (n_k, p)."""
+    """A lower bound of the smallest eigenvalue of H = 2 Σ X_kᵀX_k, one number. blocks: list of the X_k (n_k, p)."""
     raise NotImplementedError
-
 
 # %% tags=["check", "optional"] id="c06-029"
 mu_lower = use(mu_lower)
@@ -326,10 +309,10 @@ mu_lower = use(mu_lower)
 # solution("mu_lower")
 
 # %% [markdown] tags=["optional"] id="c06-030"
-# How loose is the bound? We perturb the optimum by $e$, once in the flattest direction of $H$ and once at random, so
-# little that no sign changes. Then $\operatorname{dist}=\|He\|$ and the gap is $\frac12e^\top He$, and their quotient
-# is a weighted mean of $h/\mu$ over the eigenvalues $h$ of $H$. So it lies between $\lambda_{\min}(H)/\mu$ and
-# $\lambda_{\max}(H)/\mu$. In the course's problem all curvatures are nearly alike, in the tilted one they are not.
+# How loose is the bound? We move the optimum by $e$, once in the flattest direction of $H$ and once at random, so
+# little that no sign changes. Then $\operatorname{dist}=\|He\|$ and the gap is $\frac12e^\top He$. So the bound is
+# $\|He\|^2/(\mu\,e^\top He)$ times the gap. This factor is a weighted mean of $h/\mu$ over the eigenvalues $h$ of $H$, so
+# it lies between $\lambda_{\min}(H)/\mu$ and $\lambda_{\max}(H)/\mu$. These are far apart in the tilted problem only.
 
 # %% tags=["assert", "optional"] id="c06-031"
 mus = {}
@@ -348,18 +331,17 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
         assert 0.99 * values[0] / mu <= ratio <= 1.01 * values[-1] / mu
 
 # %% [markdown] tags=["optional"] id="c06-032"
-# First-order methods leave their error in the flattest direction. So this bound looks sharp along their paths.
-# Elsewhere it may be $\lambda_{\max}(H)/\mu$ times the gap.
+# First-order methods leave their error in the flattest direction, so along their paths this bound looks sharp.
 #
 # <details><summary>Check yourself: may μ be estimated from a sample of the rows?</summary>
 #
-# Not for a proof. The rows may be sorted, or a column may be non-zero in a few rows only, which the sample misses.
-# For other losses than the square the curvature depends on β, and often there is no positive μ at all.
+# Not for a proof: the sample may miss the few rows in which a column is not zero. For other losses than the square the
+# curvature depends on β, and often there is no positive μ at all.
 #
 # </details>
 #
-# **Recap.** $\operatorname{dist}^2/2\mu$ is a proof with a proved $\mu$. The chunks' smallest eigenvalues add up to
-# one. Where curvatures differ, the bound is loose.
+# **Recap.** $\operatorname{dist}^2/2\mu$ is a proof if $\mu$ is proved, for example by the chunks' smallest eigenvalues.
+# Where curvatures differ, the bound is loose.
 
 # %% [markdown] tags=["workshop"] id="c06-033"
 # ## Residual-corrected duality (28 min, core)
@@ -367,10 +349,10 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
 # Scaling changes *all* slopes because a few are too steep. Can we move $\theta$ only where it helps?
 #
 # **Move.** Let $\theta=\ell'(\eta)+2t$ with $t=Xd$, for some direction $d$ in the space of $\beta$. Then
-# $X^\top\theta=q+2X^\top Xd=q+Hd$ with $H=2X^\top X$. Write $s=-(q+Hd)$. In this section $s_j$ is what was
-# $\lambda s_j$ before. So $\theta$ is dual feasible exactly if $|s_j|\le\lambda$ for all $j$.
+# $X^\top\theta=q+2X^\top Xd=q+Hd$ with $H=2X^\top X$. Write $s=-(q+Hd)$; so $s_j$ is now what was $\lambda s_j$ before.
+# Then $\theta$ is dual feasible exactly if $|s_j|\le\lambda$ for all $j$.
 #
-# **Pay.** The line of row $i$ now passes $t_i^2$ below the loss at $\eta_i$:
+# **Pay.** The line of row $i$ passes $t_i^2$ below the loss at $\eta_i$:
 # $\ell(\eta_i)+\ell^*(\theta_i)=\theta_i\eta_i+t_i^2$. Sum over the rows. Since
 # $\sum_i\theta_i\eta_i=(X^\top\theta)^\top\beta=-s^\top\beta$, weak duality becomes
 #
@@ -385,17 +367,21 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
 #
 # $$d=\operatorname{argmin}_d\ q^\top d+\tfrac12d^\top H_Sd+\lambda\|\beta+d\|_1 .$$
 #
-# Its optimality condition says that $s\in\lambda\,\partial\|\beta+d\|_1$. So it is feasible, and
+# By its optimality condition $s\in\lambda\,\partial\|\beta+d\|_1$. So it is feasible, and
 # $s^\top(\beta+d)=\lambda\|\beta+d\|_1$. This is `model_step` above. With all rows the model is $F$ itself, and the
 # bound is the gap.
-
-# %% [markdown] id="best-move"
-# Why is it the best? Let $d'$ be another feasible choice, with $s'$. Multiply out: its bound exceeds that of $d$ by
+#
+# <details><summary>Why is it the best?</summary>
+#
+# Let $d'$ be another feasible choice, with $s'$. Multiply out: its bound exceeds that of $d$ by
 # $\frac12(d'-d)^\top H_S(d'-d)+(s-s')^\top(\beta+d)$. Neither term is negative, because
 # $s'^\top(\beta+d)\le\lambda\|\beta+d\|_1$. So no feasible $d$ has a smaller bound.
+#
+# </details>
 
 # %% [markdown] id="c06-036"
-# Take the row $x=1$, $y=2$ again, with $\lambda=1$ and $\beta=1$. Here $q=-2$ and $H=2$, so $s=2-2d$.
+# *A small example.* Take the row $x=1$, $y=2$ again, with $\lambda=1$ and $\beta=1$. Here $q=-2$ and $H=2$, so
+# $s=2-2d$.
 #
 # - $d=0$: $s=2$ exceeds $\lambda$. This is no proof, and the bound is infinite.
 # - $d=1$: $s=0$ and $t=1$. The bound is $1+(1-0)=2$.
@@ -405,12 +391,13 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
 # some $|s_j|>\lambda$. Rounding may carry $|s_j|$ a few units in the last place beyond $\lambda$: forgive a part in
 # $10^9$.
 
-
 # %% tags=["exercise"] id="c06-037"
 def corrected(q, beta, lam, XS, d):
-    """A bound on F(beta) − F* by moving the dual point along t = XS d, on the rows XS only; inf where it fails."""
-    raise NotImplementedError
+    """A bound on F(beta) − F* by moving the dual point along t = XS d, on the rows XS only.
 
+    q = ∇f(beta), beta and d: (p,), XS (m, p), lam > 0. Returns one number, np.inf where some |s_j| > lam.
+    """
+    raise NotImplementedError
 
 # %% tags=["check"] id="c06-038"
 corrected = use(corrected)
@@ -423,8 +410,7 @@ corrected = use(corrected)
 # stand for them, too.
 #
 # **Predict** three numbers: the scaled gap, the corrected bound on a tenth of the rows, and that on all rows, each
-# divided by the true gap. For the second one, note that $H_S\approx H/10$. How long is then $d$, and what does it
-# pay?
+# divided by the true gap. For the second one, note that $H_S\approx H/10$. How long is $d$ then, and what does it pay?
 
 # %% tags=["predict", "assert"] id="c06-041"
 ratio_scaled = predict("scaled gap ÷ gap", None)
@@ -456,30 +442,31 @@ assert gap * (1 - 1e-6) <= whole <= 1.01 * gap < tenth, "all rows: the gap itsel
 # and together this is $1/\varphi$ times the gap.
 #
 # </details>
+# <details><summary>Whose idea is it?</summary>
 #
-# **Recap.** Move the slopes along $t=Xd$, pay $\sum t_i^2$, and a model's step makes them feasible. Let $S$ hold a
-# share $\varphi$ of the rows, drawn at random, and many rows for each column. Then it proves about $1/\varphi$ times
-# the gap. The next section measures this at many $\lambda$. All rows prove the gap itself, for least squares.
-
-# %% [markdown] id="whose-idea"
-# **Whose idea is it?** Weak duality with scaled slopes is the classical certificate of the lasso. Scikit-learn stops
-# by it, and the *Gap Safe* rules (Ndiaye, Fercoq, Gramfort & Salmon 2017) discard columns by it. *Dual extrapolation*
-# (Massias, Gramfort & Salmon 2018; Massias, Vaiter, Gramfort & Salmon 2020) finds better slopes: it extrapolates
-# those of past iterations, and scales the result.
+# Weak duality with scaled slopes is the classical certificate of the lasso. Scikit-learn stops by it, and the *Gap
+# Safe* rules (Ndiaye, Fercoq, Gramfort & Salmon 2017) discard columns by it. *Dual extrapolation* (Massias, Gramfort &
+# Salmon 2018; Massias, Vaiter, Gramfort & Salmon 2020) scales better slopes, extrapolated from past iterations.
 #
-# Here the step of a model corrects the slopes, instead of scaling them, and a part of the rows is enough. We derived
-# this form for the package. We know of no paper that has it, which does not prove that there is none.
+# Here the step of a model corrects the slopes instead, and a part of the rows is enough. We derived this form for the
+# package. We know of no paper that has it, which does not prove that there is none.
+#
+# </details>
+#
+# **Recap.** Move the slopes along $t=Xd$ and pay $\sum t_i^2$; a model's step makes them feasible. If $S$ is a
+# share $\varphi$ of the rows, drawn at random, with many rows for each column, it proves about $1/\varphi$ times the gap.
+# All rows prove the gap itself, for least squares.
 
 # %% [markdown] tags=["optional"] id="c06-042"
 # ## All bounds against the true gap (6 min, optional)
 #
-# Now the tilted rows, with $\lambda$ from $\lambda_{\max}/10^6$ to nearly $\lambda_{\max}$. For each $\lambda$ we
-# take a $\beta$ as before, with a true gap of about $10^{-9}F(0)$.
+# Now take the tilted rows, many $\lambda$ up to nearly $\lambda_{\max}$, and for each a $\beta$ as before, with a gap of
+# about $10^{-9}F(0)$.
 #
-# **Predict.** Which bounds depend on $\lambda$? Then move the slider to read them at one $\lambda$.
+# **Predict.** Which bounds depend on $\lambda$? Then move the slider to read them at one $\lambda$. The cell after the
+# figure searches for a bound below its gap.
 
-
-# %% tags=["optional"] id="c06-040"
+# %% tags=["figure", "optional"] id="c06-043"
 samples = {"1 % of the rows": X_hundredth, "10 % of the rows": X_tenth, "all rows": X_r}
 
 
@@ -493,7 +480,6 @@ def all_bounds(beta, lam, mu, tilt):
     return found
 
 
-# %% tags=["figure", "optional"] id="c06-043"
 ratios, rng = np.geomspace(1e-6, 0.9, 25), np.random.default_rng(3)
 tilted_max = abs(slope(zero, X_tilt)).max()
 gaps, bounds = [], []
@@ -504,21 +490,6 @@ for weight in ratios * tilted_max:
     bounds.append(all_bounds(beta, weight, mus["tilted"], T))
 series = {name: [found[name] / F0 for found in bounds] for name in bounds[0]}
 viz.show(viz.bounds_by_lam(ratios, gaps, series, start=lam / lam_max))
-
-# %% [markdown] tags=["optional"] id="c06-044"
-# Only the scaled gap depends strongly on $\lambda$, because the factor $\sigma$ does.
-#
-# | bound | is a proof | is loose |
-# |---|---|---|
-# | $\operatorname{dist}(0,\partial F)$ | of no gap | – |
-# | scaled gap | yes, without a free intercept | where $\lambda\ll\lambda_{\max}$, and near $\beta^*$ |
-# | $\operatorname{dist}^2/2\mu$ | yes, with a proved $\mu$ | where curvatures differ |
-# | corrected, share $\varphi$ | yes | by $1/\varphi$; more where $S$ has few rows for $p$ columns |
-# | corrected, all rows | yes | never, for least squares |
-#
-# An intercept is a column of ones without penalty. It demands $\sum_i\theta_i=0$, which no scaling brings about.
-#
-# Next we search for a bound below its gap.
 
 # %% tags=["assert", "optional"] id="c06-045"
 ratio_of = {name: np.array(values) / gaps for name, values in series.items()}
@@ -535,37 +506,46 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
             tried += len(found)
 print(f"{tried + len(ratios) * len(series)} bounds tried, none below its gap")
 
-# %% [markdown] tags=["optional"] id="bounds-recap"
-# **Recap.** None of the bounds was ever below its gap. The scaled gap is loosest. On all rows the corrected bound is
-# the gap at every $\lambda$.
+# %% [markdown] tags=["optional"] id="c06-044"
+# Only the scaled gap depends strongly on $\lambda$, because the factor $\sigma$ does.
+#
+# | bound | is a proof | is loose |
+# |---|---|---|
+# | $\operatorname{dist}(0,\partial F)$ | of no gap | – |
+# | scaled gap | yes, without a free intercept | where $\lambda\ll\lambda_{\max}$, and near $\beta^*$ |
+# | $\operatorname{dist}^2/2\mu$ | yes, with a proved $\mu$ | where curvatures differ |
+# | corrected, share $\varphi$ | yes | by $1/\varphi$; more where $S$ has few rows |
+# | corrected, all rows | yes | never, for least squares |
+#
+# A free intercept demands $\sum_i\theta_i=0$, which no scaling brings about.
+#
+# **Recap.** No bound was below its gap, and on all rows the corrected bound is the gap.
 
 # %% [markdown] tags=["optional"] id="c06-046"
 # ## What the package adds (6 min, optional)
 #
-# `glmlab.certify` is exercise 4 with what was left out, and the function below is its core. In our letters
-# `seen.grad` is $q$, `seen.hess` is $H_S$, `cost.price` is $\sum t_i^2$ and `l1` is $\lambda$. The bound in exact
-# arithmetic stands in the two lines from `s = …` on.
+# The function below is the core of `glmlab.certify`. In our letters `seen.grad` is $q$, `seen.hess` is $H_S$,
+# `cost.price` is $\sum t_i^2$ and `l1` is $\lambda$. Exercise 4 is the two lines from `s = …` on.
 #
-# It adds a ridge (`l2`), intercepts, and other losses, whose prices make `cost` (notebook 07). And it adds rounding:
-# `feasible` finds moves of $d$ that undo what rounding did to $s$, and the lines below the bound add what they may
-# cost.
+# The rest adds a ridge (`l2`), intercepts, and other losses, whose prices make `cost` (notebook 07). And it adds
+# rounding: `feasible` finds moves of $d$ that undo what rounding did to $s$, and the lines below the bound add what they
+# may cost.
 
 # %% tags=["solution", "optional"] id="c06-047"
 print(inspect.getsource(certificates.corrected))
 
 # %% [markdown] tags=["optional"] id="c06-049"
-# > *Systems note.* If a $\beta$ comes from elsewhere, `certify` reads all rows once for $q$, and the rows of $S$ for
-# > $H_S$. A solver of the package has just computed $q$ at its last $\beta$, and the objective remembers it. Then the
-# > certificate reads $S$ only: all rows while $X$ is small, a share of them when it is large.
+# > *Systems note.* For a $\beta$ from elsewhere, `certify` reads all rows once for $q$, and the rows of $S$ for $H_S$. A
+# > solver of the package knows $q$ at its last $\beta$, so its certificate reads $S$ only: all rows while $X$ is small, a
+# > share of them when it is large.
 #
-# **Recap.** The package's bound is exercise 4 plus rounding. It needs about one pass. It knows ridges, intercepts and
-# other losses, too.
+# **Recap.** The package's bound is exercise 4 plus rounding, for more losses and penalties, in about one pass.
 
 # %% [markdown] tags=["workshop"] id="c06-051"
 # ## Judge anyone (10 min, core)
 #
-# `certify(X, y, beta, …)` prints the bound and a **relative gap**, which for least squares is the bound divided by
-# $F(\beta)$. It takes nobody's word. We hand it the post's $z$ and the package's own answer.
+# `certify(X, y, beta, …)` takes nobody's word. It prints the bound and a **relative gap**, which here is the bound
+# divided by $F(\beta)$. We hand it the post's $z$ and the package's own answer.
 
 # %% tags=["assert"] id="c06-048"
 lasso = {"family": "gaussian", "penalty": L1(lam)}
@@ -581,8 +561,8 @@ assert abs(result.beta - best).max() <= 1e-9, "two solvers agree"
 result
 
 # %% [markdown] id="c06-053"
-# Next, a wrong solver: consensus ADMM with one mistake in its consensus step, a penalty counted once for each of the
-# $K$ chunks. We take $\lambda=\lambda_{\max}/100$ and a $\rho$ near the curvature of a chunk, so that both runs
+# Next we judge a wrong solver: consensus ADMM with one mistake in its consensus step, a penalty counted once for each of
+# the $K$ chunks. We take $\lambda=\lambda_{\max}/100$ and a $\rho$ near the curvature of a chunk, so that both runs
 # converge.
 #
 # **Predict.** Will the chunks agree in the wrong run? Can its residuals see the mistake?
@@ -605,9 +585,9 @@ assert judged[0].relative <= 1e-12 and judged[1].relative > 1e-4, "the wrong sol
 #
 # </details>
 #
-# Last, other libraries, on the first rows with tilted columns and $\lambda=\lambda_{\max}/100$. Their documentation
-# says that they minimise a multiple of our $F$, once $\lambda$ is translated. `from_lam` does that. Does their code
-# minimise it? Scikit-learn reports a gap of its own, `dual_gap_`; times $2n$ it is in our units.
+# Last come other libraries, on the first rows with tilted columns and $\lambda=\lambda_{\max}/100$. They document that
+# they minimise a multiple of our $F$, once `from_lam` has translated $\lambda$. Does their code do so? Scikit-learn
+# reports a gap of its own, `dual_gap_`; times $2n$ it is in our units.
 
 # %% tags=["assert"] id="c06-054"
 import statsmodels.api as sm
@@ -635,10 +615,10 @@ assert np.isclose(2 * m * default.dual_gap_, scaled_gap(X_m, y_m, default.coef_,
 
 # %% [markdown] id="judge-recap"
 # Scikit-learn's proof is exercise 2, and its answer is far better than that proof can tell. With $\alpha=\lambda/n$
-# the mean was taken and the 2 of $\lambda=2na$ forgotten. The certificate shows it.
+# the 2 of $\lambda=2na$ was forgotten, and the certificate shows it.
 #
 # Statsmodels' lasso has too many zeros. Its coordinate descent never changes a coefficient again once it is zero in
-# any sweep after the first, and with correlated columns some of these should come back. No tolerance mends that.
+# any sweep after the first, although with correlated columns some of these should come back. No tolerance mends that.
 #
 # **Recap.** A certificate needs only $\beta$ and the rows. It caught a wrong solver that had converged. A documented
 # objective is no proof that the code minimises it.
@@ -646,15 +626,12 @@ assert np.isclose(2 * m * default.dual_gap_, scaled_gap(X_m, y_m, default.coef_,
 # %% [markdown] tags=["optional"] id="more-judged"
 # ## Three more answers (6 min, optional)
 #
-# - *A penalised intercept.* If we add the column of ones ourselves, `Lasso` penalises it. Scikit-learn's liblinear
-#   solver does so to its own intercept.
+# - *A penalised intercept.* If we add the column of ones ourselves, `Lasso` penalises it.
 # - *Statsmodels' ridge.* `OLS` solves ours. `GLM` with the Gaussian family takes the scale of its log-likelihood from
-#   the residuals, so it minimises $\frac12\log\|y-X\beta\|^2$ plus the penalty, which is another problem.
-# - *The post's own library*, if it is here (`pip install dask-glm`). The line search of its proximal gradient only asks
-#   that the loss *without* the penalty falls. So we expect that it ends where the loss ends falling. The last cell
-#   tests this if the library is installed, with 100 and with 1000 iterations.
-
-# %% [markdown] tags=["optional"] id="more-judged-predict"
+#   the residuals, so it minimises $\frac12\log\|y-X\beta\|^2$ plus the penalty.
+# - *The post's own library*, if it is here (`pip install dask-glm`). The line search of its proximal gradient asks that
+#   the loss *without* the penalty falls, so we expect that it ends where the loss ends falling.
+#
 # **Predict:** which are within a relative $10^{-6}$ of the optimum?
 
 # %% tags=["assert", "optional"] id="c06-056"
@@ -686,18 +663,18 @@ else:
         print(f"dask-glm, {count} iterations:", certify(X_m, y_m, np.asarray(b), family="gaussian", penalty=L1(lam_m)))
 
 # %% [markdown] tags=["optional"] id="more-judged-recap"
-# **Recap.** A free intercept and the OLS ridge are right. A penalised intercept and the GLM ridge solve other problems.
-# A line search that looks at a part of $F$ may end where only that part stops falling.
+# **Recap.** A penalised intercept and the GLM ridge solve other problems, and a line search that looks at a part of $F$
+# may end where only that part stops falling.
 
 # %% [markdown] tags=["optional"] id="small-compared-with-what"
 # ## Small, compared with what? (10 min, optional)
 #
-# A bound of 0.01 is small if $F$ is a million, and large if $F$ is 1. So a stop rule needs a unit, and
-# $\max(|F(\beta)|,|F(0)|)$ looks natural. What does it do to a small table?
+# A bound of 0.01 is small if $F$ is a million, and large if $F$ is 1. So a stop rule needs a unit. The larger one of
+# $|F(\beta)|$ and $|F(0)|$ looks natural. What does it do to a small table?
 #
-# Two groups have 20 and 40 cases among equally many persons. Cases are Poisson, so the loss of a row is
-# $e^\eta-y\eta$. The number of persons enters as an offset: $\eta=\log(\text{persons})+b_0+b_1\cdot\text{group}$. The
-# second rate is twice the first, so the optimum is $b_1=\log2\approx0.693$.
+# Two groups of equally many persons have 20 and 40 cases. Cases are Poisson, so the loss of a row is $e^\eta-y\eta$, with
+# the persons as an offset: $\eta=\log(\text{persons})+b_0+b_1\cdot\text{group}$. The second rate is twice the first, so
+# the optimum is $b_1=\log2\approx0.693$.
 #
 # We certify $b_1=0.52$, which is wrong in its first digit, for several numbers of persons. **Predict:** will the
 # bound change? The unit $S$ in the print-out is explained below.
@@ -716,8 +693,8 @@ assert np.allclose(slopes, np.log(2), rtol=1e-9), "no number of persons changes 
 assert units[1e8][0] < 1e-8 < 0.1 < units[1e8][1], "of F(0) the wrong slope is off by nothing"
 
 # %% [markdown] tags=["optional"] id="what-is-left-to-explain"
-# The bound hardly changes, because the model is the same: $b_0$ absorbs the number of persons. But $F(0)$ grows with
-# them. So a rule that compares with $F(0)$ accepts the wrong slope as soon as there are persons enough.
+# The bound hardly changes, because $b_0$ absorbs the number of persons. But $F(0)$ grows with it. So a rule that compares
+# with $F(0)$ accepts the wrong slope as soon as there are persons enough.
 #
 # A better unit says how much there is to explain. No model can make the loss of row $i$ smaller than
 # $\min_\eta\ell(\eta;y_i)$. Subtract the sum of these minima:
@@ -725,8 +702,7 @@ assert units[1e8][0] < 1e-8 < 0.1 < units[1e8][1], "of F(0) the wrong slope is o
 # $$P(\beta)=F(\beta)-\sum_i\min_\eta\ell(\eta;y_i)\ge0 .$$
 #
 # This is what $\beta$ leaves unexplained. For Poisson and logistic losses it is half of what statisticians call the
-# *deviance*, plus the penalty. For least squares the minima are 0, so $P=F$, which is the whole deviance plus the
-# penalty.
+# *deviance*, plus the penalty. For least squares the minima are 0, so $P=F$.
 
 # %% [markdown] tags=["optional"] id="the-unit-s"
 # If a model fits every row exactly, as two coefficients fit two groups, then $P(\beta^*)=0$, and the gap divided by
@@ -735,24 +711,19 @@ assert units[1e8][0] < 1e-8 < 0.1 < units[1e8][1], "of F(0) the wrong slope is o
 #
 # $$S(\beta)=\max\big(P(\beta),\ P(\text{null model})/1000\big) .$$
 #
-# The **relative gap** is the bound divided by $S(\beta)$. This unit is a number. It has nothing to do with the set $S$
-# of rows.
-
-# %% [markdown] tags=["optional"] id="what-changes-no-gap"
-# No change that only renames the model's parameters changes it: other offsets, other units of a column, a row split
-# in two of half the weight. If $y$ of least squares is given in other units, the bound and $S$ grow by the same
-# factor.
+# The **relative gap** is the bound divided by this number. (The set $S$ of rows is something else.) It stays the same
+# if the same model is written in another way: with other offsets, other units of a column or of $y$ in least squares, or
+# a row split in two of half the weight.
 
 # %% [markdown] tags=["optional"] id="gap-in-standard-errors"
 # What does a gap say about the coefficients? Near the optimum
 # $F(\beta)-F^*\approx\frac12(\beta-\beta^*)^\top H(\beta-\beta^*)$. So a gap of $G$ leaves $\beta$ within $\sqrt{2G}$
 # of $\beta^*$ in the norm of $H$. Without a penalty the standard error of $\beta_j$ is $\sqrt{(H^{-1})_{jj}}$ for
-# Poisson and logistic losses. So, without a penalty, **every coefficient is within $\sqrt{2G}$ standard errors of its
-# optimum.** With a ridge we use the same formula as a unit, although the estimator then varies less.
+# Poisson and logistic losses, so **every coefficient is within $\sqrt{2G}$ standard errors of its optimum.**
 #
-# This approximation can be made a proof. All four losses of this course have $|\ell'''|\le\ell''$, so $H$ cannot
-# change much on a short way. The docstring of `glmlab.maths.certificates` has the inequality. A result prints the
-# number that it proves.
+# This approximation becomes a proof because all four losses of this course have $|\ell'''|\le\ell''$, so $H$ cannot
+# change much over a short distance (docstring of `glmlab.maths.certificates`). A result prints the number that it
+# proves.
 
 # %% id="proved-standard-errors" tags=["assert", "optional"]
 rng = np.random.default_rng(0)
@@ -771,16 +742,14 @@ print(f"it goes on until the next step has an effect below {rules.tiny_step:.0e}
 assert apart.max() <= early.certificate.errors <= np.sqrt(2e-5 * len(X_c)) and exact_c.certificate.errors < 1e-6
 
 # %% [markdown] tags=["optional"] id="last-digits"
-# The error of $\beta$ is like the *square root* of the gap. So a relative gap as small as the default `tol` leaves
-# $\beta$ with only four or five digits. In standard errors it is about $\sqrt{10^{-9}n}$, because half the deviance is
-# about $n/2$. That is 0.03 for a million rows. So it is enough for a statistician, unless there are hundreds of
-# millions of rows. But a pass over a table of some thousand rows takes next to no time, and one more step of Newton's
-# method gives all digits. So `fit` takes that step where $X$ is small. The *effect* of a step is how far it moves the
-# rows, relative to what the largest coefficient does.
-
-# %% [markdown] tags=["optional"] id="unit-recap"
-# **Recap.** A stop rule needs a unit that no renaming changes. The unit $S$ is what is left to explain. A gap of $G$
-# means at most about $\sqrt{2G}$ standard errors.
+# The error of $\beta$ is like the *square root* of the gap, so a relative gap as small as the default `tol` leaves only
+# four or five digits of $\beta$. In standard errors it is about $\sqrt{\texttt{tol}\cdot n}$, because half the deviance is
+# about $n/2$. A tolerance of $10^{-9}$ and a million rows make it 0.03, enough for a statistician. But one more step of Newton's method gives
+# all digits, so `fit` takes it where $X$ is small. The *effect* of a step is how far it moves the rows, relative to
+# the largest coefficient's.
+#
+# **Recap.** The unit of a stop rule is what is left to explain, $S(\beta)$. A gap of $G$ means at most about
+# $\sqrt{2G}$ standard errors.
 
 # %% [markdown] tags=["optional"] id="c06-059"
 # ## When to stop, and what remains (6 min, optional)
@@ -795,7 +764,6 @@ assert apart.max() <= early.certificate.errors <= np.sqrt(2e-5 * len(X_c)) and e
 # - the certificate on a tenth of the rows, relative to $F(0)$.
 #
 # **Predict.** Which rules leave a larger gap with the shorter step?
-
 
 # %% tags=["optional"] id="c06-060"
 def proximal_gradient(X, lam, step, iterations):
@@ -821,7 +789,6 @@ def stopping_points(betas, X, X_S, lam, tol):
         "certificate": next(k for k, bound in zip(looks, bounds, strict=True) if bound <= tol * F0),
     }
 
-
 # %% tags=["figure", "assert", "optional"] id="c06-061"
 tol, weight, steps = 1e-4, abs(slope(zero, X_tilt)).max() / 100, {"1/L": 1.0, "0.1/L": 0.1}
 L = np.linalg.eigvalsh(2 * X_tilt.T @ X_tilt)[-1]
@@ -839,8 +806,8 @@ assert at["0.1/L"]["change of β"] > 10 * tol
 
 # %% [markdown] tags=["optional"] id="c06-062"
 # Rules of change measure the step as much as the error: the shorter the step, the larger the gap at which they hold.
-# The residual is not fooled by the step. But its unit is not that of $F$, and here it goes on long after the gap was
-# small enough. The certificate stops where it was asked to: late by its own looseness, never early.
+# The residual is not fooled by the step. But its unit is not that of $F$, and here it holds long after the gap was small
+# enough. The certificate may stop late, by its own looseness, but never early.
 #
 # There is a third error, and no solver makes it. On the course's own rows, $\lambda=7.2$, we watch a slow run:
 # $F-F^*$, its certificate, and the distance to the coefficients that made the data.
@@ -859,15 +826,14 @@ assert proved[80] <= 1e-6 and distances[-1] > 0.3 * floor
 
 # %% [markdown] tags=["optional"] id="c06-064"
 # **Recap.** *Suboptimality* $F(\beta)-F^*$ is the solver's error, and nobody knows it. A *certificate* is a number
-# that it cannot exceed. The *distance to* $\beta_{\text{true}}$ contains the noise in the data. On these columns it
-# stays near $1/\sqrt n$ for a coefficient and near $\sqrt{2\log p/n}$ for the largest of $p$ (notebook 02). More rows
-# lower it, and no solver does. It is the only error that the post printed.
+# that it cannot exceed. The *distance to* $\beta_{\text{true}}$, the only error that the post printed, contains the noise
+# in the data: its largest coordinate stays near $\sqrt{2\log p/n}$ (notebook 02). More rows lower it, and no solver does.
 
 # %% [markdown] tags=["workshop"] id="c06-065"
 # ## The post's rows in the ledger (8 min, core)
 #
 # First, notebook 00 promised a *proof* that $\beta^*$ has no zeros. Because $0\in\partial F(\beta^*)$ and $f$ is
-# quadratic,
+# quadratic with the Hessian $H$,
 #
 # $$F(\beta)-F^*\ge\tfrac12(\beta-\beta^*)^\top H(\beta-\beta^*)\ge\frac{(\beta_j-\beta^*_j)^2}{2\,(H^{-1})_{jj}} .$$
 #
@@ -885,17 +851,13 @@ assert lower <= z_proof.bound and 0.002 < lower / result.objective < 0.05
 
 # %% [markdown] id="c06-067"
 # Proved: on our rows $\beta^*$ has no zero at all, and those of $z$ came from stopping early. The post's rows are gone,
-# so nobody can prove it for them. But they had the same distribution, and $\lambda$ was about four millionths of their
-# $\lambda_{\max}$ (notebook 05).
-
-# %% [markdown] id="question-marks"
-# Now the "?" of the ledger. For the post's three least-squares methods the distribution of the rows is known, and one
-# can draw the triangles of a million such rows without the rows (`triangles.drawn`). So we certify these at the post's
-# $n$.
+# so nobody can prove it for them, but they had the same distribution.
 #
-# Its benchmark was logistic regression. We **replay** its methods on rows drawn likewise;
-# `glmlab/teaching/replays.py` says what is known. But we cannot replay 8 or 800 million rows here. Do fewer rows have
-# the same gap?
+# Now the "?" of the ledger. For the post's three least-squares methods the distribution of the rows is known, and
+# `triangles.drawn` draws the triangles of a million such rows without the rows. So we certify these at the post's $n$.
+#
+# Its benchmark was logistic regression. We **replay** its methods on rows drawn likewise (`glmlab/teaching/replays.py`
+# says what is known), but not on 8 or 800 million rows. Do fewer rows have the same gap?
 
 # %% tags=["assert"] id="c06-070"
 for method, (b, proof) in replays.least_squares(1_000_000).items():
@@ -918,11 +880,11 @@ ledger
 # %% [markdown] id="c06-069"
 # Not always. The gaps of ADMM and of SGD change with the number of rows, while those of the other two hardly do. The
 # post names $C=1$ for scikit-learn's `LogisticRegression`, but no $\lambda$ for its own methods. So a number from few
-# rows would not be the post's. We certify none of these six rows, and they keep their "?". The note beside each says
-# what the replays gave.
+# rows would not be the post's. These six rows of the ledger keep their "?", and the note beside each says what the
+# replays gave.
 #
 # **Recap.** A proved gap and the Hessian prove that no coefficient of $\beta^*$ is zero. Where the distribution is
-# known, the post's rows have a certified gap at its own $n$. Where it would be a guess, the "?" stays.
+# known, the post's methods have a certified gap at its own $n$. Where it would be a guess, the "?" stays.
 
 # %% [markdown] id="c06-072"
 # ## What we measured · Check yourself · Next
@@ -931,8 +893,7 @@ ledger
 # - The scaled gap is useless at the post's $\lambda$. The corrected bound on a tenth of the rows was about ten times
 #   the gap, and on all rows it was the gap.
 # - A solver whose residuals had vanished solved another problem.
-
-# %% [markdown] id="check-yourself"
+#
 # <details><summary>Every row comes twice and λ doubles: what becomes of dist, μ and the bounds?</summary>
 #
 # $F$ doubles, so $q$, dist, $H$, μ and every bound double.
