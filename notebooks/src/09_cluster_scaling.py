@@ -29,6 +29,7 @@ import glmlab
 from glmlab import L1, datasets, viz
 from glmlab.machine import cluster, costmodel, simulator
 from glmlab.machine.memory import memory_held, memory_plan
+from glmlab.rows.chunks import FAN
 from glmlab.teaching import hint, ledger, predict, scale, solution, use
 
 # %% [markdown] tags=["workshop"] id="c09-003"
@@ -397,19 +398,19 @@ assert continued.converged and abs(continued.objective / undisturbed.objective -
 
 # %% tags=["predict", "figure"] id="c09-037"
 best_count = predict("workers of the fastest pass over 8e8 rows", None)
-core, counts, fans = simulator.recorded().core, [2**k for k in range(11)], (2, 4, 16)
+core, counts, fans = simulator.recorded().core, [2**k for k in range(11)], (2, 4, FAN)
 seconds = {
     rows: {fan: {W: simulator.predict(W, W, simulator.chunk_seconds(rows, p, core) / W, fan=fan).seconds for W in counts}
            for fan in fans} for rows in (8_000_000, 80_000_000, 800_000_000, 8_000_000_000)
 }  # fmt: skip
-fastest = {rows: min(lines[4], key=lines[4].get) for rows, lines in seconds.items()}
+fastest = {rows: min(lines[FAN], key=lines[FAN].get) for rows, lines in seconds.items()}
 best_count.measured(fastest[800_000_000])
 viz.show(viz.cluster_slider(seconds, start=800_000_000))
 
 # %% tags=["assert"] id="c09-038"
 for rows, W in fastest.items():
     found = simulator.predict(W, W, simulator.chunk_seconds(rows, p, core) / W)
-    print(f"{rows:>13,} rows, fan-in 4: fastest with {W:>4} workers, {found.seconds:.3g} s a pass; "
+    print(f"{rows:>13,} rows, fan-in {FAN}: fastest with {W:>4} workers, {found.seconds:.3g} s a pass; "
           f"client and scheduler are busy for {found.scheduler:.3g} s of it")  # fmt: skip
 on_64 = simulator.predict(64, 64, simulator.chunk_seconds(800_000_000, p, core) / 64).seconds
 print(f"64 such cores: {on_64:.2f} s a pass, so the {post['ADMM']} s that the post reports for ADMM are {post['ADMM'] / on_64:,.0f} passes")
@@ -422,7 +423,7 @@ for (workers, kind), ratios in near.items():
 asleep = [max(ratios) for (_, kind), ratios in near.items() if kind == "asleep"]
 assert asleep == sorted(asleep, reverse=True) and asleep[0] < 1, "too low, and the more so the more workers sleep"
 assert sorted(fastest.values()) == list(fastest.values()), "more rows pay for more workers"
-assert all(lines[4][1024] > lines[4][fastest[rows]] for rows, lines in seconds.items() if rows < 8e8)
+assert all(lines[FAN][1024] > lines[FAN][fastest[rows]] for rows, lines in seconds.items() if rows < 8e8)
 
 # %% [markdown] id="c09-039"
 # <details><summary>Why does a pass get slower again?</summary>
