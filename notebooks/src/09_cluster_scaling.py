@@ -392,7 +392,8 @@ assert continued.converged and abs(continued.objective / undisturbed.objective -
 # How far would more workers help? We cannot measure hundreds of workers on two cores. So the simulator plays a pass task
 # by task: the work of a chunk comes from the cost model of 04, and the prices of messages and tasks were measured on
 # dask's real scheduler. Its predictions were compared with passes of a few real workers and of many that only sleep. The
-# second cell below prints how near they came.
+# second cell below prints how near they came. A sum in the tree of a pass adds at most as many results as the tree's
+# **fan-in** says.
 #
 # **Predict.** With how many workers is a pass over the post's 800 million rows fastest?
 
