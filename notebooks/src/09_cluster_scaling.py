@@ -152,7 +152,7 @@ for W in (1, 2, 8, 64):
     assert seconds >= a * max(n_chunks, W), "the scheduler is a floor"
 assert np.array_equal(*gradients), "one worker and two: the same bits"
 model = {W: simulator.predict(W, max(n_chunks, W), work / max(n_chunks, W)).seconds for W in (1, 2, 4, 8, 16, 32, 64)}
-viz.show(viz.speed_by_workers({4: model}, measured={4: strong}))
+viz.show(viz.speed_by_workers({FAN: model}, measured={FAN: strong}))
 
 # %% [markdown] id="c09-014"
 # <details><summary>Why is the speed-up so far from 2?</summary>
