@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from glmlab import Objective, as_chunks, fit
+from glmlab import Logistic, Objective, as_chunks, fit
 from glmlab.maths.penalties import FreeIntercept, lambdas
 
 EPS = float(np.finfo(np.longdouble).eps)
@@ -284,6 +284,19 @@ def draw(family, eta, rng):
     if family == "poisson":
         return rng.poisson(np.exp(eta)).astype(float)
     return np.exp(eta) * rng.gamma(2.0, 0.5, len(eta)) + 1e-3
+
+
+class Doubled(Logistic):
+    """Twice the loss of its parent."""
+
+    def loss(self, eta, y):
+        return 2 * super().loss(eta, y)
+
+    def dloss(self, eta, y):
+        return 2 * super().dloss(eta, y)
+
+    def d2loss(self, eta, y):
+        return 2 * super().d2loss(eta, y)
 
 
 class PseudoHuber:

@@ -11,6 +11,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from kernel_sets import COMPILED, compiled
+from naive import Doubled
 from scipy import special
 
 from glmlab import L1, Logistic, Objective, as_chunks, certify, fit
@@ -114,19 +115,6 @@ def names_of_twins():
     from glmlab.rows import twins
 
     return tuple(key[0].__name__ for key in twins.known)
-
-
-class Doubled(Logistic):
-    """Twice the loss of its parent."""
-
-    def loss(self, eta, y):
-        return 2 * super().loss(eta, y)
-
-    def dloss(self, eta, y):
-        return 2 * super().dloss(eta, y)
-
-    def d2loss(self, eta, y):
-        return 2 * super().d2loss(eta, y)
 
 
 def test_a_subclass_is_not_taken_for_its_parent():
