@@ -28,15 +28,19 @@ def hosts():
 class Cluster:
     """A scheduler and two workers under TLS, each on a host of its own; `ask` lets the client's host ask something."""
 
-    def __init__(self, hosts, own, folder):
+    def __init__(self, hosts, own, folder, beta="--no-nanny"):
+        folder.mkdir(exist_ok=True)
         self.hosts, self.own, self.folder = hosts, own, folder
         self.file, self.address = folder / "scheduler.json", f"tls://{hosts['scheduler'].address}:8786"
         hosts["scheduler"].start(
             folder / "scheduler.log", "-m", "distributed.cli.dask_scheduler", "--host", self.address,
             "--scheduler-file", self.file, "--dashboard-address", "127.0.0.1:8787", *tls.options(own),
         )  # fmt: skip
+        until = time.monotonic() + 60
+        while not self.file.exists() and time.monotonic() < until:
+            time.sleep(0.05)
         self.worker("alpha", "--nanny")
-        self.worker("beta", "--no-nanny", OPENBLAS_NUM_THREADS="2", OMP_NUM_THREADS="2", NUMBA_NUM_THREADS="2")
+        self.worker("beta", beta, OPENBLAS_NUM_THREADS="2", OMP_NUM_THREADS="2", NUMBA_NUM_THREADS="2")
 
     def worker(self, name, *options, certificates=None, **variables):
         """Start a worker on the host of this name."""
@@ -59,8 +63,12 @@ class Cluster:
 
 @pytest.fixture(scope="session")
 def tls_cluster(hosts, certificates, tmp_path_factory):
-    cluster = Cluster(hosts, certificates[0], tmp_path_factory.mktemp("cluster"))
-    until = time.monotonic() + 60
-    while not cluster.file.exists() and time.monotonic() < until:
-        time.sleep(0.05)
-    return cluster
+    return Cluster(hosts, certificates[0], tmp_path_factory.mktemp("cluster"))
+
+
+@pytest.fixture
+def mortal_cluster(certificates, tmp_path):
+    """A cluster whose workers may be killed: nannies start them again."""
+    refuse()
+    with network("scheduler", "alpha", "beta", "client") as found:
+        yield Cluster({host.name: host for host in found}, certificates[0], tmp_path / "cluster", beta="--nanny")

@@ -1,5 +1,8 @@
 """A cluster on several hosts under TLS: the bits of threads, who is refused, what listens where, and nothing left."""
 
+import shutil
+from pathlib import Path
+
 import asked
 import dask
 import pytest
@@ -54,6 +57,16 @@ def test_the_dashboard_is_read_on_the_schedulers_host_alone(tls_cluster):
     links = ["http://127.0.0.1:8787/health", f"http://{scheduler}:8787/health"]
     assert tls_cluster.on("scheduler", "reads", *links) == [200, "URLError"]
     assert tls_cluster.on("client", "reads", *links) == ["URLError", "URLError"]
+
+
+def test_notebook_09_runs_there_unchanged(mortal_cluster, tmp_path):
+    notebook = shutil.copy(Path(__file__).parents[2] / "notebooks" / "09_cluster_scaling.ipynb", tmp_path)
+    done = mortal_cluster.hosts["client"].run(
+        "-m", "pytest", "--rootdir", tmp_path, "-p", "no:cacheprovider", "-p", "no:xdist", "--nbval-lax",
+        "--nbval-current-env", "--nbval-cell-timeout=120", notebook, GLMLAB_SCALE="ci", BOKEH_RESOURCES="inline",
+        DASK_SCHEDULER_ADDRESS=mortal_cluster.address, **tls.variables(mortal_cluster.own),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:]
 
 
 def test_nothing_of_the_hosts_is_left_after_a_failure(tmp_path):
