@@ -54,19 +54,18 @@ def current_client():
 # --- a pass ---------------------------------------------------------------------------------------------------------
 
 
-def computed(lazy, given, last, ahead=None, policy=POLICY):
+def computed(lazy, given, ahead=None, policy=POLICY):
     """The value of a delayed pass over the rows `given`, {argument: dask array}.
 
-    last: a list for the futures of the latest pass over these rows. ahead: lazy ↦ (graph, keys, what this process does
-    with their values), for a pass on a cluster that ends here; None for one that ends there. Raises what a task raised,
-    and ClusterError where the cluster is to blame.
+    ahead: lazy ↦ (graph, keys, what this process does with their values), for a pass on a cluster that ends here; None
+    for one that ends there. Raises what a task raised, and ClusterError where the cluster is to blame.
     """
     client = current_client()
     with in_words(client, given):
         if client is None or inside_of_a_task():
             return dask.compute(lazy, optimize_graph=False)[0]
         graph, keys, finish = ahead(lazy) if ahead else (lazy.dask, [lazy.key], operator.itemgetter(0))
-        return finish(awaited(client, graph, keys, last, policy))
+        return finish(awaited(client, graph, keys, policy))
 
 
 @contextlib.contextmanager
@@ -89,14 +88,9 @@ def inside_of_a_task():
     return hasattr(thread_state, "key")
 
 
-def awaited(client, graph, keys, last, policy):
-    """The values of these keys, once workers have them. Raises ClusterError where there is no worker for too long.
-
-    The cluster may forget the latest pass only now. A client sends no two messages within 10 ms, so that a word of that
-    before this pass would make the pass wait.
-    """
+def awaited(client, graph, keys, policy):
+    """The values of these keys, once workers have them. Raises ClusterError where there is no worker for too long."""
     futures = client.get(graph, keys, sync=False)
-    last.clear()
     try:
         patience, seen = patience_of(policy), time.monotonic()
         while not all(future.done() or is_done(future, policy.look) for future in futures):
@@ -107,13 +101,10 @@ def awaited(client, graph, keys, last, policy):
                 seen = now
             elif now - seen > patience:
                 raise ClusterError(NO_WORKER.format(f"{patience:g}"))
-        values = client.gather(futures)
-    except BaseException:
+        return client.gather(futures)
+    finally:
         for future in futures:  # an error keeps this frame, and with it the futures; dask shall forget the tasks
             future.release()
-        raise
-    last.extend(futures)
-    return values
 
 
 def is_done(future, seconds):

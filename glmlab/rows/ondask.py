@@ -61,7 +61,7 @@ class OnDask(Chunks):
         self.places = list(enumerate(self.lengths))
         self.makers = makers(graph, self.keys)
         self.common = {key: graph[key] for key in graph.keys() - {task.key for own in self.makers for task in own}}
-        self.beside, self.policy, self.last = (y, w, o), policy, []
+        self.beside, self.policy = (y, w, o), policy
 
     def bare(self):
         """The same rows without their columns, as in memory; X is neither read nor made for it."""
@@ -104,7 +104,7 @@ class OnDask(Chunks):
 
     def _pass(self, kernel, shared, per_chunk, combine):
         small = combine is None or self.dim <= self.policy.narrow
-        return computed(self.lazy(kernel, shared, per_chunk, combine), self.given, self.last, ahead if small else None)
+        return computed(self.lazy(kernel, shared, per_chunk, combine), self.given, ahead if small else None)
 
 
 def ahead(lazy):
