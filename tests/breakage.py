@@ -47,6 +47,8 @@ def equal_bits(one, other):
 
 def local_cluster(workers=2, **options):
     """Worker processes on this machine. The dashboard takes any port, lest two clusters want the same."""
+    # On a busy machine a worker that was killed needs more than dask's 15 s to start again, and would be given up.
+    dask.config.set({"distributed.deploy.lost-worker-timeout": "10 minutes"})
     given = {"threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0"} | options
     return LocalCluster(n_workers=workers, processes=True, **given)
 

@@ -237,6 +237,21 @@ def test_refusals(arguments, error, message, monkeypatch):
         cluster.client(**arguments)
 
 
+@pytest.mark.parametrize(
+    "variables, seconds", [({}, 600), ({"DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT": "3s"}, 3)]
+)
+def test_a_worker_that_died_has_time_to_come_back_unless_somebody_has_set_it(variables, seconds):
+    """After dask's own 15 s a busy machine would have a worker fewer for good."""
+    code = """
+import dask
+from glmlab.machine.cluster import client
+with client(1, processes=False):
+    print(dask.utils.parse_timedelta(dask.config.get("distributed.deploy.lost-worker-timeout")))
+"""
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | variables, capture_output=True, text=True)
+    assert float(done.stdout) == seconds, done.stderr
+
+
 @pytest.mark.parametrize("n_workers", [1, 2, 7])
 @pytest.mark.parametrize("gib", [1, 2, 64])
 def test_default_memory_fits(n_workers, gib, monkeypatch):

@@ -29,6 +29,7 @@ def local_client(n_workers, threads_per_worker, memory_limit, processes, policy)
     if processes:
         refuse_unguarded()
     hush_exits()
+    dask.config.update_defaults({"distributed": {"deploy": {"lost-worker-timeout": policy.comeback}}})
     with environment(worker_variables(memory_limit, threads_per_worker, policy)):
         new = Client(
             n_workers=n_workers,
