@@ -60,7 +60,8 @@ def chain(length):
 PICTURES = {
     "ten chunks": lambda: viz.chunks(da.zeros((1_000_000, 100), chunks=(100_000, 100))),
     "uneven chunks": lambda: viz.chunks(da.zeros((1000, 7), chunks=((1, 500, 2, 3, 494), (3, 4))), name="a long name"),
-    "many chunks": lambda: viz.chunks(da.zeros((1000, 2), chunks=(10, 2))),
+    "equal chunks": lambda: viz.chunks(da.zeros((1000, 2), chunks=(10, 2))),
+    "many chunks": lambda: viz.chunks(da.zeros((820, 2), chunks=(tuple(range(1, 41)), 2))),
     "a vector": lambda: viz.chunks(da.zeros(10, chunks=5), name="y"),
     "bars": lambda: viz.bytes_per_worker({"worker 0": 8e8, "worker 1": 0}, {"worker 0": 4e8, "worker 1": 4e8}),
     "tangent": lambda: viz.tangent(1.0, 2.2, -1.2),
@@ -83,7 +84,8 @@ PICTURES = {
     "few coefficients": lambda: falling(2, names=["a longer name", "b"]),
     "penalties": lambda: viz.penalty_paths({"L1": ([1, 9], np.eye(2)), "ridge": ([1, 9], np.ones((2, 2)))}, [1, 2]),
     "prices": lambda: viz.prices([-0.1, 0.1], {"a family": [1.1, 0.9], "another": [1, 1]}),
-    "odds": lambda: viz.odds(["June", "a_long_name", "UA"], [0.7, -0.1, 0.02], [0.1, 0.2, 0.01], of="being late"),
+    "odds": lambda: viz.odds(["June", "a_long_name", "UA"], [0.7, -0.1, 0.02], [0.1, 0.2, 0.01], of="being late",
+                              against="January and United"),
     "course": viz.course_map,
     "who computes": viz.who_computes,
     "reduction": viz.reduction,
@@ -224,6 +226,13 @@ def test_slider_sentence_is_the_most_that_fits(p, budget, rows, chunks):
     assert f"{rows:,} rows" in finding and f"{chunks} chunk" in finding
 
 
+def test_the_picture_beside_the_slider_does_not_solve_the_exercise():
+    picture = viz.chunk_slider(1_000, 10, budget=11_000)  # 137 rows fit
+    title = picture.figure.axes[0].get_title(loc="left")
+    assert title == "100 rows a chunk fit the budget of 11 kB (10 chunks);\n200 rows a chunk do not (5 chunks)"
+    assert "137" not in f"{title} {picture.alt} {picture.finding}"
+
+
 def test_slider_says_when_nothing_fits():
     assert "no chunk fits" in viz.chunk_slider(1_000, 100, budget=799).finding
 
@@ -274,8 +283,17 @@ def test_chunks_shows_the_worker_of_each_chunk(client):
     colours = [block.get_facecolor() for block in blocks_of(picture)]
     homes = [held[(X.name, k, 0)] for k in range(4)]
     assert len(set(homes)) == len(set(colours)) == len(set(zip(homes, colours, strict=True)))
+    told = []
+    for label in (text.get_text() for text in picture.figure.axes[0].texts):
+        first, last = re.match(r"chunks? (\d+)(?:–(\d+))?: ", label).groups()
+        told += [label.split(", ")[-1]] * (int(last or first) - int(first) + 1)
+    assert told == homes
+
+
+def test_equal_chunks_share_a_line():
+    picture = viz.chunks(da.zeros((10, 2), chunks=((2, 2, 2, 4), 2)))
     labels = [text.get_text() for text in picture.figure.axes[0].texts]
-    assert [label.split(", ")[-1] for label in labels] == homes
+    assert labels == ["chunks 1–3: 2 rows, 32 bytes each", "chunk 4: 4 rows, 64 bytes"]
 
 
 def test_bytes_by_worker_adds_up_and_counts_no_other_data(client):
@@ -510,13 +528,16 @@ def test_a_reduction_adds_every_chunk_once():
 
 
 def test_odds_have_intervals_of_two_standard_errors():
-    picture = viz.odds(["few flights", "many"], [np.log(2), np.log(1.5)], [1.0, 0.01], of="delay")
+    words = {"of": "delay", "against": "May"}
+    picture = viz.odds(["few flights", "many"], [np.log(2), np.log(1.5)], [1.0, 0.01], **words)
+    title = picture.figure.axes[0].get_title(loc="left")
+    assert title == "2 of 2 factors on the odds of delay;\nintervals that do not contain 1: 1"
     assert "few flights × 2.00 (0.28 to 14.20), many × 1.50 (1.47 to 1.53)" in picture.finding
     [lines] = [c for c in picture.figure.axes[0].collections if c.get_label() == "95 % interval"]
     ends = [segment[:, 0] for segment in lines.get_segments()]
     assert np.allclose(ends, [2 * np.exp([-1.96, 1.96]), 1.5 * np.exp([-0.0196, 0.0196])])
     with pytest.raises(ValueError, match="2 names and 1 errors"):
-        viz.odds(["a", "b"], [1, 2], [1], of="delay")
+        viz.odds(["a", "b"], [1, 2], [1], **words)
 
 
 def test_course_map_names_all_notebooks():

@@ -123,7 +123,7 @@ ROWS = Exercise(
     statement=(
         "Return a lazy dask array (n, p) of independent standard normal numbers, float64, cut into row chunks as "
         "chunks says: an int (rows per chunk) or a tuple of lengths. The same seed gives the same rows, whatever "
-        "the chunks; and a few rows cost a few blocks, not the whole array."
+        "the chunks; and a few rows cost a few blocks of a fixed length, such as 1,000 rows, not the whole array."
     ),
     stub='''
     def rows(n, p, chunks, seed):

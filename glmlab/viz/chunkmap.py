@@ -1,6 +1,7 @@
 """Where the rows of an array are: its chunks, their bytes, and the workers that hold them."""
 
 import math
+from itertools import groupby
 
 import dask.array as da
 import numpy as np
@@ -11,7 +12,7 @@ from .picture import Picture
 from .style import COLOURS, HATCHES, new_figure, nth
 from .words import bytes_text, count_text, list_text, range_text
 
-LABELS = 12  # more lines of text than this do not fit beside the array
+LABELS = 10  # more lines of text than this do not fit beside the array
 RECIPE = "held by no worker"
 
 
@@ -23,7 +24,7 @@ def chunks(X, *, client=None, name="X"):
     """
     _drawable(X, name)
     owners = _owners(X, client)
-    fig, ax = new_figure(size=(7.4, 4.6))
+    fig, ax = new_figure(size=(7.4, 3.6))
     _draw_blocks(ax, X, owners)
     _draw_labels(ax, X, owners)
     _draw_frame(ax, X, name, owners)
@@ -93,11 +94,12 @@ def chunk_slider(n, p, *, budget, itemsize=8, chunk=None):
     fitting = max((size for size in sizes if size * row <= budget), default=sizes[0])
     start = min(sizes, key=lambda size: abs(math.log(size / (chunk or fitting))))
     finding = _slider_sentence(n, row, budget, fitting)
+    title = _budget_title(n, row, budget, sizes)
     alt = (
         f"Bytes per chunk against rows per chunk for {n:,} rows of {p} numbers, a rising line on two "
-        f"logarithmic axes; it crosses the budget of {bytes_text(budget)} at {budget / row:,.0f} rows."
+        f"logarithmic axes, and the budget of {bytes_text(budget)} as a level line. {title}."
     )
-    return Picture(_budget_curve(row, budget, sizes), alt, finding, _slider(n, row, budget, sizes, start))
+    return Picture(_budget_curve(row, budget, sizes, title), alt, finding, _slider(n, row, budget, sizes, start))
 
 
 def _drawable(X, name):
@@ -163,40 +165,55 @@ def _draw_blocks(ax, X, owners):
 
 
 def _draw_labels(ax, X, owners):
-    """Draw a line of text for each row chunk. They are evenly spaced and joined to their chunks, which may be thin."""
+    """Draw a line of text for each run of equal chunks, evenly spaced and joined to its chunks, which may be thin."""
     rows, _ = _rows_and_columns(X)
-    middles = (np.cumsum([0, *rows[:-1]]) + np.array(rows) / 2) / sum(rows)
-    shown = _shown(len(rows))
+    edges, runs = np.cumsum([0, *rows]) / sum(rows), _runs(X, owners)
+    shown = _shown(len(runs))
     places = (np.arange(len(shown)) + 0.5) / len(shown)
     for k, place in zip(shown, places, strict=True):
         if k is None:
-            ax.text(1.12, place, f"… {count_text(len(rows) - LABELS + 1, 'more chunk')} …", va="center")
+            hidden = sum(last - first + 1 for j, (first, last, _) in enumerate(runs) if j not in shown)
+            ax.text(1.14, place, f"… {count_text(hidden, 'more chunk')} …", va="center", fontsize=11)
             continue
+        first, last, words = runs[k]
+        top, bottom = edges[first], edges[last + 1]
         line = {"color": "#777777", "linewidth": 0.8, "marker": "", "linestyle": "-"}
-        ax.plot([1.01, 1.05, 1.1], [middles[k], middles[k], place], **line)
-        ax.text(1.12, place, _chunk_text(X, k, owners), va="center", fontsize=11)
+        inside = min(0.01, (bottom - top) / 4)  # so that the brackets of two runs do not touch
+        ax.plot([1.03, 1.03], [top + inside, bottom - inside], **line)
+        ax.plot([1.03, 1.07, 1.12], [(top + bottom) / 2, (top + bottom) / 2, place], **line)
+        ax.text(1.14, place, words, va="center", fontsize=11)
 
 
 def _shown(count):
-    """Indices of the chunks to label; None stands for the chunks that are left out."""
+    """Indices of the runs to label; None stands for those that are left out."""
     if count <= LABELS:
         return list(range(count))
     half = LABELS // 2
     return [*range(half), None, *range(count - LABELS + half + 1, count)]
 
 
-def _chunk_text(X, k, owners):
+def _runs(X, owners):
+    """[(first, last, words)] of neighbouring row chunks of equal length on the same workers."""
     rows, columns = _rows_and_columns(X)
-    size = bytes_text(rows[k] * sum(columns) * X.dtype.itemsize)
-    homes = sorted({home for index, home in owners.items() if index[0] == k})
-    return f"{k}:  {count_text(rows[k], 'row')}, {size}" + (f", {list_text(homes)}" if homes else "")
+    homes = [sorted({home for index, home in owners.items() if index[0] == k}) for k in range(len(rows))]
+    runs = []
+    for (length, home), group in groupby(range(len(rows)), key=lambda k: (rows[k], homes[k])):
+        first, *others = group
+        last = others[-1] if others else first
+        numbers, each = (f"chunks {first + 1}–{last + 1}", " each") if others else (f"chunk {first + 1}", "")
+        size = bytes_text(length * sum(columns) * X.dtype.itemsize)
+        held = f", {list_text(home)}" if home else ""
+        runs.append((first, last, f"{numbers}: {count_text(length, 'row')}, {size}{each}{held}"))
+    return runs
 
 
 def _draw_frame(ax, X, name, owners):
-    homes = len(set(owners.values()))
-    held = f"held by {count_text(homes, 'worker')}" if homes else RECIPE
-    ax.set(xlim=(-0.02, 2.0), ylim=(1.02, -0.02), xticks=[], yticks=[])
-    ax.set_title(f"{name}: {count_text(len(X.chunks[0]), 'row chunk')}, {bytes_text(X.nbytes)} in all, {held}")
+    loads, parts = _loads(X, owners).values(), count_text(len(X.chunks[0]), "row chunk")
+    title = f"No worker holds any of the {parts} of {name}"
+    if loads:
+        title = f"The {parts} of {name} lie on {count_text(len(loads), 'worker')}, {range_text(loads, bytes_text)}"
+        title += " on each" * (len(loads) > 1)
+    ax.set(xlim=(-0.02, 2.6), ylim=(1.02, -0.02), xticks=[], yticks=[], title=title)
     ax.grid(False)
     ax.spines[:].set_visible(False)
 
@@ -217,11 +234,16 @@ def _finding(X, name, owners):
     words = f"{name}: {_cut(X)}, {range_text(sizes, bytes_text)} a chunk, {bytes_text(X.nbytes)} in all"
     if not owners:
         return f"{words}; {RECIPE}."
+    return f"{words}; {_shares(_loads(X, owners))}."
+
+
+def _loads(X, owners):
+    """``{worker: bytes of X}`` for the workers that hold some."""
     loads = dict.fromkeys(sorted(set(owners.values())), 0)
-    for index, size in zip(np.ndindex(X.numblocks), sizes, strict=True):
+    for index, elements in zip(np.ndindex(X.numblocks), _block_elements(X), strict=True):
         if index in owners:
-            loads[owners[index]] += size
-    return f"{words}; {_shares(loads)}."
+            loads[owners[index]] += elements * X.dtype.itemsize
+    return loads
 
 
 def _block_elements(X):
@@ -282,11 +304,19 @@ def _slider_sentence(n, row, budget, rows):
     )
 
 
-def _budget_curve(row, budget, sizes):
+def _budget_title(n, row, budget, sizes):
+    """The two round sizes between which the budget lies, and how many chunks each gives: no exercise is solved here."""
+    limit = f"fit the budget of {bytes_text(budget)}"
+    fit, miss = ([size for size in sizes if (size * row <= budget) == fits] for fits in (True, False))
+    told = [(size, limit) for size in fit[-1:]] + [(size, "do not" if fit else f"do not {limit}") for size in miss[:1]]
+    pieces = {size: count_text(math.ceil(n / size), "chunk") for size, _ in told}
+    return ";\n".join(f"{count_text(size, 'row')} a chunk {words} ({pieces[size]})" for size, words in told)
+
+
+def _budget_curve(row, budget, sizes, title):
     fig, ax = new_figure(size=(7.2, 3.8))
     ax.loglog(sizes, [size * row / 1e6 for size in sizes], label="one chunk")
     ax.axhline(budget / 1e6, color=COLOURS[1], ls="--", marker="", label=f"budget {bytes_text(budget)}")
-    title = f"At most {count_text(int(budget // row), 'row')} fit the budget of {bytes_text(budget)}"
     ax.set(xlabel="rows per chunk", ylabel="one chunk (MB)", title=title)
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.yaxis.set_major_formatter("{x:,g}")

@@ -35,7 +35,8 @@ def course_map():
         ax.text(0, top + 0.06, act, fontsize=12, fontweight="bold", va="bottom")
     ax.set(xlim=(-0.1, 3 * WIDTH + 2 * GAP_X + 0.1), ylim=(_corner(len(COURSE) - 1)[1] - 0.08, HEIGHT + 0.3))
     ax.axis("off")
-    fig.suptitle("The answer to each question leads to the next notebook", x=0.03, ha="left", fontsize=13)
+    title = f"{len(COURSE)} questions in reading order, {_hours()} with the exercises"
+    fig.suptitle(title, x=0.03, ha="left", fontsize=13)
     return Picture(fig, _alt(), _finding())
 
 
@@ -51,24 +52,34 @@ def _card(ax, x, y, notebook, colour):
     ax.add_patch(shape)
     ax.text(x + 0.05, y + 0.57, f"{number}  {title}", fontsize=12, fontweight="bold", va="center")
     ax.text(x + 0.05, y + 0.35, question, fontsize=11, va="center")
-    ax.text(x + 0.05, y + 0.14, f"{minutes} min", fontsize=11, va="center", color="#444444")
+    ax.text(x + 0.05, y + 0.14, _time(minutes), fontsize=11, va="center", color="#444444")
 
 
 def _step(ax, here, there):
     """Draw an arrow to the next notebook: along the row, or from the end of a row to the start of the next."""
-    look = {"arrowstyle": "-|>", "color": "#555555", "lw": 1.5}
+    line = {"color": "#555555", "lw": 1.5}
     if here[1] == there[1]:
         ends = (here[0] + WIDTH, here[1] + HEIGHT / 2), (there[0], there[1] + HEIGHT / 2)
     else:
-        ends = (here[0] + WIDTH / 2, here[1]), (there[0] + WIDTH * 0.75, there[1] + HEIGHT)
-    ax.annotate("", xy=ends[1], xytext=ends[0], arrowprops=look)
+        start, end, level = here[0] + WIDTH / 2, there[0] + WIDTH * 0.9, there[1] + HEIGHT + 0.26  # above the heading
+        ax.plot([start, start, end], [here[1], level, level], marker="", linestyle="-", **line)
+        ends = (end, level), (end, there[1] + HEIGHT)
+    ax.annotate("", xy=ends[1], xytext=ends[0], arrowprops={"arrowstyle": "-|>", "shrinkA": 0} | line)
 
 
 def _alt():
-    cards = [f"{number} {title} ({minutes} min): {question}" for number, title, minutes, question in COURSE]
+    cards = [f"{number} {title} ({_time(minutes)}): {question}" for number, title, minutes, question in COURSE]
     return f"Map of the course, {len(COURSE)} notebooks in reading order. {' '.join(cards)}"
 
 
 def _finding():
-    hours = sum(minutes for _, _, minutes, _ in COURSE) / 60
-    return f"{len(COURSE)} notebooks, about {hours:.0f} hours with the exercises: solve, distribute, prove, scale."
+    return f"{len(COURSE)} notebooks, {_hours()} with the exercises: solve, distribute, prove, scale."
+
+
+def _time(minutes):
+    """Minutes to the nearest five: nobody reads to the minute."""
+    return f"{5 * round(minutes / 5)} min"
+
+
+def _hours():
+    return f"about {sum(minutes for _, _, minutes, _ in COURSE) / 60:.0f} hours"

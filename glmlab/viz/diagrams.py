@@ -2,6 +2,8 @@
 
 from matplotlib.patches import FancyBboxPatch
 
+from glmlab.policy import Chunking
+
 from .picture import Picture
 from .style import COLOURS, SMALLEST_FONT, new_figure, nth
 from .words import count_text
@@ -11,31 +13,40 @@ WORKERS = (("$X_1, y_1$", "$X_2, y_2$"), ("$X_3, y_3$", "$X_4, y_4$"))  # the ch
 
 
 def who_computes():
-    """Client, scheduler and two workers with their chunks; arrows say what each sends to the next."""
+    """Client, scheduler and two workers with their chunks, on a new cluster of the course; arrows say what travels."""
     fig, ax = new_figure(size=(8.6, 4.2))
     _box(ax, (0.85, 2.05), (1.7, 1.1), "client\n(this notebook)", COLOURS[2])
-    _box(ax, (4.05, 2.05), (1.7, 1.1), "scheduler", COLOURS[1])
-    _arrow(ax, (1.7, 2.3), (3.2, 2.3), "tasks, β")
-    _arrow(ax, (3.2, 1.8), (1.7, 1.8), "results", below=True)
+    _box(ax, (3.5, 2.05), (1.5, 1.1), "scheduler", COLOURS[1])
+    _arrow(ax, (1.7, 2.05), (2.75, 2.05), "tasks, β")
     for k, chunks in enumerate(WORKERS):
-        middle = 3.05 - 2 * k
+        side = 1 - 2 * k  # worker 0 is above the scheduler, worker 1 below
+        middle = 2.05 + side
         _box(ax, (7.15, middle), (2.5, 1.6), "", COLOURS[0])
         ax.text(7.15, middle + 0.5, f"worker {k}", ha="center", va="center", fontsize=12, fontweight="bold")
         for i, chunk in enumerate(chunks):
             _box(ax, (6.57 + 1.16 * i, middle - 0.22), (1.0, 0.6), chunk, "#777777")
-        ends = (4.9, 2.05 + 0.25 * (1 - 2 * k)), (5.9, middle)
-        ax.annotate("", xy=ends[1], xytext=ends[0], arrowprops=ARROW | {"arrowstyle": "<|-|>"})
+        _arrow(ax, (4.25, 2.05 + 0.3 * side), (5.9, 2.05 + 1.1 * side))
+        _arrow(ax, (5.9, 2.05 + 0.75 * side), (4.25, 2.05 + 0.08 * side))
+        _words(ax, (4.95, 2.05 + 0.82 * side), "tasks, β", "right")
+        _words(ax, (5.2, 2.05 + 0.26 * side), "done", "left")
+        _arrow(ax, (5.9, 2.05 + 1.5 * side), (0.85, 2.05 + 0.55 * side))
+        _words(ax, (3.0, 2.05 + 1.25 * side), "small results", "right")
     ax.annotate("", xy=(7.15, 1.85), xytext=(7.15, 2.25), arrowprops=ARROW | {"arrowstyle": "<|-|>"})
-    ax.text(7.3, 2.05, "results", ha="left", va="center", fontsize=SMALLEST_FONT)
+    _words(ax, (7.3, 2.05), "small results", "left")
     ax.set(xlim=(-0.1, 8.5), ylim=(0.1, 4.0), aspect="equal")
     ax.axis("off")
-    fig.suptitle("Tasks, β and small results travel; the rows stay", x=0.02, ha="left", fontsize=13)
+    title = "What should travel: tasks, β and small results. The rows should stay."
+    fig.suptitle(title, x=0.02, ha="left", fontsize=13)
     alt = (
-        "Four boxes. The client, which is this notebook, sends tasks and β to the scheduler and receives results. The "
-        "scheduler exchanges tasks and results with worker 0, which holds the chunks X₁, y₁ and X₂, y₂, and with "
-        "worker 1, which holds X₃, y₃ and X₄, y₄. The two workers exchange results with each other."
+        "Four boxes. The client, which is this notebook, sends tasks and β to the scheduler. The scheduler sends them "
+        "on to worker 0, which holds the chunks X₁, y₁ and X₂, y₂, and to worker 1, which holds X₃, y₃ and X₄, y₄. "
+        "Both tell the scheduler when they are done, and send small results to the client and to each other."
     )
-    return Picture(fig, alt, "The rows stay in the boxes of the workers; what travels stands at the arrows.")
+    finding = (
+        "What travels stands at the arrows. Where rows are kept, they are kept on the workers. Up to "
+        f"{Chunking().narrow} coefficients the client adds the last sums of a pass, beyond that a worker does."
+    )
+    return Picture(fig, alt, finding)
 
 
 def reduction(n_chunks=4):
@@ -76,8 +87,11 @@ def _box(ax, centre, size, text, colour):
     ax.text(x, y, text, ha="center", va="center", fontsize=SMALLEST_FONT)
 
 
-def _arrow(ax, here, there, words="", below=False):
+def _arrow(ax, here, there, words=""):
     ax.annotate("", xy=there, xytext=here, arrowprops=ARROW)
     middle = (here[0] + there[0]) / 2, (here[1] + there[1]) / 2
-    ax.text(middle[0], middle[1] + (-0.08 if below else 0.08), words, ha="center", va="top" if below else "bottom",
-            fontsize=SMALLEST_FONT)  # fmt: skip
+    ax.text(middle[0], middle[1] + 0.08, words, ha="center", va="bottom", fontsize=SMALLEST_FONT)
+
+
+def _words(ax, place, words, side):
+    ax.text(*place, words, ha=side, va="center", fontsize=SMALLEST_FONT)

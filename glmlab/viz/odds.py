@@ -5,17 +5,19 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from .picture import Picture
 from .style import COLOURS, HATCHES, new_figure
+from .words import count_text
 
 WIDTH = 1.96  # standard errors to each side: 95 of 100 intervals contain the true coefficient
 
 
-def odds(names, beta, errors, *, of, most=10):
-    """Bars of the coefficients with the largest effect on the odds: e^c for a coefficient c, 1 for no effect.
+def odds(names, beta, errors, *, of, against, most=10):
+    """Bars of the coefficients that are furthest from 0, as factors on the odds: e^c for a coefficient c.
 
     names   one for each coefficient
     beta    (p,) coefficients of a logistic model
     errors  (p,) their standard errors; a line on each bar is its interval of 95 %
     of      the event that the odds are about, in words
+    against  what the factors compare with, in words
     most    how many bars
     """
     beta, errors = np.asarray(beta, dtype=float), np.asarray(errors, dtype=float)
@@ -24,16 +26,20 @@ def odds(names, beta, errors, *, of, most=10):
     largest = np.argsort(-np.abs(beta))[:most]
     labels, factors = [names[j].replace("_", " ") for j in largest], np.exp(beta[largest])
     low, high = (np.exp(beta[largest] + side * WIDTH * errors[largest]) for side in (-1, 1))
-    fig, ax = new_figure(size=(7.6, 1.7 + 0.34 * len(largest)))
-    for row, factor in enumerate(factors):
-        side = int(factor < 1)
-        ax.barh(row, factor - 1, left=1, color=COLOURS[side], hatch=HATCHES[side], edgecolor="white")
+    fig, ax = new_figure(size=(7.6, 1.9 + 0.34 * len(largest)))
+    for side, label in enumerate(("raises the odds", "lowers the odds")):
+        rows = np.flatnonzero((factors < 1) == side)
+        look = {"color": COLOURS[side], "hatch": HATCHES[side], "edgecolor": "white"}
+        if len(rows):
+            ax.barh(rows, factors[rows] - 1, left=1, label=label, **look)
     ax.hlines(range(len(largest)), low, high, color="black", linewidth=2, label="95 % interval")
     ax.axvline(1, color="black", linewidth=1)
-    fig.legend(loc="outside lower center")
+    fig.legend(loc="outside lower center", ncols=3)
     ax.set_yticks(range(len(labels)), labels)
-    title = f"The largest effect on the odds of {of}:\n{labels[0]}, × {factors[0]:.2f}" if labels else ""
-    ax.set(xscale="log", title=title, xlabel="factor on the odds (logarithmic scale)")
+    clear = int(((low > 1) | (high < 1)).sum())
+    shown = f"{len(labels)} of {count_text(len(beta), 'factor')}"
+    title = f"{shown} on the odds of {of};\nintervals that do not contain 1: {clear}"
+    ax.set(xscale="log", title=title, xlabel=f"factor on the odds (logarithmic scale),\ncompared with {against}")
     ax.set_ylim(len(labels) - 0.5, -0.5)
     ax.xaxis.set_major_locator(_locator(low.min(), high.max()))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
@@ -41,10 +47,10 @@ def odds(names, beta, errors, *, of, most=10):
     three = zip(labels[:3], factors, low, high, strict=False)
     words = ", ".join(f"{label} × {factor:.2f} ({a:.2f} to {b:.2f})" for label, factor, a, b in three)
     alt = (
-        f"Bars of factors on the odds of {of}, on a logarithmic scale around 1, the largest effects first, with "
-        "intervals of 95 %."
+        f"Bars of {shown} on the odds of {of}, on a logarithmic scale around 1, those furthest from 1 first, with "
+        f"intervals of 95 %; compared with {against}."
     )
-    return Picture(fig, alt, f"The largest effects on the odds of {of}: {words}.")
+    return Picture(fig, alt, f"The factors furthest from 1, of {len(beta)} on the odds of {of}: {words}.")
 
 
 def _locator(low, high):

@@ -16,17 +16,17 @@
 # Next: [01 data creation](01_data_creation.ipynb).
 
 # %% [markdown] id="c00-002"
-# ## One story (3 min, core)
+# ## One story (2 min, core)
 #
 # In March 2017 two people wrote a post, [Developing Convex Optimization Algorithms in
-# Dask](https://blog.dask.org/2017/03/22/dask-glm-1). One of them knew optimisation. The other knew how to spread a
-# computation over many machines. They fitted linear models by a direct solve, gradient descent and ADMM, and logistic
-# models by proximal gradient descent and ADMM.
+# Dask](https://blog.dask.org/2017/03/22/dask-glm-1). One knew optimisation, the other how to spread a computation over many
+# machines. They fitted linear models (direct solve, gradient descent, ADMM) and logistic ones (proximal gradient descent,
+# ADMM).
 #
-# *Ten iterations of ADMM, which notebook 05 derives, printed 12 coefficients that were exactly zero.* Does the
-# minimiser have 12 zeros, too? The post could not say, because ten iterations had not reached the minimiser. We draw rows
-# as the post did. In 05 you predict how many zeros ten iterations print on them. In 06 you prove that their minimiser
-# has none.
+# *Ten iterations of ADMM (notebook 05) printed 12 coefficients that were exactly zero.* Are 12 coefficients zero at the
+# minimum of the same objective, too? The post could not say, because ten iterations had not reached the minimum. We draw
+# rows as the post did. In 05 you predict how many zeros ten iterations give on our rows. In 06 you prove that the minimiser
+# for these rows has none.
 
 # %% [markdown] id="c00-003"
 # Two voices speak in the margin, because the post had two kinds of author:
@@ -85,16 +85,20 @@ p = 10
 print(f"At scale {scale.name} we use {n:,} rows and {p} columns in this notebook.")
 
 # %% [markdown] id="c00-009"
-# *Recap.* Shift+Enter runs a cell. `GLMLAB_SCALE` decides how large the data are in every notebook.
+# *Recap.* Shift+Enter runs a cell. `GLMLAB_SCALE` sets the size of the data.
 #
-# ## Two processes and a dashboard (5 min, core)
+# ## Two processes and a dashboard (4 min, core)
 #
 # Who computes? A **scheduler** decides which task runs where. **Workers** run the tasks, and each worker is a process of
 # its own, even on a laptop. The **client** is the object through which this notebook talks to the scheduler.
 #
-# `cluster.client()` gives a notebook its client. It takes the one that is already open. If there is none, it connects to
-# the cluster whose address is in `DASK_SCHEDULER_ADDRESS`. If that is not set either, it starts two worker processes on
-# this machine.
+# `cluster.client()` gives a notebook the first of these:
+#
+# 1. the client that is already open;
+# 2. a client of the cluster whose address is in `DASK_SCHEDULER_ADDRESS`;
+# 3. a client of two new worker processes on this machine. Their scheduler runs inside this notebook's own process.
+#
+# The picture shows the third case. In the second, results may come through the scheduler.
 
 # %% tags=["figure"] id="c00-012"
 show(viz.who_computes())
@@ -147,10 +151,10 @@ assert os.getpid() not in processes, "workers are other processes"
 # </details>
 #
 # *Recap.* A client sends tasks to a scheduler, which gives them to workers. A future is the receipt for a result. Two
-# workers nearly halve the time of independent tasks, because only the sending is not shared.
+# workers nearly halve the time of independent tasks. The time for sending is not halved.
 
 # %% [markdown] id="c00-020"
-# ## An exercise, and four ways to get help (6 min, core)
+# ## An exercise, and four ways to get help (5 min, core)
 #
 # How do we compute with an array that is too large for one process? A sum over rows is a sum over chunks. So we add what
 # each chunk contributes.
@@ -180,7 +184,8 @@ check(total);
 # %% [markdown] id="c00-024"
 # `check` does not compare your code with ours. It tests *conditions* that every right function meets and that the usual
 # mistakes break. If you are stuck, ask for a `hint`. There are three levels, and each says more than the one before.
-# At the end, `use` returns the function with which the notebook goes on: yours if it is right, and ours otherwise.
+# The next cell asks for the first one, so that you see it. Then `use(total)` returns the function with which the notebook
+# goes on: yours if it is right, and ours otherwise.
 
 # %% tags=["check"] id="c00-027"
 hint("total", 1)
@@ -212,24 +217,24 @@ assert np.isclose(total(pieces), np.sum(whole**2), rtol=1e-12)
 # *Recap.* A sum over rows is a sum over chunks. `check`, `hint`, `solution` and `reset` help with every exercise.
 
 # %% [markdown] id="c00-033"
-# ## A first answer with a proof (3 min, core)
+# ## A first answer with a proof (6 min, core)
 #
 # How good is the answer of a solver? We draw $n$ rows with $y = X\beta_{\text{true}} + \text{noise}$ and minimise
 #
 # $$F(\beta) = \sum_{i=1}^{n} \big(y_i - x_i^\top \beta\big)^2 = \|y - X\beta\|^2,$$
 #
-# where $x_i$ is row $i$ of $X$. Let $F^*$ be the minimum of $F$, at $\beta^*$. We can bound $F(\beta) - F^*$ without knowing
-# $F^*$. The reason is that every $v \in \mathbb{R}^n$ with $X^\top v = 0$ gives a number that no $F(b)$ is below:
+# where $x_i$ is row $i$ of $X$. Let $F^*$ be the minimum of $F$. We can bound $F(\beta) - F^*$ without knowing
+# $F^*$, because every $v \in \mathbb{R}^n$ with $X^\top v = 0$ gives a lower bound of $F$:
 #
-# $$F(b) \ge 2\, v^\top (y - Xb) - \|v\|^2 = 2\, v^\top y - \|v\|^2 \quad\text{for all } b,$$
+# $$F(b) \ge 2\, v^\top (y - Xb) - \|v\|^2 = 2\, v^\top y - \|v\|^2 \quad\text{for all } b \in \mathbb{R}^p.$$
 #
-# because $\|y - Xb - v\|^2 \ge 0$.
+# The inequality holds because $\|y - Xb - v\|^2 \ge 0$, and the equality because $v^\top X = 0$.
 
 # %% [markdown] id="c00-053"
-# For example, let $y = (1, 3)$, and let $X$ be one column of ones. A solver stops at $\beta = 1.9$. Its residual
-# $r = y - X\beta$ is $(-0.9, 1.1)$, so $F(\beta) = 0.81 + 1.21 = 2.02$. Because the entries of $r$ sum to $0.2$, we correct
-# them to sum to $0$ and take $v = (-1, 1)$. Then $F^* \ge 2 \cdot (-1 + 3) - 2 = 2$. This proves
-# $F(\beta) - F^* \le 0.02$.
+# For example, let $y = (1, 3)$, and let $X$ be one column of ones. A solver stops at $\beta=1.9$. Its residual
+# $r=y-X\beta$ is $(-0.9, 1.1)$, so $F(\beta)=0.81+1.21=2.02$. The entries of $r$ sum to $0.2$. We subtract $0.1$ from each,
+# and $v=(-1, 1)$ has $X^\top v=0$. Then $F^*\ge 2\,(-1+3)-2=2$, so $F(\beta)-F^*\le 0.02$. In general the bound is
+# $\|r-v\|^2$, because $v^\top y=v^\top r$. Here that is $0.01+0.01$.
 #
 # Such a number is a **certificate**. The next cell prints one for our rows. The workers share the work, because $X$ is a
 # *dask array* in four chunks of rows.
@@ -239,18 +244,21 @@ from glmlab.datasets import make_regression
 
 X, y, beta_true = make_regression(n, p, chunks=n // 4, seed=1)
 result = glmlab.fit(X, y, family="gaussian")
+proof = result.certificate
+print(f"The bound {proof.bound:.1e} is the sum of two parts:")
+print(f"proved gap {proof.bound - proof.rounding:.1e}, allowance for the rounding of F(β) {proof.rounding:.1e}")
 result
 
 # %% [markdown] id="c00-035"
-# - The **status** says how the run ended.
-# - The **certificate** is found as in the example, by *residual-corrected duality*, which notebook 06 derives. It has two
-#   parts: a proved gap, and an allowance for the rounding of the computed $F(\beta)$.
-# - The **relative gap** is the proved gap alone, divided by what the model leaves unexplained, here $F(\beta)$. Without the
-#   allowance it can be far below $10^{-16}$.
-# - **Accuracy** bounds the solver's error $\beta - \beta^*$ in *standard errors*. A standard error is the size of the noise
-#   in one coefficient.
-# - `Zero()` means that there is no penalty.
-# - **Passes** and **rounds** are the cost.
+# - **Status**: how the run ended. Newton's method needs one iteration, because $F$ is quadratic.
+# - **Certificate**: found as in the example, by *residual-corrected duality* (notebook 06). The proved gap is
+#   $\|r-v\|^2$, and includes what the rounding of $v$ can cost.
+# - **Relative gap**: the proved gap, divided by what the model leaves unexplained, here $F(\beta)$. It can be so small
+#   because $\|r-v\|^2$ is no difference of two values of $F$.
+# - **Accuracy**: a bound on the solver's error $\beta-\beta^*$ in *standard errors*. A standard error is the typical error
+#   that the noise causes in one coefficient.
+# - `Zero()`: no penalty.
+# - **Work**: the solver's passes and rounds, without the certificate's.
 #
 # NumPy's own solver, on data brought here, must agree:
 
@@ -264,10 +272,11 @@ assert difference <= 1e-10
 # %% [markdown] id="c00-037"
 # ## The ledger (1 min, core)
 #
-# Every notebook adds a row to one **ledger**, which is kept on disk. Its first rows hold what the post printed, where
-# $\lambda$ is the weight of the penalty. *Tasks* counts the function calls that the scheduler handed out, *bytes* is the
-# size of the data, and *zeros* counts the coefficients that are exactly zero. The last column is the certified relative
-# gap. It is a "?" for the post's rows, because the post printed no certificate.
+# Every notebook adds rows to one **ledger**, which is kept on disk. So it also has the rows of notebooks that ran before on
+# this machine. Its first rows hold what the post printed, where $\lambda$ is the weight of the penalty. A pass over a part
+# of the rows counts as that part. *Tasks* counts the function calls that the scheduler handed out, *bytes* is the size of
+# the data, and *zeros* counts the coefficients that are exactly zero. The last column is the certified relative gap. It is
+# a "?" for the post's rows, because the post printed no certificate.
 
 # %% id="c00-038"
 ledger.add(
@@ -312,9 +321,11 @@ assert client.status == "closed"
 # |$x_i$, $y_i$|row $i$ of $X$ (as a column vector), its response|
 # |$K$, $k$|number of chunks, index of a chunk|
 # |$X_k$, $y_k$, $n_k$|rows of chunk $k$, their responses, their number|
-# |$\beta$|coefficients, a vector in $\mathbb{R}^p$|
+# |$\xi_k$|noise of chunk $k$, in 01|
+# |$\beta$, $b$|coefficients, a vector in $\mathbb{R}^p$; any other such vector|
+# |$\beta_0$|intercept, a number that is added to $x_i^\top\beta$|
 # |$\beta_{\text{true}}$, $\beta^*$|coefficients that made the data; minimiser of $F$|
-# |$\eta_i$|linear predictor $x_i^\top\beta$ of row $i$|
+# |$\eta_i$|linear predictor of row $i$: $x_i^\top\beta$, plus the intercept if there is one|
 # |$r$|residual $y - X\beta$|
 # |$G$, $c$|the sums $X^\top X$ and $X^\top y$|
 # |$\varepsilon$|machine epsilon of float64, $2^{-52} \approx 2.2 \cdot 10^{-16}$|
@@ -322,12 +333,12 @@ assert client.status == "closed"
 # %% [markdown] id="c00-046"
 # |optimisation| |
 # |---|---|
-# |$\ell$, $\ell^*$|loss of one row as a function of $\eta$, its conjugate|
+# |$\ell$, $\ell^*$|loss of one row as a function of $\eta$, its conjugate (defined in 06)|
 # |$f$, $g$|loss $\sum_i \ell(\eta_i; y_i)$, penalty|
 # |$F$, $F^*$|objective $f + g$, its minimum $F(\beta^*)$|
 # |$\lambda$|weight of the penalty|
 # |$q$|gradient $\nabla f(\beta)$|
-# |$H$|Hessian $\nabla^2 f$; for least squares $2X^\top X$|
+# |$H$|Hessian $\nabla^2 f$, the matrix of second derivatives; for least squares $2X^\top X$|
 # |$L$, $\mu$|largest and smallest eigenvalue of $H$|
 # |$\kappa$|condition number $L/\mu$ of $H$|
 # |$\kappa(X)$|condition number of $X$; for least squares $\kappa = \kappa(X)^2$|
@@ -340,14 +351,14 @@ assert client.status == "closed"
 # %% [markdown] id="c00-047"
 # **Who computes**
 #
-# - **chunk**: some rows of an array, held by one process.
+# - **chunk**: some rows of an array, made and perhaps held by one process.
 # - **partition**: a chunk of a dataframe.
 # - **task**: one function call that a worker runs.
 # - **recipe** or **task graph**: all tasks of a result, with what each one reads. A *lazy* array is a recipe.
 # - **scheduler**: decides which task runs on which worker.
 # - **worker**: a process that runs tasks and holds results.
 # - **client**: connects a notebook to the scheduler.
-# - **future**: receipt for a result that a worker holds or will hold.
+# - **future**: receipt for a result on a worker.
 # - **compute**: run a recipe and bring the result here.
 # - **persist**: run a recipe and leave the result on the workers.
 # - **fusion**: dask joins small tasks into one.
@@ -365,7 +376,7 @@ assert client.status == "closed"
 # - **solver's error**: $\beta - \beta^*$. **Estimator's error**: $\beta^* - \beta_{\text{true}}$.
 # - **family**: a distribution of $y$, which gives the loss $\ell$.
 # - **prox**: the $b$ that minimises $g(b) + \frac{1}{2t}\|b - v\|^2$, for a given $v$.
-# - **consensus**: each chunk has own coefficients, which are made to agree.
+# - **consensus**: each chunk has its own coefficients, which are made to agree.
 
 # %% [markdown] id="c00-042"
 # ## What we measured · Check yourself · Next

