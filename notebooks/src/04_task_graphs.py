@@ -80,24 +80,24 @@ print(f"array style, {n_chunks} chunks: {written} tasks as written, {optimised} 
 three_X, three_y = kept(3)
 shown = array_gradient(three_X, three_y, zero)
 names = {"X": three_X, "y": three_y, "β": None}
-called = {"sum-sum-aggregate": "X_k β", "sum": "X_kᵀ(X_k β − y_k)", "mul-sum-aggregate": "sum", "sum-aggregate-mul": "sum"}
 title = "Array style: two tasks for each chunk, and a sum"
-viz.show(viz.graph(shown, optimize_graph=True, names=names, title=title, words=called))
+viz.show(viz.graph(shown, optimize_graph=True, names=names, title=title))
 
 # %% [markdown] id="c04-007"
 # Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. **Fusion** is one part of that. If
 # each of several tasks is the only reader of the one before, and reads nothing else that must be computed, dask makes
 # one task of this chain. It also joins operations that work on the same chunk.
 #
-# The picture shows what is left for three chunks. Arrows go upwards. The legend says what each task computes. Dask
-# itself calls a fused task after operations in it, such as `sum-sum-aggregate` for $X_k\beta$.
+# The picture shows what is left for three chunks. Arrows go upwards. Dask calls a task after operations in it.
+# `sum-sum-aggregate` is the product $X_k\beta$, and `sum` the difference and the product by $X_k^\top$. The topmost
+# task adds.
 #
 # Two boxes with no circle between them are one result with two names. The scheduler hands out the second name, $\beta$
 # and the final result like tasks, so the task stream below has more bars than we count here.
 
 # %% [markdown] id="c04-009"
-# Now **by hand**: one task does all that a chunk has to do. In NumPy, `kernel` computes the chunk's part of the gradient
-# and of the loss, $p+1$ numbers. `pieces` gives the chunks as *delayed* values.
+# Now **by hand**: one task does all that a chunk has to do. In NumPy, `kernel` computes the chunk's part of the
+# gradient and of the loss, $p+1$ numbers. `pieces` gives the chunks as *delayed* values.
 #
 # Three lines of dask are enough. `dask.delayed(f)(x)` is a call of `f` that is not made yet. `dask.delayed(sum)(parts)`
 # adds a list of such calls. `dask.delayed(beta)` puts $\beta$ into the graph once, and the calls that read it share it.
@@ -171,8 +171,8 @@ assert np.allclose(grad, by_arrays, rtol=1e-9, atol=1e-9 * largest)
 # > *Systems note.* If rows are not kept, their recipes belong to the graph, too. `to_delayed` optimises $X$ and $y$
 # > separately, so the recipe of $y_k$ draws the rows of $X_k$ again; `to_delayed(optimize_graph=False)` avoids this.
 # >
-# > Where should $\beta$ be? A large $\beta$ is best in the graph once. A small one travels faster as a copy in each call,
-# > because a value of its own costs messages and a wait. `glmlab` does this with what is small.
+# > Where should $\beta$ be? A large $\beta$ is best in the graph once. A small one travels faster as a copy in each
+# > call, because a value of its own costs messages and a wait. `glmlab` does this with what is small.
 #
 # *Recap.*
 # - In array style every operation on every chunk is a task; fusion joins chains of them.
@@ -185,8 +185,8 @@ assert np.allclose(grad, by_arrays, rtol=1e-9, atol=1e-9 * largest)
 # What does an empty task cost? The post speaks of "Dask's overhead of 200us per task".
 #
 # We run 10 empty tasks, then 210. Both runs pay once for a **round**: the first message, and the wait for the last
-# result. The rest grows with the number of tasks. It is the price of a **task**: to build the delayed value, to send it,
-# to run it, and to bring its result. The difference of the two times, divided by 200, is this price.
+# result. The rest grows with the number of tasks. It is the price of a **task**: to build the delayed value, to send
+# it, to run it, and to bring its result. The difference of the two times, divided by 200, is this price.
 #
 # **On paper.** If 10 tasks take 12 ms and 210 take 62 ms, a task costs $50/200=0.25$ ms, and the round costs
 # $12-10\cdot0.25=9.5$ ms.
@@ -265,8 +265,7 @@ def recorded(run, passes=2):
     return stream.data
 
 
-rows = math.ceil(n / cores)
-large_X, large_y = client.persist([X.rechunk((rows, -1)), y.rechunk(rows)])
+large_X, large_y = client.persist([X.rechunk((math.ceil(n / cores), -1)), y.rechunk(math.ceil(n / cores))])
 large = pieces(large_X, large_y)
 streams = {
     "array style": recorded(lambda: array_gradient(X, y, beta).compute()),
@@ -274,8 +273,8 @@ streams = {
     "one task for each core": recorded(lambda: one_pass(kernel, *large, beta).compute()),
 }
 large = large_X = large_y = None  # the workers let go of this copy
+called = {"array": "β", "sum-sum-aggregate": "X_k β", "sum-aggregate": "a second name"}
 called |= dict.fromkeys(("sum", "sum-partial", "mul-sum-aggregate"), "X_kᵀ(…), or a sum")
-called |= {"array": "β", "sum-aggregate": "a second name"}
 viz.show(viz.task_stream(streams, cores, words=called))
 white.measured(100 * viz.white_space(streams["array style"], cores))
 bars = [sum(record["status"] == "OK" for record in stream) for stream in streams.values()]
@@ -552,8 +551,8 @@ print(f"only to build your graph's delayed values takes {1e3 * building:.1f} ms"
 # Everything but the work and the reading is the price of coming together once, and every iteration pays it. Larger
 # chunks lower the price of the tasks, but a pass still needs one round, and one task for each core.
 #
-# So if a round is expensive, **do more between rounds**: let each worker not only evaluate its chunk but *solve* it, and
-# only then talk. That is ADMM, notebook 05.
+# So if a round is expensive, **do more between rounds**: let each worker not only evaluate its chunk but *solve* it,
+# and only then talk. That is ADMM, notebook 05.
 #
 # *Recap.*
 # - A gradient step is one round with little work in it.
