@@ -175,7 +175,7 @@ def walk(run):
 
 
 def pass_seconds(X, y, rows, threads=None, client=None):
-    """The median seconds of a logistic loss and gradient pass in chunks of so many rows, here or on a client's workers."""
+    """The median seconds of a pass for a logistic loss and gradient, in chunks of so many rows, here or on workers."""
     f, numbers = Objective("logistic", costmodel.placed(X, y, rows, client, threads)), itertools.count(1)
     return costmodel.typical(lambda: f.loss_grad(np.full(f.dim, 1e-3 * next(numbers))), repeats=15)
 

@@ -84,16 +84,15 @@ title = "Array style: two tasks for each chunk, and a sum"
 viz.show(viz.graph(shown, optimize_graph=True, names=names, title=title))
 
 # %% [markdown] id="c04-007"
-# Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. **Fusion** is one part of that. If
-# each of several tasks is the only reader of the one before, and reads nothing else that must be computed, dask makes
-# one task of this chain. It also joins operations that work on the same chunk.
+# Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. **Fusion** is one part of that: if
+# each of several tasks is the only reader of the one before, dask makes one task of this chain. It also joins
+# operations that work on the same chunk.
 #
-# The picture shows what is left for three chunks. Arrows go upwards. Dask calls a task after operations in it.
-# `sum-sum-aggregate` is the product $X_k\beta$, and `sum` the difference and the product by $X_k^\top$. The topmost
-# task adds.
+# The picture shows what is left for three chunks. Arrows go upwards. Dask names a task after operations in it:
+# `sum-sum-aggregate` is $X_k\beta$, `sum` is the difference and the product by $X_k^\top$, and the topmost task adds.
 #
-# Two boxes with no circle between them are one result with two names. The scheduler hands out the second name, $\beta$
-# and the final result like tasks, so the task stream below has more bars than we count here.
+# Two boxes with no circle between them are one result with two names. The scheduler hands out second names and $\beta$
+# like tasks, so the task stream below has more bars.
 
 # %% [markdown] id="c04-009"
 # Now **by hand**: one task does all that a chunk has to do. In NumPy, `kernel` computes the chunk's part of the
@@ -171,8 +170,8 @@ assert np.allclose(grad, by_arrays, rtol=1e-9, atol=1e-9 * largest)
 # > *Systems note.* If rows are not kept, their recipes belong to the graph, too. `to_delayed` optimises $X$ and $y$
 # > separately, so the recipe of $y_k$ draws the rows of $X_k$ again; `to_delayed(optimize_graph=False)` avoids this.
 # >
-# > Where should $\beta$ be? A large $\beta$ is best in the graph once. A small one travels faster as a copy in each
-# > call, because a value of its own costs messages and a wait. `glmlab` does this with what is small.
+# > A large $\beta$ is best in the graph once. A small one travels faster as a copy in each call, because a value of its
+# > own costs messages and a wait. `glmlab` does this with what is small.
 #
 # *Recap.*
 # - In array style every operation on every chunk is a task; fusion joins chains of them.
@@ -184,14 +183,14 @@ assert np.allclose(grad, by_arrays, rtol=1e-9, atol=1e-9 * largest)
 #
 # What does an empty task cost? The post speaks of "Dask's overhead of 200us per task".
 #
-# We run 10 empty tasks, then 210. Both runs pay once for a **round**: the first message, and the wait for the last
+# We run 10 empty tasks, then 210. Both pay once for a **round**: the first message, and the wait for the last
 # result. The rest grows with the number of tasks. It is the price of a **task**: to build the delayed value, to send
-# it, to run it, and to bring its result. The difference of the two times, divided by 200, is this price.
+# it, to run it, and to bring its result. The difference of the two times divided by 200 is this price.
 #
-# **On paper.** If 10 tasks take 12 ms and 210 take 62 ms, a task costs $50/200=0.25$ ms, and the round costs
+# **On paper.** If 10 tasks take 12 ms and 210 take 62 ms, a task costs $50/200=0.25$ ms, the round
 # $12-10\cdot0.25=9.5$ ms.
 #
-# **Predict** the price of a task on worker processes, in microseconds.
+# **Predict** it on worker processes, in microseconds.
 
 # %% tags=["predict"] id="c04-022"
 price = predict("microseconds a task, worker processes", None)
@@ -227,12 +226,11 @@ assert counts[True] <= counts[False] - 4 * 20, "the chain of each chunk became o
 assert np.allclose(sums, sums[0]), "the same sum"
 
 # %% [markdown] id="c04-023"
-# Even a task for threads must be built as a delayed value and be scheduled. A worker process needs more: the task is
-# written as bytes, sent, read and run, and its end is reported back. The post does not say on what machine and how it
-# measured, so compare the size of its number only. Fusion saves the price of a task wherever tasks form a chain.
+# Even a task for threads must be built and scheduled. A worker process needs more: the task is written as bytes, sent,
+# read and run, and its end is reported back. The post does not say how it measured, so only compare the size of its
+# number. Fusion saves the price wherever tasks form a chain.
 #
-# > *Systems note.* `cluster.client` shortens the time for which dask collects messages. A client that you open yourself
-# > pays more for a round.
+# > *Systems note.* `cluster.client` shortens the time for which dask collects messages. A client of your own pays more.
 #
 # *Recap.*
 # - A task costs time even if it does nothing, and a round costs time once.
@@ -283,12 +281,12 @@ assert bars[1] < bars[0], "fewer tasks for the same gradient"
 # %% [markdown] id="c04-029"
 # There are three kinds of white. *Between passes* this process builds the next graph, sends it and waits for its
 # result; most of that is the price of the round. *Between tasks* it is their price. And *before a sum* a thread
-# is idle, because the sum waits for the slowest chunk. In a grey `transfer` a worker fetches what a task reads. It does
-# so beside the thread, which computes nothing or another task. So grey counts as white.
+# is idle, because the sum waits for the slowest chunk. In a grey `transfer` a worker fetches what a task reads, beside
+# its thread. So grey counts as white.
 #
 # *Recap.*
 # - A task stream shows prices as white space.
-# - By hand a pass has fewer bars, and they are shorter in all. So it may be whiter, although it takes less time.
+# - A pass by hand has fewer bars, and less time is coloured. So it may be whiter, although it is shorter.
 # - The white between passes stays, because every pass needs a round.
 
 # %% [markdown] tags=["workshop"] id="c04-031"
@@ -301,18 +299,18 @@ assert bars[1] < bars[0], "fewer tasks for the same gradient"
 #
 # Here $a$ is the price of a task, $C$ the number of cores, and *work* the seconds that one core would need for all
 # rows. The fraction is the **share** of the busiest core, because a core takes whole chunks. For example, with three
-# chunks on two cores one core has $\lceil 3/2\rceil=2$ of 3 chunks, so the share is $\frac23$. *Reading* is the time of
-# the memory, for which all cores wait together. It is not divided.
+# chunks on two cores one core has $\lceil 3/2\rceil=2$ of 3. *Reading* is the time of the memory, for which all
+# cores wait together.
 
 # %% [markdown] id="c04-033"
-# **On paper.** Take 4 cores, 1 ms a task and 200 ms of work. Round and reading do not depend on $K$, so we leave them
-# out: $T(2)=2+100$, $T(4)=4+50$, $T(5)=5+80$ and $T(100)=100+50$ ms, and $K=4$ is the fastest of all $K$. But then all
-# rows are worked on at once. If memory holds a tenth of them, we need $4/K\le\frac1{10}$, so $K=40$ is the fastest that
+# **On paper.** Take 4 cores, 1 ms a task and 200 ms of work. Without round and reading, which do not depend on $K$,
+# $T(2)=2+100$, $T(4)=4+50$, $T(5)=5+80$ and $T(100)=100+50$ ms, and $K=4$ is the fastest of all $K$. But then all rows
+# are worked on at once. If memory holds a tenth of them, we need $4/K\le\frac1{10}$, so $K=40$ is the fastest that
 # fits.
 #
 # **Exercise 2.** Each of the $np$ numbers in $X$ takes $b$ seconds of work and 8 bytes. Write `best_K`, which returns
-# the $K$ in `Ks` with the least $T(K)=aK+b\,np\,\lceil K/C\rceil/K$: one task for each chunk. A core works on one
-# chunk at a time, so $\min(K,C)$ chunks of $8np/K$ bytes are in work. Together they must fit into `mem` bytes.
+# the $K$ in `Ks` with the least $T(K)=aK+b\,np\,\lceil K/C\rceil/K$. A core works on one chunk at a time, so
+# $\min(K,C)$ chunks of $8np/K$ bytes are in work. Together they must fit into `mem` bytes.
 
 
 # %% tags=["exercise"] id="c04-034"
@@ -372,14 +370,14 @@ viz.show(viz.chunk_curve(1000, paper, {}))
 assert best_K(1, 1, 0.001, 0.2, 4, 1e9, list(paper)) == 4, "a U: idle cores on the left, tasks on the right"
 
 # %% [markdown] id="c04-042"
-# The second figure is the example on paper, with a round of 10 ms: a whole U. Its left arm falls because more cores
-# join in. The right arm rises because every chunk costs a task. In the first figure the left arm may be missing. Three
-# things can flatten it: little work, as at scale `ci`; much reading; and other programs on your cores, which the model
+# The second figure is the example on paper, with a round of 10 ms. The left arm of the U falls because more cores join
+# in. The right arm rises because every chunk costs a task. In the first figure the left arm may be missing. Three
+# things flatten it: little work, as at scale `ci`; much reading; and other programs on your cores, which the model
 # does not know.
 #
 # The post hoped for "auto-chunksize heuristics that will mostly solve this problem". If every chunk has a core,
 # $T=aK+\text{work}/K$ is least at $K=\sqrt{\text{work}/a}$. `chunks="auto"` takes this $K$, with the prices of a usual
-# machine, up to a number of cores that few clusters exceed. If a chunk would then be too large, it takes more chunks.
+# machine, up to a number of cores, and more if a chunk would be too large.
 
 # %% id="c04-043"
 print(f"auto expects at most {Chunking().cores} cores, and a chunk has at most {Chunking().largest / 1e6:.0f} MB")
@@ -433,17 +431,14 @@ for threads in (1, 2):
 print(f"r @ r with one and with two BLAS threads: {len(by_threads)} different results")
 
 # %% [markdown] id="c04-046"
-# In a parallel program three things can change the order from run to run:
+# In a parallel program three things can change the order:
 #
-# 1. **Which task finishes first**, if parts are added as they complete. *Cure:* add by position. Dask's sums do so.
-# 2. **How many BLAS threads share a product**, because this decides how its sums are split. (Many threads also compete
-#    for the cores, which explains the "worse performance".) *Cure:* one BLAS thread for each task. The post set this;
-#    today dask's worker processes do.
-# 3. **Where an array starts in memory.** A chunk that came in a message may start anywhere. If that is not a multiple
-#    of eight bytes, NumPy copies the array before a product, perhaps into another layout. *Cure:* make blocks
-#    *aligned* (they start at such a multiple) and *contiguous* (row after row, without holes).
-#
-# Another type of processor adds in another order, too. Equal bits need equal machines and libraries.
+# 1. **Which task finishes first**, if parts are added as they complete. *Cure:* add by position, as dask's sums do.
+# 2. **How many BLAS threads share a product**, because they split its sums. (They also compete for the cores, hence
+#    the "worse performance".) *Cure:* one thread for each task. The post set it; today dask's workers do.
+# 3. **Where an array starts in memory.** A chunk from a message may start anywhere. If that is not a multiple of eight
+#    bytes, NumPy copies it before a product, perhaps into another layout. *Cure:* *aligned* blocks (they start at such
+#    a multiple) that are *contiguous* (row after row, without gaps).
 
 # %% [markdown] id="c04-049"
 # A flat sum, as in exercise 1, adds by position. But in a flat sum one worker must fetch all $K$ parts, which is slow

@@ -4,8 +4,8 @@
 # *We rebuild the post's table, find out what it measured, and run a race that both sides would sign.*
 #
 # **75 minutes** with the exercises: the sections marked *core* take 60, the optional ones after them 11, the closing
-# page 4. Prerequisites: [04 task graphs](04_task_graphs.ipynb) and [06 certificates](06_certificates.ipynb). Symbols and
-# words: [glossary](00_start_here.ipynb#Notation-and-glossary).
+# page 4. Prerequisites: [04 task graphs](04_task_graphs.ipynb) and [06 certificates](06_certificates.ipynb). Symbols
+# and words: [glossary](00_start_here.ipynb#Notation-and-glossary).
 #
 # Afterwards you can
 #
@@ -165,8 +165,7 @@ for name, at in found.items():
 
 # %% [markdown] id="c08-014"
 # All the post's errors lie *above* the band. This alone does not prove that the solvers stopped early, because the band
-# is that of *our* $\beta_{\text{true}}$. We drew 40 others. The last cell prints how many of them have a floor as high
-# as the post's least error.
+# is that of *our* $\beta_{\text{true}}$. For 40 others the last cell compares floors with the post's least error.
 #
 # The comparison of laptop and cluster does not depend on $\beta_{\text{true}}$, if both runs had the same one. With 100
 # times the rows, the floor falls to a tenth. ADMM's error fell almost as far. Proximal gradient's grew, so on the
@@ -179,15 +178,15 @@ for name, at in found.items():
 # %% [markdown] tags=["workshop"] id="c08-015"
 # ## One problem, or several? (15 min · core)
 #
-# When do two solvers run the same race? A race waits until a solver's gap is below a fixed number. Two objectives F
-# and G make the same race, in other units, if their gaps are proportional: $G-G^*=a(F-F^*)$ at every β, with one $a>0$.
-# This means $G=aF+b$. The same minimiser is not enough.
+# When do two solvers run the same race? A race ends when the gap is below a fixed number. F and G make the same race,
+# in other units, if gaps are proportional: $G-G^*=a(F-F^*)$ with one $a>0$. So $G=aF+b$. The same minimiser is not
+# enough.
 #
 # *Example.* At $\beta=0,1,2$, $F=\beta^2+1$ is 1, 2, 5 and $G=3\beta^2-2$ is −2, 1, 10. From the first value F grows
-# by 1 and 4, G by 3 and 12: $a=3$ fits, and $G=3F-5$. But $\beta^4$ grows by 1 and 16: no $a$ fits.
+# by 1 and 4, G by 3 and 12: $a=3$ fits. But $\beta^4$ grows by 1 and 16: no $a$ fits.
 #
-# **Exercise 2.** Write `same_problem(F, G, dim)`, which decides from values alone whether $G=aF+b$. Look at some random
-# β with entries of size 1. Let the differences agree to eight digits of the largest.
+# **Exercise 2.** Write `same_problem(F, G, dim)`, which decides from values at random β of size 1 whether $G=aF+b$, to
+# eight digits of the largest difference.
 
 
 # %% tags=["exercise"] id="c08-016"
@@ -243,8 +242,8 @@ assert same.to_numpy().sum() == 12 and (same == same.T).all(axis=None), "three a
 same.replace({True: "same", False: "·"})
 
 # %% [markdown] id="c08-020"
-# The post's table compares several problems. An intercept gives `LogisticRegression` one of its own. SGD has dask-glm's
-# only if the post's λ happens to be α times $n$, as printed above. The methods also differ in:
+# The post's methods have different problems. `LogisticRegression` has an intercept. SGD has dask-glm's problem only if
+# the post's λ was $αn$, printed above. They also differ in:
 #
 # - **Cores.** *"Dask-glm is using a full four-core laptop while SKLearn is restricted to use a single core"*.
 # - **Tolerance.** Every method stops by its own rule.
@@ -254,9 +253,8 @@ same.replace({True: "same", False: "·"})
 # The post hid none of this.
 #
 # *Recap.*
-# - A race needs proportional gaps, $G = aF + b$. Values at a few random points tell such problems from others.
-# - A sum, a mean and a C give the same problem only if λ is converted. An intercept gives another problem, whatever λ
-#   is.
+# - A race needs proportional gaps, $G = aF + b$. Values at random points show this.
+# - A sum, a mean and a C give the same problem only if λ is converted. An intercept gives another.
 
 # %% [markdown] tags=["workshop"] id="c08-021"
 # ## A race that you would sign (22 min · core)
@@ -371,14 +369,15 @@ assert 0 <= noise <= 4 * p, "what noise lifts F by, whatever n is"
 
 # %% [markdown] id="c08-032"
 # *Answer.* A first-order method needs more passes if the problem is badly conditioned, and more again for each further
-# digit. The default learns the curvature from few rows, and then it needs few passes. Its lead in seconds may be
-# smaller, because beside its passes it sums a Hessian, solves small problems and proves its answer.
-#
-# In the figure a shade is the range of the seconds. ADMM's curve may rise at first, because a round need not lower F.
+# digit. The default learns the curvature from few rows and makes few passes. Its lead in seconds may be smaller,
+# because it also sums a Hessian, solves small problems and certifies its answer.
 #
 # Which accuracy do you need? Noise in the labels lifts $F(\beta_{\text{true}})$ above F* by about $p/2$, *whatever n
-# is*, because twice the difference is nearly $\chi^2$ with $p$ degrees of freedom. The data cannot tell apart two
-# answers whose gaps are far below that.
+# is*, because twice the difference is nearly $\chi^2$ with $p$ degrees of freedom. The data cannot tell apart answers
+# with far smaller gaps.
+#
+# <details><summary><b>Check yourself.</b> ADMM's curve may rise at first. Why?</summary>A round of ADMM need not lower
+# F.</details>
 #
 # <details><summary><b>Check yourself.</b> Two solvers stop when β changes by less than the same amount in one
 # iteration. Which of them stops too early?</summary>The one with short steps, because its β changes little even far
@@ -386,7 +385,7 @@ assert 0 <= noise <= 4 * p, "what noise lifts F by, whatever n is"
 #
 # *Recap.*
 # - One proved lower bound of F* judges the iterates of all solvers.
-# - Seconds vary from run to run, so give their range. The number of passes repeats exactly.
+# - Seconds vary, so give their range (the shade). Passes repeat exactly.
 
 # %% [markdown] tags=["workshop"] id="c08-036"
 # ## One core, and when not to distribute (8 min · core)
@@ -394,12 +393,11 @@ assert 0 <= noise <= 4 * p, "what noise lifts F by, whatever n is"
 # How many cores does a system need to beat *one good thread*? McSherry, Isard and Murray asked this of published
 # systems (*Scalability! But at what COST?*, HotOS 2015). Some needed hundreds of cores, and some never beat the thread.
 #
-# We fit 04's cost model of a pass in three places: one thread, several threads of this process, and the worker
-# processes. If all rows are one chunk in this process, the thread that asks works on it. Then there is neither a round
-# nor a task, and a pass has the fixed price of a call. Each pass has the number of chunks that is best by the model.
+# We fit 04's cost model in three places: one thread, several threads, and worker processes. If all rows are one chunk
+# in this process, a pass has no round and no task, but the price of a call. Chunks are those that the model advises.
 #
-# **Predict** how many rows make a second process worth it, with 15 columns: from how many on are two worker processes
-# 5 % faster than one thread (`math.inf` for never)?
+# **Predict** from how many rows of 15 columns on two worker processes are 5 % faster than one thread (`math.inf` for
+# never).
 
 # %% tags=["predict"] id="c08-038"
 from glmlab.machine import costmodel
@@ -494,13 +492,11 @@ viz.show(viz.task_stream(streams, cores))
 # ## At the post's size (5 min · optional)
 #
 # What changes at 8 million rows? `make bench` runs the race at full size, and its results ship with glmlab. The first
-# line below says on what machine and with which versions. The first table lists which *targets* of speed and memory
-# glmlab meets.
+# line below names machine and versions. The first table lists which *targets* glmlab meets.
 #
-# In the second table, *2017* is what the post printed. *Now* is `make bench`, where all methods minimise the same
-# objective, dask-glm's ADMM stops after two rounds, and SGD stops by its own rule. *Here* is your machine, with fewer
-# rows and the post's settings. In the figure, compare only times in the same panel, because they had equally many rows.
-# A number without a range is a single run.
+# In the second table, *2017* is what the post printed. *Now* is `make bench`: all methods minimise the same objective,
+# dask-glm's ADMM stops after two rounds, SGD by its own rule. *Here* is your machine, with fewer rows and the post's
+# settings. Compare only times in the same panel, because they had equally many rows. A number without range is one run.
 #
 # **Predict**: which methods have an error at the noise floor now?
 
@@ -553,8 +549,6 @@ races.in_words(pd.concat(columns, axis=1))
 # - Time to a *proved* gap compares all solvers. Passes explain most of it when the rows are many. With few rows, what a
 #   method does beside its passes counts as well.
 # - One good thread is the baseline.
-#
-# The last cell writes three runs into the ledger.
 #
 # **Check yourself.**
 #
