@@ -2,6 +2,7 @@
 
 import math
 import statistics
+import textwrap
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from .words import list_text
 GREY = "#777777"
 LEAST = 1e-16  # relative gap: smaller ones are rounding, and are drawn here
 LARGE = 11  # points: an open marker under a smaller one is still seen
+TITLE = 70  # letters in a line of a title
 CLEARLY = 0.95  # of the baseline's seconds: two models of the same machine differ by less than 5 %
 
 
@@ -171,7 +173,7 @@ def _apart(benchmark, found):
     if len(medians) < 2:
         return ""
     ratio = float(f"{max(medians) / min(medians):.2g}")
-    return f"\n{benchmark}: from {min(medians):.2g} s to {max(medians):.2g} s, {ratio:,g} times as long"
+    return f"\n{benchmark}: {min(medians):.2g} s to {max(medians):.2g} s ({ratio:,g} times)"
 
 
 def _benchmark(found):
@@ -208,7 +210,7 @@ def where_it_pays(predicted, measured):
     fig.legend(loc="outside lower center", ncols=2)
     baseline, *others = predicted
     pays = [_pays(place, predicted[place], baseline, predicted[baseline]) for place in others]
-    ax.set_title(f"By the model, {pays[-1]}")
+    ax.set_title(textwrap.fill(f"By the model, {pays[-1]}", TITLE))
     beyond = "" if math.isinf(last) else f" Beyond {last:,.0f} rows the model is extrapolated."
     finding = f"By the model, {'; '.join(pays)}.{beyond}"
     alt = f"Seconds of a pass against rows on two logarithmic axes, a rising line for each place. {finding}"

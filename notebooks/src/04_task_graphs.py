@@ -383,7 +383,7 @@ assert best_K(1, 1, 0.001, 0.2, 4, 1e9, list(paper)) == 4, "a U: idle cores on t
 print(f"auto expects at most {Chunking().cores} cores, and a chunk has at most {Chunking().largest / 1e6:.0f} MB")
 for rows, columns in ((20_000, 100), (400_000, 100), (8_000_000, 15), (800_000_000, 15)):
     auto = datasets.make_logistic(rows, columns, chunks="auto")[0]
-    print(f"{rows:>11,} × {columns:<3} auto: {auto.numblocks[0]:>5,} chunks of {auto.chunks[0][0]:>9,} rows")
+    print(f"{rows:>11,} × {columns:<3} chunks: {auto.numblocks[0]:>5,} × {auto.chunks[0][0]:>9,} rows")
 print(glmlab.as_chunks(X[:10_000].rechunk((50, -1)), y[:10_000]).advice())
 
 # %% [markdown] id="c04-040"

@@ -157,7 +157,7 @@ rng = np.random.default_rng(2017)
 floors = np.array([floor_at((rng.random(p) - 0.5) * 3, post_rows["laptop"]) for _ in range(40)])
 best_printed = min(row["error"] for label, row in posts.items() if "cluster" not in label)
 print(f"floors at {post_rows['laptop']:,} rows for 40 other β_true: {floors.min():.4f} to {floors.max():.4f}, median "
-      f"{np.median(floors):.4f}; {np.sum(floors >= best_printed)} of 40 are at least {best_printed}, the post's least "
+      f"{np.median(floors):.4f}; {np.sum(floors >= best_printed)} of 40 reach {best_printed}, the post's least "
       f"error there")  # fmt: skip
 for name, at in found.items():
     if len(at) == 2:
