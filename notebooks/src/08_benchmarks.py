@@ -440,8 +440,7 @@ assert all(seconds > 0 for line in measured.values() for seconds in line.values(
 # *Recap.*
 # - One good thread is the baseline.
 # - A place pays where the work that it saves exceeds the rounds that it adds.
-# - The place where two lines cross is as uncertain as `predicted ÷ measured` says. Beyond the measured rows it is a
-#   guess.
+# - A crossing is as uncertain as `predicted ÷ measured`, and beyond the measured rows a guess.
 
 # %% [markdown] tags=["optional"] id="c08-033"
 # ## Two task streams (6 min · optional)
