@@ -430,8 +430,8 @@ assert all(seconds > 0 for line in measured.values() for seconds in line.values(
 # agrees: *"If your problem fits in memory on a single machine you should continue to use Scikit-Learn and
 # Statsmodels."*
 #
-# If the model says never, it found that two processes read memory hardly faster than one thread does, or it saw too few
-# rows. Notebook 09 assumes a core and a memory for each worker, so there more workers always divide the work.
+# If the model says never, it found that two processes read memory hardly faster than one thread, or saw too few
+# rows. Notebook 09 assumes a core and a memory for each worker, so there workers always divide the work.
 #
 # <details><summary><b>Check yourself.</b> When does a second machine pay?</summary>It pays when the rows do not fit
 # into the memory of one, when they already lie on several, or when a pass takes much longer than a round. Fewer
@@ -440,7 +440,7 @@ assert all(seconds > 0 for line in measured.values() for seconds in line.values(
 # *Recap.*
 # - One good thread is the baseline.
 # - A place pays where the work that it saves exceeds the rounds that it adds.
-# - A crossing is as uncertain as `predicted ÷ measured`, and beyond the measured rows a guess.
+# - A crossing is as uncertain as `predicted ÷ measured`; beyond the measured rows it is guessed.
 
 # %% [markdown] tags=["optional"] id="c08-033"
 # ## Two task streams (6 min · optional)
