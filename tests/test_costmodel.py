@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import dask.array as da
 import numpy as np
 import pytest
+from dask._task_spec import Task
 
 from glmlab import datasets, fit
 from glmlab.machine import costmodel
@@ -15,7 +16,7 @@ from glmlab.maths.families import Logistic
 from glmlab.policy import Chunking, Measuring
 from glmlab.rows.entrance import as_chunks
 from glmlab.rows.kernels import loss_grad
-from glmlab.rows.ondask import auto_rows, hint_of_chunks
+from glmlab.rows.ondask import ahead, auto_rows, hint_of_chunks
 from glmlab.viz import task_counts
 
 POLICY = Chunking()
@@ -38,6 +39,8 @@ def test_tasks_are_those_of_the_graph(k):
     X, y = da.ones((2 * k, 3), chunks=(2, 3)).persist(), da.ones(2 * k, chunks=2).persist()
     lazy = as_chunks(X, y).lazy(loss_grad, (Logistic(), np.zeros(3)))
     assert n_tasks(k) == task_counts(lazy)["tasks"]
+    graph, *_ = ahead(lazy)
+    assert n_tasks(k, narrow=True) == sum(isinstance(node, Task) for node in graph.values()), "the last is not sent"
 
 
 @pytest.mark.parametrize(("k", "cores", "share"), [(1, 4, 1), (4, 4, 1 / 4), (5, 4, 0.4), (8, 4, 1 / 4), (3, 8, 1 / 3)])
@@ -48,7 +51,9 @@ def test_the_share_is_that_of_the_busiest_core(k, cores, share):
 
 def test_units():
     assert CostModel(2.0, 0, math.inf, math.inf, 4).seconds(10, 10, 9) == 2, "seconds a round"
-    assert np.isclose(CostModel(0, 1.0, math.inf, math.inf, 4).seconds(10, 10, 9), n_tasks(9)), "seconds a task"
+    tasks = CostModel(0, 1.0, math.inf, math.inf, 4)
+    assert tasks.seconds(10, POLICY.narrow + 1, 9) == n_tasks(9), "seconds a task"
+    assert tasks.seconds(10, POLICY.narrow, 9) == n_tasks(9) - 1, "few coefficients: the last sum is no task"
     flops = CostModel(0, 0, 1.0, math.inf, 1)
     n, p = 1000, 30
     assert flops.seconds(n, p, 1) == 4 * n * p, "Xβ and Xᵀr: a multiplication and an addition a number, each"
@@ -58,8 +63,10 @@ def test_units():
     assert CostModel(0, 0, math.inf, math.inf, 1, 3.0).seconds(n, p, 1) == 3 * n, "seconds a row"
     bus = CostModel(0, 0, math.inf, math.inf, 4, bus=1.0)
     assert bus.seconds(n, p, 1) == bus.seconds(n, p, 4) == 8 * n * p, "memory is as fast for one core as for four"
-    here = CostModel(2.0, 1.0, math.inf, math.inf, 4, inline=True)
-    assert here.seconds(n, p, 1) == 0 and here.seconds(n, p, 2) == 2 + n_tasks(2), "who works alone hands nothing over"
+    here = CostModel(2.0, 1.0, math.inf, math.inf, 4, inline=True, call=0.5)
+    assert here.parts(n, p, 1) == (0.5, 0, 0), "who works alone hands nothing over, but a call has a price"
+    assert here.seconds(n, p, 2) == 2 + n_tasks(2)
+    assert here._replace(inline=False).seconds(n, p, 1) == 2 + n_tasks(1, narrow=True), "no call on a cluster"
 
 
 @pytest.mark.parametrize("hessian", [False, True])
@@ -69,7 +76,7 @@ def test_more_work_never_takes_less_time(hessian):
     assert MACHINE.seconds(10_000, 20, 16, hessian) > base, "with all cores busy more chunks only cost tasks"
     assert MACHINE.seconds(10_000, 20, 8, True) >= base
     assert MACHINE._replace(cores=8).seconds(10_000, 20, 8, hessian) < base
-    floor = MACHINE.latency + MACHINE.overhead * n_tasks(8)
+    floor = MACHINE.latency + MACHINE.overhead * n_tasks(8, narrow=True)
     assert MACHINE._replace(cores=10**6).seconds(10_000, 20, 8, hessian) > floor, "tasks are handed out one by one"
 
 
@@ -80,6 +87,12 @@ def test_more_work_never_takes_less_time(hessian):
 def test_exact_times_give_the_constants_back(row):
     machine = MACHINE._replace(row=row)
     assert np.allclose(fitted(SHAPES, seconds(machine, SHAPES), 4), machine, rtol=1e-6, atol=1e-16)
+
+
+def test_the_price_of_a_call_is_told_from_that_of_a_round():
+    machine = MACHINE._replace(inline=True, call=5e-5)
+    found = fitted(SHAPES, seconds(machine, SHAPES), 4, inline=True)
+    assert np.allclose(found, machine, rtol=1e-6, atol=1e-16)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -116,7 +129,7 @@ def test_a_cost_that_does_not_show_is_zero_and_never_negative():
 
 def test_measuring_counts_seconds_of_passes(monkeypatch):
     """All of `measure`, but with a clock that shows the times of MACHINE."""
-    now, asked, machine = [0.0], [], MACHINE._replace(inline=True)
+    now, asked, machine = [0.0], [], MACHINE._replace(inline=True, call=6e-5)
 
     def one_pass(chunks, hessian, kernels, family):
         assert chunks.threads == 4

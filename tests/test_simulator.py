@@ -107,7 +107,7 @@ def test_the_fastest_number_of_workers_follows_the_square_root_of_the_work():
 
 def test_the_work_of_a_chunk_is_that_of_the_cost_model():
     core = CostModel(1.0, 1.0, 1e9, 1e10, 1, 1e-8)
-    assert np.isclose(chunk_seconds(1000, 10, core), core.seconds(1000, 10, 1) - 1.0 - n_tasks(1))
+    assert np.isclose(chunk_seconds(1000, 10, core), core.seconds(1000, 10, 1) - 1.0 - n_tasks(1, narrow=True))
 
 
 # ---------------------------------------------------------------- the real scheduler

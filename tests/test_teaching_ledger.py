@@ -56,6 +56,13 @@ def test_words_are_compared_without_case_and_spaces_around(predicted, measured, 
     assert capsys.readouterr().out.endswith(f"{verdict}\n")
 
 
+def test_a_number_that_was_not_measured_is_not_called_so(capsys):
+    for predicted in (2, None):
+        predict("the floor", predicted).measured(4, "by the model")
+    said = capsys.readouterr().out
+    assert said.count("by the model 4") == 2 and "measured" not in said
+
+
 # ---------------------------------------------------------------- scale and machine
 
 

@@ -80,6 +80,22 @@ def test_a_bar_that_is_too_thin_to_see_is_drawn_wider_and_dasks_own_task_has_a_n
     assert np.isclose(viz.white_space(thin + last), 1 - 1.001 / 10), "the share of white is that of the true times"
 
 
+def test_tasks_may_have_other_names_and_titles_say_how_long_it_took():
+    picture = viz.task_stream({"mine": RECORDS}, words={"kernel": "product", "sum": "product"})
+    assert [text.get_text() for text in picture.figure.legends[0].get_texts()] == ["product × 3", "transfer × 1"]
+    [ax] = picture.figure.axes
+    assert ax.get_title("left") == "mine: 10 s, 65% white"
+    assert picture.figure.get_suptitle() == "65% of the threads' time is white: no task computes"
+    both = viz.task_stream({"mine": RECORDS, "yours": RECORDS[1:2]}).figure
+    assert both.get_suptitle().startswith("0% to 65% of")
+
+
+def test_rows_are_workers_where_each_has_one_thread():
+    for more, names in (([], "worker 0, worker 1"), ([RECORDS[0] | {"thread": 8}], "thread 0, thread 1, thread 2")):
+        [ax] = viz.task_stream({"mine": [*RECORDS, *more]}).figure.axes
+        assert ", ".join(label.get_text() for label in ax.get_yticklabels()) == names
+
+
 def test_the_moving_stream_holds_the_same_bars_on_one_scale_of_time():
     model = viz.task_stream({"mine": RECORDS, "yours": RECORDS[1:2]}).interactive
     views = [r for fig in model.children for r in fig.select({"type": GlyphRenderer}) if isinstance(r.glyph, HBar)]
@@ -108,6 +124,8 @@ def test_the_curve_is_the_sum_of_its_parts_and_points_are_where_they_were_measur
     assert np.allclose(rounds.get_ydata(), 1)
     assert list(points.get_xdata()) == [1, 8, 64] and np.allclose(points.get_ydata(), [60, 20, 82.5])
     assert list(best.get_xdata()) == [8, 8]
+    labels = ["predicted", "work and reading", "tasks", "round", "measured", "least predicted"]
+    assert [text.get_text() for text in picture.figure.legends[0].get_texts()] == labels
     assert picture.figure.axes[0].get_title("left") == "Fastest pass: 8 chunks by the model, 8 chunks measured"
     assert "8 chunks, 17 ms a pass; measured: 8 chunks, 20 ms" in picture.finding
     assert "within 15%" in picture.finding, "errors of 10, 15 and 20 per cent"
@@ -116,6 +134,7 @@ def test_the_curve_is_the_sum_of_its_parts_and_points_are_where_they_were_measur
 def test_without_measurements_the_finding_compares_the_ends():
     picture = viz.chunk_curve(1000, PREDICTED, {})
     assert "64 take 66 ms" in picture.finding
+    assert "measured" not in [text.get_text() for text in picture.figure.legends[0].get_texts()]
     assert picture.figure.axes[0].get_title("left") == "Fastest pass: 8 chunks by the model"
 
 

@@ -1,4 +1,4 @@
-"""The cost of a pass over the rows, from six numbers that are measured on the machine at hand.
+"""The cost of a pass over the rows, from seven numbers that are measured on the machine at hand.
 
     seconds = rounds · latency + tasks · overhead + bytes / bus + share · work
     work = flops / rate + bytes / bandwidth + rows · row
@@ -6,10 +6,11 @@
 `share` is the part of the work that the busiest core has: ⌈K / cores⌉ / K for K chunks. The scheduler pays the first
 two terms, one task after the other. The third is the time of the memory, which all cores share. The last is divided
 among the cores. Each row has a cost of its own, whatever its columns: an exponential for a logistic loss, next to
-nothing for squares.
+nothing for squares. One chunk in this process is worked on by the thread that asks: the fixed cost of such a pass, the
+seventh number, stands in the place of the first two terms.
 
 Rounds and work are those of Valiant's BSP (1990), with a price for each task. The speeds are those of a roofline
-(Williams, Waterman and Patterson, 2009), but the times are added, so that the model is linear in the six numbers.
+(Williams, Waterman and Patterson, 2009), but the times are added, so that the model is linear in the seven numbers.
 
     python -m glmlab.machine.costmodel   measure this machine, then compare predictions with passes of other shapes
 """
@@ -27,7 +28,7 @@ from glmlab.datasets import make_logistic
 from glmlab.machine.cluster import client as open_client
 from glmlab.machine.cluster import dealt
 from glmlab.names import spelt
-from glmlab.policy import Measuring
+from glmlab.policy import Chunking, Measuring
 from glmlab.rows.chunks import FAN
 from glmlab.rows.entrance import as_chunks
 from glmlab.rows.objective import Objective
@@ -35,6 +36,8 @@ from glmlab.rows.ondask import hint_of_chunks
 from glmlab.rows.threads import cores
 
 __all__ = ["CostModel", "Shape", "advice", "check", "fitted", "measure", "n_tasks", "timed", "typical"]
+
+POLICY = Chunking()  # of the passes
 
 
 class Shape(NamedTuple):
@@ -61,7 +64,7 @@ class Shape(NamedTuple):
 
 
 class CostModel(NamedTuple):
-    """Three prices and three speeds of a machine, and how many cores it has."""
+    """Four prices and three speeds of a machine, and how many cores it has."""
 
     latency: float  # seconds a round: build the graph, send it, wait for the last result
     overhead: float  # seconds a task, one task after the other
@@ -71,6 +74,7 @@ class CostModel(NamedTuple):
     row: float = 0.0  # seconds of one core for one row, whatever its columns: for ℓ and ℓ′
     bus: float = math.inf  # bytes a second that memory delivers to all cores together
     inline: bool = False  # does the calling thread do the work of a single chunk itself? Then no round and no task
+    call: float = 0.0  # seconds of such a pass, whatever its rows
 
     def seconds(self, n, p, chunks, hessian=False):
         """Predicted seconds of one pass over n rows of p columns in so many chunks."""
@@ -78,8 +82,8 @@ class CostModel(NamedTuple):
 
     def parts(self, n, p, chunks, hessian=False):
         """Those seconds in three parts: for the round, for the tasks, for the rows (memory and the busiest core)."""
-        latency, overhead, *work = terms(Shape(n, p, chunks, hessian), self.cores, self.inline) * self.costs
-        return float(latency), float(overhead), float(sum(work))
+        latency, overhead, *work, call = terms(Shape(n, p, chunks, hessian), self.cores, self.inline) * self.costs
+        return float(latency + call), float(overhead), float(sum(work))
 
     def best_chunks(self, n, p, memory=None, hessian=False):
         """Rows per chunk for the fastest pass, no chunk of X above `memory` bytes (if a row fits into that).
@@ -94,41 +98,51 @@ class CostModel(NamedTuple):
 
     @property
     def costs(self):
-        """The coefficients of `terms`: (latency, overhead, 1/rate, 1/bandwidth, row, 1/bus)."""
-        return np.array([self.latency, self.overhead, 1 / self.rate, 1 / self.bandwidth, self.row, 1 / self.bus])
+        """The coefficients of `terms`: (latency, overhead, 1/rate, 1/bandwidth, row, 1/bus, call)."""
+        work = 1 / self.rate, 1 / self.bandwidth, self.row, 1 / self.bus
+        return np.array([self.latency, self.overhead, *work, self.call])
 
     def __repr__(self):
         return (
             f"CostModel: {1e3 * self.latency:.3g} ms a round, {1e6 * self.overhead:.3g} µs a task, "
             f"{self.rate / 1e9:.3g} Gflop/s, {self.bandwidth / 1e9:.3g} GB/s and {1e9 * self.row:.3g} ns a row on each "
             f"of {self.cores} cores, {self.bus / 1e9:.3g} GB/s from memory for all"
+            + f", {1e6 * self.call:.3g} µs a pass of one chunk" * self.inline
         )
 
 
-def n_tasks(chunks):
-    """Tasks of one pass: one for each chunk, and those that add FAN results at a time."""
+def n_tasks(chunks, narrow=False):
+    """Tasks of one pass: one for each chunk, and those that add FAN results at a time.
+
+    narrow: are there so few coefficients that the process that asks makes the last sum of a pass on a cluster?
+    """
     tree, level = 1, chunks
     while level > FAN:
         level = math.ceil(level / FAN)
         tree += level
-    return chunks + tree
+    return chunks + tree - narrow
 
 
 def terms(shape, cores, inline):
-    """(6,) the amounts that a pass needs: rounds, tasks, the busiest core's flops, bytes and rows, and all bytes."""
+    """(7,) the amounts that a pass needs: rounds, tasks, the busiest core's flops, bytes and rows, all bytes, calls.
+
+    A pass of one chunk in this process is a call, and no round.
+    """
     busiest = shape.share(cores) * np.array([shape.flops, shape.bytes, shape.n])
-    round_trip = not inline or shape.chunks > 1
-    return np.array([round_trip, round_trip * n_tasks(shape.chunks), *busiest, shape.bytes])
+    call = inline and shape.chunks == 1
+    tasks = n_tasks(shape.chunks, narrow=not inline and shape.p <= POLICY.narrow)
+    return np.array([not call, (not call) * tasks, *busiest, shape.bytes, call])
 
 
 def fitted(shapes, seconds, cores, inline=False, *, policy=Measuring()):
     """The CostModel that explains measured seconds best: nonnegative least squares on relative errors."""
     A = np.array([terms(shape, cores, inline) for shape in shapes]) / np.asarray(seconds)[:, None]
     unit = A.max(axis=0)
+    unit[unit == 0] = 1  # no pass has this term
     parts = nnls(A / unit, np.ones(len(A)))[0]  # the part of the pass that has most of this term
-    latency, overhead, flop, byte, row, shared = (np.where(parts < policy.faint, 0, parts) / unit).tolist()
+    latency, overhead, flop, byte, row, shared, call = (np.where(parts < policy.faint, 0, parts) / unit).tolist()
     rate, bandwidth, bus = (1 / cost if cost > 0 else math.inf for cost in (flop, byte, shared))
-    return CostModel(latency, overhead, rate, bandwidth, cores, row, bus, inline)
+    return CostModel(latency, overhead, rate, bandwidth, cores, row, bus, inline, call)
 
 
 @spelt
@@ -160,9 +174,10 @@ def probes(cores, policy=Measuring()):
     """The shapes that are timed. Each cost is a large part of some of them.
 
     Little work a chunk shows the tasks; few long rows, wide rows and a table that fits the cache show the speeds; one
-    core alone shows what all cores share. Numbers of chunks are the cores and some more, not multiples: tasks are
-    handed out one after the other. Among those of many chunks some have many columns: a thread that works in numpy
-    lets go of Python's lock, and then other threads hide a part of the tasks' cost.
+    core alone shows what all cores share, and with few rows what a call costs. Numbers of chunks are the cores and
+    some more, not multiples: tasks are handed out one after the other. Among those of many chunks some have many
+    columns: a thread that works in numpy lets go of Python's lock, and then other threads hide a part of the cost of
+    tasks.
     """
     little, few, many, size, most = policy.little, policy.few, policy.many, policy.size, cores + 46
     cuts = (cores, cores + 6)
@@ -172,7 +187,7 @@ def probes(cores, policy=Measuring()):
     long, wide = [Shape(size // few, few, k) for k in cuts], Shape(2 * size // many, many, cores)
     alone = [Shape(size // 4 // p, p, 1) for p in (few, many)]
     hessians = [shape._replace(hessian=True) for shape in (long[0], wide, *alone)]
-    return [*tasks, *cached, *long, wide, *alone, *hessians]
+    return [*tasks, *cached, *long, wide, *alone, *hessians, Shape(little, few, 1)]
 
 
 def timed(shapes, client=None, kernels=None, family="logistic", threads=None, *, policy=Measuring()):

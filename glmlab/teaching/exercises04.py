@@ -29,20 +29,22 @@ ONE_PASS = Exercise(
     name="one_pass",
     statement=(
         "Xs and ys are lists of K delayed chunks, beta (p,) is a numpy array. Return one delayed value: the sum over k "
-        "of kernel(X_k, y_k, beta), an array. One call of the kernel for each chunk, and beta in the graph once."
+        "of kernel(X_k, y_k, beta), an array. One call of the kernel for each chunk, and beta in the graph once: "
+        "dask.delayed(beta)."
     ),
     stub='''
     def one_pass(kernel, Xs, ys, beta):
         """Σ_k kernel(X_k, y_k, beta) as one delayed value; computed, it is an array (p + 1,). Nothing is computed here.
 
         kernel: a function of NumPy arrays X_k (n_k, p), y_k (n_k,) and beta (p,); returns an array (p + 1,).
-        Xs, ys: lists of K delayed chunks. beta (p,): a NumPy array, which shall be in the graph once.
+        Xs, ys: lists of K delayed chunks; each has a task of its own.
+        beta (p,): a NumPy array, which must be in the graph once.
         """
         raise NotImplementedError
     ''',
     reference=one_pass,
     hints=(
-        "dask.delayed(kernel)(X_k, y_k, …) is a call that waits. How many of them do you need, and what adds them?",
+        "dask.delayed(kernel)(X_k, y_k, …) is a call that is not made yet. How many do you need, and what adds them?",
         "Zip Xs and ys into a list of K delayed calls; dask.delayed(sum)(that list) is one task more. And beta?",
         "shared = dask.delayed(beta), before the loop: then the K calls hold a key, not a copy of beta.",
     ),
@@ -201,7 +203,7 @@ TREE_SUM = Exercise(
     name="tree_sum",
     statement=(
         "parts is a list of K ≥ 1 delayed numbers or arrays. Return their sum as one delayed value, added in a tree: "
-        "no task adds more than fan ≥ 2 of them, and which are added does not depend on which is ready first."
+        "one task for each group of at most fan ≥ 2 neighbours, then the same with the results, until one is left."
     ),
     stub='''
     def tree_sum(parts, fan=4):

@@ -12,13 +12,14 @@ class Prediction:
     what: str
     value: Any = None
 
-    def measured(self, value):
+    def measured(self, value, how="measured"):
         """Print the ratio of the measured to the predicted value in words. Never raises.
 
+        how: in words, where the value was not measured but comes from a model or a simulation
         Returns the ratio, nan where there is none.
         """
         ratio = _ratio(value, self.value)
-        print(f"{self.what}: {_verdict(self.value, value, ratio)}")
+        print(f"{self.what}: {_verdict(self.value, value, ratio, how)}")
         return ratio
 
 
@@ -44,10 +45,10 @@ def _ratio(measured, predicted):
     return above / below
 
 
-def _verdict(predicted, measured, ratio):
-    said = f"predicted {_text(predicted)}, measured {_text(measured)}"
+def _verdict(predicted, measured, ratio, how):
+    said = f"predicted {_text(predicted)}, {how} {_text(measured)}"
     if predicted is None:
-        return f"measured {_text(measured)}; you made no prediction. Guess next time, even badly."
+        return f"{how} {_text(measured)}; you made no prediction. Guess next time, even badly."
     if math.isnan(ratio):
         return f"{said}: {'the same.' if _same(predicted, measured) else 'not the same.'}"
     return f"{said}: {_ratio_words(ratio)}."

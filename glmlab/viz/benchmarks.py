@@ -2,6 +2,7 @@
 
 import math
 import statistics
+import textwrap
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from .words import list_text
 GREY = "#777777"
 LEAST = 1e-16  # relative gap: smaller ones are rounding, and are drawn here
 LARGE = 11  # points: an open marker under a smaller one is still seen
+TITLE = 70  # letters in a line of a title
 CLEARLY = 0.95  # of the baseline's seconds: two models of the same machine differ by less than 5 %
 
 
@@ -24,11 +26,12 @@ def opened(k):
 # ---------------------------------------------------------------- the noise floor
 
 
-def noise_band(band, points):
+def noise_band(band, points, *, title=None):
     """Errors ‖β − β_true‖∞ against numbers of rows, with those of the exact minimiser.
 
     band    {n: (low, mean, high)} of the exact minimiser's error, for at least two numbers of rows n
     points  {name: [(n, error), …]}; points of one name are joined by a line
+    title   what the picture shows; by default how many points lie above the band
     """
     if len(band) < 2 or not points:
         raise ValueError("band={n: (low, mean, high)} at two n or more, points={name: [(n, error), …]}")
@@ -42,7 +45,7 @@ def noise_band(band, points):
         ax.plot(xs, ys, color=nth(COLOURS, k), ls=":", lw=1.2, label=name, **opened(k))
     ax.set(xscale="log", yscale="log", xlabel="rows n", ylabel="largest error ‖β − β_true‖∞")
     above = [error > _between(n, ns, high) for where in points.values() for n, error in where]
-    ax.set_title(f"{sum(above)} of {len(above)} errors lie above the band of exact answers")
+    ax.set_title(title or f"{sum(above)} of {len(above)} errors lie above the band of exact answers")
     fig.legend(loc="outside lower center", ncols=2)
     finding = "; ".join(_times_floor(name, where, ns, mean) for name, where in points.items())
     finding = f"{finding}. Above the band lie {sum(above)} of {len(above)} points."
@@ -165,11 +168,12 @@ def _runs(ax, benchmark, found, methods, shift, look):
 
 
 def _apart(benchmark, found):
-    """A second line for the title of a panel: the ratio of the slowest to the fastest method, to two digits."""
+    """A second line for the title of a panel: the least and the largest seconds, and their ratio to two digits."""
     medians = [statistics.median(seconds) for seconds in found.values() if len(seconds)]
     if len(medians) < 2:
         return ""
-    return f"\n{benchmark}: slowest ÷ fastest = {float(f'{max(medians) / min(medians):.2g}'):,g}"
+    ratio = float(f"{max(medians) / min(medians):.2g}")
+    return f"\n{benchmark}: {min(medians):.2g} s to {max(medians):.2g} s ({ratio:,g} times)"
 
 
 def _benchmark(found):
@@ -205,10 +209,10 @@ def where_it_pays(predicted, measured):
     ax.set(xscale="log", yscale="log", xlabel="rows n", ylabel="seconds per pass")
     fig.legend(loc="outside lower center", ncols=2)
     baseline, *others = predicted
-    pays = [_pays(place, predicted[place], baseline, predicted[baseline], last) for place in others]
-    ax.set_title(f"By the model, {pays[-1].split(', which')[0]}")
-    pays = "; ".join(pays)
-    finding = f"By the model, of {min(predicted[baseline]):,.0f} to {max(predicted[baseline]):,.0f} rows, {pays}."
+    pays = [_pays(place, predicted[place], baseline, predicted[baseline]) for place in others]
+    ax.set_title(textwrap.fill(f"By the model, {pays[-1]}", TITLE))
+    beyond = "" if math.isinf(last) else f" Beyond {last:,.0f} rows the model is extrapolated."
+    finding = f"By the model, {'; '.join(pays)}.{beyond}"
     alt = f"Seconds of a pass against rows on two logarithmic axes, a rising line for each place. {finding}"
     return Picture(fig, alt, finding)
 
@@ -229,9 +233,8 @@ def pays_from(line, baseline):
     return float(f"{ns[k] * (ns[k + 1] / ns[k]) ** share:.1e}")
 
 
-def _pays(place, line, baseline, base, last):
-    first = pays_from(line, base)
-    beyond = ", which is an extrapolation" if last < first < math.inf else ""
-    return f"{place} are " + (
-        f"never ahead of {baseline}" if math.isinf(first) else f"ahead of {baseline} from about {first:,.0f} on{beyond}"
-    )
+def _pays(place, line, baseline, base):
+    first, margin = pays_from(line, base), f"{1 - CLEARLY:.0%}"
+    if math.isinf(first):
+        return f"{place} are not {margin} faster than {baseline} even at {max(line):,.0f} rows"
+    return f"{place} are {margin} faster than {baseline} from about {first:,.0f} rows on"

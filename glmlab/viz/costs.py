@@ -8,13 +8,13 @@ from .picture import Picture
 from .style import COLOURS, new_figure
 from .words import count_text
 
-PARTS = ("rounds", "tasks", "work")
+PARTS = ("round", "tasks", "work and reading")
 
 
 def chunk_curve(n, predicted, measured, *, start=None):
     """Time of a pass over n rows against the number of chunks K: a slider without a kernel, and a static picture.
 
-    predicted  {K: (rounds, tasks, work)}, seconds that a model expects for each of the three
+    predicted  {K: (round, tasks, work)}, seconds that a model expects for each of the three; work includes reading
     measured   {K: seconds}, for some or all of these K
     start      the K at which the slider starts; by default the one with the least predicted time
     """
@@ -28,7 +28,7 @@ def chunk_curve(n, predicted, measured, *, start=None):
     finding = _finding(ks, total, measured, best)
     alt = (
         "Milliseconds of a pass against the number of chunks, both on logarithmic axes: a predicted line, its parts "
-        f"for the round, for tasks and for work, and measured points. {finding}"
+        f"for the round, for tasks, and for work and reading, and measured points. {finding}"
     )
     figure = _static(ks, parts, seen, [measured[k] for k in seen], best)
     return Picture(figure, alt, finding, _slider(n, ks, parts, measured, best if start is None else start))
@@ -50,18 +50,19 @@ def _finding(ks, total, measured, best):
 def _static(ks, parts, seen, times, best):
     fig, ax = new_figure(size=(7.6, 4.4))
     ax.plot(ks, 1e3 * parts.sum(axis=1), color="black", marker="", ls="-", label="predicted")
-    ax.plot(ks, 1e3 * parts[:, 2], color=COLOURS[0], marker="", ls="-.", label="work")
+    ax.plot(ks, 1e3 * parts[:, 2], color=COLOURS[0], marker="", ls="-.", label="work and reading")
     ax.plot(ks, 1e3 * parts[:, 1], color=COLOURS[1], marker="", ls="--", label="tasks")
     ax.plot(ks, 1e3 * parts[:, 0], color="#777777", marker="", ls=":", label="round")
-    ax.plot(seen, 1e3 * np.array(times), color=COLOURS[2], marker="o", ls="", ms=9, mfc="none", mew=2, label="measured")
-    ax.axvline(best, color="#777777", lw=1.2, ls=":", marker="")
+    look = {"color": COLOURS[2], "marker": "o", "ls": "", "ms": 9, "mfc": "none", "mew": 2}
+    ax.plot(seen, 1e3 * np.array(times, dtype=float), label="measured" if seen else None, **look)
+    ax.axvline(best, color="black", lw=1, ls=(0, (1, 4)), marker="", label="least predicted")
     ax.set(xscale="log", yscale="log", xlabel="chunks K", ylabel="milliseconds per pass")
     ax.set_title(f"Fastest pass: {_fastest(best, dict(zip(seen, times, strict=True)))}")
     ax.set_xticks(ks, [str(k) for k in ks])
     ax.minorticks_off()
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    fig.legend(loc="outside lower center", ncols=5)
+    fig.legend(loc="outside lower center", ncols=3)
     return fig
 
 
@@ -82,7 +83,7 @@ scale.end = 1e3 * total * 1.02;
 const count = k.toLocaleString("en") + (k == 1 ? " chunk" : " chunks"), rows = Math.ceil(n / k).toLocaleString("en");
 words.text = '<p role="status" style="font-size:12pt;margin:0"><b>' + count + "</b> of about " + rows
   + " rows: predicted <b>" + ms(total) + "</b> = " + ms(rounds) + " for the round + " + ms(tasks) + " for tasks + "
-  + ms(work) + " of work" + (seen === null ? "." : "; measured <b>" + ms(seen) + "</b>.") + "</p>";
+  + ms(work) + " of work and reading" + (seen === null ? "." : "; measured <b>" + ms(seen) + "</b>.") + "</p>";
 """
 
 

@@ -7,7 +7,7 @@ from dask.utils import key_split
 from .interactive import bokeh_figure
 from .picture import Picture
 from .style import COLOURS, HATCHES, new_figure, nth
-from .words import count_text, list_text
+from .words import count_text, list_text, range_text
 
 TRANSFER = "transfer"  # the kind of a bar in which a worker fetches a result from another
 GREY = "#BBBBBB"  # for transfers
@@ -25,16 +25,19 @@ class Bar(NamedTuple):
     kind: str  # the function's name, or TRANSFER
 
 
-def bars(records):
+def bars(records, words=None):
     """The rectangles of a recorded stream, ordered by start; time 0 is the first start.
 
     records  the `.data` of distributed's `get_task_stream`
+    words    {function's name: what to call it}
     """
+    words = words or {}
     found = [
-        Bar((record["worker"], record["thread"]), part["start"], part["stop"], _kind(record["key"], part["action"]))
+        Bar((record["worker"], record["thread"]), part["start"], part["stop"], words.get(kind, kind))
         for record in records
         for part in record["startstops"]
         if part["action"] in ("compute", TRANSFER)
+        for kind in [_kind(record["key"], part["action"])]
     ]
     if not found:
         raise ValueError("the stream is empty: compute something inside `with get_task_stream(client) as stream:`")
@@ -59,23 +62,24 @@ def white_space(records, threads=None):
     return 1 - busy / (lanes * max(bar.stop for bar in found))
 
 
-def task_stream(streams, threads=None):
+def task_stream(streams, threads=None, words=None):
     """Task streams one below the other on the same scale of time, one row for each thread; and a view to zoom into.
 
     streams  {name: records}, records as `get_task_stream` collects them
     threads  how many threads the workers have; by default those that appear in the records
+    words    {name of a task in dask: what it computes}, for the legend
     """
     if not isinstance(streams, dict) or not streams:
         raise ValueError("streams={name: stream.data}: one record or more, each with its name")
     white = {name: white_space(records, threads) for name, records in streams.items()}
-    streams = {name: bars(records) for name, records in streams.items()}
+    streams = {name: bars(records, words) for name, records in streams.items()}
     kinds = list(dict.fromkeys(bar.kind for found in streams.values() for bar in found))
     look = {kind: (nth(COLOURS, k), nth(HATCHES, k // len(COLOURS))) for k, kind in enumerate(_work(kinds))}
     look |= {kind: (colour, "") for kind, colour in ((JOIN, DARK), (TRANSFER, GREY)) if kind in kinds}
     finding = f"{'; '.join(_said(name, found, white[name]) for name, found in streams.items())}."
     alt = (
         f"Task streams of {list_text(streams)}: a row for each thread, time to the right, a rectangle for each task, "
-        f"white where nothing is computed. {finding}"
+        f"white or grey where nothing is computed. {finding}"
     )
     return Picture(_static(streams, white, look), alt, finding, _moving(streams, look))
 
@@ -99,9 +103,15 @@ def _lanes(found):
     return {lane: row for row, lane in enumerate(sorted({bar.lane for bar in found}))}
 
 
+def _lane_names(lanes):
+    """What to call the rows: workers, or the threads of workers with several."""
+    one_each = len({worker for worker, _ in lanes}) == len(lanes)
+    return [f"{'worker' if one_each else 'thread'} {k}" for k in range(len(lanes))]
+
+
 def _static(streams, white, look):
     rows = sum(len(_lanes(found)) for found in streams.values())
-    size = (8.6, 1.1 + 0.75 * len(streams) + 0.32 * rows + 0.24 * -(-len(look) // 3))
+    size = (8.6, 1.4 + 0.75 * len(streams) + 0.32 * rows + 0.24 * -(-len(look) // 3))
     ratios = [len(_lanes(found)) for found in streams.values()]
     fig, axes = new_figure(len(streams), 1, size=size, sharex=True, squeeze=False, height_ratios=ratios)
     thin = THIN * 1e3 * max(bar.stop for found in streams.values() for bar in found)
@@ -113,10 +123,12 @@ def _static(streams, white, look):
             edge = {"hatch": hatch, "ec": "black", "lw": 0.3} if width > 3 * thin else {"lw": 0}
             ax.barh(lanes[bar.lane], max(width, thin), left=left, height=0.8, color=colour, **edge)
         ax.set(ylim=(len(lanes) - 0.4, -0.6))
-        ax.set_yticks(range(len(lanes)), [f"thread {k}" for k in range(len(lanes))])
-        ax.set_title(f"{name}: {white[name]:.0%} white")
+        ax.set_yticks(range(len(lanes)), _lane_names(lanes))
+        ax.set_title(f"{name}: {_ms(max(bar.stop for bar in found))}, {white[name]:.0%} white")
         ax.grid(False)
     axes[-1, 0].set_xlabel("milliseconds")
+    fig.suptitle(f"{range_text(white.values(), '{:.0%}'.format)} of the threads' time is white: no task computes",
+                 fontsize=13)  # fmt: skip
     fig.legend(handles=_legend(streams, look), loc="outside lower center", ncols=3)
     return fig
 
@@ -146,7 +158,7 @@ def _moving(streams, look):
         )  # fmt: skip
         fig.height, fig.grid.visible = 130 + 30 * len(lanes), False
         fig.yaxis.ticker = list(range(len(lanes)))
-        fig.yaxis.major_label_overrides = {k: f"thread {k}" for k in range(len(lanes))}
+        fig.yaxis.major_label_overrides = dict(enumerate(_lane_names(lanes)))
         fig.hbar(
             y="row", left="left", right="right", height=0.8, color="colour", line_color="black", line_width=0.3,
             source=_columns(found[:SHOWN], lanes, look),

@@ -30,7 +30,7 @@ from glmlab import datasets, viz
 from glmlab.machine import cluster, costmodel
 from glmlab.maths.certificates import certificate_at
 from glmlab.maths.penalties import Zero
-from glmlab.policy import Measuring
+from glmlab.policy import Chunking, Measuring
 from glmlab.teaching import hint, ledger, predict, scale, solution, use
 
 one_thread = threadpool_limits(1)  # as each worker has it: the section on bits says why
@@ -45,7 +45,7 @@ one_thread = threadpool_limits(1)  # as each worker has it: the section on bits 
 #
 # The gradient of $F(\beta)=\sum_i (y_i - x_i^\top\beta)^2$ is $2X^\top(X\beta-y)$. In **array style**, which is the
 # post's, we write just this formula. Dask then makes at least one task of every operation on every chunk. We count for
-# $K=10$ chunks that nobody has made yet. Their *recipes*, the tasks that will make them, belong to the graph.
+# $K=10$ chunks that the workers keep, because then the graph holds the pass and nothing else.
 
 # %% tags=["parameters", "setup"] id="c04-004"
 n = scale.pick(ci=20_000, workshop=160_000, full=1_000_000)
@@ -68,38 +68,44 @@ def recipes(K):
     return datasets.make_regression(100 * K, p, chunks=100)[:2]
 
 
+def kept(K):
+    """The same, made and kept by the workers."""
+    return client.persist([*recipes(K)])
+
+
 zero = np.zeros(p)
-gradient = array_gradient(*recipes(10), zero)
-written = viz.task_counts(gradient)["tasks"]
-optimised = viz.task_counts(gradient, optimize_graph=True)["tasks"]
-print(f"array style, 10 chunks: {written} tasks as written, {optimised} after dask's optimisation")
-three_X, three_y = recipes(3)
-names = {"X": three_X, "y": three_y, "β": None}
+gradient = array_gradient(X, y, zero)
+written, optimised = (viz.task_counts(gradient, optimize_graph=fused)["tasks"] for fused in (False, True))
+print(f"array style, {n_chunks} chunks: {written} tasks as written, {optimised} after dask's optimisation")
+three_X, three_y = kept(3)
 shown = array_gradient(three_X, three_y, zero)
-viz.show(viz.graph(shown, optimize_graph=True, names=names, title="Array style: two tasks a chunk, and its recipe"))
+names = {"X": three_X, "y": three_y, "β": None}
+title = "Array style: two tasks for each chunk, and a sum"
+viz.show(viz.graph(shown, optimize_graph=True, names=names, title=title))
 
 # %% [markdown] id="c04-007"
 # Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. **Fusion** is one part of that: if
-# each of several tasks reads only what the one before has made, dask makes one task of this chain. It also joins
+# each of several tasks is the only reader of the one before, dask makes one task of this chain. It also joins
 # operations that work on the same chunk.
 #
-# The picture shows what is left for three chunks. Arrows go upwards. Task d, a `table_chunk`, makes $X_k$. Fusion stops
-# there, because $X_k$ has two readers: task c, the product $X_k\beta$, and task b, which contains the recipe of $y_k$,
-# the difference and the product by $X_k^\top$.
+# The picture shows what is left for three chunks. Arrows go upwards. Dask names a task after operations in it:
+# `sum-sum-aggregate` is $X_k\beta$, `sum` is the difference and the product by $X_k^\top$, and the topmost task adds.
 #
-# The scheduler hands out some of the boxes, too, so the task stream below has more bars than we count.
+# Two boxes with no circle between them are one result with two names. The scheduler hands out second names and $\beta$
+# like tasks, so the task stream below has more bars.
 
 # %% [markdown] id="c04-009"
-# Now **by hand**: one task does all that a chunk has to do. The function `kernel` computes the chunk's part of the
-# gradient and of the loss, $p + 1$ numbers, in NumPy. `pieces` gives the chunks as *delayed* values, and
-# `dask.delayed(f)(x)` is a call of `f` that waits.
+# Now **by hand**: one task does all that a chunk has to do. In NumPy, `kernel` computes the chunk's part of the
+# gradient and of the loss, $p+1$ numbers. `pieces` gives the chunks as *delayed* values.
+#
+# Three lines of dask are enough. `dask.delayed(f)(x)` is a call of `f` that is not made yet. `dask.delayed(sum)(parts)`
+# adds a list of such calls. `dask.delayed(beta)` puts $\beta$ into the graph once, and the calls that read it share it.
 #
 # **On paper.** Two chunks have one row each: $X_1=(1,1)$, $y_1=3$ and $X_2=(1,-1)$, $y_2=1$. At $\beta=(0,0)$ the
 # differences $X_k\beta-y_k$ are $-3$ and $-1$. The kernel returns $(-6,-6,9)$ and $(-2,2,1)$. Their sum is
 # $(-8,-4,10)$: 03's gradient and loss.
 #
-# **Exercise 1.** Write `one_pass(kernel, Xs, ys, beta)`: the sum of `kernel(X_k, y_k, beta)` over all chunks as *one*
-# delayed value, with one task for each chunk and $\beta$ in the graph once.
+# **Exercise 1.** Write `one_pass(kernel, Xs, ys, beta)`.
 
 
 # %% id="c04-010"
@@ -118,7 +124,8 @@ def one_pass(kernel, Xs, ys, beta):
     """Σ_k kernel(X_k, y_k, beta) as one delayed value; computed, it is an array (p + 1,). Nothing is computed here.
 
     kernel: a function of NumPy arrays X_k (n_k, p), y_k (n_k,) and beta (p,); returns an array (p + 1,).
-    Xs, ys: lists of K delayed chunks. beta (p,): a NumPy array, which shall be in the graph once.
+    Xs, ys: lists of K delayed chunks; each has a task of its own.
+    beta (p,): a NumPy array, which must be in the graph once.
     """
     raise NotImplementedError
 
@@ -129,46 +136,42 @@ one_pass = use(one_pass)
 # solution("one_pass")
 
 # %% [markdown] id="c04-013"
-# **Predict.** A graph by hand has a recipe for each $X_k$ and for each $y_k$, a call of the kernel for each chunk, and
-# the tasks that add. How many tasks are that at $K=10$ chunks? And at $K=40$?
+# **Predict.** Over rows that the workers keep, a graph by hand has a call of the kernel for each chunk, and the tasks
+# that add. How many tasks is that at $K=10$ chunks? And at $K=40$?
 #
 # <details><summary>Answer</summary>
 #
-# $3K+1$ if one task adds all parts: 31 and 121. If your pass adds in several steps, it has more.
+# $K+1$ if one task adds all parts: 11 and 41. If your pass adds in several steps, it has more.
 #
 # </details>
 
 # %% tags=["predict", "assert", "figure"] id="c04-015"
 tasks_at_40 = predict("tasks by hand at 40 chunks", None)
-by_hand = {K: viz.task_counts(one_pass(kernel, *pieces(*recipes(K)), zero))["tasks"] for K in (10, 40)}
+by_hand = {K: viz.task_counts(one_pass(kernel, *pieces(*kept(K)), zero))["tasks"] for K in (10, 40)}
 tasks_at_40.measured(by_hand[40])
 print(f"10 chunks: {written} tasks in array style, {optimised} optimised, {by_hand[10]} by hand")
 for K, count in by_hand.items():
-    assert count <= 4 * K + 2, "one task a chunk, beside those that make it"
-assert 3 * 10 + 1 < optimised < written, "fewest where one task adds all"
+    assert count <= 2 * K + 2, "one task for each chunk, and those that add"
+assert by_hand[10] < optimised < written, "fewest by hand"
 Xs, ys = pieces(three_X, three_y)
 names = {"X": Xs, "y": ys, "β": None}
-viz.show(viz.graph(one_pass(kernel, Xs, ys, zero), names=names, title="By hand: one task a chunk, and its recipes"))
+viz.show(viz.graph(one_pass(kernel, Xs, ys, zero), names=names, title="By hand: one task for each chunk, and a sum"))
 
 # %% tags=["assert"] id="c04-019"
 beta = np.linspace(0, 1, p)
-chunks = pieces(X, y)  # the rows that the workers hold: no recipes
+chunks = pieces(X, y)
 by_arrays = array_gradient(X, y, beta).compute()
 *grad, loss = one_pass(kernel, *chunks, beta).compute()
-kept = viz.task_counts(one_pass(kernel, *chunks, beta))["tasks"]
-kept_arrays = viz.task_counts(array_gradient(X, y, beta), optimize_graph=True)["tasks"]
-print(f"rows kept on the workers: {kept_arrays} tasks in array style, optimised; {kept} by hand")
-print(f"the two gradients differ by {np.abs(by_arrays - grad).max() / np.abs(grad).max():.1e} of the gradient at most")
-assert np.allclose(grad, by_arrays, rtol=1e-9, atol=1e-9 * np.abs(grad).max())
-assert kept <= 2 * n_chunks + 2 and kept < kept_arrays, "recipes are no longer in the graph"
+largest = np.abs(grad).max()
+print(f"the two gradients differ by at most {np.abs(by_arrays - grad).max() / largest:.1e} of the largest entry")
+assert np.allclose(grad, by_arrays, rtol=1e-9, atol=1e-9 * largest)
 
 # %% [markdown] id="c04-017"
-# Where rows must be made anew, most of the tasks make them, and dask's graph does less work than ours: because
-# `to_delayed` optimises $X$ and $y$ separately, our recipe of $y_k$ draws the rows of $X_k$ again. So we compared the
-# styles on rows that the workers keep, where only the pass itself is left.
-#
-# > *Systems note.* Written into each of the $K$ calls, $\beta$ travels $K$ times. `dask.delayed(beta)` is one box that
-# > all of them read.
+# > *Systems note.* If rows are not kept, their recipes belong to the graph, too. `to_delayed` optimises $X$ and $y$
+# > separately, so the recipe of $y_k$ draws the rows of $X_k$ again; `to_delayed(optimize_graph=False)` avoids this.
+# >
+# > A large $\beta$ is best in the graph once. A small one travels faster as a copy in each call, because a value of its
+# > own costs messages and a wait. `glmlab` does this with what is small.
 #
 # *Recap.*
 # - In array style every operation on every chunk is a task; fusion joins chains of them.
@@ -180,14 +183,14 @@ assert kept <= 2 * n_chunks + 2 and kept < kept_arrays, "recipes are no longer i
 #
 # What does an empty task cost? The post speaks of "Dask's overhead of 200us per task".
 #
-# We run 10 empty tasks, then 210. What both pay alike is the price of a **round**: the messages, and the wait for the
-# last result. What grows with the number of tasks is the price of a **task**, with its part of building and
-# sending the graph. The difference of the two times, divided by 200, is this price.
+# We run 10 empty tasks, then 210. Both pay once for a **round**: the first message, and the wait for the last
+# result. The rest grows with the number of tasks. It is the price of a **task**: to build the delayed value, to send
+# it, to run it, and to bring its result. The difference of the two times divided by 200 is this price.
 #
-# **On paper.** If 10 tasks take 12 ms and 210 take 62 ms, a task costs $50/200=0.25$ ms, and the round costs
+# **On paper.** If 10 tasks take 12 ms and 210 take 62 ms, a task costs $50/200=0.25$ ms, the round
 # $12-10\cdot0.25=9.5$ ms.
 #
-# **Predict** the price of a task on worker processes, in microseconds.
+# **Predict** it on worker processes, in microseconds.
 
 # %% tags=["predict"] id="c04-022"
 price = predict("microseconds a task, worker processes", None)
@@ -213,16 +216,21 @@ print("the post: 200 µs")
 # %% tags=["assert"] id="c04-024"
 Z, _ = recipes(20)
 chain = (((Z + 1) * 2 - 3) / 4).sum()
-counts = {fused: viz.task_counts(chain, optimize_graph=fused)["tasks"] for fused in (False, True)}
-print(f"four operations in a row on 20 chunks: {counts[False]} tasks as written, {counts[True]} fused")
-saved = (counts[False] - counts[True]) * prices["worker processes"]
-print(f"at the price above, fusion saves {1e3 * saved:.1f} ms")
+counts, sums, took = {}, [], {}
+for fused in (False, True):
+    counts[fused] = viz.task_counts(chain, optimize_graph=fused)["tasks"]
+    took[fused] = costmodel.typical(lambda fused=fused: sums.append(chain.compute(optimize_graph=fused)), repeats=3)
+print(f"four operations in a row on 20 chunks: {counts[False]} tasks as written, {1e3 * took[False]:.0f} ms")
+print(f"fused: 20 tasks for the chunks and {counts[True] - 20} that add, {1e3 * took[True]:.0f} ms")
 assert counts[True] <= counts[False] - 4 * 20, "the chain of each chunk became one task"
+assert np.allclose(sums, sums[0]), "the same sum"
 
 # %% [markdown] id="c04-023"
-# Threads share memory, so a task for them is a function call with some book-keeping. A worker process needs more: the
-# task is written as bytes, sent, read and run, and its end is reported back. Fusion saves this price wherever tasks
-# form a chain.
+# Even a task for threads must be built and scheduled. A worker process needs more: the task is written as bytes, sent,
+# read and run, and its end is reported back. The post does not say how it measured, so only compare the size of its
+# number. Fusion saves the price wherever tasks form a chain.
+#
+# > *Systems note.* `cluster.client` shortens the time for which dask collects messages. A client of your own pays more.
 #
 # *Recap.*
 # - A task costs time even if it does nothing, and a round costs time once.
@@ -236,7 +244,7 @@ assert counts[True] <= counts[False] - 4 * 20, "the chain of each chunk became o
 # collects these notes, and the dashboard shows them as its **task stream**.
 #
 # We record two passes in each style over the chunks that the workers hold, then two by hand with one chunk for each
-# core. **White space** is the share of the threads' time that no task fills.
+# core. **White space** is the share of the threads' time in which no task computes.
 #
 # **On paper.** From the first start to the last end it is 10 ms. One thread works 4 ms, the other 3 ms. Then
 # $1-(4+3)/(2\cdot10)=65\,\%$ is white.
@@ -248,15 +256,14 @@ white = predict("per cent white, array style", None)
 
 
 def recorded(run, passes=2):
-    run()  # what is loaded once shall not be seen
+    run()  # what is loaded once must not be seen
     with distributed.get_task_stream(client) as stream:
         for _ in range(passes):
             run()
     return stream.data
 
 
-rows = math.ceil(n / cores)
-large_X, large_y = client.persist([X.rechunk((rows, -1)), y.rechunk(rows)])
+large_X, large_y = client.persist([X.rechunk((math.ceil(n / cores), -1)), y.rechunk(math.ceil(n / cores))])
 large = pieces(large_X, large_y)
 streams = {
     "array style": recorded(lambda: array_gradient(X, y, beta).compute()),
@@ -264,7 +271,9 @@ streams = {
     "one task for each core": recorded(lambda: one_pass(kernel, *large, beta).compute()),
 }
 large = large_X = large_y = None  # the workers let go of this copy
-viz.show(viz.task_stream(streams, cores))
+called = {"array": "β", "sum-sum-aggregate": "X_k β", "sum-aggregate": "a second name"}
+called |= dict.fromkeys(("sum", "sum-partial", "mul-sum-aggregate"), "X_kᵀ(…), or a sum")
+viz.show(viz.task_stream(streams, cores, words=called))
 white.measured(100 * viz.white_space(streams["array style"], cores))
 bars = [sum(record["status"] == "OK" for record in stream) for stream in streams.values()]
 assert bars[1] < bars[0], "fewer tasks for the same gradient"
@@ -272,12 +281,12 @@ assert bars[1] < bars[0], "fewer tasks for the same gradient"
 # %% [markdown] id="c04-029"
 # There are three kinds of white. *Between passes* this process builds the next graph, sends it and waits for its
 # result; most of that is the price of the round. *Between tasks* it is their price. And *before a sum* a thread
-# is idle, because the sum waits for the slowest chunk. Grey is no work either: in a `transfer` a worker fetches what
-# its task reads. In the lower view, point at a bar to read its time.
+# is idle, because the sum waits for the slowest chunk. In a grey `transfer` a worker fetches what a task reads, beside
+# its thread. So grey counts as white.
 #
 # *Recap.*
 # - A task stream shows prices as white space.
-# - Fewer tasks make the pass shorter, but not always less white, because the work may shrink, too.
+# - A pass by hand has fewer bars, and less time is coloured. So it may be whiter, although it is shorter.
 # - The white between passes stays, because every pass needs a round.
 
 # %% [markdown] tags=["workshop"] id="c04-031"
@@ -286,21 +295,22 @@ assert bars[1] < bars[0], "fewer tasks for the same gradient"
 # How many chunks should the rows have? With few chunks cores are idle, and with many the tasks cost too much. A model
 # turns this into a number:
 #
-# $$T(K) = \text{round} + a\cdot\text{tasks} + \frac{\lceil K/C\rceil}{K}\cdot\text{work}.$$
+# $$T(K) = \text{round} + a\cdot\text{tasks} + \frac{\lceil K/C\rceil}{K}\cdot\text{work} + \text{reading}.$$
 #
 # Here $a$ is the price of a task, $C$ the number of cores, and *work* the seconds that one core would need for all
 # rows. The fraction is the **share** of the busiest core, because a core takes whole chunks. For example, with three
-# chunks on two cores one core has $\lceil 3/2\rceil=2$ of 3 chunks, so the share is $\frac23$. Two or four chunks have
-# the share $\frac12$.
+# chunks on two cores one core has $\lceil 3/2\rceil=2$ of 3. *Reading* is the time of the memory, for which all
+# cores wait together.
 
 # %% [markdown] id="c04-033"
-# **On paper.** Take 4 cores, 1 ms a task and 200 ms of work. Without the round, $T(2)=2+100$, $T(4)=4+50$, $T(5)=5+80$
-# and $T(100)=100+50$ ms, and $K=4$ is the fastest of all $K$. But then all rows are worked on at once. If memory holds
-# a tenth of them, we need $4/K\le\frac1{10}$, so $K=40$ is the fastest that fits.
+# **On paper.** Take 4 cores, 1 ms a task and 200 ms of work. Without round and reading, which do not depend on $K$,
+# $T(2)=2+100$, $T(4)=4+50$, $T(5)=5+80$ and $T(100)=100+50$ ms, and $K=4$ is the fastest of all $K$. But then all rows
+# are worked on at once. If memory holds a tenth of them, we need $4/K\le\frac1{10}$, so $K=40$ is the fastest that
+# fits.
 #
 # **Exercise 2.** Each of the $np$ numbers in $X$ takes $b$ seconds of work and 8 bytes. Write `best_K`, which returns
-# the $K$ in `Ks` with the least $T(K)=aK+b\,np\,\lceil K/C\rceil/K$: one task for each chunk. A core works on one
-# chunk at a time, so $\min(K,C)$ chunks of $8np/K$ bytes are in work. Together they must fit into `mem` bytes.
+# the $K$ in `Ks` with the least $T(K)=aK+b\,np\,\lceil K/C\rceil/K$. A core works on one chunk at a time, so
+# $\min(K,C)$ chunks of $8np/K$ bytes are in work. Together they must fit into `mem` bytes.
 
 
 # %% tags=["exercise"] id="c04-034"
@@ -320,11 +330,12 @@ best_K = use(best_K)
 
 # %% [markdown] id="c04-036"
 # Is the model right? We measure a pass with much work for each row: the one that also sums the Hessian $2X^\top X$,
-# $1+p/4$ times the arithmetic of a gradient. `costmodel.measured` times *other* passes, fits the model to them, and
-# times ours between them. So the model has not seen our passes.
+# $1+p/4$ times the arithmetic of a gradient. It is glmlab's own pass, whose tree adds more results at a time than yours
+# will. `costmodel.measured` times *other* passes, fits the model to them, and times ours between them. So the model has
+# not seen our passes.
 #
-# The times determine three prices: the round, the task, and the work of a pass. How this work splits into arithmetic
-# and reading they hardly determine, because every pass does both.
+# How well can times tell the prices apart? Round and task well, because they grow differently. Work and reading less
+# well, because every pass does both.
 #
 # **Predict** the fastest number of chunks. In the figure, move the slider, or select it and press the arrow keys.
 
@@ -335,39 +346,44 @@ part = scale.pick(ci=20_000, workshop=40_000, full=40_000)  # rows of the passes
 shapes = [costmodel.Shape(part, p, K, hessian=True) for K in Ks]
 model, seconds = costmodel.measured(shapes, client, "numpy", "gaussian", None, Measuring(least=3))
 measured = dict(zip(Ks, map(float, seconds), strict=True))
-predicted = {K: model.parts(part, p, K, hessian=True) for K in Ks}
+predicted = {K: model.parts(part, p, K, hessian=True) for K in Ks}  # round, tasks, share · work + reading
+work = model._replace(bus=math.inf).parts(part, p, 1, hessian=True)[2]
+reading = predicted[1][2] - work
 fastest.measured(min(measured, key=measured.get))
 print(f"a round {1e3 * model.latency:.3g} ms, a task {1e3 * model.overhead:.3g} ms,", end=" ")
-print(f"the work {1e3 * predicted[1][2]:.3g} ms on one core")
+print(f"work {1e3 * work:.3g} ms on one core, reading {1e3 * reading:.3g} ms")
+print("tasks:", "  ".join(f"K = {K}: {costmodel.n_tasks(K)}" for K in Ks))
 print("predicted ÷ measured:", "  ".join(f"K = {K}: {sum(predicted[K]) / measured[K]:.2f}" for K in Ks))
 
 # %% tags=["figure", "assert"] id="c04-041"
 viz.show(viz.chunk_curve(part, predicted, measured))
-b = (4 + p) / model.rate + 24 / model.bandwidth + model.row / p  # one core's seconds for one number of X
-K_best = best_K(part, p, model.overhead, b, cores, 1e9, Ks)
+share = {K: math.ceil(K / cores) / K for K in Ks}
+formula = {K: model.latency + model.overhead * costmodel.n_tasks(K) + share[K] * work + reading for K in Ks}
+assert all(np.isclose(formula[K], sum(predicted[K])) for K in Ks), "the black line is the formula"
+K_best = best_K(part, p, model.overhead, work / (part * p), cores, 1e9, Ks)
 print(f"best_K: {K_best}")
-T = {K: model.overhead * K + b * part * p * math.ceil(K / cores) / K for K in Ks}
+T = {K: model.overhead * K + share[K] * work for K in Ks}
 assert T[K_best] <= min(T.values()) * (1 + 1e-9), "yours is the least T"
-paper = {K: 1.0 * K + 200 * math.ceil(K / 4) / K for K in range(1, 101)}  # 4 cores, 1 ms a task, 200 ms of work
-assert best_K(1, 1, 1.0, 200.0, 4, 1e9, list(paper)) == 4 == min(paper, key=paper.get)
-assert paper[1] > paper[4] < paper[100], "a U: idle cores on the left, tasks on the right"
-K_model = math.ceil(part / model.best_chunks(part, p, hessian=True))
-assert all(model.seconds(part, p, K_model, True) <= model.seconds(part, p, K, True) for K in Ks), "none of Ks is faster"
+
+paper = {K: (0.01, 0.001 * K, 0.2 * math.ceil(K / 4) / K) for K in (1, 2, 3, 4, 5, 8, 16, 40, 100)}  # a round of 10 ms
+viz.show(viz.chunk_curve(1000, paper, {}))
+assert best_K(1, 1, 0.001, 0.2, 4, 1e9, list(paper)) == 4, "a U: idle cores on the left, tasks on the right"
 
 # %% [markdown] id="c04-042"
-# The dotted vertical line marks the $K$ with the least predicted time. The left arm of a U falls because more cores
-# join in. The right arm rises because every chunk costs a task. Three things can flatten the left arm: little work,
-# memory so slow that a second core only waits for it (the model counts this as work that is not divided), and other
-# programs on your cores.
+# The second figure is the example on paper, with a round of 10 ms. The left arm of the U falls because more cores join
+# in. The right arm rises because every chunk costs a task. In the first figure the left arm may be missing. Three
+# things flatten it: little work, as at scale `ci`; much reading; and other programs on your cores, which the model
+# does not know.
 #
 # The post hoped for "auto-chunksize heuristics that will mostly solve this problem". If every chunk has a core,
-# $T=aK+\text{work}/K$ is least at $K=\sqrt{\text{work}/a}$. `chunks="auto"` takes this $K$, for prices of usual
-# machines and at most 16 cores, and more chunks only where one would be too large.
+# $T=aK+\text{work}/K$ is least at $K=\sqrt{\text{work}/a}$. `chunks="auto"` takes this $K$, with the prices of a usual
+# machine, up to a number of cores, and more if a chunk would be too large.
 
 # %% id="c04-043"
+print(f"auto expects at most {Chunking().cores} cores, and a chunk has at most {Chunking().largest / 1e6:.0f} MB")
 for rows, columns in ((20_000, 100), (400_000, 100), (8_000_000, 15), (800_000_000, 15)):
     auto = datasets.make_logistic(rows, columns, chunks="auto")[0]
-    print(f"{rows:>11,} × {columns:<3} auto: {auto.numblocks[0]:>5,} chunks of {auto.chunks[0][0]:>9,} rows")
+    print(f"{rows:>11,} × {columns:<3} chunks: {auto.numblocks[0]:>5,} × {auto.chunks[0][0]:>9,} rows")
 print(glmlab.as_chunks(X[:10_000].rechunk((50, -1)), y[:10_000]).advice())
 
 # %% [markdown] id="c04-040"
@@ -375,9 +391,10 @@ print(glmlab.as_chunks(X[:10_000].rechunk((50, -1)), y[:10_000]).advice())
 # printed is a fit's `advice` about chunks that are far off.
 #
 # *Recap.*
-# - A pass costs a round, its tasks, and the work of the busiest core.
-# - Few chunks leave cores idle, and many cost tasks. The best $K$ is at most the number of cores, if memory allows.
-# - A fit determines sums of costs, not each speed by itself.
+# - A pass costs a round, its tasks, the work of the busiest core, and reading.
+# - By the model, few chunks leave cores idle, and many cost tasks. If memory allows, the best $K$ is at most the number
+#   of cores.
+# - From the times of whole passes one can fit the sum of the costs, but hardly each speed.
 
 # %% [markdown] tags=["workshop"] id="c04-044"
 # ## The same bits, always (15 min, core)
@@ -398,40 +415,41 @@ print(glmlab.as_chunks(X[:10_000].rechunk((50, -1)), y[:10_000]).advice())
 #
 # </details>
 
-# %% id="c04-045"
+# %% tags=["predict"] id="c04-045"
+gradients = predict("different gradients from 20 orders", None)
 parts = dask.compute(*[dask.delayed(kernel)(X_k, y_k, beta) for X_k, y_k in zip(*chunks, strict=True)])
 rng = np.random.default_rng(4)
 sums = [sum(parts[k] for k in rng.permutation(n_chunks)) for _ in range(20)]
 different = len({total[:-1].tobytes() for total in sums})
+gradients.measured(different)
 print(f"the same {n_chunks} parts in 20 orders: {different} different gradients, {len({s[-1] for s in sums})} losses")
 
 r, by_threads = rng.normal(size=1_000_000), set()
-for threads in (1, 2, 4):
+for threads in (1, 2):
     with threadpool_limits(threads):
         by_threads.add(r @ r)
-print(f"r @ r with 1, 2 and 4 BLAS threads: {len(by_threads)} different results")
+print(f"r @ r with one and with two BLAS threads: {len(by_threads)} different results")
 
 # %% [markdown] id="c04-046"
-# In a parallel program three things can change the order from run to run:
+# In a parallel program three things can change the order:
 #
-# 1. **Which task finishes first**, if parts are added as they complete. *Cure:* add by position.
-# 2. **How many BLAS threads share a product**, because this decides how its sums are split. (Many threads also compete
-#    for the cores, which explains the "worse performance".) *Cure:* one BLAS thread for each task.
-# 3. **Where an array starts in memory.** A chunk that came in a message may start anywhere. If that is not a multiple
-#    of eight bytes, NumPy copies the array before a product, and the copy may have another layout. *Cure:* make blocks
-#    contiguous and aligned.
-#
-# The post's setting removes only the second cause.
+# 1. **Which task finishes first**, if parts are added as they complete. *Cure:* add by position, as dask's sums do.
+# 2. **How many BLAS threads share a product**, because they split its sums. (They also compete for the cores, hence
+#    the "worse performance".) *Cure:* one thread for each task. The post set it; today dask's workers do.
+# 3. **Where an array starts in memory.** A chunk from a message may start anywhere. If that is not a multiple of eight
+#    bytes, NumPy copies it before a product, perhaps into another layout. *Cure:* *aligned* blocks (they start at such
+#    a multiple) that are *contiguous* (row after row, without gaps).
 
 # %% [markdown] id="c04-049"
-# A flat sum, as in exercise 1, adds by position, and so do dask's own sums. But in a flat sum one worker must fetch all
-# $K$ parts, which is slow where $K$ is large. A *tree* lets the workers share the additions.
+# A flat sum, as in exercise 1, adds by position. But in a flat sum one worker must fetch all $K$ parts, which is slow
+# where $K$ is large. A *tree* lets the workers share the additions.
 #
 # **On paper.** Seven parts, at most four in one task: one task adds the first four parts, another adds the last three,
 # and a third adds the two results.
 #
-# **Exercise 3.** Write `tree_sum(parts, fan=4)`. It adds a list of delayed parts, at most `fan` of them in one task.
-# Which parts are added in which task depends only on the positions in the list.
+# **Exercise 3.** Write `tree_sum(parts, fan=4)`. It adds a list of delayed parts in groups of at most `fan` neighbours,
+# with one task for each group. It then adds the results in the same way, until one is left. So which parts are added in
+# which task depends only on the positions in the list.
 
 
 # %% tags=["exercise"] id="c04-047"
@@ -489,14 +507,17 @@ assert (f.loss_grad(beta).grad == g.loss_grad(beta).grad).all(), "glmlab: the sa
 # *Recap.*
 # - A sum may have another result for each order of its additions.
 # - Timing, BLAS threads and memory addresses can change the order.
-# - A tree by position, one BLAS thread for each task, and aligned blocks fix it.
+# - On machines of one type, a tree by position, one BLAS thread for each task, and aligned blocks fix it.
 
 # %% [markdown] tags=["workshop"] id="c04-051"
-# ## If a round is dear (5 min, core)
+# ## When a round is expensive (5 min, core)
 #
 # What do these prices mean for an algorithm? We run gradient descent once more, with your functions: 12 steps, so 12
 # rounds with one pass in each. The step is 03's best fixed one, $2/(L+\mu)$, where $\mu$ and $L$ are the smallest and
 # the largest eigenvalue of the Hessian.
+#
+# The model was fitted to glmlab's passes, so we also time those, on the same rows. It knows how many tasks a pass has.
+# It does not know that your graph is built of delayed values, and that $\beta$ is sent apart.
 
 # %% id="c04-052"
 start = time.perf_counter()
@@ -508,19 +529,25 @@ for _ in range(rounds):
     *grad, loss = steady_pass(*chunks, beta).compute()
     beta = beta - 2 / (L + mu) * np.array(grad)
 end = time.perf_counter()
-parts = np.array(model.parts(n, p, n_chunks))
-shares = parts / parts.sum()
-print(f"{1e3 * (end - begin) / rounds:.1f} ms a step, measured")
-print(f"by the model a gradient pass takes {1e3 * parts.sum():.1f} ms:", end=" ")
-print(f"{shares[2]:.0%} work, {shares[1]:.0%} tasks and {shares[0]:.0%} the round")
+
+tasks = viz.task_counts(steady_pass(*chunks, beta))["tasks"]
+points = iter(np.random.default_rng(5).normal(size=(rounds + 1, p)))  # at a known point f makes no pass
+ours = costmodel.typical(lambda: f.loss_grad(next(points)), repeats=rounds)
+latency, _, rest = model.parts(n, p, n_chunks)
+passes = {"your": (tasks, (end - begin) / rounds), "glmlab's": (costmodel.n_tasks(n_chunks), ours)}
+for whose, (number, taken) in passes.items():
+    parts = 1e3 * np.array([latency, number * model.overhead, rest])  # round, tasks, work and reading
+    print(f"{whose} pass of {number} tasks: {1e3 * taken:.1f} ms measured, {parts.sum():.1f} ms by the model:", end=" ")
+    print("round {:.0%}, tasks {:.0%}, work and reading {:.0%}".format(*parts / parts.sum()))
+building = costmodel.typical(lambda: steady_pass(*chunks, beta))
+print(f"only to build your graph's delayed values takes {1e3 * building:.1f} ms")
 
 # %% [markdown] id="c04-053"
-# Everything but the work is the price of coming together once, and every iteration pays it. (The model lacks the time
-# in which this process builds the graph.) Larger chunks lower the price of the tasks, but a pass
-# still needs one round, and one task for each core.
+# Everything but the work and the reading is the price of coming together once, and every iteration pays it. Larger
+# chunks lower the price of the tasks, but a pass still needs one round, and one task for each core.
 #
-# So if a round is dear, **do more between rounds**: let each worker not only evaluate its chunk but *solve* it, and
-# only then talk. That is ADMM, notebook 05.
+# So if a round is expensive, **do more between rounds**: let each worker not only evaluate its chunk but *solve* it,
+# and only then talk. That is ADMM, notebook 05.
 #
 # *Recap.*
 # - A gradient step is one round with little work in it.
@@ -529,7 +556,6 @@ print(f"{shares[2]:.0%} work, {shares[1]:.0%} tasks and {shares[0]:.0%} the roun
 
 # %% tags=["assert"] id="c04-054"
 proof = certificate_at(f, Zero(), beta)  # what certify calls, here with f's kernels
-tasks = viz.task_counts(steady_pass(*chunks, beta))["tasks"]
 ledger.add(
     "04: gradient descent, one task a chunk",  # with the pass and the round that make H; tasks of the steps alone
     passes=rounds + 1, rounds=rounds + 1, tasks=rounds * tasks, bytes=X.nbytes, seconds=end - start,
@@ -546,15 +572,20 @@ ledger
 #
 # - One gradient by hand needs fewer tasks than array style.
 # - Tasks and rounds have prices; a task stream shows both as white.
-# - Three numbers predict a pass: round, tasks, work.
+# - A model with four costs (round, tasks, work, reading) predicts a pass. How well it does so is printed beside it.
 # - A sum in a fixed order has one result.
 #
-# **Check yourself.** 100 chunks, 2 cores, 1 ms a task, 300 ms of work: how long is a pass without its round, and
-# which $K$ is fastest? A stream is 90 % white: name two remedies. Two runs differ in the last digit: why?
+# **Check yourself.**
+#
+# 1. 100 chunks, 2 cores, 1 ms a task, 300 ms of work: how long is a pass without its round, and which $K$ is fastest?
+# 2. A stream is 90 % white: name two remedies.
+# 3. Two runs differ in the last digit: why?
 #
 # <details><summary>Answers</summary>
 #
-# $100+150=250$ ms; $K=2$ needs 152. Larger chunks, or more work in each round. Their additions had another order.
+# 1. $100+150=250$ ms; $K=2$ needs 152.
+# 2. Larger chunks, or more work in each round.
+# 3. Their additions had another order.
 #
 # </details>
 #
