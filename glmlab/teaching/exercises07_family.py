@@ -46,6 +46,18 @@ NEGATIVE_BINOMIAL = Exercise(
 
         def __init__(self, r):
             raise NotImplementedError
+
+        def loss(self, eta, y):
+            raise NotImplementedError
+
+        def dloss(self, eta, y):
+            raise NotImplementedError
+
+        def d2loss(self, eta, y):
+            raise NotImplementedError
+
+        def price(self, t, eta, y):
+            raise NotImplementedError
     ''',
     reference=NegativeBinomial,
     hints=(
