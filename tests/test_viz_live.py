@@ -144,7 +144,7 @@ def test_the_page_has_the_line_and_the_curve(place):
     assert page.startswith(f"<p>{watch.words()}</p>") and "<img" in page and 'alt="The certificate' in page
     [axes] = watch.picture().figure.axes
     assert np.array_equal(axes.lines[0].get_ydata(), watch.bounds)
-    assert axes.get_title(loc="left") == "a run: F − F* ≤ 0.062 after 4 iterations"
+    assert axes.get_title(loc="left") == "a run: F − F* ≤ 0.0625 after 4 iterations"
 
 
 def test_outside_of_jupyter_it_prints(capsys):

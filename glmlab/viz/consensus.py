@@ -7,7 +7,7 @@ from matplotlib.patches import FancyBboxPatch
 from .interactive import bokeh_figure, place_slider
 from .picture import Picture
 from .style import BOKEH_MARKERS, COLOURS, DASHES, MARKERS, new_figure, nth
-from .words import count_text, list_text
+from .words import count_text, list_text, number_text
 
 GREY = "#777777"
 
@@ -244,7 +244,7 @@ def rounds_map(rhos, alphas, rounds, *, cap, best, start=1.0):
     at_one = int(np.abs(alphas - start).argmin())
     finding = (
         f"At α = {alphas[at_one]:g} the best ρ takes {_rounds(rounds[at_one].min(), cap)}, at α = {alphas[a]:g} "
-        f"{_rounds(rounds[a, m], cap)}: ρ = {_digits(rhos[m])}, where theory says {_digits(best)}."
+        f"{_rounds(rounds[a, m], cap)}: ρ = {number_text(rhos[m])}, where theory says {number_text(best)}."
     )
     alt = (
         "A map of rounds over ρ (logarithmic) and relaxation α: a valley around one ρ, deepest at an α above 1. "
@@ -256,11 +256,6 @@ def rounds_map(rhos, alphas, rounds, *, cap, best, start=1.0):
 
 def _rounds(count, cap):
     return f"more than {cap:g} rounds" if count >= cap else f"{count:g} rounds"
-
-
-def _digits(value):
-    """Two digits, as 3,900."""
-    return f"{float(f'{value:.2g}'):,g}"
 
 
 ROUND = [digit * ten for ten in (1, 10, 100, 1_000, 10_000) for digit in (1, 1.5, 2, 3, 5, 7)]  # levels of the map
@@ -276,7 +271,7 @@ def _map_figure(rhos, alphas, rounds, cap, best):
     ax.clabel(lines, fmt="%g", fontsize=11)
     ax.axvline(best, color="black", ls="--", lw=2, marker="")
     note = {"fontsize": 12, "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}}
-    ax.annotate(f"√(μL) = {_digits(best)}", (best, alphas[0]), (7, 7), textcoords="offset points", va="bottom", **note)
+    ax.annotate(f"√(μL) = {number_text(best)}", (best, alphas[0]), (7, 7), textcoords="offset points", va="bottom", **note)
     a, m = np.unravel_index(rounds.argmin(), rounds.shape)
     ax.plot([rhos[m]], [alphas[a]], marker="*", ms=16, color="black", mfc="white", ls="")
     where = {"textcoords": "offset points", "va": "top" if a else "bottom"}
@@ -284,7 +279,7 @@ def _map_figure(rhos, alphas, rounds, cap, best):
     edge = 0.07 * (alphas[-1] - alphas[0])  # so that the star on the last row is whole
     ax.set(xscale="log", ylim=(alphas[0] - edge, alphas[-1] + edge), ylabel="relaxation α")
     ax.set_xlabel("ρ (a curvature: loss per squared coefficient)")
-    ax.set_title(f"Fewest rounds at the star: α = {alphas[a]:g}, ρ = {_digits(rhos[m])}")
+    ax.set_title(f"Fewest rounds at the star: α = {alphas[a]:g}, ρ = {number_text(rhos[m])}")
     ax.grid(False)
     bar = fig.colorbar(filled, ax=ax, ticks=levels, format="%g")
     bar.set_label(f"rounds (darkest: more than {levels[-1]:g})")
@@ -324,6 +319,6 @@ def _map_slider(rhos, alphas, rounds, cap, best, at):
 def _map_text(rhos, alpha, row, cap, best):
     m = int(row.argmin())
     return _status(
-        f"α = <b>{alpha:.2f}</b>: {_rounds(row[m], cap)} at ρ = <b>{_digits(rhos[m])}</b>; dashed, theory's "
-        f"√(μL) = {_digits(best)}. Thin lines are the other α."
+        f"α = <b>{alpha:.2f}</b>: {_rounds(row[m], cap)} at ρ = <b>{number_text(rhos[m])}</b>; dashed, theory's "
+        f"√(μL) = {number_text(best)}. Thin lines are the other α."
     )

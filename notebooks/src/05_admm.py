@@ -239,8 +239,8 @@ assert one_round == n_chunks, "a task a chunk"
 # $u_k$, until the sum exceeds the threshold $\lambda/(\rho K)$. For example, let $\beta_j=0.2$, $\alpha=0.9$ and the
 # threshold $0.72$. Four rounds add up to $0.72$, and $z_j$ is still zero. In round five it is $0.90-0.72=0.18$.
 #
-# **Exercise 4.** `zeros_at(beta, lam, rho, K, k, alpha)`: how many $z_j$ are zero after $k$ rounds? (A sum that
-# equals the threshold leaves a zero.)
+# **Exercise 4.** `zeros_at(beta, lam, rho, K, k, alpha)`: how many $z_j$ are zero after $k$ rounds? (Here $k$ counts
+# rounds. A sum equal to the threshold leaves a zero.)
 
 # %% tags=["exercise"] id="c05-020"
 def zeros_at(beta, lam, rho, K, k, alpha):
@@ -394,14 +394,14 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 # They no longer cancel if the chunks have **different Hessians** $H_k$ or the penalty holds a coefficient at zero. Then
 # $z$ waits for the $u_k$.
 #
-# So stack the $K$ vectors $z+u_k$ into one long vector. From here on $\mu$ and $L$ are the extreme eigenvalues of all
-# $H_k$. With $\alpha=1$ a round multiplies the distance of the long vector from its limit by at most
+# Stack the $K$ vectors $z+u_k$ into one long vector. From here on $\mu$ and $L$ are the extreme eigenvalues of all $H_k$.
+# With $\alpha=1$ a round multiplies the distance of the long vector from its limit by at most
 #
 # $$\gamma=\max\Big(\frac\rho{\mu+\rho},\ \frac L{L+\rho}\Big),$$
 #
 # for any convex penalty (Giselsson & Boyd 2017). The error of $z$ is at most that distance divided by $\sqrt K$.
 #
-# For example, let $\mu=1$ and $L=9$. With $\rho=1$ the two factors are $\frac12$ and $\frac9{10}$, with $\rho=9$
+# Let $\mu=1$ and $L=9$. With $\rho=1$ the two factors are $\frac12$ and $\frac9{10}$, with $\rho=9$
 # they are swapped.
 #
 # **Exercise 5.** `best_rho(mu, L)` returns the ρ that makes the larger factor least.
@@ -472,7 +472,7 @@ assert 0.7 < min(found["unlike"], found["alike, one held at zero"]), "z waits fo
 # For least squares it does not: the chunks may as well send $H_k$ and $X_k^\top y_k$ once (notebook 02).
 #
 # Logistic loss has no such summary. There the rival is **proximal Newton** (notebook 07): each chunk sends its loss,
-# gradient and Hessian at $\beta$, and the next $\beta$ minimises the summed quadratic model plus $\lambda\|\beta\|_1$.
+# gradient and Hessian at $\beta$, and the next $\beta$ minimises their quadratic model plus $\lambda\|\beta\|_1$.
 # ADMM's $\rho$ is the diagonal of $H/K$, with the Hessian $H$ at the start, or a **matrix**, each chunk's Hessian there.
 # The pull is then $\frac12(b-z+u_k)^\top\rho\,(b-z+u_k)$.
 
@@ -498,7 +498,7 @@ assert all(abs(newton.objective / run.objective - 1) < 1e-8 for run in logistic.
 # Judge by passes and rounds, because the seconds of such a small run are mostly prices of rounds. Local iterations
 # read rows, so they count as passes.
 #
-# A chunk sees only its own rows, while Newton's sum contains all of them. ADMM may pay (we did not measure it) where
+# A chunk sees only its own rows, while Newton's sum contains all. ADMM may pay (we did not measure it) where
 #
 # - rounds are so expensive that more work in each is worthwhile (many columns alone are no reason: L-BFGS sends $p$
 #   numbers);

@@ -91,8 +91,8 @@ gamma = use(gamma)
 # ## Three questions about flights (15 min · core)
 #
 # What can we say about a delay when the ticket is sold? The rows are notebook 01's flights (at scale ci another sample),
-# but rare airlines stay. The columns are the time of day, the distance, and zeros and ones for month, weekday, airline
-# and airport. One of each has no column: the **intercept**, which has no penalty, stands for it.
+# with rare airlines. The columns are time of day, distance, and zeros and ones for month, weekday, airline and airport.
+# One of each has no column: the **intercept**, which has no penalty, stands for it.
 #
 # 1. *Is the flight late?* Logistic: $y=1$ if it is more than 15 minutes late.
 # 2. *How many flights of an hour are late?* Poisson: a row is an hour at one airport, and holds the *means* of its
@@ -381,7 +381,7 @@ assert found[-1] < 1e-10 and 0 < np.sum(beta == 0) < len(beta)
 # **ISTA** (proximal gradient) takes L1 as well. It repeats $\beta^+ = \operatorname{shrink}(\beta -
 # \nabla f(\beta)/L, \lambda/L)$ and searches for its step. **FISTA** makes the same step from a point ahead,
 # $v = \beta + m(\beta - \beta_{\text{old}})$. Its momentum $m$ grows towards 1, and starts again from 0 when
-# $\beta-\beta_{\text{old}}$ points uphill. ISTA's iterations grow like κ, FISTA's usually like $\sqrt\kappa$. Our FISTA
+# $\beta-\beta_{\text{old}}$ points uphill. ISTA's iterations grow like κ, FISTA's usually like $\sqrt\kappa$. Ours
 # makes one pass an iteration, because it reports F at $v$.
 #
 # **Predict** FISTA's passes to a certified $10^{-9}$ at $\lambda_{\max}/1000$. The first race printed κ, and what
@@ -456,7 +456,7 @@ assert np.all(np.diff(grown) > 1) and not ours.converged and "no minimum exists"
 # Why does `certify` give no bound? It solves $Hd=-\nabla f(\beta)$ and moves the slope of row $i$ to
 # $\theta_i=\ell'_i+\ell''_it_i$ with $t_i=x_i^\top d$, so that $\sum_i\theta_ix_i=0$. It accepts this only if all
 # $|t_i|<1$, because then $-y_i<\theta_i<1-y_i$, the limits of the logistic slope. So $\ell_i-\theta_i\eta_i$ grows in
-# both directions. The sum of these is $F$, hence $F$ has a minimiser. Here none exists.
+# both directions. Their sum is $F$, hence $F$ has a minimiser. Here none exists.
 #
 # A ridge gives SkyWest a finite coefficient, because $\frac{\lambda}{2} b^2$ grows faster than the loss falls.
 #
@@ -466,10 +466,10 @@ assert np.all(np.diff(grown) > 1) and not ours.converged and "no minimum exists"
 # value of its coefficient is equally good. Least squares has exactly one answer.</details>
 #
 # *Recap.*
-# - If the data are separable, F without a penalty has no minimiser, and the tolerance decides what a solver returns.
+# - If data are separable, F without a penalty has no minimiser, and the tolerance decides what a solver returns.
 # - A ridge or an L1 penalty gives the problem a minimiser, if both labels occur.
 #
-# The ledger records whole runs, which went on beyond $10^{-6}$.
+# The ledger records whole runs, beyond $10^{-6}$.
 
 # %% tags=["assert"] id="c07-069"
 for name, run in {"gradient, 1/L": by_gradient, "Newton": by_newton}.items():
