@@ -233,11 +233,11 @@ assert one_round == n_chunks, "a task a chunk"
 # ## The zeros count the rounds (20 min, core)
 #
 # Why are there zeros? A chunk's loss has curvature about $2n/K$ (notebook 03), thousands at least, while
-# $\rho=1$. So a chunk always answers with its own least-squares solution, near $\beta_{\text{true}}$.
+# $\rho=1$. So a chunk answers with its own least-squares solution, near $\beta_{\text{true}}$.
 #
 # Follow one coefficient $j$. While $z_j$ stays zero, each round adds the same $\alpha\beta_j$ to entry $j$ of every
 # $u_k$, until the sum exceeds the threshold $\lambda/(\rho K)$. For example, let $\beta_j=0.2$, $\alpha=0.9$ and the
-# threshold $0.72$. Four rounds add up to $0.72$, and $z_j$ is still zero. In round five it is $0.90-0.72=0.18$.
+# threshold $0.72$. Four rounds add up to $0.72$: $z_j$ is still zero. In round five it is $0.90-0.72=0.18$.
 #
 # **Exercise 4.** `zeros_at(beta, lam, rho, K, k, alpha)`: how many $z_j$ are zero after $k$ rounds? (Here $k$ counts
 # rounds. A sum equal to the threshold leaves a zero.)

@@ -91,8 +91,8 @@ gamma = use(gamma)
 # ## Three questions about flights (15 min · core)
 #
 # What can we say about a delay when the ticket is sold? The rows are notebook 01's flights (at scale ci another sample),
-# with rare airlines. The columns are time of day, distance, and zeros and ones for month, weekday, airline and airport.
-# One of each has no column: the **intercept**, which has no penalty, stands for it.
+# with rare airlines. The columns are time, distance, and zeros and ones for month, weekday, airline and airport.
+# One of each has no column: the **intercept**, without penalty, stands for it.
 #
 # 1. *Is the flight late?* Logistic: $y=1$ if it is more than 15 minutes late.
 # 2. *How many flights of an hour are late?* Poisson: a row is an hour at one airport, and holds the *means* of its
@@ -378,14 +378,13 @@ assert found[-1] < 1e-10 and 0 < np.sum(beta == 0) < len(beta)
 # Convergence is quadratic again, and the answer has zeros. `solvers.proximal_newton` is this loop with a line search,
 # because far from $\beta^*$ a full step may overshoot.
 #
-# **ISTA** (proximal gradient) takes L1 as well. It repeats $\beta^+ = \operatorname{shrink}(\beta -
+# **ISTA** (proximal gradient) takes L1, too. It repeats $\beta^+ = \operatorname{shrink}(\beta -
 # \nabla f(\beta)/L, \lambda/L)$ and searches for its step. **FISTA** makes the same step from a point ahead,
 # $v = \beta + m(\beta - \beta_{\text{old}})$. Its momentum $m$ grows towards 1, and starts again from 0 when
 # $\beta-\beta_{\text{old}}$ points uphill. ISTA's iterations grow like κ, FISTA's usually like $\sqrt\kappa$. Ours
-# makes one pass an iteration, because it reports F at $v$.
+# makes one pass an iteration: it reports F at $v$, where it needs the gradient.
 #
-# **Predict** FISTA's passes to a certified $10^{-9}$ at $\lambda_{\max}/1000$. The first race printed κ, and what
-# gradient descent needed to $10^{-6}$.
+# **Predict** FISTA's passes to a certified $10^{-9}$ at $\lambda_{\max}/1000$. (The first race printed κ.)
 
 # %% tags=["predict", "figure", "assert"] id="c07-050"
 fista_passes = predict("passes of FISTA to 1e-9", None)
@@ -580,7 +579,7 @@ class NegativeBinomial(Family):
     """Counts of mean μ = e^η and variance μ + μ²/r: ℓ(η; y) = (y + r) log(r + e^η) − yη."""
 
     def __init__(self, r):
-        raise NotImplementedError
+        raise NotImplementedError  # keep r in self; a Family needs no super().__init__()
 
     def loss(self, eta, y):
         raise NotImplementedError
