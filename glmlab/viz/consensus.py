@@ -271,7 +271,8 @@ def _map_figure(rhos, alphas, rounds, cap, best):
     ax.clabel(lines, fmt="%g", fontsize=11)
     ax.axvline(best, color="black", ls="--", lw=2, marker="")
     note = {"fontsize": 12, "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}}
-    ax.annotate(f"√(μL) = {number_text(best)}", (best, alphas[0]), (7, 7), textcoords="offset points", va="bottom", **note)
+    offset = {"xytext": (7, 7), "textcoords": "offset points", "va": "bottom"}
+    ax.annotate(f"√(μL) = {number_text(best)}", (best, alphas[0]), **offset, **note)
     a, m = np.unravel_index(rounds.argmin(), rounds.shape)
     ax.plot([rhos[m]], [alphas[a]], marker="*", ms=16, color="black", mfc="white", ls="")
     where = {"textcoords": "offset points", "va": "top" if a else "bottom"}

@@ -581,7 +581,8 @@ assert dual < 1e-3 * slope, "a small dual residual, far from optimal"
 #
 # With the smallest $\rho$ the answers differ most, because each chunk follows its own rows and the $u_k$ need many rounds
 # to change that. In the first rounds $z$ stays at zero as well, because the threshold $\lambda/(\rho K)$ is twenty times
-# as large. With the largest $\rho$ all answers lie near $z$, in the figure under its square, and $z$ hardly moves.
+# as large. With the largest $\rho$ all answers lie near $z$, in the figure under its square, and $z$ is
+# farthest from the optimum, because it hardly moves.
 #
 # </details>
 

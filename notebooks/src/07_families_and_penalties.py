@@ -452,7 +452,7 @@ print(f"with a ridge, λ = 1: SkyWest {tamed.beta[skywest]:.3f}. {tamed.certific
 assert np.all(np.diff(grown) > 1) and not ours.converged and "no minimum exists" in ours.status and tamed.converged
 
 # %% [markdown] id="c07-067"
-# Why does `certify` give no bound? It solves $Hd=-\nabla f(\beta)$ and moves the slope of row $i$ to
+# Why must `certify` refuse? It solves $Hd=-\nabla f(\beta)$ and moves the slope of row $i$ to
 # $\theta_i=\ell'_i+\ell''_it_i$ with $t_i=x_i^\top d$, so that $\sum_i\theta_ix_i=0$. It accepts this only if all
 # $|t_i|<1$, because then $-y_i<\theta_i<1-y_i$, the limits of the logistic slope. So $\ell_i-\theta_i\eta_i$ grows in
 # both directions. Their sum is $F$, hence $F$ has a minimiser. Here none exists.
@@ -468,7 +468,7 @@ assert np.all(np.diff(grown) > 1) and not ours.converged and "no minimum exists"
 # - If data are separable, F without a penalty has no minimiser, and the tolerance decides what a solver returns.
 # - A ridge or an L1 penalty gives the problem a minimiser, if both labels occur.
 #
-# The ledger records whole runs, beyond $10^{-6}$.
+# The ledger has whole runs, beyond $10^{-6}$.
 
 # %% tags=["assert"] id="c07-069"
 for name, run in {"gradient, 1/L": by_gradient, "Newton": by_newton}.items():
