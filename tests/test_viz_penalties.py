@@ -35,7 +35,8 @@ def test_the_levels_without_a_penalty_have_names_and_near_ones_share_a_text(pict
     flat = {"L1": (LAMS, np.zeros((3, 3)))}
     near = viz.penalty_paths(flat, [1.0, 0.99, -1.0], names=["a", "b", "c"], ylabel="log odds")
     [ax] = near.figure.axes
-    assert [text.get_text() for text in ax.texts] == ["a\nb", "c"] and ax.get_ylabel() == "log odds"
+    assert [(text.get_text(), text.xy[1]) for text in ax.texts] == [("a\nb", pytest.approx(0.995)), ("c", -1.0)]
+    assert ax.get_ylabel() == "log odds"
 
 
 def test_the_title_says_which_penalty_makes_zeros(picture):

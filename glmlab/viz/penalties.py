@@ -87,13 +87,13 @@ def _panels(paths, plain, names, largest, ylabel):
 
 def _levels(plain, names, largest):
     """(height, names) of the coefficients without a penalty; those too near to each other for two texts share one."""
-    levels = []
+    groups = []
     for j in sorted(largest, key=lambda j: -plain[j]):
-        if levels and levels[-1][0] - plain[j] < 0.06 * np.ptp(plain):
-            levels[-1][1].append(names[j])
+        if groups and plain[groups[-1][-1]] - plain[j] < 0.06 * np.ptp(plain):
+            groups[-1].append(j)
         else:
-            levels.append((plain[j], [names[j]]))
-    return [(height, "\n".join(said)) for height, said in levels]
+            groups.append([j])
+    return [(plain[group].mean(), "\n".join(names[j] for j in group)) for group in groups]
 
 
 def _panels_title(paths):

@@ -174,7 +174,7 @@ X, y, beta_true = datasets.course_benchmark(n, chunks=n // 10)
 X_here, y_here = dask.compute(X, y)
 L = np.linalg.eigvalsh(X_here.T @ X_here)[-1] / 4
 by_newton = glmlab.fit(X_here, y_here, family="logistic", solver="newton")
-# viz.live_fit is glmlab.fit with a display that updates
+# viz.live_fit is glmlab.fit with a display; drawing it takes time, too
 by_gradient = viz.live_fit("gradient", X_here, y_here, family="logistic", solver="gradient_descent", step=1 / L)
 pair = {"gradient descent": by_gradient, "Newton": by_newton}
 gaps = {name: races.gaps(run.trace.objective, by_newton) for name, run in pair.items()}
@@ -230,7 +230,7 @@ print(lasso)
 
 names = [delays.LABELS[name] for name in questions["late"].columns]
 paths = {"L1": (lasso.lams, lasso.betas), "ridge": (ridge.lams, ridge.betas)}
-viz.show(viz.penalty_paths(paths, fits["late"].beta, names=names, ylabel="coefficient (of the log odds)"))
+viz.show(viz.penalty_paths(paths, fits["late"].beta, names=names, ylabel="coefficient (log odds)"))
 print(f"The first to leave zero: {names[int(np.argmax(abs(lasso.betas[1])))]}.")
 zeros = np.sum(lasso.betas == 0, axis=1)
 assert lasso.converged and ridge.converged, "every fit of both paths is certified"
@@ -407,6 +407,8 @@ assert all(abs(run.beta - best.beta).max() < 1e-2 for run in runs.values()), "on
 # there?</summary>At the optimum each coordinate's slope is at most λ in size, but −H⁻¹q mixes the slopes of all
 # coordinates. Shrinking coordinate by coordinate undoes that only if H is diagonal. The model with the penalty inside
 # is minimal at v = β* there.</details>
+#
+# The clock runs on while a certificate is computed, so the last steps of a run may look slow.
 #
 # *Recap.*
 # - L1 belongs inside Newton's model. Coordinate descent minimises that model without a pass.
