@@ -507,7 +507,7 @@ assert all(abs(newton.objective / run.objective - 1) < 1e-8 for run in logistic.
 #
 # ### The ledger
 #
-# `post_admm` is the package's copy of the published loop, L-BFGS solves and all. A round is one task for each chunk.
+# `post_admm` is the package's copy of the published loop, L-BFGS solves and all. We count one task for each chunk and round.
 
 # %% tags=["assert"] id="c05-045"
 f = glmlab.Objective("gaussian", glmlab.as_chunks(X, y))
