@@ -77,7 +77,7 @@ def _panels(paths, plain, names, largest, ylabel):
         ax.invert_xaxis()
     axes[0][0].set_ylabel(ylabel)
     for height, text in _levels(plain, names, largest):
-        ax.annotate(text, (1.01, height), xycoords=("axes fraction", "data"), va="center", fontsize=10)
+        ax.annotate(text, (1.01, height), xycoords=("axes fraction", "data"), va="center", fontsize=11)
     fig.suptitle(_panels_title(paths), x=0.01, ha="left", fontsize=13)
     handles, labels = axes[0][0].get_legend_handles_labels()
     labels += [count_text(rest.shape[1], "other")] * len(grey)
@@ -89,7 +89,7 @@ def _levels(plain, names, largest):
     """(height, names) of the coefficients without a penalty; those too near to each other for two texts share one."""
     groups = []
     for j in sorted(largest, key=lambda j: -plain[j]):
-        if groups and plain[groups[-1][-1]] - plain[j] < 0.06 * np.ptp(plain):
+        if groups and plain[groups[-1][-1]] - plain[j] < 0.07 * np.ptp(plain):
             groups[-1].append(j)
         else:
             groups.append([j])
