@@ -316,10 +316,12 @@ def test_course_labels_belong_to_its_rows(workspace, saved, chunks):
 
 
 @pytest.mark.parametrize("saved", [False, True])
-def test_course_benchmark_follows_its_formulas(workspace, saved):
+def test_course_benchmark_follows_its_formulas(workspace, saved, capsys):
     if saved:
         datasets.save(workspace / "course.zarr", *datasets.make_regression(8_000, 100))
     X, y, beta = datasets.course_benchmark(8_000)
+    origin = "reopened from course.zarr" if saved else "drawn from seed 0"
+    assert capsys.readouterr().out == f"Benchmark data: 8,000 × 15, made of the course's rows, {origin}.\n"
     normal, _, coefficients = datasets.make_regression(8_000, 100)
     assert equal([X, beta], [stats.norm.cdf(normal[:, :15]), (coefficients[:15] - 0.5) * 3])
     assert 44 < np.linalg.cond(X.T @ X) < 50 and set(np.unique(y)) == {0.0, 1.0}

@@ -152,9 +152,9 @@ def test_factors_are_powers_of_e_where_a_question_has_the_column():
     fits = {name: SimpleNamespace(beta=np.log(np.arange(1, len(found) + 1))) for name, found in columns.items()}
     asked = {name: delays.Question(None, None, None, found) for name, found in columns.items()}
     table = delays.factors(fits, asked)
-    assert table.loc["Delta", "late"] == delays.COLUMNS.index("carrier_DL") + 1
-    assert np.isnan(table.loc["Delta", "count"])
-    assert len(table) == len(delays.SHOWN) and table["late"].notna().all()
+    assert table.loc["Delta", "late"] == f"{delays.COLUMNS.index('carrier_DL') + 1:.2f}"
+    assert table.loc["Delta", "count"] == "–"
+    assert len(table) == len(delays.SHOWN) and (table["late"] != "–").all()
 
 
 def test_the_week_has_no_empty_column_and_an_airline_without_an_answer():

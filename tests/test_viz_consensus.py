@@ -29,6 +29,7 @@ def test_the_round_shows_each_thing_that_a_round_moves():
     picture = viz.admm_round()
     written = [text.get_text() for text in picture.figure.axes[0].texts]
     assert {"z", "new z", "z_update", "$u_1$", "$u_K$", "$β_1$", "$β_K$", "workers"} <= set(written)
+    assert "the old z and all $u_k$" in written, "z_update needs them, too"
     assert written.count("this process") == 2 and "no arrow joins two chunks" in picture.finding
 
 
@@ -40,7 +41,7 @@ def test_the_clock_draws_what_it_is_given_and_says_how_far_off_it_was():
     line, dots, *_ = picture.figure.axes[0].lines
     assert list(line.get_ydata()) == [9, 5, 3] and list(dots.get_ydata()) == [9, 4, 3]
     assert list(dots.get_xdata()) == [1, 2, 3]
-    assert "After round 3 z has 3 with 5 chunks and 1 with 10 chunks" in picture.finding
+    assert "After round 3 z has 3 zeros with 5 chunks and 1 zero with 10 chunks" in picture.finding
     assert "to within 1" in picture.figure.axes[0].get_title(loc="left")
     assert "off by at most 1" in picture.finding and "optimum has 0 zeros" in picture.finding
 
@@ -57,13 +58,14 @@ def test_the_clock_says_what_it_needs(foretold):
 def test_every_run_has_its_panel_with_answers_consensus_and_optimum():
     picture = viz.votes(RUNS, [1.0, 0.0], axes=("β₁", "β₂"), start=2)
     assert [ax.get_title(loc="left") for ax in picture.figure.axes] == ["ρ", "9ρ"]
-    assert picture.figure.get_suptitle() == "In round 2 z is nearest to the optimum with ρ"
+    assert picture.figure.get_suptitle() == "After 2 rounds ρ has brought z nearest to the optimum"
     best, way, z, dots = picture.figure.axes[0].lines
     assert np.array_equal(np.array(dots.get_data()).T, NEAR[1]) and np.array_equal(
         np.array(best.get_data()).T, [[1, 0]]
     )
     assert np.array_equal(way.get_xydata(), [[1, 1], [1, 0]]) and np.array_equal(z.get_xydata(), [[1, 0]])
-    assert "after round 3: 0e+00 for ρ; 5e-01 for 9ρ" in picture.finding
+    assert "after round 3, of the farthest answer from z and of z from the optimum: ρ: 0e+00, 0e+00;" in picture.finding
+    assert f"9ρ: 5e-01, {np.hypot(3, 3.5):.0e}." in picture.finding
     inside = [low <= value <= high for ax in picture.figure.axes for line in ax.lines[:1] for (low, high), value in
               zip((ax.get_xlim(), ax.get_ylim()), line.get_xydata()[0], strict=True)]  # fmt: skip
     assert all(inside)
@@ -101,6 +103,9 @@ def test_the_map_names_its_lowest_point_and_theorys():
     star, (low, high) = picture.figure.axes[0].lines[-1], picture.figure.axes[0].get_ylim()
     assert low < min(ALPHAS) and max(ALPHAS) < high, "the star is whole"
     assert np.array_equal(star.get_xydata(), [[10, 1.6]])
+    written = [text.get_text() for text in picture.figure.axes[0].texts]
+    assert {"15", "20", "30", "50", "70", "√(μL) = 9", "12 rounds"} >= set(written) >= {"√(μL) = 9", "12 rounds"}
+    assert len(written) > 2, "some lines have their number of rounds"
     assert "At α = 1 the best ρ takes 20 rounds, at α = 1.6 12 rounds: ρ = 10, where theory says 9" in picture.finding
 
 

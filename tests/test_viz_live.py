@@ -135,15 +135,16 @@ def test_it_is_a_callback_that_never_stops_a_run(place):
 
 
 def test_the_page_has_the_line_and_the_curve(place):
-    watch = viz.Live(lambda state: 2.0 ** -state.beta[0])
+    watch = viz.Live(lambda state: 2.0 ** -state.beta[0], title="a run")
     watch(state(0))
     assert watch._repr_html_() == f"<p>{watch.words()}</p>", "one point is no curve"
     for k in range(1, 5):
         watch(state(k))
     page = watch._repr_html_()
     assert page.startswith(f"<p>{watch.words()}</p>") and "<img" in page and 'alt="The certificate' in page
-    [line] = watch.picture().figure.axes[0].lines
-    assert np.array_equal(line.get_ydata(), watch.bounds)
+    [axes] = watch.picture().figure.axes
+    assert np.array_equal(axes.lines[0].get_ydata(), watch.bounds)
+    assert axes.get_title(loc="left") == "a run: F − F* ≤ 0.0625 after 4 iterations"
 
 
 def test_outside_of_jupyter_it_prints(capsys):

@@ -29,6 +29,16 @@ def test_each_panel_has_its_curves_and_the_coefficients_without_a_penalty(pictur
         assert {*PLAIN, 0.0} <= set(levels) and ax.xaxis_inverted()
 
 
+def test_the_levels_without_a_penalty_have_names_and_near_ones_share_a_text(picture):
+    written = {text.get_text(): text.xy[1] for text in picture.figure.axes[1].texts}
+    assert written == {"Friday": 2.2, "June": -1.1} and not picture.figure.axes[0].texts
+    flat = {"L1": (LAMS, np.zeros((3, 3)))}
+    near = viz.penalty_paths(flat, [1.0, 0.99, -1.0], names=["a", "b", "c"], ylabel="log odds")
+    [ax] = near.figure.axes
+    assert [(text.get_text(), text.xy[1]) for text in ax.texts] == [("a\nb", pytest.approx(0.995)), ("c", -1.0)]
+    assert ax.get_ylabel() == "log odds"
+
+
 def test_the_title_says_which_penalty_makes_zeros(picture):
     assert picture.figure.get_suptitle() == "L1 makes coefficients exactly zero; ridge makes none zero"
     paths = {"a ridge": (LAMS, RIDGE)}

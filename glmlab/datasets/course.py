@@ -19,9 +19,7 @@ def course(n, *, p=100, labels=False, chunks=None, seed=0):
     reopened if it has n rows and p columns; else the same rows come from the seed, so nothing is lost by
     skipping 01. One printed line says which. Other parameters as in `make_regression`.
     """
-    saved = saved_course(n, p)
-    X, y, beta = load(saved, chunks=chunks) if saved else make_regression(n, p, chunks=chunks, seed=seed)
-    origin = f"reopened from {saved.name}" if saved else f"drawn from seed {seed}"
+    X, y, beta, origin = found(n, p, chunks, seed)
     print(f"Course data: {n:,} × {p}, {origin}.")
     return X, bernoulli_labels(X, beta, seed) if labels else y, beta
 
@@ -33,11 +31,20 @@ def course_benchmark(n, *, columns=15, chunks=None, seed=0):
     X is Φ of the first columns of `course`, Φ the normal distribution function; β is (β − ½)·3 of its first
     coefficients, the post's formula; y is Bernoulli with mean sigmoid(Xβ). Other parameters as in `course`.
     """
-    X, _, beta = course(n, chunks=chunks, seed=seed)
     columns = whole("columns", columns, 1)
+    X, _, beta, origin = found(n, 100, chunks, seed)
+    print(f"Benchmark data: {n:,} × {columns}, made of the course's rows, {origin}.")
     X, beta = X[:, :columns], (beta[:columns] - 0.5) * 3
     X = X.map_blocks(to_uniform, dtype=X.dtype, meta=np.empty((0, 0), X.dtype)) if is_lazy(X) else to_uniform(X)
     return X, bernoulli_labels(X, beta, seed), beta
+
+
+def found(n, p, chunks, seed):
+    """X, y, beta of the course, and a text that says where they come from."""
+    saved = saved_course(n, p)
+    if saved:
+        return *load(saved, chunks=chunks), f"reopened from {saved.name}"
+    return *make_regression(n, p, chunks=chunks, seed=seed), f"drawn from seed {seed}"
 
 
 def saved_course(n, p):

@@ -74,13 +74,14 @@ def _kept(client, table, y):
 
 
 def factors(fits, questions):
-    """A table of e^βⱼ: a row for each column in SHOWN, a column for each question; NaN where a question lacks it.
+    """A table of e^βⱼ as text: a row for each column in SHOWN, a column for each question; – where it lacks the column.
 
     fits       {question: what glmlab.fit returned}
     questions  {question: its Question}
     """
     found = {name: pd.Series(np.exp(fit.beta), questions[name].columns) for name, fit in fits.items()}
-    return pd.DataFrame(found).loc[SHOWN].rename(index=LABELS).round(2)
+    table = pd.DataFrame(found).loc[SHOWN].rename(index=LABELS)
+    return table.map(lambda factor: "–" if np.isnan(factor) else f"{factor:.2f}")
 
 
 def by_peers(rows, offset):

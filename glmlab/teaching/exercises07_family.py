@@ -45,6 +45,18 @@ NEGATIVE_BINOMIAL = Exercise(
         """Counts of mean μ = e^η and variance μ + μ²/r: ℓ(η; y) = (y + r) log(r + e^η) − yη."""
 
         def __init__(self, r):
+            raise NotImplementedError  # keep r in self; a Family needs no super().__init__()
+
+        def loss(self, eta, y):
+            raise NotImplementedError
+
+        def dloss(self, eta, y):
+            raise NotImplementedError
+
+        def d2loss(self, eta, y):
+            raise NotImplementedError
+
+        def price(self, t, eta, y):
             raise NotImplementedError
     ''',
     reference=NegativeBinomial,

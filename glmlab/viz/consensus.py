@@ -1,12 +1,13 @@
 """Consensus ADMM: one round, zeros of z by round, chunks' answers, rounds over ρ and relaxation."""
 
 import numpy as np
+from matplotlib.colors import LogNorm
 from matplotlib.patches import FancyBboxPatch
 
 from .interactive import bokeh_figure, place_slider
 from .picture import Picture
 from .style import BOKEH_MARKERS, COLOURS, DASHES, MARKERS, new_figure, nth
-from .words import list_text
+from .words import count_text, list_text, number_text
 
 GREY = "#777777"
 
@@ -38,6 +39,9 @@ def admm_round():
     _box(ax, 6.05, 1.0, "new $u_1$, $u_2$,\n…, $u_K$", 1.4, COLOURS[2])
     _arrow(ax, (6.05, 2.85), (6.05, 3.87))
     _arrow(ax, (6.05, 2.25), (6.05, 1.33))
+    ax.plot([1.3, 5.1], [4.3, 4.3], color="#555555", lw=1.3, ls="--", marker="")
+    _arrow(ax, (5.1, 4.3), (5.5, 2.88))
+    ax.text(3.4, 4.33, "the old z and all $u_k$", ha="center", va="bottom")
     ax.set(xlim=(-0.05, 6.85), ylim=(-0.2, 5.2))
     ax.axis("off")
     fig.suptitle("One round: out to all chunks, and back to one z", x=0.01, ha="left", fontsize=13)
@@ -45,7 +49,7 @@ def admm_round():
     alt = (
         "Left, this process holds z and one u_k for each chunk. Arrows lead from z and u_k to local_update on the "
         "chunk X_k, y_k on a worker, and from there to the answer β_k. All answers lead to z_update in this process, "
-        f"which makes the new z and the new u_k. {finding}"
+        f"which makes the new z and the new u_k of them, the old z and the old u_k. {finding}"
     )
     return Picture(fig, alt, finding)
 
@@ -87,7 +91,7 @@ def zero_clock(measured, predicted, *, optimum):
     )
     off = max(np.abs(np.subtract(measured[K], predicted[K])).max() for K in measured)
     ax.set_title(f"Lines predict the counted zeros (marks) to within {off}")
-    last = [f"{zeros[-1]} with {K} chunks" for K, zeros in measured.items()]
+    last = [f"{count_text(zeros[-1], 'zero')} with {K} chunks" for K, zeros in measured.items()]
     rounds = len(next(iter(measured.values())))
     finding = (
         f"After round {rounds} z has {list_text(last)}; predictions are off by at most {off}, and the "
@@ -115,8 +119,12 @@ def votes(runs, optimum, *, axes, start=2):
     if not 1 <= start <= len(next(iter(runs.values()))[0]):
         raise ValueError(f"start={start}: the runs have rounds 1 to {len(next(iter(runs.values()))[0])}")
     window = _window(runs, optimum)
-    ends = [f"{_apart(B[-1], Z[-1]):.0e} for {name}" for name, (B, Z) in runs.items()]
-    finding = f"Largest distance of a chunk's answer from z after round {len(Z)}: {'; '.join(ends)}."
+    ends = [
+        f"{name}: {_apart(B[-1], Z[-1]):.0e}, {np.linalg.norm(Z[-1] - optimum):.0e}" for name, (B, Z) in runs.items()
+    ]
+    finding = (
+        f"Distances after round {len(Z)}, of the farthest answer from z and of z from the optimum: {'; '.join(ends)}."
+    )
     alt = (
         f"For each ρ a plane of two coefficients in round {start}: the chunks' answers as dots, their consensus z as a "
         f"square, the optimum as a cross, the path of z so far as a line. {finding}"
@@ -148,7 +156,8 @@ def _votes_figure(runs, optimum, axes, window, shown):
         ax.locator_params(nbins=4)
     panels[0][0].set_ylabel(axes[1])
     nearest = min(runs, key=lambda name: np.linalg.norm(runs[name][1][shown - 1] - optimum))
-    fig.suptitle(f"In round {shown} z is nearest to the optimum with {nearest}", x=0.01, ha="left", fontsize=13)
+    title = f"After {count_text(shown, 'round')} {nearest} has brought z nearest to the optimum"
+    fig.suptitle(title, x=0.01, ha="left", fontsize=13)
     handles, labels = [*dots, *z, *way, *best], ["chunks' answers", "z", "path of z", "the optimum"]
     fig.legend(handles, labels, loc="outside lower center", ncols=4)
     return fig
@@ -235,7 +244,7 @@ def rounds_map(rhos, alphas, rounds, *, cap, best, start=1.0):
     at_one = int(np.abs(alphas - start).argmin())
     finding = (
         f"At α = {alphas[at_one]:g} the best ρ takes {_rounds(rounds[at_one].min(), cap)}, at α = {alphas[a]:g} "
-        f"{_rounds(rounds[a, m], cap)}: ρ = {rhos[m]:.2g}, where theory says {best:.2g}."
+        f"{_rounds(rounds[a, m], cap)}: ρ = {number_text(rhos[m])}, where theory says {number_text(best)}."
     )
     alt = (
         "A map of rounds over ρ (logarithmic) and relaxation α: a valley around one ρ, deepest at an α above 1. "
@@ -249,14 +258,21 @@ def _rounds(count, cap):
     return f"more than {cap:g} rounds" if count >= cap else f"{count:g} rounds"
 
 
+ROUND = [digit * ten for ten in (1, 10, 100, 1_000, 10_000) for digit in (1, 1.5, 2, 3, 5, 7)]  # levels of the map
+
+
 def _map_figure(rhos, alphas, rounds, cap, best):
     fig, ax = new_figure(size=(8.2, 4.6))
-    levels = np.geomspace(min(rounds.min(), cap / 2), cap, 9)
-    filled = ax.contourf(rhos, alphas, rounds, levels=levels, cmap="viridis_r", extend="max")
-    ax.contour(rhos, alphas, rounds, levels=levels, colors="white", linewidths=0.8, linestyles="-")
+    lowest = min(rounds.min(), cap / 2)
+    levels = [lowest, *(level for level in ROUND if lowest < level < cap)]
+    levels += [cap] * (len(levels) == 1)
+    filled = ax.contourf(rhos, alphas, rounds, levels=levels, cmap="viridis_r", extend="max", norm=LogNorm(lowest, cap))
+    lines = ax.contour(rhos, alphas, rounds, levels=levels[1:], colors="white", linewidths=0.8, linestyles="-")
+    ax.clabel(lines, fmt="%g", fontsize=11)
     ax.axvline(best, color="black", ls="--", lw=2, marker="")
     note = {"fontsize": 12, "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}}
-    ax.annotate("√(μL)", (best, alphas[0]), (7, 7), textcoords="offset points", va="bottom", **note)
+    offset = {"xytext": (7, 7), "textcoords": "offset points", "va": "bottom"}
+    ax.annotate(f"√(μL) = {number_text(best)}", (best, alphas[0]), **offset, **note)
     a, m = np.unravel_index(rounds.argmin(), rounds.shape)
     ax.plot([rhos[m]], [alphas[a]], marker="*", ms=16, color="black", mfc="white", ls="")
     where = {"textcoords": "offset points", "va": "top" if a else "bottom"}
@@ -264,10 +280,10 @@ def _map_figure(rhos, alphas, rounds, cap, best):
     edge = 0.07 * (alphas[-1] - alphas[0])  # so that the star on the last row is whole
     ax.set(xscale="log", ylim=(alphas[0] - edge, alphas[-1] + edge), ylabel="relaxation α")
     ax.set_xlabel("ρ (a curvature: loss per squared coefficient)")
-    ax.set_title(f"Fewest rounds at the star: α = {alphas[a]:g}, ρ = {rhos[m]:.2g}")
+    ax.set_title(f"Fewest rounds at the star: α = {alphas[a]:g}, ρ = {number_text(rhos[m])}")
     ax.grid(False)
-    bar = fig.colorbar(filled, ax=ax, ticks=levels[::2], format="%.0f")
-    bar.set_label("rounds")
+    bar = fig.colorbar(filled, ax=ax, ticks=levels, format="%g")
+    bar.set_label(f"rounds (darkest: more than {levels[-1]:g})")
     return fig
 
 
@@ -304,6 +320,6 @@ def _map_slider(rhos, alphas, rounds, cap, best, at):
 def _map_text(rhos, alpha, row, cap, best):
     m = int(row.argmin())
     return _status(
-        f"α = <b>{alpha:.2f}</b>: {_rounds(row[m], cap)} at ρ = <b>{rhos[m]:.2g}</b>; dashed, theory's "
-        f"√(μL) = {best:.2g}. Thin lines are the other α."
+        f"α = <b>{alpha:.2f}</b>: {_rounds(row[m], cap)} at ρ = <b>{number_text(rhos[m])}</b>; dashed, theory's "
+        f"√(μL) = {number_text(best)}. Thin lines are the other α."
     )

@@ -8,6 +8,7 @@ from glmlab.fitting import certify, fit
 
 from .picture import Picture
 from .style import COLOURS, new_figure
+from .words import count_text, number_text
 
 PROBLEM = ("family", "penalty", "sample_weight", "offset")  # the options of `fit` that belong to the objective
 EVERY, SHARE = 1.0, 0.1  # seconds between two drawings at least, and their largest share of the time
@@ -98,7 +99,8 @@ class Live:
         bounds = np.array(self.bounds)
         shown = np.flatnonzero((bounds > 0) & np.isfinite(bounds))
         ax.plot(shown, bounds[shown], color=COLOURS[0], marker="o", markevery=max(1, len(shown) // 12))
-        ax.set(yscale="log", xlabel=self.step, ylabel="bound on F − F*", title=self.title)
+        title = f"{self.title}: F − F* ≤ {number_text(bounds[-1], 3)} after {count_text(len(bounds) - 1, self.step)}"
+        ax.set(yscale="log", xlabel=self.step, ylabel="bound on F − F*", title=title)
         alt = f"The certificate against {self.step}s on a logarithmic scale."
         return Picture(fig, alt, f"{self.words()}.")
 

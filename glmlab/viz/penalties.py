@@ -14,13 +14,14 @@ GREY = "#AAAAAA"
 # ---------------------------------------------------------------- paths, and a switch between them
 
 
-def penalty_paths(paths, plain, *, names=None, most=5):
+def penalty_paths(paths, plain, *, names=None, most=5, ylabel="coefficient"):
     """Coefficients against λ, one panel for each penalty, with those without a penalty; a switch needs no kernel.
 
-    paths  {penalty: (lams (m,), betas (m, p))}, λ in any order, in the unit of that penalty
-    plain  (p,) the coefficients without a penalty
-    names  one for each coefficient; x1, x2, … by default
-    most   how many coefficients get a colour and a name: those that are largest in absolute value in `plain`
+    paths   {penalty: (lams (m,), betas (m, p))}, λ in any order, in the unit of that penalty
+    plain   (p,) the coefficients without a penalty
+    names   one for each coefficient; x1, x2, … by default
+    most    how many coefficients get a colour and a name: those that are largest in absolute value in `plain`
+    ylabel  the name of the coefficients' axis, with their unit
     """
     plain = np.asarray(plain, dtype=float)
     paths = {name: _falling(name, lams, betas, plain) for name, (lams, betas) in paths.items()}
@@ -36,7 +37,7 @@ def penalty_paths(paths, plain, *, names=None, most=5):
         f"right; thin dashed lines mark the coefficients without a penalty. {finding}"
     )
     moving = _switch(paths, plain, names, largest, words)
-    return Picture(_panels(paths, plain, names, largest), alt, finding, moving)
+    return Picture(_panels(paths, plain, names, largest, ylabel), alt, finding, moving)
 
 
 def _falling(name, lams, betas, plain):
@@ -61,7 +62,7 @@ def _path_words(name, lams, betas):
     return f"{name}: {counts} of {betas.shape[1]} coefficients are zero {at}, where ‖β‖ = {lengths}"
 
 
-def _panels(paths, plain, names, largest):
+def _panels(paths, plain, names, largest, ylabel):
     fig, axes = new_figure(1, len(paths), size=(9.4, 4.6), sharey=True, squeeze=False)
     for ax, (name, (lams, betas)) in zip(axes[0], paths.items(), strict=True):
         rest = np.delete(betas, largest, axis=1)
@@ -72,14 +73,27 @@ def _panels(paths, plain, names, largest):
             ax.axhline(plain[j], color=nth(COLOURS, k), lw=1, ls="--", marker="")
         ax.plot([], [], color="black", lw=1, ls="--", marker="", label=f"the same with {NONE}")
         ax.axhline(0, color="black", lw=0.8, marker="")
-        ax.set(xscale="log", xlabel=f"λ of {name}", title=name)
+        ax.set(xscale="log", xlabel=f"λ of {name}, smaller to the right", title=name)
         ax.invert_xaxis()
-    axes[0][0].set_ylabel("coefficient")
+    axes[0][0].set_ylabel(ylabel)
+    for height, text in _levels(plain, names, largest):
+        ax.annotate(text, (1.01, height), xycoords=("axes fraction", "data"), va="center", fontsize=11)
     fig.suptitle(_panels_title(paths), x=0.01, ha="left", fontsize=13)
     handles, labels = axes[0][0].get_legend_handles_labels()
     labels += [count_text(rest.shape[1], "other")] * len(grey)
     fig.legend([*handles, *grey], labels, loc="outside lower center", ncols=3)
     return fig
+
+
+def _levels(plain, names, largest):
+    """(height, names) of the coefficients without a penalty; those too near to each other for two texts share one."""
+    groups = []
+    for j in sorted(largest, key=lambda j: -plain[j]):
+        if groups and plain[groups[-1][-1]] - plain[j] < 0.07 * np.ptp(plain):
+            groups[-1].append(j)
+        else:
+            groups.append([j])
+    return [(plain[group].mean(), "\n".join(names[j] for j in group)) for group in groups]
 
 
 def _panels_title(paths):
@@ -145,7 +159,7 @@ def _switch(paths, plain, names, largest, words):
 def prices(ts, curves):
     """The price D(t) of a moved slope, as a multiple of the quadratic price ½ℓ″t².
 
-    ts      (m,) the moves t of the slope, in units of ℓ″
+    ts      (m,) numbers t: the slope moves by ℓ″t
     curves  {name: (m,) D(t) ÷ ½ℓ″t²}, inf where the slope is outside the domain of ℓ*
     """
     ts = np.asarray(ts, dtype=float)
@@ -158,7 +172,8 @@ def prices(ts, curves):
         shown = np.where(np.isfinite(values), values, np.nan)
         look = {"color": nth(COLOURS, k), "ls": nth(DASHES, k), "marker": nth(MARKERS, k)}
         ax.plot(ts, shown, markevery=max(1, len(ts) // 10), label=name, **look)
-    ax.set(xlabel="t, in units of ℓ″", ylabel="D(t) ÷ ½ℓ″t²", title="Where t is small every price is nearly quadratic")
+    ax.set(xlabel="t (the slope moves by ℓ″t)", ylabel="D(t) ÷ ½ℓ″t²")
+    ax.set_title("Where t is small every price is nearly quadratic")
     fig.legend(loc="outside lower center", ncols=2)
     near = np.abs(ts) <= 0.1
     worst = max(np.abs(values[near] - 1).max() for values in curves.values())

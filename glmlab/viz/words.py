@@ -24,6 +24,15 @@ def count_text(n, thing):
     return f"{n:,} {thing}" + ("" if n == 1 else "s")
 
 
+def number_text(value, digits=2):
+    """A number with few digits; a comma for thousands, where Python would print a power of ten.
+
+    >>> number_text(3898.2), number_text(244.9, 3), number_text(2.21e-10)
+    ('3,900', '245', '2.2e-10')
+    """
+    return f"{float(f'{value:.{digits}g}'):,g}"
+
+
 def list_text(items):
     """A list as text: ``a, b and c``."""
     *head, last = [str(item) for item in items]

@@ -5,7 +5,8 @@
 # predict the zeros that the post printed, and measure when it pays.*
 #
 # **120 minutes** with the exercises, 104 of them on the core path. Prerequisites: [03 gradient
-# descent](03_gradient_descent.ipynb). Symbols: [glossary](00_start_here.ipynb#Notation-and-glossary).
+# descent](03_gradient_descent.ipynb) and [04 task graphs](04_task_graphs.ipynb). Symbols:
+# [glossary](00_start_here.ipynb#Notation-and-glossary).
 #
 # Afterwards you can
 #
@@ -33,10 +34,9 @@
 # $$\min\ \sum_k f_k(\beta_k)+\lambda\|z\|_1\quad\text{subject to }\beta_k=z\text{ for all }k.$$
 #
 # **ADMM**, the alternating direction method of multipliers, solves it in rounds. Every chunk solves a problem of its
-# own, one step makes a new $z$, and each chunk remembers how far its answer was from it.
+# own, one step makes a new $z$, and each chunk remembers how far its answer was from $z$.
 
 # %% tags=["parameters", "setup"] id="c05-004"
-import inspect
 from itertools import islice
 
 import dask
@@ -232,16 +232,15 @@ assert one_round == n_chunks, "a task a chunk"
 # %% [markdown] tags=["workshop"] id="c05-019"
 # ## The zeros count the rounds (20 min, core)
 #
-# No true coefficient is zero. Why are there zeros, and ever fewer? A chunk's loss has curvature about $2n/K$
-# (notebook 03), thousands at least, while $\rho=1$. So a chunk always answers with its own least-squares solution, near
-# $\beta_{\text{true}}$.
+# Why are there zeros? A chunk's loss has curvature about $2n/K$ (notebook 03), thousands at least, while
+# $\rho=1$. So a chunk answers with its own least-squares solution, near $\beta_{\text{true}}$.
 #
 # Follow one coefficient $j$. While $z_j$ stays zero, each round adds the same $\alpha\beta_j$ to entry $j$ of every
-# $u_k$, until the sum exceeds the threshold. For example, let $\beta_j=0.2$, $\alpha=0.9$ and the threshold $0.72$. Four
-# rounds add up to $0.72$, and $z_j$ is still zero. In round five it is $0.90-0.72=0.18$.
+# $u_k$, until the sum exceeds the threshold $\lambda/(\rho K)$. For example, let $\beta_j=0.2$, $\alpha=0.9$ and the
+# threshold $0.72$. Four rounds add up to $0.72$: $z_j$ is still zero. In round five it is $0.90-0.72=0.18$.
 #
 # **Exercise 4.** `zeros_at(beta, lam, rho, K, k, alpha)`: how many $z_j$ are zero after $k$ rounds? (Here $k$ counts
-# rounds.)
+# rounds. A sum equal to the threshold leaves a zero.)
 
 # %% tags=["exercise"] id="c05-020"
 def zeros_at(beta, lam, rho, K, k, alpha):
@@ -322,6 +321,7 @@ print(f"z after ten rounds: F(z) − F* ≤ {z_proof.bound:.4g}, {z_proof.bound 
 print(f"the minimiser has {np.sum(best.beta == 0)} zeros; {best.certificate}")
 assert best.converged and np.all(best.beta != 0), "the minimiser has none"
 assert zero.any() and abs(q[zero]).min() > lam, "not one of z's meets the condition"
+assert np.abs(late[9] - post_z).max() <= 1e-6, "triangles or all rows: one loop"
 assert 3e-6 < at_post < 4.2e-6 and z_proof.bound > 1e-3 * best.objective
 
 # %% [markdown] tags=["workshop"] id="c05-030"
@@ -332,15 +332,15 @@ assert 3e-6 < at_post < 4.2e-6 and z_proof.bound > 1e-3 * best.objective
 #
 # </details>
 #
-# **Recap.** The number of zeros depends on $K$, $\rho$, $\alpha$, $\lambda$ and the round, and on the data only through
-# the small $|\beta_j|$. The minimiser has no zeros: those of $z$ come from stopping early. The post's penalty was next
-# to nothing beside $\lambda_{\max}$.
+# **Recap.** As long as $\rho$ is negligible beside a chunk's curvature, the number of zeros depends on $K$, $\rho$,
+# $\alpha$, $\lambda$ and the round, and on the data only through the small $|\beta_j|$. The minimiser has no zeros: those
+# of $z$ come from stopping early. The post's penalty was next to nothing beside $\lambda_{\max}$.
 #
 # ## Choose ρ (15 min, core)
 #
 # The post's $\rho=1$ is far below the curvature of a chunk. What if we take that curvature itself? The Hessian of $f$ is
 # $H=2X^\top X$, and the mean of its eigenvalues is $\operatorname{tr}H/p$. A chunk has one $K$th of the rows, so we take
-# $\rho=\operatorname{tr}H/(pK)$. We also try several $\alpha$: Boyd et al. (2011) recommend 1.5 to 1.8.
+# $\rho=\operatorname{tr}H/(pK)$. We try several $\alpha$, too: Boyd et al. (2011) suggest 1.5 to 1.8.
 
 # %% tags=["figure", "assert"] id="c05-031"
 H = 2 * X_r.T @ X_r
@@ -348,17 +348,19 @@ curvature = np.trace(H) / p / n_chunks
 
 
 def relative_gaps(zs):
-    """(F − F*) / F* of z = 0 and of each z, by the quadratic that F is while no sign changes."""
+    """(F − F*) / F* of z = 0 and of each z. F is quadratic as long as no coefficient has the wrong sign."""
     e = np.vstack([np.zeros(p), zs]) - best.beta
     return np.einsum("ki,ij,kj->k", e, H, e) / 2 / best.objective
 
 
 alphas = (0.9, 1.0, 1.6, 1.9)
-gaps = {f"ρ = tr H/pK, α = {alpha}": relative_gaps(loop(ten, 10, curvature, alpha, lam)[1]) for alpha in alphas}
+gaps = {f"ρ = tr H/(pK), α = {alpha}": relative_gaps(loop(ten, 10, curvature, alpha, lam)[1]) for alpha in alphas}
 gaps["ρ = 1, α = 0.9"] = relative_gaps(late[:10])
-title = f"ρ = tr H/pK = {curvature:,.0f} and an α above 1 end nearer to F* than ρ = 1"
+print(f"tr H/(pK) = {curvature:,.0f}")
+nearest, *_, farthest = sorted(gaps, key=lambda name: gaps[name][-1])
+title = f"After ten rounds nearest to F*: {nearest}. Farthest: {farthest}"
 viz.show(viz.gap_curves(gaps, ylabel="(F − F*) / F*", title=title, step="round"))
-post, plain, over = (gaps[f"ρ = tr H/pK, α = {alpha}"][-1] for alpha in (0.9, 1.0, 1.6))
+post, plain, over = (gaps[f"ρ = tr H/(pK), α = {alpha}"][-1] for alpha in (0.9, 1.0, 1.6))
 assert over < 1e-3 * plain < 1e-3 * post, "beyond the answers, not short of them"
 assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 
@@ -368,9 +370,12 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 #
 # $$\beta_k=\frac{h\,m_k+\rho\,(z-u_k)}{h+\rho} .$$
 #
-# Let no $z_j$ be zero or change its sign any more. Then a round multiplies the error of $z$ by $\rho/(h+\rho)$ and the
-# error of each $u_k-\bar u$ by $1-\rho/(h+\rho)=h/(h+\rho)$, where $\bar u$ is the mean of the $u_k$. The two errors pull
-# $\rho$ in opposite directions.
+# Suppose that from now on no $z_j$ is zero and none changes its sign. Then shrinkage subtracts a constant, and the mean
+# $\bar u$ of the $u_k$ stays as it is. We take the mean over the chunks, and subtract it:
+#
+# $$z^+=\frac\rho{h+\rho}\,z+\text{const},\qquad u_k^+-\bar u=\frac h{h+\rho}\,(u_k-\bar u)+\text{const} .$$
+#
+# These factors multiply the errors of $z$ and of $u_k-\bar u$. The two errors pull $\rho$ in opposite directions.
 
 # %% [markdown] id="two-chunk-example"
 # A small example: one coefficient, no penalty, $f_1(b)=b^2$ and $f_2(b)=(b-2)^2$. So $h=2$, the optimum is $z=1$, and
@@ -386,15 +391,17 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 # multiplied by $10/11$. Here the slow $u_2$ does no harm, because the $u_k$ cancel in the mean.
 
 # %% [markdown] id="rate-bound"
-# They no longer cancel if the chunks have **different Hessians** $H_k$ or a coefficient is **held at zero**. Then
-# $z$ waits for the $u_k$. So from here on $\mu$ and $L$ are the least and the largest eigenvalue of all $H_k$, and we
-# take all vectors $z+u_k$ together. With $\alpha=1$ a round multiplies their distance from their limits by at most
+# They no longer cancel if the chunks have **different Hessians** $H_k$ or the penalty holds a coefficient at zero. Then
+# $z$ waits for the $u_k$.
 #
-# $$\max\Big(\frac\rho{\mu+\rho},\ \frac L{L+\rho}\Big),$$
+# Stack the $K$ vectors $z+u_k$ into one long vector. From here on $\mu$ and $L$ are the extreme eigenvalues of all $H_k$.
+# With $\alpha=1$ a round multiplies the distance of the long vector from its limit by at most
+#
+# $$\gamma=\max\Big(\frac\rho{\mu+\rho},\ \frac L{L+\rho}\Big),$$
 #
 # for any convex penalty (Giselsson & Boyd 2017). The error of $z$ is at most that distance divided by $\sqrt K$.
 #
-# For example, let $\mu=1$ and $L=9$. With $\rho=1$ the two factors are $\frac12$ and $\frac9{10}$, with $\rho=9$
+# Let $\mu=1$ and $L=9$. With $\rho=1$ the two factors are $\frac12$ and $\frac9{10}$, with $\rho=9$
 # they are swapped.
 #
 # **Exercise 5.** `best_rho(mu, L)` returns the ρ that makes the larger factor least.
@@ -418,6 +425,10 @@ best_rho = use(best_rho)
 #
 # **Predict.** In which of the three cases does a round multiply the error of $z$ by $\rho/(\mu+\rho)=1/3$, and in
 # which by a number nearer to $L/(L+\rho)=8/9$?
+#
+# And $\alpha$? A round adds $\alpha(\beta_k-z)$ to part $k$ of the long vector. With $\alpha$ in $(0,2)$ the bound is
+# $1-\alpha(1-\gamma)$ (same paper), least near $\alpha=2$. A last run has alike chunks, the best $\rho$ and
+# $\alpha=1.6$.
 
 # %% tags=["assert"] id="who-slows-z-code"
 def turned(angle, minimiser):
@@ -427,17 +438,23 @@ def turned(angle, minimiser):
     return X_k, X_k @ minimiser
 
 
-minima, rho = [(1, 0.5), (3, -0.5), (2, 1.5), (2, -0.5)], best_rho(2, 8) / 4
+def factor(chunks, rho, alpha, weight):
+    """By how much a round multiplies the error of z, and the zeros of the last z."""
+    zs = loop(chunks, 400, rho, alpha, weight)[1]
+    errors = np.linalg.norm(zs - zs[-1], axis=1)
+    return (errors[20] / errors[10]) ** (1 / 10), np.sum(zs[-1] == 0)
+
+
+minima, rho, found = [(1, 0.5), (3, -0.5), (2, 1.5), (2, -0.5)], best_rho(2, 8), {}
 alike, unlike = ([turned(angle, m) for angle, m in zip(angles, minima, strict=True)]
                  for angles in ([0.8] * 4, [0.2, 0.6, 1.0, 1.4]))  # fmt: skip
-factor = {}
 for name, chunks, weight in (("alike", alike, 0.0), ("unlike", unlike, 0.0), ("alike, one held at zero", alike, 9.0)):
-    zs = loop(chunks, 400, rho, 1.0, weight)[1]
-    errors = np.linalg.norm(zs - zs[-1], axis=1)
-    factor[name] = (errors[20] / errors[10]) ** (1 / 10)
-    print(f"{name}: a round multiplies the error of z by {factor[name]:.3f}; zeros {np.sum(zs[-1] == 0)}")
-assert np.isclose(factor["alike"], rho / (2 + rho), rtol=0.02), "z alone"
-assert all(0.7 < factor[name] <= 8 / (8 + rho) for name in factor if name != "alike"), "z waits for u"
+    found[name], zeros = factor(chunks, rho / 4, 1.0, weight)
+    print(f"{name}: a round multiplies the error of z by {found[name]:.3f}; zeros {zeros}")
+relaxed, expected = factor(alike, rho, 1.6, 0.0)[0], 1 - 1.6 * (1 - rho / (2 + rho))
+print(f"alike, best ρ, α = 1.6: {relaxed:.3f}, where 1 − α(1 − γ) = {expected:.3f}")
+assert np.allclose([found["alike"], relaxed], [1 / 3, expected], rtol=0.02), "z alone"
+assert 0.7 < min(found["unlike"], found["alike, one held at zero"]), "z waits for u"
 
 # %% [markdown] tags=["workshop"] id="c05-042"
 # <details><summary>Answer: only the alike chunks without zeros have 1/3. Why does the third case wait?</summary>
@@ -448,18 +465,18 @@ assert all(0.7 < factor[name] <= 8 / (8 + rho) for name in factor if name != "al
 # </details>
 #
 # **Recap.** A small $\rho$ lets the $u_k$ lag behind, a large one lets $z$ lag behind. The bound for both is best at
-# $\rho=\sqrt{\mu L}$, between the curvatures of a chunk.
+# $\rho=\sqrt{\mu L}$, and a relaxation $\alpha$ turns $\gamma$ into $1-\alpha(1-\gamma)$.
 #
 # ## When does ADMM pay? (8 min, core)
 #
-# For least squares it does not: the chunks may as well send $H_k$ and $X_k^\top y_k$ once, and these sums answer every
-# $\lambda$ (notebook 02).
+# For least squares it does not: the chunks may as well send $H_k$ and $X_k^\top y_k$ once (notebook 02).
 #
 # Logistic loss has no such summary. There the rival is **proximal Newton** (notebook 07): each chunk sends its loss,
-# gradient and Hessian at $\beta$, and the next $\beta$ minimises the summed quadratic model plus $\lambda\|\beta\|_1$.
-# ADMM's ρ is here a number for each coordinate, the diagonal of $H/K$, or a **matrix**, each chunk's own $H_k$.
+# gradient and Hessian at $\beta$, and the next $\beta$ minimises their quadratic model plus $\lambda\|\beta\|_1$.
+# ADMM's $\rho$ is the diagonal of $H/K$, with the Hessian $H$ at the start, or a **matrix**, each chunk's Hessian there.
+# The pull is then $\frac12(b-z+u_k)^\top\rho\,(b-z+u_k)$.
 
-# %% tags=["assert", "solution"] id="c05-043"
+# %% tags=["assert"] id="c05-043"
 rows_b = scale.pick(ci=8_000, workshop=100_000, full=1_000_000)
 X_b, y_b, _ = datasets.make_logistic(rows_b, 15, chunks=rows_b // 8, seed=20009)  # columns as in the post's benchmark
 X_b, y_b = client.persist([X_b, y_b])
@@ -476,19 +493,42 @@ for name, solver, options in (
 newton = logistic.pop("proximal Newton")
 assert all(newton.passes < run.passes for run in logistic.values()), "local solves are passes, too"
 assert all(abs(newton.objective / run.objective - 1) < 1e-8 for run in logistic.values()), "they agree"
-print("\n" + inspect.getsource(solvers.consensus_admm))
 
 # %% [markdown] id="when-admm-pays"
 # Judge by passes and rounds, because the seconds of such a small run are mostly prices of rounds. Local iterations
-# read rows, so they count as passes. The source is the package's ADMM.
+# read rows, so they count as passes.
 #
-# A chunk cannot know what the others want, while Newton's sum does. So Spark, H2O and cuML fit GLMs by L-BFGS or
-# Newton's method with one reduction a pass. dask-ml's default is ADMM, the post's heritage. ADMM pays where
+# A chunk sees only its own rows, while Newton's sum contains all. ADMM may pay (we did not measure it) where
 #
-# - sums over rows must not leave their place, but an answer of $p$ numbers may;
+# - rounds are so expensive that more work in each is worthwhile (many columns alone are no reason: L-BFGS sends $p$
+#   numbers);
 # - local problems have their own solvers or constraints;
-# - $p^2$ numbers are too many and rounds are very expensive;
-# - the pieces are not rows: ADMM splits other sums, too.
+# - the pieces are not rows: ADMM splits other sums, too (Boyd et al. 2011, §8.3).
+#
+# ### The ledger
+#
+# `post_admm` is the package's copy of the published loop, L-BFGS solves and all. We count one task for each chunk and round.
+
+# %% tags=["assert"] id="c05-045"
+f = glmlab.Objective("gaussian", glmlab.as_chunks(X, y))
+with viz.Live(lambda state: certify(X_r, y_r, state.beta, **lasso).bound, title="The post's loop", step="round") as watch:
+    for state in islice(solvers.post_admm(f, L1(lam), np.zeros(p)), 11):  # the eleventh state has the tenth z
+        watch(state)
+ours = glmlab.run("consensus_admm", glmlab.Objective("gaussian", f.chunks), L1(lam), start=np.zeros(p), tol=1e-9)
+assert np.abs(state.beta - post_z).max() <= 1e-3, "L-BFGS or exact solves, one loop"
+assert ours.converged and np.all(ours.beta != 0), "certified, and without a zero"
+assert np.abs(ours.beta - best.beta).max() <= 1e-4, "two solvers agree"
+post_row = {"passes": f.passes, "rounds": f.rounds, "seconds": watch.seconds[-1]}
+our_row = {"passes": ours.passes, "rounds": ours.rounds, "seconds": ours.seconds}
+for name, row, b, gap in (
+    ("05: the post's ADMM, ρ = 1", post_row, state.beta, certify(X_r, y_r, state.beta, **lasso).relative),
+    ("05: ADMM, ρ = diag H/K", our_row, ours.beta, ours.certificate.relative),
+):
+    tasks, error = row["rounds"] * one_round, np.abs(b - beta_true).max()
+    ledger.add(name, **row, tasks=tasks, bytes=X.nbytes, error=error, zeros=np.sum(b == 0), gap=gap)
+client.close()
+assert client.status == "closed"
+ledger
 
 # %% [markdown] tags=["optional"] id="c05-028"
 # ## Two residuals (8 min, optional)
@@ -504,21 +544,21 @@ print("\n" + inspect.getsource(solvers.consensus_admm))
 # $$\nabla f_k(\beta_k)+\rho u_k^+=\rho(z-z^+) .$$
 #
 # And the consensus step left a sum $\rho\sum_ku_k^+$ that the penalty balances. So where both residuals vanish, $z$
-# meets the KKT conditions.
+# meets the KKT conditions. We run the loop with $\rho=1$ and $\alpha=1$.
 
 # %% tags=["assert", "optional"] id="c05-029"
-Bs, zs = loop(ten, 10, 1.0, 0.9, lam)
+Bs, zs = loop(ten, 10, 1.0, 1.0, lam)
 for k in (1, 5, 10):
     z_new, z_old = zs[k - 1], (zs[k - 2] if k > 1 else np.zeros(p))
     primal, dual = np.linalg.norm(Bs[k - 1] - z_new), 1.0 * np.sqrt(n_chunks) * np.linalg.norm(z_new - z_old)
     slope = np.linalg.norm(2 * X_r.T @ (X_r @ z_new - y_r))
     print(f"round {k:>2}: primal residual {primal:.2g}, dual residual {dual:.2g}, where ‖∇f(z)‖ = {slope:.2g}")
-assert np.abs(zs[9] - post_z).max() <= 1e-6, "a thousand rows or all of them: one loop"
+print(f"at the minimiser, which has no zeros, ‖∇f‖ = λ√p = {lam * np.sqrt(p):.0f}")
 assert dual < 1e-3 * slope, "a small dual residual, far from optimal"
 
 # %% [markdown] tags=["optional"] id="c05-032"
-# The dual residual has the unit of a gradient, but is tiny beside the gradient of $f$ at $z$, because its factor
-# $\rho=1$ is tiny beside a curvature. So the small residual does not say that $z$ is good.
+# The dual residual has the unit of a gradient, but is tiny beside the gradient of $f$ at $z$ and at the minimiser, because
+# its factor $\rho=1$ is tiny beside a curvature. So the small residual does not say that $z$ is good.
 #
 # <details><summary>Check yourself: can one tolerance serve both residuals?</summary>
 #
@@ -534,13 +574,15 @@ assert dual < 1e-3 * slope, "a small dual residual, far from optimal"
 # Eight chunks of twelve rows, two coefficients. The second coefficient of the minimiser is zero. Move the sliders, or
 # use their arrow keys.
 #
-# **Predict.** Which ρ leaves $z$ behind, and which one the answers?
+# **Predict.** After thirty rounds, with which $\rho$ do the answers differ most from $z$, and with which is $z$ farthest
+# from the optimum?
 #
 # <details><summary>Answer</summary>
 #
-# With ρ/20 the answers stay far apart, because each chunk follows its own rows and the $u_k$ need many rounds to change
-# that. In the first rounds $z$ stays at zero as well, because the threshold $\lambda/(\rho K)$ is twenty times as
-# large. With 20ρ all answers lie near $z$, and $z$ itself hardly moves.
+# With the smallest $\rho$ the answers differ most, because each chunk follows its own rows and the $u_k$ need many rounds
+# to change that. In the first rounds $z$ stays at zero as well, because the threshold $\lambda/(\rho K)$ is twenty times
+# as large. With the largest $\rho$ all answers lie near $z$, in the figure under its square, and $z$ is
+# farthest from the optimum, because it hardly moves.
 #
 # </details>
 
@@ -551,17 +593,19 @@ few_y = few_X @ [1.0, 0.1] + rng.normal(size=(8, 12))
 toy, toy_lam = list(zip(few_X, few_y, strict=True)), 45.0
 toy_best = glmlab.fit(few_X.reshape(-1, 2), few_y.ravel(), family="gaussian", penalty=L1(toy_lam), tol=1e-12).beta
 middle = np.trace(2 * np.einsum("kni,knj->ij", few_X, few_X)) / 2 / 8
-choices = {"ρ/20": middle / 20, "ρ = tr H/pK": middle, "20ρ": 20 * middle}
+small, chosen, large = "ρ = tr H/(20pK)", "ρ = tr H/(pK)", "ρ = 20 tr H/(pK)"
+choices = {small: middle / 20, chosen: middle, large: 20 * middle}
 runs = {name: loop(toy, 30, rho, 1.0, toy_lam) for name, rho in choices.items()}
 viz.show(viz.votes(runs, toy_best, axes=("β₁", "β₂"), start=3))
 ends = {name: np.linalg.norm(zs[-1] - toy_best) for name, (_, zs) in runs.items()}
-assert toy_best[1] == 0 and ends["ρ = tr H/pK"] < 0.01 * min(ends["ρ/20"], ends["20ρ"])
+assert toy_best[1] == 0 and ends[chosen] < 0.01 * min(ends[small], ends[large])
 
 # %% [markdown] tags=["optional"] id="map-of-rounds"
 # Now a map. The course's columns are independent, so $\mu\approx L$, which is too kind a case. We *tilt* them: $XT$,
-# with a matrix $T$ such that columns $j$ and $k$ correlate by $0.6^{|j-k|}$, and $\lambda=\lambda_{\max}/100$. For 13 ρ
-# and 8 α we count rounds until $\|z-\beta^*\|$ is a millionth of $\|\beta^*\|$. At $\alpha=1$ we also measure the rate.
-# The chunks are nearly alike, so we take $\mu$ and $L$ from $H/K$. The slider walks through the rows of the map.
+# with a matrix $T$ such that columns $j$ and $k$ correlate by $0.6^{|j-k|}$, and $\lambda=\lambda_{\max}/100$. For 13
+# values of $\rho$ and 8 of $\alpha$ we count rounds until $\|z-\beta^*\|$ is a millionth of $\|\beta^*\|$. At $\alpha=1$ we
+# also measure the rate. The chunks are nearly alike, so we take $\mu$ and $L$ from $H/K$. The slider walks through the
+# rows of the map.
 
 # %% tags=["figure", "assert", "optional"] id="c05-038"
 T = np.linalg.cholesky(0.6 ** abs(np.subtract.outer(range(p), range(p)))).T
@@ -586,47 +630,23 @@ assert np.all(abs(rates / theory - 1)[aside] < 0.05) and np.all(rates <= 1.05 * 
 assert rhos[rounds[2].argmin()] < 2 * best_rho(mu, L)
 assert rounds[alphas > 1].min() < 0.7 * rounds[2].min() < 0.7 * rounds[1].min(), "over-relaxation saves rounds"
 
-# %% [markdown] id="map-recap"
-# Away from the best ρ the measured rate agrees with the bound. Near it a round did slightly better. There the error of
-# the $u_k$ shrinks slowly, but it is small from the start, because chunks of many rows are nearly alike.
+# %% [markdown] tags=["optional"] id="map-recap"
+# The bound is for the worst case. Where $\rho$ is more than twice or less than half the best, the measured rates agree
+# with it to within 5%. Nearer to the best a run may do better.
 #
-# **Recap.** Measured rates agree with $\max(\rho/(\mu+\rho),L/(L+\rho))$. The map is lowest near $\rho=\sqrt{\mu L}$.
-# Over-relaxation saves rounds there.
-#
-# ### The ledger
-#
-# `post_admm` is the package's copy of the published loop, L-BFGS solves and all.
-
-# %% tags=["assert"] id="c05-045"
-f = glmlab.Objective("gaussian", glmlab.as_chunks(X, y))
-with viz.Live(lambda state: certify(X_r, y_r, state.beta, **lasso).bound, title="The post's loop", step="round") as watch:
-    for state in islice(solvers.post_admm(f, L1(lam), np.zeros(p)), 11):  # the eleventh state has the tenth z
-        watch(state)
-ours = glmlab.run("consensus_admm", glmlab.Objective("gaussian", f.chunks), L1(lam), start=np.zeros(p), tol=1e-9)
-assert np.abs(state.beta - post_z).max() <= 1e-3, "L-BFGS or exact solves, one loop"
-assert ours.converged and np.all(ours.beta != 0), "certified, and without a zero"
-assert np.abs(ours.beta - best.beta).max() <= 1e-4, "two solvers agree"
-post_row = {"passes": f.passes, "rounds": f.rounds, "seconds": watch.seconds[-1]}
-our_row = {"passes": ours.passes, "rounds": ours.rounds, "seconds": ours.seconds}
-for name, row, b, gap in (
-    ("05: the post's ADMM, ρ = 1", post_row, state.beta, certify(X_r, y_r, state.beta, **lasso).relative),
-    ("05: ADMM, ρ = diag H/K", our_row, ours.beta, ours.certificate.relative),
-):
-    tasks, error = row["rounds"] * (n_chunks + 1), np.abs(b - beta_true).max()
-    ledger.add(name, **row, tasks=tasks, bytes=X.nbytes, error=error, zeros=np.sum(b == 0), gap=gap)
-client.close()
-assert client.status == "closed"
-ledger
+# **Recap.** Measured rates agree with $\gamma=\max(\rho/(\mu+\rho),L/(L+\rho))$. The map is lowest near
+# $\rho=\sqrt{\mu L}$. There an $\alpha$ above 1 saves rounds, as $1-\alpha(1-\gamma)$ says.
 
 # %% [markdown] id="c05-046"
 # ## What we measured · Check yourself · Next
-# - The zeros of the post's loop are the $|\beta_j|\le\lambda/(\alpha\rho Kk)$. The minimiser has none.
-# - ρ is a curvature. Over-relaxation saves rounds.
+# - The zeros of the post's loop are the $|\beta_j|\le\lambda/(\alpha\rho Kk)$, because its $\rho$ is negligible beside the
+#   curvature of a chunk. The minimiser has none.
+# - $\rho$ is a curvature. Over-relaxation saves rounds.
 # - Proximal Newton needed fewer passes.
 #
-# <details><summary>λ, ρ and K all double: what becomes of the zeros?</summary>
+# <details><summary>λ, ρ and K all double, and ρ is still negligible: what becomes of the zeros?</summary>
 #
-# $\lambda/(\rho K)$ halves, so half as many are left.
+# $\lambda/(\rho K)$ halves, so about half as many are left.
 #
 # </details>
 # <details><summary>y in minutes instead of hours: what of λ and ρ?</summary>
@@ -634,9 +654,15 @@ ledger
 # $f$ grows by $60^2$ and $\beta$ by 60, so λ grows by 60. ρ, a curvature, stays.
 #
 # </details>
-# <details><summary>Two chunks hold the same rows: how do their u differ at last?</summary>
+# <details><summary>Two chunks hold the same rows: how do their u differ in the end?</summary>
 #
 # Not at all: $\rho u_k=-\nabla f_k(z)$.
+#
+# </details>
+#
+# <details><summary>All curvatures equal ρ: what does a round with α = 1.9 do to the error?</summary>
+#
+# $\gamma=\frac12$, so it multiplies the error by at most $1-1.9\cdot\frac12=0.05$.
 #
 # </details>
 #
