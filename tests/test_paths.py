@@ -295,19 +295,20 @@ def test_its_frame_and_its_cards():
 def test_its_picture():
     X, y = datasets.load_diabetes(return_X_y=True)
     found = path(X, y, family="gaussian", fit_intercept=True, n_lams=12)
-    picture = viz.coefficients(found, names=[f"column {j}" for j in range(10)], most=3)
+    picture = viz.coefficients(found, names=[f"column {j}" for j in range(10)], which=[2, 8, 3])
     (axes,) = picture.figure.axes
     x = found.lams / found.lam_max
     drawn = [line for line in axes.lines if len(line.get_xdata()) == 12]
     assert axes.get_xscale() == "log" and axes.get_xlim()[0] > axes.get_xlim()[1] and len(drawn) == 10
     assert all(line.get_xdata().tolist() == x.tolist() for line in drawn)
     assert sorted(line.get_ydata().tolist() for line in drawn) == sorted(found.betas.T.tolist())
-    assert [text.get_text() for text in picture.figure.legends[0].get_texts()][-1] == "7 others"
+    named = [text.get_text() for text in picture.figure.legends[0].get_texts()]
+    assert named == ["column 2", "column 8", "column 3", "7 others"]
     counts = np.count_nonzero(found.betas, axis=1)
     words = rf"from 1 to 0.001, .* from 0 to {counts[-1]} of 10 .* column \d, column \d enter first"
     assert re.search(words, picture.finding)
     ridge = viz.coefficients(path(X, y, family="gaussian", penalty="ridge", lams=[1, 10]))
-    assert ridge.figure.axes[0].get_xlabel() == "λ" and "first" not in ridge.finding
+    assert ridge.figure.axes[0].get_xlabel() == "λ, falling to the right" and "first" not in ridge.finding
 
 
 @pytest.mark.parametrize("options, message", [({"names": ["a"]}, "1 names for 5"), ({}, "lams .* must be positive")])

@@ -388,6 +388,24 @@ def test_boxes_may_have_names():
     assert names_of(viz.graph(X + 1)) == []
 
 
+def test_a_single_box_has_no_number_and_a_task_may_have_a_name():
+    X = da.ones((6, 2), chunks=(2, 2))
+    G = X.T.dot(X)
+    picture = viz.graph(G, names={"X": X, "G": G}, tasks={"add": G})
+    assert names_of(picture) == ["$G$", "$X_{1}$", "$X_{2}$", "$X_{3}$"]
+    legend = [text.get_text() for text in picture.figure.legends[0].get_texts()]
+    assert any(text.endswith("add × 1") for text in legend) and not any("sum-aggregate" in text for text in legend)
+    assert "1 add" in picture.alt
+
+
+def test_chunks_stand_in_their_order():
+    X = da.ones((24, 2), chunks=(2, 2))
+    axes = viz.graph(X.sum(), names={"X": X}).figure.axes[0]
+    places = {text.get_text(): text.get_position()[0] for text in axes.texts}
+    across = [places[f"$X_{{{k}}}$"] for k in range(1, 13)]
+    assert across == sorted(across)
+
+
 def test_a_graph_may_have_a_title():
     X = da.ones((6, 2), chunks=(2, 2))
     titled, plain = (viz.graph(X, title=title).figure for title in ("Three chunks", None))
@@ -518,13 +536,11 @@ def test_bytes_as_text(n, text):
     assert viz.bytes_text(n) == text
 
 
-def test_a_reduction_adds_every_chunk_once():
-    drawn = {n: [text.get_text() for text in texts(viz.reduction(n).figure)] for n in (2, 4, 8)}
-    for n, words in drawn.items():
-        assert [f"$X_{k},\\ y_{k}$" in words for k in range(1, n + 2)] == [True] * n + [False]
-        assert words.count("add") == n - 2 and words.count("$G,\\ c$") == 1
-    with pytest.raises(ValueError, match="2, 4, 8"):
-        viz.reduction(6)
+def test_a_reduction_has_the_sums_of_every_chunk_once():
+    words = [text.get_text() for text in texts(viz.reduction().figure)]
+    for pattern in ("$X_{0},\\ y_{0}$", "$X_{0}^\\top X_{0},\\ X_{0}^\\top y_{0}$"):
+        assert [words.count(pattern.format(k)) for k in range(1, 6)] == [1, 1, 1, 1, 0]
+    assert [words.count(f"worker {w}") for w in range(3)] == [1, 1, 0]
 
 
 def test_odds_have_intervals_of_two_standard_errors():

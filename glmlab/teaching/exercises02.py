@@ -179,9 +179,9 @@ def one_block_at_a_time(gram):
 # ---------------------------------------------------------------- 2. QR by blocks
 
 
-def tsqr(blocks, ys):
+def tsqr(Xs, ys):
     Rs, zs = [], []
-    for X, y in zip(blocks, ys, strict=True):
+    for X, y in zip(Xs, ys, strict=True):
         Q, R = np.linalg.qr(X)
         Rs.append(R)
         zs.append(Q.T @ y)
@@ -192,15 +192,15 @@ def tsqr(blocks, ys):
 TSQR = Exercise(
     name="tsqr",
     statement=(
-        "blocks are the row chunks X_k of X (n, p), ys those of y. Return the β that minimises ‖y − Xβ‖² without "
+        "Xs are the row chunks X_k of X (n, p), ys those of y. Return the β that minimises ‖y − Xβ‖² without "
         "forming XᵀX: by QR decompositions, one of each block and one of what they leave. Only pieces of p columns "
         "are kept, never all rows."
     ),
     stub='''
-    def tsqr(blocks, ys):
+    def tsqr(Xs, ys):
         """Least squares by QR of each block, then of the stacked Rs; returns β (p,).
 
-        blocks, ys   lists of the X_k (n_k, p) and of the y_k (n_k,)
+        Xs, ys   lists of the X_k (n_k, p) and of the y_k (n_k,)
         """
         raise NotImplementedError
     ''',

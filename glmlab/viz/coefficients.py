@@ -6,15 +6,18 @@ from .picture import Picture
 from .style import new_figure
 from .words import count_text
 
+NAMED = 6  # curves with a colour and a name: more cannot be told apart
 
-def coefficients(lams, betas=None, *, lam_max=np.nan, names=None, most=6, title="Coefficients as λ falls"):
+
+def coefficients(lams, betas=None, *, lam_max=np.nan, names=None, which=None, title="Coefficients as λ falls"):
     """Draw every coefficient against λ/λ_max, λ falling to the right; against λ itself where there is no λ_max.
 
     lams     what path() returned, which has all three; or λ (m,), positive, in any order
     betas    (m, p) coefficients, one row for each λ
     lam_max  the smallest λ at which all coefficients are zero, if there is one
     names    one for each coefficient; x1, x2, … by default
-    most     how many coefficients get a colour and a name: those largest in absolute value at the smallest λ
+    which    indices of the coefficients that get a colour and a name; by default of the NAMED that are largest in
+             absolute value at the smallest λ
     title    of the figure: what it shows
 
     Raises ValueError where the shapes do not fit or a λ is not positive.
@@ -31,10 +34,10 @@ def coefficients(lams, betas=None, *, lam_max=np.nan, names=None, most=6, title=
     lams, betas = lams[order], betas[order]
     scaled = np.isfinite(lam_max) and lam_max > 0
     x, label = (lams / lam_max, "λ / λ_max") if scaled else (lams, "λ")
-    largest = np.argsort(-np.abs(betas[-1]), kind="stable")[:most]
+    which = np.argsort(-np.abs(betas[-1]), kind="stable")[:NAMED] if which is None else np.asarray(which)
     words = _finding(betas, x, label, names)
     alt = f"One curve for each coefficient against {label} on a logarithmic axis, falling to the right. {words}"
-    return Picture(_figure(x, betas, names, largest, label, title), alt, words)
+    return Picture(_figure(x, betas, names, which, label, title), alt, words)
 
 
 def _parts(path):
@@ -44,17 +47,17 @@ def _parts(path):
     return path.lams, path.betas, path.lam_max
 
 
-def _figure(x, betas, names, largest, label, title):
+def _figure(x, betas, names, which, label, title):
     fig, ax = new_figure()
-    rest = np.delete(betas, largest, axis=1)
+    rest = np.delete(betas, which, axis=1)
     ax.axhline(0, color="black", linewidth=0.8, marker="", linestyle="-")
     grey = ax.plot(x, rest, color="#AAAAAA", linewidth=1, marker="", linestyle="-")[:1] if rest.size else []
     ax.set_prop_cycle(None)
-    lines = [ax.plot(x, betas[:, j], markevery=max(1, len(x) // 10))[0] for j in largest]
-    ax.set(xscale="log", xlabel=label, ylabel="coefficient", title=title)
+    lines = [ax.plot(x, betas[:, j], markevery=max(1, len(x) // 10))[0] for j in which]
+    ax.set(xscale="log", xlabel=f"{label}, falling to the right", ylabel="coefficient", title=title)
     ax.invert_xaxis()
     others = [count_text(rest.shape[1], "other")] * len(grey)
-    fig.legend([*lines, *grey], [names[j] for j in largest] + others, loc="outside lower center", ncols=4)
+    fig.legend([*lines, *grey], [names[j] for j in which] + others, loc="outside lower center", ncols=4)
     return fig
 
 

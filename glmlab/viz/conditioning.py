@@ -31,7 +31,7 @@ def digits_left(kappas, answers, truth, *, start=1e6):
     digits = {name: _digits(b, truth) for name, b in answers.items()}
     at = int(np.argmin(np.abs(np.log(kappas / start))))
     finding = _finding(kappas, digits, at)
-    alt = f"Right digits against the condition number on a logarithmic axis, one falling curve each. {finding}"
+    alt = f"Correct digits against the condition number on a logarithmic axis, one falling curve each. {finding}"
     return Picture(_static(kappas, digits), alt, finding, _moving(kappas, answers, truth, digits, at))
 
 
@@ -74,7 +74,7 @@ def _static(kappas, digits):
         ax.plot(kappas, np.clip(-np.log10(error(kappas)), 0, None), label=f"−log10({name})", **look)
     for k, (name, d) in enumerate(digits.items()):
         ax.plot(kappas, d, label=name, color=nth(COLOURS, k))
-    ax.set(xscale="log", ylim=(-0.5, MOST + 0.5), xlabel="condition number κ(X)", ylabel="right digits of β")
+    ax.set(xscale="log", ylim=(-0.5, MOST + 0.5), xlabel="condition number κ(X)", ylabel="correct digits of β")
     ax.set_title(TITLE)
     fig.legend(loc="outside lower center", ncols=4)
     return fig
@@ -110,7 +110,7 @@ def _moving(kappas, answers, truth, digits, at):
 
 
 def _curves(kappas, digits):
-    labels = {"x_axis_label": "condition number κ(X)", "y_axis_label": "right digits of β"}
+    labels = {"x_axis_label": "condition number κ(X)", "y_axis_label": "correct digits of β"}
     fig = bokeh_figure(x_axis_type="log", y_range=(-0.5, MOST + 0.5), tools="", title=TITLE, **labels)
     fig.height = 320
     for k, (name, d) in enumerate(digits.items()):
@@ -134,7 +134,7 @@ def _texts(kappas, answers, truth, digits, at):
         rows += [
             _row(name, _decimal(b[k, j]), exact, f"{digits[name][k]:.1f} digits of β") for name, b in answers.items()
         ]
-        head = f"κ(X) = {_power(kappa)}, κ(XᵀX) = {_power(kappa**2)}. Right digits are bold and underlined."
+        head = f"κ(X) = {_power(kappa)}, κ(XᵀX) = {_power(kappa**2)}. Correct digits are bold and underlined."
         table = f"<table style='border-spacing:10px 2px'>{''.join(rows)}</table>"
         texts.append(f"<div role='status' style='font-size:12pt'>{head}{table}</div>")
     return texts

@@ -5,8 +5,7 @@ from matplotlib.patches import FancyBboxPatch
 from glmlab.policy import Chunking
 
 from .picture import Picture
-from .style import COLOURS, SMALLEST_FONT, new_figure, nth
-from .words import count_text
+from .style import COLOURS, SMALLEST_FONT, new_figure
 
 ARROW = {"arrowstyle": "-|>", "color": "#555555", "lw": 1.5, "shrinkA": 0, "shrinkB": 0}
 WORKERS = (("$X_1, y_1$", "$X_2, y_2$"), ("$X_3, y_3$", "$X_4, y_4$"))  # the chunks that each worker holds
@@ -49,33 +48,28 @@ def who_computes():
     return Picture(fig, alt, finding)
 
 
-def reduction(n_chunks=4):
-    """How the sums G = Σ X_kᵀX_k and c = Σ X_kᵀy_k are added in a tree, two at a time; n_chunks is a power of two."""
-    if n_chunks < 2 or n_chunks & (n_chunks - 1):
-        raise ValueError(f"n_chunks={n_chunks}: a tree of pairs needs 2, 4, 8 … chunks")
-    fig, ax = new_figure(size=(8.6, 4.6))
-    row = [2.1 * (k + 0.5) for k in range(n_chunks)]
-    levels = n_chunks.bit_length() + 1
-    for k, x in enumerate(row):
-        _box(ax, (x, 0), (1.7, 0.62), f"$X_{k + 1},\\ y_{k + 1}$", nth(COLOURS, k * 2 // n_chunks))
-        _box(ax, (x, 1.2), (1.9, 0.62), f"$X_{k + 1}^\\top X_{k + 1},\\ X_{k + 1}^\\top y_{k + 1}$", "#777777")
-        _arrow(ax, (x, 0.31), (x, 0.89))
-    for level in range(2, levels):
-        above = [(a + b) / 2 for a, b in zip(row[::2], row[1::2], strict=True)]
-        for k, x in enumerate(row):
-            side = 0.4 if x > above[k // 2] else -0.4
-            _arrow(ax, (x, 1.2 * (level - 1) + 0.31), (above[k // 2] + side, 1.2 * level - 0.31))
-        for x in above:
-            _box(ax, (x, 1.2 * level), (1.1, 0.62), "add" if len(above) > 1 else "$G,\\ c$", COLOURS[2])
-        row = above
-    ax.set(xlim=(-0.1, 2.1 * n_chunks + 0.1), ylim=(-0.45, 1.2 * (levels - 1) + 0.45))
+def reduction():
+    """How the sums G = Σ X_kᵀX_k and c = Σ X_kᵀy_k are made: on each worker for its chunks; this process adds them."""
+    fig, ax = new_figure(size=(8.6, 4.4))
+    for w in range(2):
+        middle = 2.1 + 4.4 * w
+        _box(ax, (middle, 1.2), (4.2, 2.4), "", COLOURS[w])
+        ax.text(middle, 0.2, f"worker {w}", ha="center", va="center", fontsize=12, fontweight="bold")
+        for i in range(2):
+            k, x = 2 * w + i + 1, middle + 2.04 * i - 1.02
+            _box(ax, (x, 0.75), (1.5, 0.52), f"$X_{k},\\ y_{k}$", "#777777")
+            _box(ax, (x, 1.85), (1.9, 0.62), f"$X_{k}^\\top X_{k},\\ X_{k}^\\top y_{k}$", "#777777")
+            _arrow(ax, (x, 1.01), (x, 1.54))
+            _arrow(ax, (x, 2.16), (4.3 + 0.6 * (k - 2.5), 3.19))
+    _box(ax, (4.3, 3.5), (3.2, 0.62), "this process adds: $G,\\ c$", COLOURS[2])
+    ax.set(xlim=(-0.1, 8.7), ylim=(-0.1, 3.9))
     ax.axis("off")
-    fig.suptitle("Each chunk sends two small sums, and no row travels", x=0.02, ha="left", fontsize=13)
+    fig.suptitle("Each chunk needs to send only two small sums", x=0.02, ha="left", fontsize=13)
     alt = (
-        f"A tree. Below are {n_chunks} chunks X_k, y_k; the first half is on one worker, the second on another. Each "
-        "chunk makes X_kᵀX_k and X_kᵀy_k, and these are added two at a time until G and c are left."
+        "Two workers with two chunks X_k, y_k each. For each chunk its worker makes X_kᵀX_k and X_kᵀy_k. Arrows lead "
+        "from these four pairs to this process, which adds them to G and c."
     )
-    return Picture(fig, alt, f"{count_text(n_chunks, 'chunk')} give one G and one c; no row has to travel.")
+    return Picture(fig, alt, "Only the sums of a chunk need to leave its worker; this process adds them to G and c.")
 
 
 def _box(ax, centre, size, text, colour):

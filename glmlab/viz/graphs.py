@@ -6,12 +6,13 @@ colour, and the legend names the function: its name would not fit into a small c
 names, such as X_k, y_k and β.
 """
 
+import re
 from collections import Counter
 from string import ascii_letters
 
 from dask._task_spec import DataNode, Task, convert_legacy_graph
 from dask.base import collections_to_expr, unpack_collections
-from dask.core import flatten
+from dask.core import flatten, toposort
 from dask.utils import key_split
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
@@ -23,6 +24,7 @@ from .words import count_text, list_text
 
 INCH = 72  # points, Graphviz's unit
 NODE = 0.3  # inches: room for one letter of 11 pt
+FILLS = ("white", "#DDDDDD")
 TALL = 11  # inches: a taller picture fits neither screen nor page
 
 
@@ -51,13 +53,15 @@ def task_counts(*collections, optimize_graph=False):
     return {"tasks": sum(isinstance(node, Task) for node in nodes.values()), "data": len(nodes)}
 
 
-def graph(*collections, optimize_graph=False, limit=400, names=None, title=None):
+def graph(*collections, optimize_graph=False, limit=400, names=None, tasks=None, title=None):
     """Draw the task graph of dask arrays, dataframes, delayed values or lists of them.
 
     optimize_graph  draw what is left after dask fuses tasks
     limit           graphs of more tasks are refused, because nobody could read them
-    names           {name: a dask array or a list of delayed values}: their boxes are labelled name_1, name_2 …;
-                    {name: None} labels the inputs that have no other name: boxes to which no arrow leads
+    names           {name: a dask array or a list of delayed values}: their boxes are labelled name_1, name_2 …, a
+                    single box name; {name: None} labels the inputs that have no other name: boxes to which no arrow
+                    leads
+    tasks           {name: a dask array or delayed value}: the tasks that make it are called so, not by its key
     title           what the picture shows, in a few words above it
     """
     nodes = task_graph(*collections, optimize_graph=optimize_graph)
@@ -68,8 +72,9 @@ def graph(*collections, optimize_graph=False, limit=400, names=None, title=None)
             f"a graph of {counts['tasks']:,} tasks cannot be read; draw one with fewer chunks, "
             f"count with task_counts(), or pass limit={counts['tasks']}"
         )
-    alt = _alt(nodes, counts, labels)
-    return Picture(_draw(_place(nodes), nodes, labels, title), alt, _finding(counts, optimize_graph))
+    kinds = _kinds(nodes, tasks or {})
+    figure = _draw(_place(nodes), kinds, labels, title)
+    return Picture(figure, _alt(kinds, counts, labels), _finding(counts, optimize_graph))
 
 
 def _labels(nodes, names):
@@ -80,8 +85,9 @@ def _labels(nodes, names):
             given = [key for key, node in nodes.items() if not isinstance(node, Task) and not node.dependencies]
             labels |= {key: name for key in given if key not in labels}
         else:
-            keys = flatten([one.__dask_keys__() for one in (owner if isinstance(owner, list) else [owner])])
-            labels |= {key: f"${name}_{{{k}}}$" for k, key in enumerate(keys, 1) if key in nodes}
+            keys = list(flatten([one.__dask_keys__() for one in (owner if isinstance(owner, list) else [owner])]))
+            texts = [f"${name}_{{{k}}}$" for k in range(1, len(keys) + 1)] if len(keys) > 1 else [f"${name}$"]
+            labels |= {key: text for key, text in zip(keys, texts, strict=True) if key in nodes}
     return labels
 
 
@@ -89,14 +95,22 @@ def _edges(nodes):
     """Pairs of (role, key): box → the task that reads it, task → the box of its result."""
     for key, node in nodes.items():
         reader = ("task", key) if isinstance(node, Task) else ("data", key)
-        yield from ((("data", dep), reader) for dep in node.dependencies)
+        yield from ((("data", dep), reader) for dep in sorted(node.dependencies, key=_natural))
         if isinstance(node, Task):
             yield reader, ("data", key)
 
 
-def _kinds(nodes):
-    """Function names of the tasks with their counts, in the order of the graph."""
-    return Counter(key_split(key) for key, node in nodes.items() if isinstance(node, Task))
+def _natural(key):
+    """Text and numbers of a key in turn: chunk 10 comes after chunk 2. The order of a set would change by the run."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", str(key))]
+
+
+def _kinds(nodes, tasks):
+    """{key: function name} of the tasks, each after what it reads."""
+    called = {key: name for name, owner in tasks.items() for key in flatten(owner.__dask_keys__())}
+    reads = {key: sorted(node.dependencies, key=_natural) for key, node in nodes.items()}
+    order = [key for key in toposort(nodes, dependencies=reads) if isinstance(nodes[key], Task)]
+    return {key: called.get(key, key_split(key)) for key in order}
 
 
 def _place(nodes):
@@ -111,8 +125,11 @@ def _layout(nodes, direction):
 
     apart = "0.28" if direction == "BT" else "0.12"  # a page is narrower than it is tall
     plan = AGraph(directed=True, rankdir=direction, nodesep="0.06", ranksep=apart)
+    if direction == "BT":
+        plan.graph_attr["ordering"] = "in"  # what a task reads stands in the order of the chunks
     plan.node_attr.update(label="", fixedsize="true", width=NODE, height=NODE, shape="circle")
     names = {}
+    nodes = {key: nodes[key] for key in sorted(nodes, key=_natural)}
     for node in [("data", key) for key in nodes] + [end for edge in _edges(nodes) for end in edge]:
         names.setdefault(node, str(len(names)))
     plan.add_nodes_from(names.values())
@@ -135,16 +152,18 @@ def _curve(text):
     return [_point(point) for point in [*points, tip]]
 
 
-def _draw(centred, nodes, labels, title):
+def _draw(centred, kind_of, labels, title):
     (width, height), centres, curves = centred
-    kinds = _kinds(nodes)
-    style = {kind: (nth(COLOURS, k), nth(ascii_letters, k)) for k, kind in enumerate(kinds)}
+    kinds = Counter(kind_of.values())
+    style = {  # after the last colour they come again, on grey
+        kind: (nth(COLOURS, k), nth(ascii_letters, k), nth(FILLS, k // len(COLOURS))) for k, kind in enumerate(kinds)
+    }
     columns = 1 if max(map(len, kinds), default=0) > 14 else 2  # long names do not fit side by side
     fig, ax = new_figure(size=_size(width, height, -(-len(kinds) // columns) + bool(title)))
     for points in curves:
         ax.add_patch(_arrow(points))
     for (role, key), centre in centres.items():
-        _node(ax, role, centre, style.get(key_split(key)), labels.get(key))
+        _node(ax, role, centre, style.get(kind_of.get(key)), labels.get(key))
     ax.set(xlim=(-4, width + 4), ylim=(-4, height + 4), aspect="equal")
     ax.axis("off")
     if title:
@@ -175,21 +194,21 @@ def _node(ax, role, centre, look, label):
         if label:
             ax.text(*centre, label, ha="center", va="center_baseline", fontsize=SMALLEST_FONT, color="black")
         return
-    colour, letter = look
-    ax.add_patch(Circle(centre, half, facecolor="white", edgecolor=colour, lw=2))
+    colour, letter, fill = look
+    ax.add_patch(Circle(centre, half, facecolor=fill, edgecolor=colour, lw=2))
     ax.text(*centre, letter, ha="center", va="center_baseline", fontsize=SMALLEST_FONT, color="black")
 
 
 def _legend(kinds, style):
-    ring = {"ls": "", "marker": "o", "ms": 11, "mfc": "white", "mew": 2}
+    ring = {"ls": "", "marker": "o", "ms": 11, "mew": 2}
     return [
-        Line2D([], [], color=colour, label=f"{letter}:  {kind} × {n}", **ring)
-        for (kind, n), (colour, letter) in zip(kinds.items(), style.values(), strict=True)
+        Line2D([], [], color=colour, mfc=fill, label=f"{letter}:  {kind} × {n}", **ring)
+        for (kind, n), (colour, letter, fill) in zip(kinds.items(), style.values(), strict=True)
     ]
 
 
-def _alt(nodes, counts, labels):
-    kinds = [f"{count} {kind}" for kind, count in _kinds(nodes).items()]
+def _alt(kind_of, counts, labels):
+    kinds = [f"{count} {kind}" for kind, count in Counter(kind_of.values()).items()]
     named = f" The tasks: {list_text(kinds)}." if kinds else ""
     boxes = [label.translate(str.maketrans("", "", "${}")) for label in dict.fromkeys(labels.values())]
     named += f" Boxes with a name: {list_text(boxes)}." if boxes else ""

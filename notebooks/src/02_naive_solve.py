@@ -11,9 +11,9 @@
 #
 # - solve least squares by two sums over chunks, and say what crosses the network;
 # - tell an estimator's error from a solver's;
-# - predict the digits that normal equations and QR leave, and keep them with QR by chunks;
 # - say when a direct solve stops paying;
-# - solve every ridge without another pass.
+# - solve every ridge without another pass;
+# - predict the digits that normal equations and QR leave, and keep them with QR by chunks (optional).
 #
 # Next: [03 gradient descent](03_gradient_descent.ipynb).
 
@@ -81,17 +81,19 @@ print(f"we measure       {error:.19f} for {n:,} rows, in {seconds:.2f} s")
 # %% [markdown] tags=["workshop"] id="c02-060"
 # ## Two reductions (15 min, core)
 #
-# How do the chunks work together? The first picture is dask's recipe of $X^\top X$ for an $X$ in four chunks. Read it
-# from below. Each chunk $X_k$ is made (`zeros_like`: a recipe does not depend on the numbers), then transposed and
-# multiplied with itself (`tensordot`). The chunks meet only in the last task, `sum-aggregate`, which adds the four
-# products.
+# How do the chunks work together? The first picture is dask's recipe of $G = X^\top X$ for an $X$ in four chunks. Read
+# it from below. Each chunk $X_k$ is made (`zeros_like`: we take zeros, because the recipe is the same for any numbers).
+# It is transposed and multiplied with itself (`tensordot`). `sum` has nothing to add yet, because each product is one
+# block. The chunks meet only in the last task, `sum-aggregate`, which adds the four products.
 #
-# The second picture shows the same sum with $X^\top y$ beside it. Here the products are added two at a time.
+# The second picture shows what Exercise 1 will do: each chunk also gives $X_k^\top y_k$, and the notebook's own process
+# adds all parts.
 
 # %% tags=["figure"] id="c02-011"
 four_chunks = da.zeros((n, p), chunks=(n // 4, p))  # a recipe depends on the chunks only
-viz.show(viz.graph(four_chunks.T.dot(four_chunks), names={"X": four_chunks}))
-viz.show(viz.reduction(4))
+recipe = four_chunks.T.dot(four_chunks)
+viz.show(viz.graph(recipe, names={"X": four_chunks, "G": recipe}, title="Four chunks meet only in the last task"))
+viz.show(viz.reduction())
 written, fused = (viz.task_counts(lazy, optimize_graph=fuse)["tasks"] for fuse in (False, True))
 print(f"The post's line, {n_chunks} chunks: {written} tasks, {fused} after dask has fused some.")
 
@@ -103,13 +105,6 @@ print(f"The post's line, {n_chunks} chunks: {written} tasks, {fused} after dask 
 # Such a sum over chunks is called a **reduction**. The post's line consists of two reductions and one small solve.
 #
 # **Predict.** How many numbers does one chunk send to the two sums?
-#
-# <details><summary>Answer, after you have run Exercise 1</summary>
-#
-# $X_k^\top X_k$ is a $p \times p$ matrix and $X_k^\top y_k$ has $p$ entries: $p^2 + p$ numbers, however long the chunk
-# is, because its rows are summed away on the worker.
-#
-# </details>
 
 # %% tags=["predict"] id="c02-013"
 numbers = predict("numbers that one chunk sends", None)
@@ -142,10 +137,13 @@ gram = use(gram)
 
 # %% tags=["assert"] id="c02-018"
 # to_delayed gives the chunks one by one. delayed(gram)([block]) is a task that runs gram on
-# one block, on the worker that holds it.
+# one block; workers= names the worker that holds X_k, so that X_k need not travel.
 blocks = list(zip(X.to_delayed().ravel(), y.to_delayed().ravel(), strict=True))
+holders = client.who_has(X)  # {key of a chunk: its workers}
 sent, start = cluster.bytes_sent(client), time.perf_counter()
-parts = dask.compute(*[dask.delayed(gram)([block]) for block in blocks])
+parts = client.gather([
+    client.compute(dask.delayed(gram)([block]), workers=holders[block[0].key]) for block in blocks
+])
 sent, pass_seconds = cluster.bytes_sent(client) - sent, time.perf_counter() - start
 
 G, c = (sum(terms) for terms in zip(*parts, strict=True))
@@ -153,7 +151,9 @@ numbers.measured(parts[0][0].size + parts[0][1].size)
 print(f"p² + p = {p**2 + p:,}, from each of {len(parts)} chunks of {n // n_chunks:,} rows")
 needed = len(parts) * (p**2 + p) * 8
 print(f"the two sums need {viz.bytes_text(needed)}, and X has {viz.bytes_text(X.nbytes)}")
-print(f"sent by the workers: {viz.bytes_text(sent)}")
+print(f"sent by the workers: {viz.bytes_text(sent)}, and y has {viz.bytes_text(y.nbytes)}")
+print("for a new function dask assumes", dask.config.get("distributed.scheduler.unknown-task-duration"))
+assert sent < needed + y.nbytes + 0.5 * X.nbytes / n_chunks, "no chunk of X has travelled"
 
 short = gram([(X[:p].compute(), y[:p].compute())])
 assert all(G_k.size + c_k.size == p**2 + p for G_k, c_k in [*parts, short])
@@ -161,10 +161,18 @@ assert abs(G - X.T.dot(X).compute()).max() <= 1e-12 * abs(G).max()
 assert abs(np.linalg.solve(G, c) - beta_star).max() <= 1e-12 * abs(beta_star).max()
 
 # %% [markdown] id="c02-021"
-# > *Systems note.* If the workers sent more than the two sums need, the rest is whole chunks, which an idle worker
-# > fetched to help. No sum needs them.
+# <details><summary>Answer: why so few numbers?</summary>
 #
-# *Recap.* Least squares needs two sums over the rows. A chunk of any length sends $p^2 + p$ numbers. No row has to
+# $X_k^\top X_k$ is a $p \times p$ matrix and $X_k^\top y_k$ has $p$ entries: $p^2 + p$ numbers, however long the chunk
+# is, because its rows are summed away on the worker. (We send both halves of the symmetric matrix.)
+#
+# </details>
+#
+# > *Systems note.* If the workers sent more than the two sums need, they sent entries of $y$: a $y_k$ may lie on another
+# > worker than its $X_k$. Without `workers=`, dask takes the one of the two that it expects to be free first. It must guess how long
+# > `gram` takes, and the last line prints this guess. Against it, sending $X_k$ seems cheap, so $X_k$ may travel.
+#
+# *Recap.* Least squares needs two sums over the rows. A chunk of any length sends $p^2 + p$ numbers. No row of $X$ has to
 # travel.
 
 # %% [markdown] id="c02-022"
@@ -180,14 +188,14 @@ print(f"‖β − β_true‖∞ = {error:.3g}")
 
 # %% [markdown] id="c02-061"
 # The gap is as small as rounding allows. Yet the answer differs from $\beta_{\text{true}}$, because noise in $y$
-# moves the minimiser. This is the error of the **estimator**, and no solver can lower it.
+# moves the minimiser. No solver can lower this error of the **estimator**.
 #
-# How large is it? The noise is normal with variance 1, so for a given $X$ the error
-# $\beta^* - \beta_{\text{true}}$ is normal with covariance $G^{-1}$. Our columns are independent with mean 0 and
-# variance 1, so $G \approx nI$, and each coefficient misses by about $1/\sqrt n$. The *largest* of $p$ such errors is
-# of the size $\sqrt{2 \log p / n}$, the dashed line.
+# How large? The noise is normal with variance 1, so for a given $X$ the error is normal with covariance $G^{-1}$.
+# Our columns are independent with mean 0 and variance 1, so $G \approx nI$, and each coefficient misses by about
+# $1/\sqrt n$. The *largest* of $p$ errors is usually a little below $\sqrt{2 \log p / n}$, the dashed line.
 #
-# The band holds 98 of 100 samples, if the $p$ errors are independent with variance $1/(n - p - 1)$.
+# The band holds 98 of 100 samples, if the $p$ errors are independent with variance $1/(n - p - 1)$. Our points share
+# rows, so they are dependent.
 
 # %% tags=["figure", "assert"] id="c02-025"
 sizes = np.geomspace(1_000, n, 9).astype(int)
@@ -199,183 +207,65 @@ draws = np.random.default_rng(0).standard_normal((20_000, p))
 largest = abs(draws).max(axis=1)  # of p normal errors, 20,000 times
 low, high = np.quantile(largest, [0.01, 0.99])
 share = (largest <= np.sqrt(2 * np.log(p))).mean()
-by_chance = f"{low / np.sqrt(post_n):.5f} to {high / np.sqrt(post_n):.5f}"
+root = np.sqrt(post_n - p - 1)
+by_chance = f"{low / root:.5f} to {high / root:.5f}"
 print(f"98 of 100 samples of {post_n:,} rows: {by_chance}; the post: {post_error:.5f}")
 print(f"the largest error lies below √(2 log p / n) in {share:.0%} of the samples")
 assert proof.relative <= 1e-12, "the solver has no error that counts"
 for rows, found in ((n, error), (post_n, post_error)):
-    assert low < found * np.sqrt(rows) < high, "chance explains the error"
+    assert low < found * np.sqrt(rows - p - 1) < high, "chance explains the error"
 
 # %% [markdown] id="c02-027"
 # So chance explains the post's number. On the same rows every good solver prints it, and a hundred times as many rows
-# would make it about ten times smaller. It cannot tell a good solver from a better one. The gap $F - F^*$ can, and a
-# bound on the gap can. That is why this course certifies.
+# would make it about ten times smaller. So this error cannot tell a good solver from a better one. The gap $F - F^*$
+# can, and so can a bound on it. That is why this course certifies.
 #
 # *Recap.* The solver's error is $\beta - \beta^*$, and the estimator's is $\beta^* - \beta_{\text{true}}$. The post
 # printed the second. It falls like $1/\sqrt n$ and depends on no solver.
 
-# %% [markdown] id="c02-028"
-# ## Conditioning, squared (18 min, optional)
-#
-# How many digits does rounding cost? One operation in float64 has a relative error of at most $\varepsilon/2$, where
-# $\varepsilon = 2.2 \cdot 10^{-16}$. The **condition number** $\kappa(X)$ is the largest singular value of $X$ divided by
-# the smallest. Let $r = y - X\beta^*$ be the residual. A good algorithm that works on $X$ has a relative error of the
-# order
-#
-# $$\varepsilon\,\kappa(X) + \varepsilon\,\kappa(X)^2\,\frac{\|r\|}{\|X\|\,\|\beta^*\|} .$$
-#
-# If the residual is small, each factor of ten in $\kappa(X)$ costs one digit. If it is large, each factor costs two
-# (Björck 1996, §1.4). The normal equations work on $G$, whose condition number is $\kappa(X)^2$, so they lose two in
-# either case.
-
-# %% [markdown] id="c02-030"
-# A good algorithm that works on $X$ is the **QR decomposition** $X = QR$. The columns of $Q$ are orthonormal, and $R$ is
-# upper triangular with the singular values of $X$. Since
-#
-# $$\|y - X\beta\|^2 = \|Q^\top y - R\beta\|^2 + \text{a constant},$$
-#
-# the minimiser solves $R\beta = Q^\top y$. Nothing is squared.
-#
-# **Predict.** Let $\kappa(X) = 10^6$ and $y = X\beta_{\text{true}}$ without noise. Of 16 digits, how many are left by the
-# normal equations, and how many by QR?
-#
-# <details><summary>Answer, after you have seen the figure</summary>
-#
-# For the normal equations the estimate is $\varepsilon\,\kappa(X)^2 = 2.2 \cdot 10^{-4}$, which leaves between three and
-# four digits. For QR it is $\varepsilon\,\kappa(X) = 2.2 \cdot 10^{-10}$, which leaves between nine and ten. These
-# estimates describe the worst case, so both methods usually keep a little more.
-#
-# </details>
-
-# %% tags=["predict"] id="c02-029"
-with_normal = predict("digits left by normal equations", None)
-with_qr = predict("digits left by QR", None)
-
-# %% id="c02-031"
-U, _ = np.linalg.qr(X[:2_000].compute())  # orthonormal columns
-V, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((p, p)))  # a rotation
-r = np.random.default_rng(1).standard_normal(len(U))
-r -= U @ (U.T @ r)  # a residual is orthogonal to the columns of A
-r *= np.linalg.norm(beta_true) / np.linalg.norm(r)
-
-
-def conditioned(kappa, residual=0):
-    """A (2000, p) with singular values from 1 to 1/kappa, and a b with the minimiser β_true."""
-    A = U * np.geomspace(1, 1 / kappa, p) @ V.T
-    return A, A @ beta_true + residual * r
-
-
-def by_qr(A, b):
-    Q, R = np.linalg.qr(A)
-    return np.linalg.solve(R, Q.T @ b)
-
-
-def digits(b):
-    return -np.log10(np.linalg.norm(b - beta_true) / np.linalg.norm(beta_true))
-
-# %% [markdown] id="c02-033"
-# Move the slider below the picture, or select it and press the arrow keys. The table shows how one coefficient loses its
-# digits, and the grey lines are the estimates $\varepsilon\,\kappa(X)$ and $\varepsilon\,\kappa(X)^2$. $X$ is the `A`
-# of the code, whose condition number we choose. For the third curve the residual is large: $\|r\| = \|X\|\,\|\beta^*\|$.
-
-# %% tags=["figure"] id="c02-034"
-kappas = 10.0 ** np.arange(13)
-systems = [conditioned(kappa) for kappa in kappas]
-answers = {
-    "normal equations": [np.linalg.solve(*gram([system])) for system in systems],
-    "QR": [by_qr(*system) for system in systems],
-    "QR, large residual": [by_qr(*conditioned(kappa, residual=1)) for kappa in kappas],
-}
-normal_digits, qr_digits, residual_digits = (digits(rows[6]) for rows in answers.values())
-with_normal.measured(normal_digits)
-with_qr.measured(qr_digits)
-viz.show(viz.digits_left(kappas, answers, beta_true, start=1e6))
-
-# %% [markdown] id="c02-036"
-# Can QR be computed by chunks? Let each worker decompose $X_k = Q_k R_k$ and keep $R_k$ and $Q_k^\top y_k$. Stacked,
-# these are a small least-squares problem with the same minimiser, and a second QR solves it. This is **TSQR** (Demmel
-# et al. 2012).
-#
-# **On paper.** $X_1 = (3, 4)^\top$ and $y_1 = (1, 2)$ give $R_1 = 5$ and $Q_1^\top y_1 = 11/5$. $X_2 = (12)$ and
-# $y_2 = (5)$ give $12$ and $5$. QR of the stack $(5, 12)^\top$ gives $R = 13$ and $Q^\top(11/5, 5) = 71/13$. So
-# $\beta = 71/169$.
-#
-# **Exercise 2.** Write `tsqr(blocks, ys)`, which returns $\beta^*$. A block may have fewer rows than columns.
-
-# %% tags=["exercise"] id="c02-037"
-def tsqr(blocks, ys):
-    """Least squares by QR of each block, then of the stacked Rs; returns β (p,).
-
-    blocks, ys   lists of the X_k (n_k, p) and of the y_k (n_k,)
-    """
-    raise NotImplementedError
-
-# %% tags=["check"] id="c02-038"
-tsqr = use(tsqr)
-# hint("tsqr")
-# solution("tsqr")
-
-# %% tags=["assert"] id="c02-039"
-A, b = systems[6]
-by_chunks = digits(tsqr(np.array_split(A, 4), np.array_split(b, 4)))
-print(f"κ = 1e6: {by_chunks:.1f} digits by QR in four chunks, {qr_digits:.1f} by QR at once")
-assert min(by_chunks, qr_digits) > 9, "κ costs about six digits of sixteen"
-assert 3 < normal_digits < 7.5 and 3 < residual_digits < 7.5, "κ² costs about twelve"
-
-beta_qr = da.linalg.lstsq(X, y)[0].compute()  # dask's own QR by chunks
-X_1, y_1 = dask.compute(*blocks[0])  # the rows of one chunk
-reference = np.linalg.lstsq(X_1, y_1, rcond=None)[0]  # NumPy, by singular values, on one chunk
-difference = abs(beta_qr - beta_star).max()
-print(f"our data: κ(X) = {np.sqrt(np.linalg.cond(G)):.3f}, largest difference {difference:.1e}")
-assert difference <= 1e-12
-assert abs(np.linalg.solve(*parts[0]) - reference).max() <= 1e-12
-
-# %% [markdown] id="c02-062"
-# > *Optimiser's note.* Columns in different *units* also make $\kappa(X)$ large, but this does no harm: divide each
-# > column by its norm first. If $y$ is noisy, the estimator's error in the weakest direction usually hides all rounding.
-#
-# *Recap.* Squaring $X$ doubles the digits that are lost. QR by chunks sends as little as $G$ and squares nothing. With a
-# large residual QR loses those digits, too.
-
 # %% [markdown] id="c02-042"
 # ## When a direct solve stops paying (6 min, core)
 #
-# *"Sometimes a direct solve is too costly"*, says the post, and turns to gradients. When is that?
+# *"Sometimes a direct solve is too costly"*, says the post, and turns to gradients. When?
 #
-# We count additions and multiplications. $G$ takes $np(p+1)$, because it is symmetric, and the solve takes
-# $\frac23 p^3$. One gradient, $2X^\top(X\beta - y)$, takes about $4np$. So a direct solve costs about as much as $p/4$
-# gradients, and more once $p$ nears $n$.
+# We count additions and multiplications. $G$ is symmetric and takes $np(p+1)$, $c$ takes $2np$, the solve
+# $\frac23 p^3$, and a gradient $2X^\top(X\beta - y)$ about $4np$. So a direct solve costs about $p/4$ gradients, and more
+# once $p$ nears $n$.
 #
-# Seconds are another matter. A gradient does four operations with each number of $X$, and $X^\top X$ does $p + 1$. So
-# only the gradient waits for memory if $X$ is larger than the cache.
+# Seconds are another matter. A gradient does four operations with each number of $X$, and $X^\top X$ does $p + 1$. If
+# $X$ is larger than the cache, a gradient therefore waits for memory, and $X^\top X$ does not.
 #
 # **Predict.** For $p = 100$, how many gradients take as long as a direct solve?
-#
-# <details><summary>Answer, after you have run the cell: why so few by the clock?</summary>
-#
-# The processor waits for memory during a gradient and computes during $X^\top X$. So an operation of $X^\top X$ takes
-# less time than an operation of a gradient.
-#
-# </details>
 
 # %% tags=["predict"] id="c02-043"
 price = predict("gradients for the price of a direct solve, p = 100", None)
 
 # %% id="c02-044"
-for q in (25, 100, 400):
-    rows = 10_000_000 // q  # an X of 80 MB each time
-    direct, gradient = client.submit(direct_and_gradient, rows, q, pure=False).result()
-    counted = (rows * q * (q + 1) + 2 / 3 * q**3) / (4 * rows * q)
-    print(f"p = {q:3}: {counted:5.1f} gradients by operations, {direct / gradient:5.1f} by the clock")
-    if q == 100:
-        price.measured(direct / gradient)
-for q in (10_000, 1_000_000):
-    size, operations = viz.bytes_text(8 * q**2), 2 / 3 * q**3
-    print(f"p = {q:9,}: G takes {size}, its solve {operations:.0e} operations (computed, not run)")
+for columns in (25, 100, 400):
+    rows = 10_000_000 // columns  # an X of 80 MB each time
+    direct, gradient = client.submit(direct_and_gradient, rows, columns, pure=False).result()
+    counted = (rows * columns * (columns + 3) + 2 / 3 * columns**3) / (4 * rows * columns)
+    clock = direct / gradient
+    ratio = counted / clock
+    print(f"p = {columns:3}: {counted:5.1f} gradients by operations, {clock:5.1f} by the clock, ratio {ratio:.1f}")
+    if columns == 100:
+        price.measured(clock)
+for columns in (10_000, 1_000_000):
+    size, operations = viz.bytes_text(8 * columns**2), 2 / 3 * columns**3
+    print(f"p = {columns:9,}: G takes {size}, its solve {operations:.0e} operations (computed, not run)")
 
 # %% [markdown] id="c02-045"
-# How many gradients does gradient descent need? The number depends on $\kappa(X)$ and on the digits that we want, and
-# not on $p$, as notebook 03 shows. A direct solve pays as long as its price is below that number.
+# <details><summary>Answer: why so few by the clock?</summary>
+#
+# The processor waits for memory during a gradient and computes during $X^\top X$. So an operation of $X^\top X$ takes
+# less time than an operation of a gradient.
+#
+# </details>
+#
+# How many gradients does gradient descent need? Notebook 03 shows that the number does not depend on $p$. It depends on
+# the digits that we want and on the **condition number** $\kappa(X)$, the largest singular value of $X$ divided by the
+# smallest. A direct solve pays as long as its price is below that number. This counts work only: each gradient also
+# costs a round of messages, and the direct solve costs one round in all (notebook 04).
 #
 # *Recap.* A direct solve costs about $p/4$ gradients by operations, and fewer by the clock. $G$ must fit into memory.
 
@@ -392,7 +282,7 @@ for q in (10_000, 1_000_000):
 # **On paper.** Let $G$ be diagonal with entries 1 and 4, and $c = (1, 4)$. Without a penalty $\beta = (1, 1)$. With
 # $\lambda = 2$ the slopes $2(\beta_1 - 1) + 2\beta_1$ and $2(4\beta_2 - 4) + 2\beta_2$ vanish at $(1/2, 4/5)$.
 #
-# **Exercise 3.** Write `ridges(G, c, lams)`.
+# **Exercise 2.** Write `ridges(G, c, lams)`.
 
 # %% tags=["exercise"] id="c02-048"
 def ridges(G, c, lams):
@@ -414,8 +304,10 @@ betas = ridges(G, c, lams)
 ridge_seconds = time.perf_counter() - start
 print(f"one pass, {pass_seconds:.3f} s: {G.size + c.size:,} numbers")
 print(f"every λ thereafter: {len(lams)} of them in {ridge_seconds:.3f} s")
-title = "One pass gives the coefficients for every λ"
-viz.show(viz.coefficients(lams, betas, names=[f"β{j}" for j in range(p)], title=title))
+half = np.linalg.norm(ridges(G, c, [2 * n])[0]) / np.linalg.norm(betas[0])
+title = f"At λ = 2n = {2 * n:,}, β is {half:.0%} as long as at the smallest λ"
+which = np.argsort(betas[0])[[p - 1, 2 * p // 3, p // 3, 0]]  # spread from the largest to the smallest
+viz.show(viz.coefficients(lams, betas, names=[f"β{j}" for j in range(1, p + 1)], which=which, title=title))
 
 # %% tags=["assert"] id="c02-052"
 X_1, y_1 = dask.compute(*blocks[0])  # scikit-learn needs its rows in this process: one chunk
@@ -435,13 +327,13 @@ for k in (0, len(lams) // 2, len(lams) - 1):
 #
 # ### Why the course goes on
 #
-# Do other losses have such sums? As a function of $\beta$, the squared loss of *any* row is a combination of the same
-# few functions: $1$, the $\beta_j$ and the products $\beta_j\beta_l$. Summed over the rows, their coefficients are
-# $y^\top y$, $-2c$ and $G$.
+# Do other losses have such sums? With $p = 1$ a squared loss is $(y - x\beta)^2 = y^2 - 2xy\,\beta + x^2\beta^2$. *Any*
+# row combines the same functions $1$, $\beta$ and $\beta^2$. Summed over the rows, their coefficients are $y^\top y$,
+# $-2c$ and $G$.
 #
-# The logistic loss $\log(1 + e^{x^\top\beta}) - y\,x^\top\beta$ is different. If no two of the rows $x$ are equal or
-# opposite, their losses are linearly independent. So no finite list of functions serves every row. The next cell computes
-# the rank of eight losses with $p = 1$, at many $\beta$.
+# The logistic loss $\log(1 + e^{x\beta}) - yx\beta$ is different. If no two $x$ are equal or opposite, the losses are
+# linearly independent, because for large $\beta$ their second derivatives fall like $e^{-|x|\beta}$, each at its own
+# rate. So no finite list of functions serves every row. The next cell computes the rank of eight losses.
 
 # %% tags=["assert"] id="c02-057"
 x, grid = np.random.default_rng(0).standard_normal(8), np.linspace(-40, 40, 201)[:, None]
@@ -449,6 +341,139 @@ losses = {"squared": (1 - x * grid) ** 2, "logistic": np.logaddexp(0, x * grid) 
 ranks = {name: int(np.linalg.matrix_rank(values)) for name, values in losses.items()}
 print(f"rank of the losses of {len(x)} rows:", ranks)
 assert ranks == {"squared": 3, "logistic": len(x)}, "three numbers hold any number of squares"
+
+# %% [markdown] tags=["optional"] id="c02-028"
+# ## Conditioning, squared (18 min, optional)
+#
+# How many digits does rounding cost? One operation in float64 has a relative error of at most $\varepsilon/2$, where
+# $\varepsilon = 2.2 \cdot 10^{-16}$. Let $\kappa(X)$ be the condition number of $X$, as above, and $r = y - X\beta^*$ the
+# residual. A good algorithm that works on $X$ has a relative error of the order
+#
+# $$\varepsilon\,\kappa(X) + \varepsilon\,\kappa(X)^2\,\frac{\|r\|}{\|X\|\,\|\beta^*\|} .$$
+#
+# If the residual is small, each factor of ten in $\kappa(X)$ costs one digit. If the residual is large, each factor of
+# ten costs two digits (Björck 1996, §1.4). The normal equations work on $G$, whose condition number is $\kappa(X)^2$,
+# so they lose two in either case.
+
+# %% [markdown] id="c02-030"
+# A good algorithm that works on $X$ is the **QR decomposition** $X = QR$. The columns of $Q$ are orthonormal. $R$ is
+# upper triangular and has the same singular values as $X$. Since
+#
+# $$\|y - X\beta\|^2 = \|Q^\top y - R\beta\|^2 + \text{a constant},$$
+#
+# the minimiser solves $R\beta = Q^\top y$. Nothing is squared.
+#
+# **Predict.** Let $\kappa(X) = 10^6$ and $y = X\beta_{\text{true}}$ without noise. Of 16 digits, how many are left by the
+# normal equations, and how many by QR?
+
+# %% tags=["predict"] id="c02-029"
+with_normal = predict("digits left by normal equations", None)
+with_qr = predict("digits left by QR", None)
+
+# %% id="c02-031"
+U, _ = np.linalg.qr(X[:2_000].compute())  # orthonormal columns
+V, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((p, p)))  # a rotation
+r = np.random.default_rng(1).standard_normal(len(U))
+r -= U @ (U.T @ r)  # a residual is orthogonal to all columns
+r *= np.linalg.norm(beta_true) / np.linalg.norm(r)
+
+
+def conditioned(kappa, residual=0):
+    """X (2000, p) with singular values from 1 to 1/kappa, and a y with the minimiser β_true."""
+    X = U * np.geomspace(1, 1 / kappa, p) @ V.T
+    return X, X @ beta_true + residual * r
+
+
+def by_qr(X, y):
+    Q, R = np.linalg.qr(X)
+    return np.linalg.solve(R, Q.T @ y)
+
+
+def digits(beta):
+    return -np.log10(np.linalg.norm(beta - beta_true) / np.linalg.norm(beta_true))
+
+# %% [markdown] id="c02-033"
+# We make an $X$ for each condition number. The grey lines are the estimates $\varepsilon\,\kappa(X)$ and
+# $\varepsilon\,\kappa(X)^2$. For the third curve the residual is large: $\|r\| = \|X\|\,\|\beta^*\|$.
+#
+# Move the slider below the picture, or select it and press the arrow keys. Where scripts run, a table shows how one
+# coefficient loses its digits.
+
+# %% tags=["figure"] id="c02-034"
+kappas = 10.0 ** np.arange(13)
+systems = [conditioned(kappa) for kappa in kappas]
+answers = {
+    "normal equations": [np.linalg.solve(*gram([system])) for system in systems],
+    "QR": [by_qr(*system) for system in systems],
+    "QR, large residual": [by_qr(*conditioned(kappa, residual=1)) for kappa in kappas],
+}
+normal_digits, qr_digits, residual_digits = (digits(rows[6]) for rows in answers.values())
+with_normal.measured(normal_digits)
+with_qr.measured(qr_digits)
+viz.show(viz.digits_left(kappas, answers, beta_true, start=1e6))
+
+# %% [markdown] id="c02-036"
+# <details><summary>Answer: why so many digits?</summary>
+#
+# For the normal equations the estimate is $\varepsilon\,\kappa(X)^2 = 2.2 \cdot 10^{-4}$, which leaves between three and
+# four digits. For QR it is $\varepsilon\,\kappa(X) = 2.2 \cdot 10^{-10}$, which leaves between nine and ten. The estimates
+# leave out constants, so the measured digits differ a little.
+#
+# </details>
+#
+# Can QR be computed by chunks? Decompose each chunk, $X_k = Q_k R_k$, and keep $R_k$ and $Q_k^\top y_k$. Stacked, these
+# are a small problem with the same minimiser, because
+# $\|y_k - X_k\beta\|^2 = \|Q_k^\top y_k - R_k\beta\|^2 + \text{a constant}$. A second QR solves it. This is **TSQR**
+# (Demmel et al. 2012).
+#
+# **On paper.** $X_1 = (3, 4)^\top$ and $y_1 = (1, 2)$ give $R_1 = 5$ and $Q_1^\top y_1 = 11/5$. $X_2 = (12)$ and
+# $y_2 = (5)$ give $12$ and $5$. QR of the stack $(5, 12)^\top$ gives $R = 13$ and $Q^\top(11/5, 5) = 71/13$. So
+# $\beta = 71/169$. (NumPy may change the signs of $Q$ and $R$.)
+#
+# **Exercise 3.** Write `tsqr(Xs, ys)`, which returns $\beta^*$.
+
+# %% tags=["exercise"] id="c02-037"
+def tsqr(Xs, ys):
+    """Least squares by QR of each block, then of the stacked Rs; returns β (p,).
+
+    Xs, ys   lists of the X_k (n_k, p) and of the y_k (n_k,)
+    """
+    raise NotImplementedError
+
+# %% tags=["check"] id="c02-038"
+tsqr = use(tsqr)
+# hint("tsqr")
+# solution("tsqr")
+
+# %% tags=["assert"] id="c02-039"
+by_chunks = digits(tsqr(*[np.array_split(part, 4) for part in systems[6]]))
+print(f"κ = 1e6: {by_chunks:.1f} digits by QR in four chunks, {qr_digits:.1f} by QR at once")
+assert min(by_chunks, qr_digits) > 9, "κ costs about six digits of sixteen"
+assert 3 < normal_digits < 7.5 and 3 < residual_digits < 7.5, "κ² costs about twelve"
+
+beta_qr = da.linalg.lstsq(X, y)[0].compute()  # dask's own QR by chunks
+X_1, y_1 = dask.compute(*blocks[0])  # the rows of one chunk
+reference = np.linalg.lstsq(X_1, y_1, rcond=None)[0]  # NumPy, by singular values, on one chunk
+difference = abs(beta_qr - beta_star).max()
+print(f"our data: κ(X) = {np.sqrt(np.linalg.cond(G)):.3f}, largest difference {difference:.1e}")
+assert difference <= 1e-12
+assert abs(np.linalg.solve(*parts[0]) - reference).max() <= 1e-12
+
+# %% [markdown] id="c02-062"
+# > *Optimiser's note.* Columns in different *units* also make $\kappa(X)$ large. The cure is easy: divide each column by
+# > its norm first. If $y$ is noisy, the estimator's error in the weakest direction usually hides all rounding.
+#
+# *Recap.* Squaring $X$ doubles the digits that are lost. QR by chunks sends as little as $G$ and squares nothing. With a
+# large residual QR loses those digits, too.
+
+# %% [markdown] id="c02-056"
+# ## What we measured · Check yourself · Next
+#
+# - The post's line is two reductions and a solve. A chunk sends $p^2 + p$ numbers.
+# - The post printed the estimator's error.
+# - One pass answers every ridge. For logistic loss, each gradient needs a pass. **So we go on with gradients.**
+# - *Optional.* Normal equations square the condition number, so they lose twice as many digits. QR by chunks does not
+#   lose these extra digits if the residual is small.
 
 # %% tags=["assert"] id="c02-054"
 ledger.add(
@@ -466,31 +491,23 @@ client.close()
 assert client.status == "closed"
 ledger
 
-# %% [markdown] id="c02-056"
-# ## What we measured · Check yourself · Next
-#
-# - The post's line is two reductions and a solve. A chunk sends $p^2 + p$ numbers.
-# - The post printed the estimator's error.
-# - Normal equations square the condition number, so they lose twice as many digits. QR by chunks does not lose these
-#   extra digits if the residual is small.
-# - One pass answers every ridge. For logistic loss, each gradient needs a pass. **So we go on with gradients.**
-
 # %% [markdown] id="c02-065"
 # **Check yourself.**
 #
 # 1. Besides $G_k = X_k^\top X_k$ and $c_k = X_k^\top y_k$, which number must a chunk send, so that cross-validation
 #    needs no second pass?
 # 2. *Optional.* Why does a penalty $\lambda > 0$ bring digits back?
-# 3. With $p = 5000$, $\kappa(X) = 3$ and eight digits: direct or gradients?
+# 3. Let $n = 10^6$, $p = 5000$ and $\kappa(X) = 3$. For eight digits gradient descent needs about 156 gradients, as
+#    notebook 03 shows. Does a direct solve or gradient descent take less work?
 #
 # <details><summary>Answers</summary>
 #
 # 1. $y_k^\top y_k$. The error on chunk $k$ is $y_k^\top y_k - 2c_k^\top\beta + \beta^\top G_k\beta$, and the other chunks
 #    have the sums $G - G_k$ and $c - c_k$.
 # 2. It adds $\lambda/2$ to each eigenvalue of $G$. This matters most to the smallest, so the condition number falls.
-# 3. By operations a direct solve costs about $5000/4 = 1250$ gradients. Gradient descent with step $1/L$ needs about 156,
-#    as notebook 03 shows for $\kappa(X)^2 = 9$. So gradients win. By the clock, divide 1250 by the ratio of the two
-#    columns above. If this ratio is more than 8, the direct solve wins, because then its price is below 156.
+# 3. By operations a direct solve costs about $5000/4 = 1250$ gradients, so gradient descent takes less work. By the clock,
+#    divide 1250 by the ratio that our table prints. A ratio above 8 makes the direct solve faster, because then its
+#    price is below 156.
 #
 # </details>
 #

@@ -4,21 +4,19 @@
 # *We run the post's gradient descent, learn why it needs so few iterations, break it, mend it, and end with a proof.*
 #
 # **90 minutes** with the exercises. Prerequisites: [01 data creation](01_data_creation.ipynb) and
-# [02 naive solve](02_naive_solve.ipynb). Sections marked *core* tell the story; no later notebook needs those marked
-# *optional*.
+# [02 naive solve](02_naive_solve.ipynb). Nothing needs the section marked *optional*.
 #
 # Afterwards you can
 #
 # - write a lazy gradient step with one compute, and count its tasks;
 # - predict the rate of gradient descent from two eigenvalues;
 # - debug the step size that the post published;
-# - bound $F(\beta) - F^*$ by $\|\nabla F(\beta)\|^2/2\mu$, and stop by that bound.
+# - bound $F(\beta) - F^*$ by the gradient and one eigenvalue, and stop by that bound.
 #
 # Symbols and words: [glossary](00_start_here.ipynb#Notation-and-glossary). Next:
 # [04 task graphs](04_task_graphs.ipynb).
 
 # %% tags=["setup"] id="c03-002"
-import inspect
 import time
 
 import dask
@@ -27,7 +25,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import glmlab
-from glmlab import datasets, solvers, viz
+from glmlab import datasets, viz
 from glmlab.machine import cluster
 from glmlab.rows import kernels
 from glmlab.teaching import hint, ledger, predict, scale, solution, use
@@ -80,8 +78,8 @@ gd_step = use(gd_step)
 # solution("gd_step")
 
 # %% [markdown] id="c03-009"
-# Which step size? The post takes it from the singular values `s` of the matrix $H = 2X^\top X$. This matrix is the
-# **Hessian** of $F$, and it is the same at every $\beta$.
+# Which step size? The post takes it from the singular values `s` of the matrix $H = 2X^\top X$. This matrix of second
+# derivatives is the **Hessian** of $F$, and it is the same at every $\beta$.
 #
 # ```python
 # _, s, _ = np.linalg.svd(2 * X.T.dot(X))
@@ -91,8 +89,8 @@ gd_step = use(gd_step)
 # The post's loop stops when no coefficient moves by $10^{-8}$ or more. We use this vector of steps and this stopping rule
 # without a change, and doubt both later.
 #
-# **Predict** how many iterations the loop takes from $\beta = 0$: write your guess in the place of `None`, then run the
-# cell.
+# **Predict** how many iterations the loop takes from $\beta = 0$: write your guess in the place of `None`, then run this
+# cell and the next.
 
 # %% tags=["predict"] id="c03-011"
 post_iterations = predict("iterations of the post's loop", None)
@@ -112,7 +110,7 @@ def post_loop(X, y, step, max_steps=100, tol=1e-8):
             return beta, k
     return beta, max_steps
 
-
+# %% id="c03-013" tags=["assert"]
 start = time.perf_counter()
 H = 2 * (X.T @ X).compute()  # one pass of its own
 beta_post, k_post = post_loop(X, y, published(H))
@@ -120,14 +118,14 @@ seconds_post = time.perf_counter() - start
 post_iterations.measured(k_post)
 print(f"{seconds_post:.2f} s for H and {k_post} iterations")
 
-# %% id="c03-013" tags=["assert"]
+
 def triangle(X_k, y_k):
-    """At most p + 1 rows with the chunk's ‖y_k − X_k β‖² for every β: notebook 02's TSQR."""
+    """R of [X_k y_k] = QR: at most p + 1 rows, and ‖R (−β, 1)‖ = ‖y_k − X_k β‖ for every β."""
     return np.linalg.qr(np.column_stack([X_k, y_k]), mode="r")
 
 
 blocks = zip(X.to_delayed().ravel(), y.to_delayed(), strict=True)
-few = np.vstack(dask.compute(*[dask.delayed(triangle)(*block) for block in blocks]))
+few = np.vstack(dask.compute(*[dask.delayed(triangle)(*block) for block in blocks]))  # few rows, the same F
 beta_star, (F_star,), *_ = np.linalg.lstsq(few[:, :p], few[:, p])  # an independent answer
 
 rows = ledger.rows()
@@ -139,9 +137,9 @@ assert np.abs(beta_post - beta_star).max() <= 1e-7, "the loop agrees with numpy.
 assert k_post < 30, "κ is near 1"
 
 # %% [markdown] id="c03-015"
-# The loop agrees with NumPy's `lstsq`. The two lines agree in their first digits, both for us and for the post, because
-# these digits come from the noise in the data, which no solver can remove. Only the digits in which the lines differ show
-# what the loop left undone. The post had other rows, hence other digits.
+# The loop agrees with NumPy's `lstsq` on the triangles of all chunks. In both columns, ours and the post's, the two
+# methods agree in the first digits. These digits come from the noise in the data, which no solver can remove. Only the
+# last digits differ, and there we see what the loop left undone. The post had other rows, hence other digits.
 #
 # *Recap.*
 # - A gradient step needs two products, by $X$ and by $X^\top$, and one round of communication.
@@ -151,13 +149,13 @@ assert k_post < 30, "κ is near 1"
 # %% [markdown] tags=["workshop"] id="c03-016"
 # ## What one step asks of the scheduler (8 min, core)
 #
-# How many tasks must the scheduler hand out for one iteration? The post draws this graph for ten chunks, with a circle
-# for each task and a box for each result in memory. Its step has a third product, because it evaluates the loss at the
-# *new* $\beta$.
+# How many tasks does one iteration need? The post draws this graph for ten chunks: circles are
+# tasks, boxes are results. Its step has a third product, for the loss at the *new* $\beta$.
 #
-# The first picture is the post's step for three chunks. The second is a **pass** of glmlab, which makes one task of each
-# chunk. A task reads its chunk in blocks of rows, and computes a block's loss *and* gradient while the block is in the
-# cache. The topmost task adds the $p + 1$ numbers that leave each chunk.
+# The first picture is the post's step for three chunks. $\beta$ has one box for each of two operations that read it. The
+# second is a **pass** of glmlab, with one task for each chunk. It computes a block's loss *and* gradient while the rows
+# are in the cache. $\beta$ has no box, because it is small: each task carries a copy. The task `add` adds the $p + 1$
+# numbers that leave each chunk.
 
 # %% tags=["figure"] id="c03-017"
 def published_step(X, y, beta, step):
@@ -173,8 +171,12 @@ small_X, small_y, _ = datasets.make_regression(3_000, p, chunks=1_000)
 small_X, small_y = client.persist([small_X, small_y])
 small = glmlab.Objective("gaussian", glmlab.as_chunks(small_X, small_y))
 names = {"X": small_X, "y": small_y, "β": None}
-viz.show(viz.graph(published_step(small_X, small_y, zero, 1e-4), names=names))
-viz.show(viz.graph(small.chunks.lazy(kernels.loss_grad, (small.family, zero)), names=names))
+step = published_step(small_X, small_y, zero, 1e-4)
+one_pass = small.chunks.lazy(kernels.loss_grad, (small.family, zero))
+title = f"The post's step: {viz.task_counts(*step)['tasks']} tasks for three chunks"
+viz.show(viz.graph(*step, names=names, title=title))
+title = f"A pass of glmlab: {viz.task_counts(one_pass)['tasks']} tasks for the same chunks"
+viz.show(viz.graph(one_pass, names=names, tasks={"add": one_pass}, title=title))
 
 # %% tags=["assert"] id="c03-019"
 f = glmlab.Objective("gaussian", glmlab.as_chunks(X, y))
@@ -192,16 +194,16 @@ assert one_pass <= 1.5 * n_chunks, "one task a chunk, and a tree of sums"
 assert written >= 10 * n_chunks and optimised >= 2 * one_pass
 
 # %% [markdown] id="c03-022"
-# The counts are for ten chunks, as in the post. Before dask runs a graph, it *optimises* it: it joins some neighbouring
-# tasks into one. That helps, but one task for each chunk needs far fewer.
+# The counts are for ten chunks, as in the post. Before dask runs a graph, it joins some neighbouring tasks into one. That
+# helps, but one task for each chunk needs far fewer.
 #
-# > *Systems note.* `2 * X.T @ r` means `(2 * X.T) @ r`. It multiplies all of $X$ by two first, which is one task and
-# > one copy more for each chunk. `2 * (X.T @ r)` multiplies $p$ numbers.
+# > *Systems note.* `2 * X.T @ r` means `(2 * X.T) @ r`. It multiplies all of $X$ by two first: for each chunk
+# > one copy more, and as written one task more. `2 * (X.T @ r)` multiplies $p$ numbers.
 #
 # *Recap.*
-# - As written, every array operation is at least one task for each chunk.
+# - As written, every array operation is at least one task for each chunk of its result.
 # - In a pass of glmlab each chunk is one task, and a few more tasks add the results.
-# - Notebook 04 measures what a task costs.
+# - Notebook 04 measures a task's cost.
 
 # %% [markdown] tags=["workshop"] id="c03-023"
 # ## The rate, from two eigenvalues (18 min, core)
@@ -213,7 +215,7 @@ assert written >= 10 * n_chunks and optimised >= 2 * one_pass
 #
 # $$e^+ = e - tHe = (I-tH)\,e.$$
 #
-# Now follow one eigenvector of $H$ with eigenvalue $\lambda$ (here no weight of a penalty). Along it the step
+# Now follow one eigenvector of $H$ with eigenvalue $\lambda$ (never a penalty's weight here). Along it the step
 # multiplies the error by $1 - t\lambda$.
 #
 # **On paper.** Let $L$ be the largest eigenvalue and $t=1/L$. Along its eigenvector, the steepest direction, the error
@@ -221,20 +223,22 @@ assert written >= 10 * n_chunks and optimised >= 2 * one_pass
 
 # %% [markdown] id="c03-024"
 # So the slowest direction decides. Let $\mu$ be the smallest eigenvalue and $\kappa=L/\mu$ the condition number of $H$,
-# whose root is 02's $\kappa(X)$. An iteration multiplies $\|e\|$ by at most the **rate**
+# the square of 02's $\kappa(X)$. An iteration multiplies $\|e\|$ by at most the **rate**
 # $\gamma(t)=\max(|1-tL|,|1-t\mu|)$, and the gap $F-F^*=\frac12 e^\top He$ by at most $\gamma^2$.
 #
 # | step | rate | |
 # |---|---|---|
 # | $t=1/L$ | $1-1/\kappa$ | safe, needs only $L$ |
 # | $t=2/(L+\mu)$ | $(\kappa-1)/(\kappa+1)$ | the best fixed step |
-# | $t\ge 2/L$ | at least 1 | the steepest error stays or grows |
+# | $t\ge 2/L$ | at least 1 | error in the steepest direction stays or grows |
 #
-# To test this we make small problems with eight eigenvalues from 1 to $\kappa$ and a known minimiser $b$.
+# Our test problems have eight eigenvalues from 1 to $\kappa$ and a known minimiser, `b`.
 #
 # **Predict.** At $\kappa=9$ with step $1/L$: how many iterations bring $\|e\|$ to $10^{-8}$ of its start?
 
-# %% id="c03-028"
+# %% tags=["predict"] id="c03-028"
+at_nine = predict("iterations to 1e-8 of the first error, at κ = 9 with step 1/L", None)
+
 mu, *_, L = np.linalg.eigvalsh(H)
 ratio = np.sqrt(p / 1_000_000)
 post_kappa = ((1 + ratio) / (1 - ratio)) ** 2  # random matrix theory, for independent columns
@@ -252,10 +256,7 @@ def problem(kappa):
     Z = Q * np.sqrt(np.geomspace(1, kappa, 8) / 2) @ V.T
     return Z, Z @ b
 
-# %% tags=["predict"] id="c03-029"
-at_nine = predict("iterations to 1e-8 of the first error, at κ = 9 with step 1/L", None)
-
-
+# %% id="c03-029"
 def iterates(X, y, step, iterations):
     """β₀ = 0, β₁, β₂ … by your gd_step, one a row."""
     betas = [np.zeros(X.shape[1])]
@@ -276,14 +277,7 @@ print(f"by the rate: log(1e-8) / log(1 − 1/9) = {np.log(1e-8) / np.log(1 - 1 /
 # The first picture compares predicted and measured costs for six values of $\kappa$. Below the second a slider moves the
 # step $t$, at $\kappa = 9$: it shows what an iteration multiplies the error by, direction by direction.
 #
-# **Predict.** At the best step two directions are equally slow. Which ones?
-#
-# <details><summary>Answer, after you have moved the slider</summary>
-#
-# The steepest and the flattest. A longer step makes $|1-t\mu|$ smaller and $|1-tL|$ larger, so the best step is where
-# both are equal. From $1 - t\mu = tL - 1$ follows $t = 2/(L+\mu)$.
-#
-# </details>
+# *Find out:* at the best step two directions are equally slow. Which ones?
 
 # %% tags=["figure", "assert"] id="c03-031"
 kappas = np.array([2, 5, 9, 20, 50, 100.0])
@@ -305,15 +299,22 @@ values, vectors = np.linalg.eigh(2 * Z.T @ Z)
 viz.show(viz.step_slider(values, values * (vectors.T @ b) ** 2))
 
 # %% [markdown] id="c03-078"
+# <details><summary>Answer: the two slowest directions</summary>
+#
+# The steepest and the flattest. A longer step makes $|1-t\mu|$ smaller and $|1-tL|$ larger, so the best step is where
+# both are equal. From $1 - t\mu = tL - 1$ follows $t = 2/(L+\mu)$.
+#
+# </details>
+#
 # > *Optimiser's note.* $F$ need not be quadratic. If all its Hessians have their eigenvalues in $[\mu, L]$, then
-# > $\nabla F(\beta) = \bar H e$, where $\bar H$ is the mean Hessian between $\beta^*$ and $\beta$, and $\|e\|$ shrinks at
-# > the same rate.
+# > $\nabla F(\beta) = \bar H e$, where $\bar H$ is the mean of the Hessians on the line from $\beta^*$ to $\beta$, and
+# > $\|e\|$ shrinks at the same rate.
 #
 # *Recap.*
 # - A step acts on each eigenvector separately.
-# - The two extreme eigenvalues set the rate.
+# - The two extreme eigenvalues set the rate, if the step is one number.
 # - Independent columns with mean zero and equal variance have $\kappa$ near 1 if there are many more rows than columns.
-#   The first cell of this section printed it. That is why so few iterations were enough.
+#   The first cell of this section printed it. That is why so few iterations can be enough.
 
 # %% [markdown] tags=["workshop"] id="c03-035"
 # ## The published step, debugged (17 min, core)
@@ -336,18 +337,22 @@ def radius(step, H):
 
 first_half, second_half = np.repeat([3.0, 1.0], p // 2), np.repeat([1.0, 3.0], p // 2)
 units = {"as they are": np.ones(p), "first half × 3": first_half, "second half × 3": second_half}
+radii = {}
 for name, unit in units.items():  # the same columns, half of them in another unit
     H_unit = H * np.outer(unit, unit)
-    steepest = np.linalg.eigvalsh(H_unit)[-1]
-    print(f"{name:<15}  κ = {np.linalg.cond(H_unit):6.3f}, radius {radius(published(H_unit), H_unit):6.3f} with the"
-          f" published step, {radius(1 / steepest, H_unit):.3f} with 1/L")
+    radii[name], steepest = radius(published(H_unit), H_unit), np.linalg.eigvalsh(H_unit)[-1]
+    print(f"{name:<15}  κ = {np.linalg.cond(H_unit):6.3f}, radius {radii[name]:6.3f} with the published step,"
+          f" {radius(1 / steepest, H_unit):.3f} with 1/L")
+first = radii["as they are"]
+print(f"{first:.3f} to the power {k_post}, the iterations of the post's loop: {first**k_post:.1e}")
 
 # %% [markdown] id="c03-037"
-# The order of the columns decides. Steep columns that come first happen to get the shortest steps. Steep columns that
-# come last get steps made for flat ones, about nine times too long, and the loop explodes.
+# The first radius explains why the post's loop was so short. Otherwise the order of the columns decides. Steep columns
+# that come first get the shortest steps. Steep columns that come last get steps made for flat ones, about nine times too
+# long, and the loop explodes.
 #
-# A second defect hides in `- 1e-8`, which is meant as a margin of safety. A step size has the unit of $1/H$, and $H$
-# grows with $n$. For independent columns with mean 0 and variance 1, and $n$ much larger than $p$, $L \approx 2n$.
+# A second defect is the margin `- 1e-8`. A step size has the unit of $1/H$, and $H$ grows with $n$. For independent
+# columns with mean 0 and variance 1, and $n$ much larger than $p$, $L \approx 2n$.
 #
 # **On paper.** At $n=10^6$, $1/L \approx 5\cdot10^{-7}$, and the margin hardly matters. At $n=5\cdot10^7$,
 # $1/L \approx 10^{-8}$, and the step is about 0. With more rows it is *negative*, so the loop walks uphill.
@@ -357,9 +362,9 @@ for name, unit in units.items():  # the same columns, half of them in another un
 # factors are $\frac89$ and 0. With $t = \frac{2}{18}$ they are $\frac79$ and $-1$, so the second error never dies.
 #
 # **Exercise 2.** Mend both defects. `safe_step(H)` returns one number, with which gradient descent converges on every
-# quadratic with Hessian $H$, in whatever units. It must not exceed $1.98/L$, because with $2/L$ the loop no longer
-# converges. It must not be shorter than $1/(2\sqrt p\,L)$, because a needlessly short step is slow. This leaves room
-# for a step from the Frobenius norm, since $\|H\|_F \le \sqrt p\,L$.
+# quadratic with Hessian $H$, whatever the units of the columns are. It must not exceed $1.98/L$, to stay clear of $2/L$.
+# It must not be shorter than $1/(2\sqrt p\,L)$, because a needlessly short step is slow. So $1/\|H\|_F$ is allowed, too:
+# the Frobenius norm `np.linalg.norm(H)`, the root of the sum of the squared entries, lies between $L$ and $\sqrt p\,L$.
 
 # %% tags=["exercise"] id="c03-044"
 def safe_step(H):
@@ -375,21 +380,16 @@ safe_step = use(safe_step)
 # solution("safe_step")
 
 # %% tags=["figure", "assert"] id="c03-046"
-few_X, few_y, _ = datasets.make_regression(5_000, p, chunks=500)
-few_X, few_y = client.persist([few_X, few_y])
-local_X, local_y = dask.compute(few_X, few_y)
-
-
 def gaps(unit, step, iterations=60):
-    """F − F* along the loop with columns in these units, and the spectral radius; `step` is a function of H."""
-    A = local_X * unit
+    """F − F* along the loop with columns in these units; `step` is a function of H."""
+    A = few[:, :p] * unit  # the triangles of the first section: here, and with the F of all rows
     H_A = 2 * A.T @ A
-    e = iterates(A, local_y, step(H_A), iterations) - np.linalg.lstsq(A, local_y)[0]
-    return (e @ H_A * e).sum(axis=1) / 2, radius(step(H_A), H_A)
+    e = iterates(A, few[:, p], step(H_A), iterations) - beta_star / unit
+    return (e @ H_A * e).sum(axis=1) / 2
 
 
-(first, _), (second, spectral) = gaps(first_half, published), gaps(second_half, published)
-mended, _ = gaps(second_half, safe_step)
+first, second = gaps(first_half, published), gaps(second_half, published)
+mended, spectral = gaps(second_half, safe_step), radii["second half × 3"]
 curves = {"published, first half × 3": first, "published, second half × 3": second, "mended, second half × 3": mended}
 curves = {name: curve[:13] for name, curve in curves.items()}
 viz.show(viz.gap_curves(curves, title="The published step diverges if the steep columns come last"))
@@ -400,62 +400,13 @@ assert mended[-1] < mended[0] and np.all(np.diff(mended) < 0), "the mended one d
 assert np.isclose(growth, spectral, rtol=0.05), "the radius predicts the growth"
 
 # %% [markdown] id="c03-047"
-# The run does what the radius says. Your step converges in every order of the columns, though more slowly than the
-# published step did in the lucky order.
+# The run does what the radius says. The mended step converges in every order of the columns, though more slowly than
+# the published step did in the lucky order.
 #
 # *Recap.*
 # - The published step is a vector of $1/s$, and singular values do not belong to coordinates.
 # - Its margin $10^{-8}$ has a unit, so with enough rows the step turns negative.
 # - One number between 0 and $2/L$ is safe.
-
-# %% [markdown] tags=["optional"] id="c03-048"
-# ## Backtracking and momentum (8 min, optional)
-#
-# For other losses $L$ is not known beforehand. **Backtracking** starts with a long step and halves it until $F$ falls
-# enough. Armijo's rule asks for $F(\beta - tg) \le F(\beta) - a\,t\,\|g\|^2$, with $g=\nabla F(\beta)$ and a small
-# $a$.
-#
-# **Momentum** takes the gradient a little ahead, at $v = \beta + m(\beta - \beta_{\text{old}})$. On a quadratic, with
-# $t = 1/L$ and $m = (\sqrt\kappa-1)/(\sqrt\kappa+1)$, an iteration multiplies the error in the slowest direction by
-# $1 - 1/\sqrt\kappa$ in the long run, instead of by $1 - 1/\kappa$.
-#
-# **On paper.** At $\kappa = 100$ the rates are 0.9 and 0.99. One digit costs $-1/\log_{10} 0.9 \approx 22$ iterations
-# with momentum and 229 without.
-
-# %% tags=["optional", "figure", "assert"] id="c03-051"
-def nesterov(X, y, t, m, iterations):
-    beta, distances = [np.zeros(X.shape[1])] * 2, []
-    for _ in range(iterations):
-        v = beta[1] + m * (beta[1] - beta[0])
-        beta = beta[1], gd_step(X, y, v, t)[0]
-        distances.append(np.linalg.norm(beta[1] - b))
-    return np.array(distances)
-
-
-Z, target = problem(100)
-ahead = nesterov(Z, target, 1 / 100, (10 - 1) / (10 + 1), 200)  # √κ = 10
-factor = (ahead[199] / ahead[99]) ** (1 / 100)
-print(f"κ = 100: momentum multiplies the distance by {factor:.4f} an iteration; 1 − 1/√κ = 0.9")
-assert np.isclose(factor, 0.9, rtol=0.02), "the rate of momentum on a quadratic"
-options = {"family": "gaussian", "tol": 1e-9}
-viz.show(viz.convergence({
-    "step 1/L": glmlab.fit(Z, target, solver="gradient_descent", step=1 / 100, **options),
-    "Armijo": glmlab.fit(Z, target, solver="gradient_descent", **options),
-    "FISTA": glmlab.fit(Z, target, solver="fista", **options),
-}, optimum=0.0, title="Momentum needs far fewer passes"))
-print(inspect.getsource(solvers.gradient_descent))
-
-# %% [markdown] tags=["optional"] id="c03-050"
-# Armijo's rule takes nearly as many passes as the step $1/L$, without $L$. FISTA, which takes about a fifth of
-# them, is momentum without $\kappa$: its $m$ follows a formula, and starts again from 0 when the momentum points uphill.
-#
-# In glmlab's source `g` is the penalty, which is zero here. A solver is a *generator*: it evaluates, yields a state, then
-# updates. On a cluster every trial of a backtracking loop would cost a round, so `armijo` tries many steps in *one* pass.
-#
-# *Recap.*
-# - Backtracking finds a step without $L$.
-# - On a quadratic, momentum replaces $\kappa$ by $\sqrt\kappa$ in the rate. For other strongly convex losses that is
-#   proved for a *bound* on the gap only.
 
 # %% [markdown] tags=["workshop"] id="c03-055"
 # ## Stopping rules that lie, and one that does not (14 min, core)
@@ -463,8 +414,8 @@ print(inspect.getsource(solvers.gradient_descent))
 # The post stops when no coefficient moves by $10^{-8}$ or more. Does a small move prove that $\beta$ is near $\beta^*$?
 # A step moves $\beta$ by $t\,\nabla F(\beta)$. So a short step makes the move small *anywhere*.
 #
-# **Predict.** We start the post's loop at $\beta = 0$ with the step $10^{-9}/L$, which is far too short. How many
-# iterations does it make before it stops?
+# We start the post's loop at $\beta = 0$ with the step $10^{-9}/L$, which is far too short. How many iterations will it
+# make before it stops?
 
 # %% id="c03-056"
 short, k_short = post_loop(X, y, 1e-9 / L)
@@ -502,7 +453,8 @@ smooth_bound = use(smooth_bound)
 H_unit = H * np.outer(second_half, second_half)
 mu_unit, *_, L_unit = np.linalg.eigvalsh(H_unit)
 f = glmlab.Objective("gaussian", glmlab.as_chunks(client.persist(X * second_half), y))
-title = "Your bound stops the run, second half × 3"
+enough = 1e-7  # of F
+title = f"Your bound stops the run at {enough:.0e} of F, second half × 3"
 watch = viz.Live(lambda state: smooth_bound(f.loss_grad(state.beta).grad, mu_unit), title=title)
 path = []
 
@@ -510,21 +462,20 @@ path = []
 def near_enough(state):
     watch(state)  # f remembers the gradient at this β, so the bound costs no pass
     path.append(state.beta)
-    return watch.bounds[-1] <= 1e-7 * watch.objectives[-1]
+    return watch.bounds[-1] <= enough * watch.objectives[-1]
 
 
-with watch:
+with watch:  # `until` stops the run; `tol` is what glmlab's own certificate must reach for "Converged"
     result = glmlab.run("gradient_descent", f, step=1 / L_unit, until=near_enough, tol=1e-5)
 result
 
 # %% tags=["figure", "assert"] id="c03-064"
 e = np.array(path) - beta_star / second_half
 true_gaps = (e @ H_unit * e).sum(axis=1) / 2
-curves = {"F − F*": true_gaps, "your bound": watch.bounds}
-title = "The bound stays above the gap, and ends near it"
-viz.show(viz.gap_curves(curves, ylabel="F − F*, and the bound on it", title=title))
 ratios = np.array(watch.bounds) / true_gaps
-print(f"bound ÷ gap: {ratios[0]:.2f} at the start, {ratios[-1]:.2f} at the end")
+title = f"Your bound falls from {ratios[0]:.2f} to {ratios[-1]:.2f} times the gap"
+curves = {"your bound ÷ (F − F*)": ratios}
+viz.show(viz.gap_curves(curves, ylabel="bound ÷ gap", title=title, scale="linear"))
 
 Z, target = problem(100)
 H_Z = 2 * Z.T @ Z
@@ -554,45 +505,41 @@ assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fool
 # %% [markdown] tags=["workshop"] id="c03-069"
 # ## Where did the time go? (5 min, core)
 #
-# Are few iterations also fast? We time seven of the *same* `post_loop` on dask arrays, which the workers hold, and on
-# NumPy arrays here. NumPy uses one thread, as each worker does.
+# Are few iterations also fast? We time seven iterations of the same `post_loop` on dask arrays, which the workers hold,
+# and on NumPy arrays here. NumPy uses one thread, as each worker does.
 #
-# **Predict.** Which is faster with 5,000 rows? And with more?
+# On the workers an iteration also costs a *round*: build the graph, send its tasks, wait for the last one, fetch the
+# results. This price, which notebook 04 measures, depends on the number of tasks and not on the rows. There are ten
+# chunks both times.
 #
-# <details><summary>Answer, after you have run the cell</summary>
-#
-# With 5,000 rows the products take next to no time. The workers' time is mostly the price of a *round*: build the
-# graph, send its tasks, wait for the last one, fetch the results. NumPy pays none of it. This price depends on the
-# number of chunks, which is ten both times, and on what else the machine does, but not on the rows.
-#
-# Two workers can at best halve NumPy's time for the products. So they win only where that saves more than a round
-# costs.
-#
-# </details>
+# Two workers can at best halve NumPy's time. So they win only where that saves more than a round costs. Which is faster
+# with 5,000 rows? And with more?
 
 # %% id="c03-070" tags=["assert"]
 def race(X, y):
     """Milliseconds an iteration and β after seven: on the workers, and in NumPy here."""
     local, step, times, betas = dask.compute(X, y), published(2 * (X.T @ X).compute()), [], []
-    for A, t in ((X, y), local):
+    for data in ((X, y), local):
         start = time.perf_counter()
-        beta, k = post_loop(A, t, step, max_steps=7)
+        beta, k = post_loop(*data, step, max_steps=7)
         times.append(1e3 * (time.perf_counter() - start) / k)
         betas.append(beta)
     return times, betas
 
 
 many = scale.pick(ci=20_000, workshop=100_000, full=200_000)
-many_X, many_y, _ = datasets.make_regression(many, p, chunks=many // n_chunks)
-for A, t in ((few_X, few_y), client.persist([many_X, many_y])):
-    (there, here), (by_workers, by_numpy) = race(A, t)
-    print(f"{len(A):>9,} rows, an iteration: {there:8.1f} ms on the workers, {here:8.1f} ms in NumPy")
+for size in (5_000, many):
+    data = datasets.make_regression(size, p, chunks=size // n_chunks)[:2]
+    (there, here), (by_workers, by_numpy) = race(*client.persist(list(data)))
+    print(f"{size:>9,} rows, an iteration: {there:8.1f} ms on the workers, {here:8.1f} ms in NumPy")
+even = 2 * size * (there / here - 1 / 2)  # rows for which half of NumPy's time is the price of a round
+print(f"By these numbers two workers can win from about {even:,.0f} rows on.")
 assert np.abs(by_workers - by_numpy).max() <= 1e-7, "one function, two kinds of arrays, one answer"
 
 # %% id="c03-073" tags=["assert"]
 proof = glmlab.certify(X, y, beta_post, family="gaussian")
 ledger.add(
-    "03: the post's loop, vector step",  # one pass and one round more, for H
+    "03: the post's loop, vector step",  # one pass more, for H; a gradient counts as one, though it reads X twice
     passes=k_post + 1, rounds=k_post + 1, bytes=X.nbytes, seconds=seconds_post,
     error=np.abs(beta_post - beta_true).max(), zeros=np.sum(beta_post == 0), gap=proof.relative,
 )  # fmt: skip
@@ -607,22 +554,78 @@ client.close()
 assert client.status == "closed"
 ledger
 
+# %% [markdown] tags=["optional"] id="c03-048"
+# ## Backtracking and momentum (8 min, optional)
+#
+# For other losses $L$ is not known beforehand. **Backtracking** starts with a long step and halves it until $F$ falls
+# enough. Armijo's rule asks for $F(\beta - tg) \le F(\beta) - a\,t\,\|g\|^2$, with $g=\nabla F(\beta)$ and a small
+# $a$.
+#
+# **Momentum** takes the gradient a little ahead, at $v = \beta + m(\beta - \beta_{\text{old}})$. On a quadratic, with
+# $t = 1/L$ and $m = (\sqrt\kappa-1)/(\sqrt\kappa+1)$, an iteration multiplies the error in the slowest direction by
+# $1 - 1/\sqrt\kappa$ in the long run, instead of by $1 - 1/\kappa$.
+#
+# **On paper.** At $\kappa = 100$ the rates are 0.9 and 0.99. One digit costs $-1/\log_{10} 0.9 \approx 22$ iterations
+# with momentum and 229 without.
+
+# %% tags=["optional", "figure", "assert"] id="c03-051"
+def nesterov(X, y, t, m, iterations):
+    beta, distances = [np.zeros(X.shape[1])] * 2, []
+    for _ in range(iterations):
+        v = beta[1] + m * (beta[1] - beta[0])
+        beta = beta[1], gd_step(X, y, v, t)[0]
+        distances.append(np.linalg.norm(beta[1] - b))
+    return np.array(distances)
+
+
+Z, target = problem(100)
+ahead = nesterov(Z, target, 1 / 100, (10 - 1) / (10 + 1), 200)  # √κ = 10
+factor = (ahead[199] / ahead[99]) ** (1 / 100)
+print(f"κ = 100: momentum multiplies the distance by {factor:.4f} an iteration; 1 − 1/√κ = 0.9")
+assert np.isclose(factor, 0.9, rtol=0.02), "the rate of momentum on a quadratic"
+options = {"family": "gaussian", "tol": 1e-9}
+fits = {
+    "step 1/L": glmlab.fit(Z, target, solver="gradient_descent", step=1 / 100, **options),
+    "Armijo": glmlab.fit(Z, target, solver="gradient_descent", **options),
+    "FISTA": glmlab.fit(Z, target, solver="fista", **options),
+}
+share = fits["FISTA"].passes / fits["step 1/L"].passes
+title = f"Momentum (FISTA) needs {share:.0%} of the passes of step 1/L"
+viz.show(viz.convergence(fits, optimum=0.0, title=title))
+
+# %% [markdown] tags=["optional"] id="c03-050"
+# Armijo's rule takes nearly as many passes as the step $1/L$, without $L$. FISTA, which takes about a fifth of
+# them, is momentum without $\kappa$: its $m$ follows a formula, and starts again from 0 when the momentum points uphill.
+#
+# > *Systems note.* On a cluster every trial of a backtracking loop would cost a round, so glmlab tries many steps in *one*
+# > pass.
+#
+# *Recap.*
+# - Backtracking finds a step without $L$.
+# - On a quadratic, momentum replaces $\kappa$ by $\sqrt\kappa$ in the rate. For other strongly convex losses the theorem
+#   says: an upper bound on the gap shrinks by $1 - 1/\sqrt\kappa$ an iteration. The gap itself may rise.
+
 # %% [markdown] id="c03-075"
 # ## What we measured · Check yourself · Next
 #
-# - The post's loop is short because $\kappa$ is near 1: its columns are independent with mean zero and equal variance,
-#   and it has many more rows than columns.
-# - Two eigenvalues predict the rate, within 5 % for every $\kappa$ we tried.
+# - The post's loop is short because $\kappa$ is near 1: it has many more rows than columns, and these are independent with
+#   mean zero and equal variance.
+# - Two eigenvalues predict the rate, within 5 %.
 # - The published step can diverge; one number below $2/L$ cannot.
 # - A small move proves nothing, but $\|\nabla F\|^2/2\mu$ does.
+# - NumPy alone is faster on few rows.
 #
-# **Check yourself.** $\kappa$ grows fourfold: how many times as many iterations with step $1/L$, and with momentum?
-# Which half of the columns may be stretched under the published step?
+# **Check yourself.**
+#
+# 1. $\kappa$ grows fourfold: how many times as many iterations with step $1/L$?
+# 2. *Optional.* And with momentum?
+# 3. Which half of the columns may be stretched under the published step?
 #
 # <details><summary>Answers</summary>
 #
-# About four times: a digit costs about $2.3\,\kappa$ iterations. Momentum: twice, because $\sqrt\kappa$ doubles. The
-# first half, because `1 / s` starts with its shortest steps.
+# 1. About four times as many: a digit costs about $2.3\,\kappa$ iterations.
+# 2. About twice as many, because $\sqrt\kappa$ doubles.
+# 3. The first half, because `1 / s` starts with its shortest steps.
 #
 # </details>
 #
