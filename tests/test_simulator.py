@@ -195,7 +195,9 @@ def test_the_figure_has_a_line_for_each_fan_and_says_which_number_of_workers_is_
 def test_the_title_is_about_these_lines_and_the_legend_tells_measurements_from_predictions():
     titles = {"by prediction one worker is": {1: 0.1, 2: 0.2}, "by prediction 2 workers are": {1: 0.3, 2: 0.2}}
     for said, line in titles.items():
-        [axes] = viz.speed_by_workers({4: line}, rows=20_000, measured={4: {2: 0.1}}, trusted=1).figure.axes
+        picture = viz.speed_by_workers({4: line}, rows=20_000, measured={4: {2: 0.1}}, trusted=1)
+        assert picture.finding.startswith("predicted: fastest with "), "one line needs no fan-in"
+        [axes] = picture.figure.axes
         assert axes.get_title(loc="left") == f"20,000 rows: {said} fastest"
         assert axes.get_legend_handles_labels()[1] == ["predicted", "measured", "not to be trusted"]
     [axes] = viz.speed_by_workers({4: line}, rows=20_000, trusted=2).figure.axes

@@ -4,7 +4,7 @@ import numpy as np
 
 from .interactive import bokeh_figure
 from .picture import Picture
-from .style import BOKEH_DASHES, BOKEH_MARKERS, COLOURS, MARKERS, new_figure, nth
+from .style import BOKEH_DASHES, BOKEH_MARKERS, COLOURS, DASHES, MARKERS, new_figure, nth
 from .words import list_text
 
 GREY = "#777777"
@@ -177,7 +177,8 @@ def _times(gaps, bounds, at):
 def _nearest_and_farthest(gaps, bounds):
     """A title: which bound is nearest to the gap and which is farthest from it, by the median over all λ."""
     times = {name: values / gaps for name, values in bounds.items()}
-    near, *_, far = sorted(times, key=lambda name: np.median(times[name]))
+    order = sorted(times, key=lambda name: np.median(times[name]))
+    near, far = order[0], order[-1]
     most, least = _factor(times[near].max()), _factor(times[far].min())
     return f"Nearest: {near}, at most {most} times the gap\nFarthest: {far}, at least {least} times the gap"
 
@@ -250,31 +251,36 @@ def _bounds_text(ratios, gaps, bounds, k):
 # ---------------------------------------------------------------- when to stop, and what is left
 
 
-def stops(gaps, rules, *, tol):
-    """The true relative gap of every iterate of one run, and the iteration at which each stopping rule would end it.
+def stops(runs, *, tol):
+    """The true relative gap of every iterate of some runs, and the iteration at which each stopping rule would end them.
 
-    gaps   (m,) true relative gaps, by iteration
-    rules  {name: iteration, or None where the rule never held}
-    tol    the tolerance that every rule was given
+    runs  {name: (gaps, rules)}; gaps (m,) are true relative gaps, by iteration, and rules is
+          {rule: iteration, or None where the rule never held}
+    tol   the tolerance that every rule was given
     """
-    gaps = np.asarray(gaps, dtype=float)
-    late = {name: k for name, k in rules.items() if k is not None and not 0 <= k < len(gaps)}
-    if late:
-        raise ValueError(f"the run has iterations 0 to {len(gaps) - 1}, but rules stop at {late}")
     fig, ax = new_figure()
-    ax.plot(np.arange(1, len(gaps)), gaps[1:], color="black", marker="", ls="-", label="true gap")
+    early, ends, named = {}, [], set()
+    for j, (run, (gaps, rules)) in enumerate(runs.items()):
+        late = {rule: k for rule, k in rules.items() if k is not None and not 0 <= k < len(gaps)}
+        if late:
+            raise ValueError(f"{run} has iterations 0 to {len(gaps) - 1}, but rules stop at {late}")
+        ax.plot(np.arange(1, len(gaps)), gaps[1:], color="black", marker="", ls=nth(DASHES, j), label=f"true gap, {run}")
+        for k, (rule, stop) in enumerate(rules.items()):
+            if stop is not None:
+                look = {"marker": nth(MARKERS, k), "ms": 11, "ls": "", "mec": nth(COLOURS, k), "mew": 2, "zorder": 3}
+                fill = nth(COLOURS, k) if j == 0 else "white"
+                ax.plot([max(stop, 1)], [gaps[stop]], label="" if rule in named else rule, mfc=fill, **look)
+                named.add(rule)
+                if gaps[stop] > tol:
+                    early.setdefault(rule, []).append(run)
+        ends.append(f"{run}: " + "; ".join(f"{rule}: {_stop_words(gaps, k, tol)}" for rule, k in rules.items()))
     ax.axhline(tol, color=GREY, lw=1.2, ls=":", label=f"tolerance {tol:.0e}")
-    for k, (name, stop) in enumerate(rules.items()):
-        if stop is not None:
-            marker = {"marker": nth(MARKERS, k), "ms": 11, "ls": "", "mec": "black"}
-            ax.plot([max(stop, 1)], [gaps[stop]], color=nth(COLOURS, k), label=name, **marker)
     ax.set(xscale="log", yscale="log", xlabel="iteration", ylabel=f"(F(β) − F*) {RELATIVE}")
-    early = [name for name, stop in rules.items() if stop is not None and gaps[stop] > tol]
-    ax.set_title(f"Stopped too early: {list_text(early)}" if early else "No rule stops too early")
+    said = [rule + ("" if len(where) == len(runs) else f" ({list_text(where)})") for rule, where in early.items()]
+    ax.set_title(f"Stopped too early: {list_text(said)}" if early else "No rule stops too early")
     fig.legend(loc="outside lower center", ncols=3)
-    ends = [f"{name}: {_stop_words(gaps, stop, tol)}" for name, stop in rules.items()]
-    finding = f"Asked for {tol:.0e}, the rules stop here: {'; '.join(ends)}."
-    return Picture(fig, f"A falling curve with one mark for each stopping rule. {finding}", finding)
+    finding = f"Asked for {tol:.0e}, the rules stop here. {'. '.join(ends)}."
+    return Picture(fig, f"Falling curves with one mark for each stopping rule. {finding}", finding)
 
 
 def _stop_words(gaps, stop, tol):

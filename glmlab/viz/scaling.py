@@ -20,9 +20,10 @@ def speed_by_workers(seconds, *, rows, measured=None, work=None, trusted=None):
     if not seconds or not all(seconds.values()) or not set(measured) <= set(seconds):
         raise ValueError("seconds={fan: {workers: seconds}}, one or more; measured the same, of these fans")
     fig, ax = new_figure(size=(5.8, 5.0))
+    names = {fan: f"fan-in {fan}" for fan in seconds} if len(seconds) > 1 else {}
     for k, (fan, line) in enumerate(seconds.items()):
         look = {"color": nth(COLOURS, k), "marker": nth(MARKERS, k)}
-        name = f", fan-in {fan}" if len(seconds) > 1 else ""
+        name = f", {names[fan]}" if names else ""
         ax.plot(*_speeds(line), ls=nth(DASHES, k), label=f"predicted{name}", **look)
         points = {"label": f"measured{name}"} if fan in measured else {}
         ax.plot(*_speeds(measured.get(fan, {})), ls="", mfc="none", ms=12, mew=2, **points, **look)
@@ -40,7 +41,7 @@ def speed_by_workers(seconds, *, rows, measured=None, work=None, trusted=None):
     if trusted is not None and trusted < counts[-1]:
         ax.axvspan(trusted, counts[-1], color="#000000", alpha=0.08, lw=0, label="not to be trusted")
     fig.legend(loc="outside lower center", ncols=2)
-    finding = "; ".join(_best(fan, line) for fan, line in seconds.items()) + "."
+    finding = "; ".join(_best(names.get(fan, "predicted"), line) for fan, line in seconds.items()) + "."
     hollow = " Hollow markers are measured." if measured else ""
     alt = f"Passes a second against workers on two logarithmic axes, a line for each fan-in.{hollow} {finding}"
     return Picture(fig, alt, f"{finding}{hollow}")
@@ -67,6 +68,6 @@ def counted(workers):
     return f"{workers:,} worker{'s' * (workers != 1)}"
 
 
-def _best(fan, line):
+def _best(name, line):
     count = min(line, key=line.get)
-    return f"fan-in {fan}: fastest with {counted(count)}, {1e3 * line[count]:.3g} ms a pass"
+    return f"{name}: fastest with {counted(count)}, {1e3 * line[count]:.3g} ms a pass"

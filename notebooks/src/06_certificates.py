@@ -621,8 +621,8 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
 # %% [markdown] tags=["optional"] id="c06-042"
 # ## All bounds against the true gap (6 min, optional)
 #
-# Now take the tilted rows, many $\lambda$ up to nearly $\lambda_{\max}$, and for each a $\beta$ as before, with a gap of
-# about $10^{-9}F(0)$.
+# Now take the tilted rows, many $\lambda$ up to nearly $\lambda_{\max}$, and for each a $\beta$ near $\beta^*$, with a gap
+# of about $10^{-9}F(0)$.
 #
 # **Predict.** Which bounds depend on $\lambda$? Then move the slider to read them at one $\lambda$. The cell after the
 # figure searches for a bound below its gap.
@@ -876,7 +876,7 @@ for name, share in steps.items():
     betas = proximal_gradient(X_tilt, weight, share / L, int(2_500 / share))
     f, stop[name] = stopping_points(betas, X_tilt, X_tenth @ T, weight, tol)
     run_gaps[name] = (f - lowest) / F0
-viz.show(viz.stops(run_gaps["1/L"], stop["1/L"], tol=tol))
+viz.show(viz.stops({f"step {name}": (run_gaps[name], stop[name]) for name in steps}, tol=tol))
 at = {name: {rule: run_gaps[name][k] for rule, k in stop[name].items()} for name in steps}
 for rule in at["1/L"]:
     print(f"{rule}: gap ÷ F(0) is {at['1/L'][rule]:.0e} with step 1/L, {at['0.1/L'][rule]:.0e} with 0.1/L")

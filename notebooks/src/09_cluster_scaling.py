@@ -448,7 +448,7 @@ on_64 = simulator.predict(64, 64, simulator.chunk_seconds(800_000_000, p, core) 
 print(f"64 such cores: {on_64:.2f} s a pass, so the {post['ADMM']} s that the post reports for ADMM are {post['ADMM'] / on_64:,.0f} passes")
 print(f"√(work/a) for the post's rows: {math.sqrt(simulator.chunk_seconds(800_000_000, p, core) / a):.0f} workers")
 for (workers, kind), ratios in near.items():
-    print(f"{workers:>4} workers ({kind}): the prediction was {min(ratios):.2f} to {max(ratios):.2f} times what was measured")
+    print(f"workers: {workers:>3} {kind:<6}  prediction ÷ measurement: {min(ratios):.2f} to {max(ratios):.2f}")
 asleep = [max(ratios) for (_, kind), ratios in near.items() if kind == "asleep"]
 assert asleep == sorted(asleep, reverse=True) and asleep[0] < 1, "too low, and the more so the more workers sleep"
 assert all(1 / 1.5 < ratio < 1.5 for (W, _), ratios in near.items() if W <= trusted for ratio in ratios)
@@ -468,14 +468,14 @@ assert all(lines[FAN][1024] > lines[FAN][fastest[rows]] for rows, lines in secon
 # slower than this model, or its time went into something else.
 #
 # How far can we trust the simulator? Where the figure is white, all predictions that were checked were within a factor of
-# 1.5 of the measured times. To the right of that they were far too low, and the more workers, the more so, partly because all
-# sleepers shared two cores. So trust that speed rises, bends and falls, but not how steeply it falls: the true curve is
-# lower there. Where the predicted fastest number lies in the grey part, the true one is probably smaller.
+# 1.5 of the measured times. To the right of that they were too fast, and the more workers, the more so, partly because
+# all sleepers shared two cores. So trust that the speed rises, bends and falls, but not how steeply: to the right the true
+# speed falls more. If the predicted fastest number lies in the grey part, the true one is probably smaller.
 
 # %% [markdown] id="c09-046"
 # What helps beyond that point? Give each worker one large chunk, add in a tree, and above all make fewer passes: if a
-# pass costs the same, 4 instead of 400 take a hundredth of the time on every cluster. The page *How many workers make a pass
-# faster* in the book computes it.
+# pass costs the same, 4 instead of 400 take a hundredth of the time on every cluster. The page *How many workers make a
+# pass faster* in the book computes it.
 #
 # *Recap.* A pass has a fastest number of workers, about $\sqrt{\text{work}/a}$ in size. Rows must grow fourfold for
 # twice the workers to pay. Fewer passes help on every cluster.
