@@ -252,7 +252,7 @@ def _bounds_text(ratios, gaps, bounds, k):
 
 
 def stops(runs, *, tol):
-    """The true relative gap of every iterate of some runs, and the iteration at which each stopping rule would end them.
+    """The true relative gap of every iterate of some runs, and the iteration at which each rule would stop them.
 
     runs  {name: (gaps, rules)}; gaps (m,) are true relative gaps, by iteration, and rules is
           {rule: iteration, or None where the rule never held}
@@ -264,7 +264,7 @@ def stops(runs, *, tol):
         late = {rule: k for rule, k in rules.items() if k is not None and not 0 <= k < len(gaps)}
         if late:
             raise ValueError(f"{run} has iterations 0 to {len(gaps) - 1}, but rules stop at {late}")
-        ax.plot(np.arange(1, len(gaps)), gaps[1:], color="black", marker="", ls=nth(DASHES, j), label=f"true gap, {run}")
+        ax.plot(np.arange(1, len(gaps)), gaps[1:], color="black", marker="", ls=nth(DASHES, j), label=f"gap, {run}")
         for k, (rule, stop) in enumerate(rules.items()):
             if stop is not None:
                 look = {"marker": nth(MARKERS, k), "ms": 11, "ls": "", "mec": nth(COLOURS, k), "mew": 2, "zorder": 3}
@@ -273,7 +273,8 @@ def stops(runs, *, tol):
                 named.add(rule)
                 if gaps[stop] > tol:
                     early.setdefault(rule, []).append(run)
-        ends.append(f"{run}: " + "; ".join(f"{rule}: {_stop_words(gaps, k, tol)}" for rule, k in rules.items()))
+        words = "; ".join(f"{rule}: {_stop_words(gaps, k, tol)}" for rule, k in rules.items())
+        ends.append(f"{run}: {words}")
     ax.axhline(tol, color=GREY, lw=1.2, ls=":", label=f"tolerance {tol:.0e}")
     ax.set(xscale="log", yscale="log", xlabel="iteration", ylabel=f"(F(β) − F*) {RELATIVE}")
     said = [rule + ("" if len(where) == len(runs) else f" ({list_text(where)})") for rule, where in early.items()]

@@ -166,7 +166,7 @@ viz.show(viz.speed_by_workers({FAN: model}, measured={FAN: measured}, rows=n))
 # Why do three numbers for the same pass differ? Your function has one task for each chunk, and a price for the sum. The
 # simulator also counts the tasks of the tree of sums, the client and every message, and it lets the scheduler and the
 # workers work at the same time. The measurement is of your machine now, with all that happens beside. While the work is
-# short, a second worker may help or harm a little. The model and the clock need not agree on that.
+# short, a second worker may help or harm a little, and the model and the clock may differ.
 #
 # <details><summary>Why is the speed-up far from 2?</summary>
 #
@@ -182,9 +182,9 @@ viz.show(viz.speed_by_workers({FAN: model}, measured={FAN: measured}, rows=n))
 # ## Does it fit? (14 min, core)
 #
 # Where do the rows go when memory is short? Each worker has a limit. When its results take more than 60 % of the limit,
-# dask writes some of them to disk, and reads them again when a task needs them. This **spilling** costs
-# iterative methods much time. Dask writes the chunk that has not been used for longest. Every pass uses the chunks in the
-# same order, so this is just the chunk that is needed next. So nearly every chunk is written and read in every pass.
+# dask writes some of them to disk, and reads them again when a task needs them. This **spilling** is slow for iterative
+# methods. Dask writes the chunk that was used longest ago, which is just the one that the next pass needs first. So nearly
+# every chunk is written and read in every pass.
 #
 # A rechunk makes it worse. A result stays as long as a name refers to it, so rechunked rows exist twice until
 # you delete the old ones, as the post did.
@@ -198,9 +198,13 @@ viz.show(viz.speed_by_workers({FAN: model}, measured={FAN: measured}, rows=n))
 # it are dealt evenly among the workers. Each worker also runs `threads` tasks at a time, which need `temp` bytes each.
 # Does the sum stay within 60 % of `limit`, the bytes of one worker?
 #
-# > *Systems note.* This rule is more careful than dask's. Dask counts only results against the 60 %. All memory of the
-# > process counts at 70 %, where dask spills more, at 80 %, where the worker takes no new tasks, and at 95 %, where its
-# > nanny, the process that watches it, kills it.
+# <details><summary>Is this dask's rule?</summary>
+#
+# It is more careful. Dask counts only results against the 60 %. All memory of the process counts at 70 %, where dask
+# spills more, at 80 %, where the worker takes no new tasks, and at 95 %, where its *nanny*, the process that watches it,
+# kills it.
+#
+# </details>
 
 # %% tags=["exercise"] id="c09-016"
 def fits(rows, copies, workers, limit, temp, threads):
@@ -416,11 +420,11 @@ assert continued.converged and abs(continued.objective / undisturbed.objective -
 # %% [markdown] tags=["workshop"] id="c09-036"
 # ## Beyond this machine (8 min, core)
 #
-# How far would more workers help? We cannot measure hundreds of workers on two cores. So the simulator plays a pass task
+# How far would more workers help? We cannot measure hundreds of workers here. So the simulator plays a pass task
 # by task: the work of a chunk comes from the cost model of 04, and the prices of messages and tasks were measured on
-# dask's real scheduler. Its predictions were compared with passes of a few real workers and of many that only sleep. The
-# second cell below prints how near they came. The figure is grey where one of them was wrong by more than a factor of
-# 1.5. The **fan-in** of a tree is the largest number of results that one of its tasks adds.
+# dask's scheduler. Its predictions were compared with passes of few real workers and of many that only sleep. The figure
+# is grey where one was wrong by a factor above 1.5. The **fan-in** of a tree is the largest number of results that
+# one of its tasks adds.
 #
 # **Predict.** With how many workers is a simulated pass over the post's 800 million rows fastest? (We try powers of 2.)
 
@@ -500,10 +504,14 @@ ledger
 # machine is, and give the client its own by `security=` or in dask's configuration. The page *Run it on your cluster* in
 # the book shows this for ssh, Slurm, MPI and Kubernetes.
 #
-# This notebook runs there, too, if two things are given. The folder for temporary files (`TMPDIR`) must be on a disk that
-# all machines share. The workers, two or more, must have nannies, as `dask worker` gives them by default. One worker is
-# then not possible: `client()` takes the cluster as it is. So both lines of "What does a second worker buy?" print the
-# same number of workers, and their speed-up is only noise.
+# <details><summary>Does this notebook run there, too?</summary>
+#
+# Yes, if two things are given. The folder for temporary files (`TMPDIR`) must be on a disk that all machines share. The
+# workers, two or more, must have nannies, as `dask worker` gives them by default. One worker is then not possible:
+# `client()` takes the cluster as it is. So both lines of "What does a second worker buy?" print the same number of
+# workers, and their speed-up is only noise.
+#
+# </details>
 
 # %% [markdown] id="c09-042"
 # ## What we measured · Check yourself · Next
