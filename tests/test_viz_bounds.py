@@ -120,7 +120,7 @@ def test_two_runs_have_a_line_each_and_the_title_says_which_run_a_rule_stops_too
     runs = {"long step": (gaps, {"change": 5, "fall": 1}), "short step": (gaps**0.5, {"change": 5, "fall": 1})}
     picture = viz.stops(runs, tol=1e-4)
     [axes] = picture.figure.axes
-    assert axes.get_title(loc="left") == "Stopped too early: fall and change (short step)"
+    assert axes.get_title(loc="left") == "Stopped too early: fall (all runs) and change (short step)"
     said = ["gap, long step", "change", "fall", "gap, short step", "tolerance 1e-04"]
     assert axes.get_legend_handles_labels()[1] == said, "each rule once"
     marks = {tuple(line.get_ydata()) for line in axes.lines if len(line.get_ydata()) == 1}

@@ -277,7 +277,8 @@ def stops(runs, *, tol):
         ends.append(f"{run}: {words}")
     ax.axhline(tol, color=GREY, lw=1.2, ls=":", label=f"tolerance {tol:.0e}")
     ax.set(xscale="log", yscale="log", xlabel="iteration", ylabel=f"(F(β) − F*) {RELATIVE}")
-    said = [rule + ("" if len(where) == len(runs) else f" ({list_text(where)})") for rule, where in early.items()]
+    where = {rule: "all runs" if len(found) == len(runs) else list_text(found) for rule, found in early.items()}
+    said = [f"{rule} ({where[rule]})" if len(runs) > 1 else rule for rule in early]
     ax.set_title(f"Stopped too early: {list_text(said)}" if early else "No rule stops too early")
     fig.legend(loc="outside lower center", ncols=3)
     finding = f"Asked for {tol:.0e}, the rules stop here. {'. '.join(ends)}."
