@@ -181,7 +181,7 @@ SECONDS = {2: {1: 1.0, 8: 0.2, 64: 0.5}, FAN: {1: 1.0, 8: 0.1, 64: 0.25}}
 
 
 def test_the_figure_has_a_line_for_each_fan_and_says_which_number_of_workers_is_fastest():
-    picture = viz.speed_by_workers(SECONDS, measured={2: {8: 0.25}}, work=1.0)
+    picture = viz.speed_by_workers(SECONDS, rows=5_000, measured={2: {8: 0.25}}, work=1.0)
     lines = picture.figure.axes[0].lines
     assert [list(line.get_ydata()) for line in lines] == [[1, 5, 2], [4], [1, 10, 4], [], [1, 8, 64]]
     assert list(lines[0].get_xdata()) == [1, 8, 64]
@@ -192,7 +192,19 @@ def test_the_figure_has_a_line_for_each_fan_and_says_which_number_of_workers_is_
     assert second.startswith(f"fan-in {FAN}: fastest with 8")
 
 
+def test_the_title_is_about_these_lines_and_the_legend_tells_measurements_from_predictions():
+    titles = {"by prediction one worker is": {1: 0.1, 2: 0.2}, "by prediction 2 workers are": {1: 0.3, 2: 0.2}}
+    for said, line in titles.items():
+        picture = viz.speed_by_workers({4: line}, rows=20_000, measured={4: {2: 0.1}}, trusted=1)
+        assert picture.finding.startswith("predicted: fastest with "), "one line needs no fan-in"
+        [axes] = picture.figure.axes
+        assert axes.get_title(loc="left") == f"20,000 rows: {said} fastest"
+        assert axes.get_legend_handles_labels()[1] == ["predicted", "measured", "not to be trusted"]
+    [axes] = viz.speed_by_workers({4: line}, rows=20_000, trusted=2).figure.axes
+    assert axes.get_legend_handles_labels()[1] == ["predicted"], "nothing lies beyond"
+
+
 @pytest.mark.parametrize("given", [({},), ({2: {}},), ({2: {1: 1.0}}, {3: {1: 1.0}})])
 def test_the_figure_says_what_it_needs(given):
     with pytest.raises(ValueError, match="seconds="):
-        viz.speed_by_workers(given[0], measured=given[1] if len(given) > 1 else None)
+        viz.speed_by_workers(given[0], rows=9, measured=given[1] if len(given) > 1 else None)

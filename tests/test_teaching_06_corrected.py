@@ -93,7 +93,7 @@ def allowing(most):
 
 @pytest.mark.parametrize(("wrong", "condition", "says"), [
     pytest.param(moved(feasible=lambda s, lam: s), INFEASIBLE, "nearly is no proof", id="finite though infeasible"),
-    pytest.param(moved(feasible=lambda s, lam: np.clip(s, -lam, lam)), INFEASIBLE, "Clipping s", id="clipped"),
+    pytest.param(moved(feasible=lambda s, lam: np.clip(s, -lam, lam)), INFEASIBLE, "Clipping w", id="clipped"),
     pytest.param(allowing(lambda lam: 1.01 * lam), INFEASIBLE, "no more and no less", id="nearly"),
     pytest.param(allowing(lambda lam: lam * (1 + 1e-5)), INFEASIBLE, "no more and no less", id="as np.isclose has it"),
     pytest.param(allowing(lambda lam: lam), FORGIVEN, "forgive a part in 10⁹", id="strict"),
@@ -104,7 +104,7 @@ def allowing(most):
     pytest.param(moved(carry=lambda lam, beta, s: lam * abs(beta) - s * abs(beta)), ANY, "not times |beta_j|",
                  id="s has the sign of beta"),
     pytest.param(moved(price=lambda t, d: 2 * (t @ t)), SHARP, "not twice that", id="twice the price"),
-    pytest.param(moved(carry=lambda lam, beta, s: lam * abs(beta) + s * beta), ANY, "the sign of s", id="sign of s"),
+    pytest.param(moved(carry=lambda lam, beta, s: lam * abs(beta) + s * beta), ANY, "the sign of w", id="sign of w"),
     pytest.param(moved(carry=lambda lam, beta, s: -s * beta), ANY, "the penalty is missing", id="no penalty"),
     pytest.param(moved(curve=1), SHARP, "H = 2XSᵀXS", id="curvature without its 2"),
     pytest.param(lambda q, beta, lam, XS, d: np.inf, FORGIVEN, "no more and no less", id="never a claim"),

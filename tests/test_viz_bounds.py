@@ -67,7 +67,7 @@ def test_the_finding_compares_at_the_start(bounds):
 
 
 def test_the_titles_name_the_nearest_and_the_farthest_bound(bounds):
-    said = "Nearest to the gap: corrected; farthest: scaled gap"
+    said = "Nearest: corrected, at most 10 times the gap\nFarthest: scaled gap, at least 2e4 times the gap"
     [figure] = bounds.interactive.select({"type": Plot})
     assert bounds.figure.axes[0].get_title(loc="left") == figure.title.text == said
 
@@ -101,7 +101,7 @@ def test_bounds_by_lam_refuses_by_name(ratios, gaps, values, says):
 
 def test_each_rule_is_marked_where_it_stops():
     gaps = 10.0 ** -np.arange(8)
-    picture = viz.stops(gaps, {"change": 2, "certificate": 6, "residual": None}, tol=1e-4)
+    picture = viz.stops({"run": (gaps, {"change": 2, "certificate": 6, "residual": None})}, tol=1e-4)
     drawn = curves(picture)
     assert drawn["change"] == [1e-2] and drawn["certificate"] == [1e-6] and "residual" not in drawn
     assert "change: iteration 2, where the gap is 100 times that" in picture.finding
@@ -111,14 +111,26 @@ def test_each_rule_is_marked_where_it_stops():
 
 
 def test_the_title_says_so_if_no_rule_stops_too_early():
-    picture = viz.stops([1, 0.1, 0.01], {"certificate": 2, "residual": None}, tol=0.01)
+    picture = viz.stops({"run": ([1, 0.1, 0.01], {"certificate": 2, "residual": None})}, tol=0.01)
     assert picture.figure.axes[0].get_title(loc="left") == "No rule stops too early"
+
+
+def test_two_runs_have_a_line_each_and_the_title_says_which_run_a_rule_stops_too_early():
+    gaps = 10.0 ** -np.arange(8)
+    runs = {"long step": (gaps, {"change": 5, "fall": 1}), "short step": (gaps**0.5, {"change": 5, "fall": 1})}
+    picture = viz.stops(runs, tol=1e-4)
+    [axes] = picture.figure.axes
+    assert axes.get_title(loc="left") == "Stopped too early: fall (all runs) and change (short step)"
+    said = ["gap, long step", "change", "fall", "gap, short step", "tolerance 1e-04"]
+    assert axes.get_legend_handles_labels()[1] == said, "each rule once"
+    marks = {tuple(line.get_ydata()) for line in axes.lines if len(line.get_ydata()) == 1}
+    assert marks == {(run[0][k],) for run in runs.values() for k in (5, 1)}
 
 
 @pytest.mark.parametrize("late", [3, -1])
 def test_a_rule_cannot_stop_outside_of_the_run(late):
-    with pytest.raises(ValueError, match="iterations 0 to 2"):
-        viz.stops([1, 0.1, 0.01], {"late": late}, tol=1e-4)
+    with pytest.raises(ValueError, match="run has iterations 0 to 2"):
+        viz.stops({"run": ([1, 0.1, 0.01], {"late": late})}, tol=1e-4)
 
 
 def test_three_errors_say_where_the_distance_levels_off():

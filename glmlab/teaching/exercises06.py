@@ -282,7 +282,7 @@ def scaled_sums(scaled_gap):
     require(abs(twice - 2 * once) <= 1e-9 * twice, f"{once:.4g}, but {twice:.4g} for every row twice and 2 lam")
 
 
-# ---------------------------------------------------------------- 3. the least curvature
+# ---------------------------------------------------------------- 4. the least curvature
 
 
 def mu_lower(blocks):

@@ -1,4 +1,4 @@
-"""The fourth exercise of notebook 06: residual-corrected duality."""
+"""The third exercise of notebook 06: residual-corrected duality."""
 
 import numpy as np
 
@@ -12,34 +12,34 @@ from .guard import one_number
 
 def corrected(q, beta, lam, XS, d):
     t = XS @ d
-    s = -(q + 2 * XS.T @ t)
-    if np.abs(s).max() > lam * (1 + 1e-9):
+    w = -(q + 2 * XS.T @ t)
+    if np.abs(w).max() > lam * (1 + 1e-9):
         return np.inf
-    return t @ t + np.sum(lam * np.abs(beta) - s * beta)
+    return t @ t + np.sum(lam * np.abs(beta) - w * beta)
 
 
 CORRECTED = Exercise(
     name="corrected",
     statement=(
         "q (p,) is 2Xᵀ(X beta − y) over all rows, XS (m, p) some of the rows, d (p,) any direction. With t = XS d and "
-        "s = −(q + 2XSᵀt), return Σ tᵢ² + Σ (lam|beta_j| − s_j beta_j); but np.inf where some |s_j| exceeds lam, up "
+        "w = −(q + 2XSᵀt), return Σ tᵢ² + Σ (lam|beta_j| − w_j beta_j); but np.inf where some |w_j| exceeds lam, up "
         "to rounding: a part in 10⁹ is forgiven."
     ),
     stub='''
     def corrected(q, beta, lam, XS, d):
         """A bound on F(beta) − F* by moving the dual point along t = XS d, on the rows XS only.
 
-        q = ∇f(beta), beta and d: (p,), XS (m, p), lam > 0. Returns one number, np.inf where some |s_j| > lam.
+        q = ∇f(beta), beta and d: (p,), XS (m, p), lam > 0. Returns one number, np.inf where some |w_j| > lam.
         """
         raise NotImplementedError
     ''',
     reference=corrected,
     hints=(
         "Where do the slopes Xᵀθ go when θ moves by 2t on the rows of XS? What must hold of them?",
-        "Xᵀθ = q + 2XSᵀt = −s, which the penalty can carry iff |s_j| ≤ lam. The move costs Σ t²; what is left is "
-        "lam|beta_j| − s_j beta_j, coordinate by coordinate.",
-        "t = XS @ d; s = -(q + 2 * XS.T @ t); np.inf if abs(s).max() > lam * (1 + 1e-9), else "
-        "t @ t + (lam * abs(beta) - s * beta).sum().",
+        "Xᵀθ = q + 2XSᵀt = −w, which the penalty can carry iff |w_j| ≤ lam. The move costs Σ t²; what is left is "
+        "lam|beta_j| − w_j beta_j, coordinate by coordinate.",
+        "t = XS @ d; w = -(q + 2 * XS.T @ t); np.inf if abs(w).max() > lam * (1 + 1e-9), else "
+        "t @ t + (lam * abs(beta) - w * beta).sum().",
     ),
 )
 
@@ -55,12 +55,12 @@ def _bound(corrected, problem, beta, XS, d, what):
     return one_number(value, f"for {problem.name}, {what},")
 
 
-FORGIVE = "rounding carries s a few ε beyond lam: forgive a part in 10⁹ of lam, no more and no less"
+FORGIVE = "rounding carries w a few ε beyond lam: forgive a part in 10⁹ of lam, no more and no less"
 
 
 @CORRECTED.condition(
     "no bound where the penalty cannot carry the slope",
-    hint="nearly is no proof: try d = 0 where some |q_j| > lam. Clipping s does not make θ feasible",
+    hint="nearly is no proof: try d = 0 where some |q_j| > lam. Clipping w does not make θ feasible",
 )
 def infeasible_is_inf(corrected):
     for k, problem in enumerate(problems(670)[:5]):
@@ -68,16 +68,16 @@ def infeasible_is_inf(corrected):
         for share in (0.5, 1.0):
             bound = _bound(corrected, problem, beta, _some(problem, rng, share), np.zeros_like(beta), "d = 0")
             worst = np.abs(problem.slope(beta)).max() / problem.lam
-            words = f"for {problem.name} at beta = 0 and d = 0, |s| reaches {worst:.4g} lam"
+            words = f"for {problem.name} at beta = 0 and d = 0, |w| reaches {worst:.4g} lam"
             require(bound == np.inf, f"{words}, and it claims {bound:.4g}")
         for excess in (1e-3, 1e-6):
-            words = f"where |s_0| = (1 + {excess:g}) lam"
+            words = f"where |w_0| = (1 + {excess:g}) lam"
             bound = _at_the_edge(corrected, problem, excess, words)
             require(bound == np.inf, f"{words}, it claims {bound:.4g}", FORGIVE)
 
 
 def _at_the_edge(corrected, problem, excess, where):
-    """The reader's bound for d = 0, where |s_0| is (1 + excess) lam and all other |s_j| are lam."""
+    """The reader's bound for d = 0, where |w_0| is (1 + excess) lam and all other |w_j| are lam."""
     q = -problem.lam * np.ones_like(problem.best)
     q[0] *= 1 + excess
     zero = np.zeros_like(q)
@@ -88,7 +88,7 @@ def _at_the_edge(corrected, problem, excess, where):
 def rounding_is_forgiven(corrected):
     problem = problems(670)[1]
     for unit in (1e-6, 1.0, 1e6):
-        words = f"where |s_0| = (1 + 3e-10) lam and lam = {unit * problem.lam:.3g}"
+        words = f"where |w_0| = (1 + 3e-10) lam and lam = {unit * problem.lam:.3g}"
         bound = _at_the_edge(corrected, problem._replace(lam=unit * problem.lam), 3e-10, words)
         require(np.isfinite(bound), f"{words}, it claims nothing")
 
@@ -96,27 +96,27 @@ def rounding_is_forgiven(corrected):
 def _corrected_mistakes(q, beta, lam, XS, d):
     """{hint: the bound of an answer with this mistake}."""
     t = XS @ d
-    s = -(q + 2 * XS.T @ t)
-    carry = np.sum(lam * np.abs(beta) - s * beta)
+    w = -(q + 2 * XS.T @ t)
+    carry = np.sum(lam * np.abs(beta) - w * beta)
     return {
         "a moved slope costs D = t² a row, without a ½": t @ t / 2 + carry,
         "a moved slope costs D = t² a row, not twice that": 2 * (t @ t) + carry,
         "the move is not free: add Σ t²": carry,
-        "the price of the move is one sum; the other is Σ (lam|beta_j| − s_j beta_j)": t @ t,
-        "the second sum has lam|beta_j| − s_j beta_j: s_j times beta_j, not times |beta_j|":
-            t @ t + np.sum((lam - s) * np.abs(beta)),
-        "mind the sign of s: s = −(q + 2XSᵀt), and lam|beta_j| − s_j beta_j":
-            t @ t + np.sum(lam * np.abs(beta) + s * beta),
-        "the curvature of (y − η)² is 2: s = −(q + 2XSᵀt)":
+        "the price of the move is one sum; the other is Σ (lam|beta_j| − w_j beta_j)": t @ t,
+        "the second sum has lam|beta_j| − w_j beta_j: w_j times beta_j, not times |beta_j|":
+            t @ t + np.sum((lam - w) * np.abs(beta)),
+        "mind the sign of w: w = −(q + 2XSᵀt), and lam|beta_j| − w_j beta_j":
+            t @ t + np.sum(lam * np.abs(beta) + w * beta),
+        "the curvature of (y − η)² is 2: w = −(q + 2XSᵀt)":
             t @ t + np.sum(lam * np.abs(beta) + (q + XS.T @ t) * beta),
-        "the penalty is missing: lam|beta_j| − s_j beta_j": t @ t - s @ beta,
+        "the penalty is missing: lam|beta_j| − w_j beta_j": t @ t - w @ beta,
     }  # fmt: skip
 
 
 @CORRECTED.condition(
     "the gap never exceeds it, for any d and any rows",
-    hint="a dual value needs both sums: what the move costs, D = t² a row and no ½, and lam|beta_j| − s_j beta_j, "
-    "which vanishes only where s_j = lam·sign(beta_j)",
+    hint="a dual value needs both sums: what the move costs, D = t² a row and no ½, and lam|beta_j| − w_j beta_j, "
+    "which vanishes only where w_j = lam·sign(beta_j)",
 )
 def corrected_never_below(corrected):
     for k, plain in enumerate(problems(690)):
@@ -130,8 +130,8 @@ def corrected_never_below(corrected):
 
 def carried(problem, beta, XS, d):
     """The problem with a λ as large as the slope that d leads to, so that d is feasible."""
-    s = -(problem.slope(beta) + 2 * XS.T @ (XS @ d))
-    lam = max(1.0001 * np.abs(s).max(), 1e-6 * np.abs(2 * problem.X.T @ problem.y).max())
+    w = -(problem.slope(beta) + 2 * XS.T @ (XS @ d))
+    lam = max(1.0001 * np.abs(w).max(), 1e-6 * np.abs(2 * problem.X.T @ problem.y).max())
     start = -2 * problem.X.T @ problem.y
     best = minimise_model(L1(lam), np.zeros_like(beta), start, 2 * problem.X.T @ problem.X).point
     return problem._replace(lam=lam, best=best)
@@ -146,8 +146,8 @@ def _expect_above(corrected, problem, beta, XS, d):
 
 @CORRECTED.condition(
     "the gap itself with all rows and the best d",
-    hint="s = −(q + Hd) with H = 2XSᵀXS, and the price is that of t = XS d. At the best d nothing is lost: which sum "
-    "is too large, or why is s infeasible?",
+    hint="w = −(q + Hd) with H = 2XSᵀXS, and the price is that of t = XS d. At the best d nothing is lost: which sum "
+    "is too large, or why is w infeasible?",
 )
 def sharp(corrected):
     for k, problem in enumerate(problems(720)):

@@ -4,12 +4,13 @@ import numpy as np
 
 from .interactive import bokeh_figure
 from .picture import Picture
-from .style import BOKEH_DASHES, BOKEH_MARKERS, COLOURS, MARKERS, new_figure, nth
+from .style import BOKEH_DASHES, BOKEH_MARKERS, COLOURS, DASHES, MARKERS, new_figure, nth
 from .words import list_text
 
 GREY = "#777777"
 RELATIVE = "÷ F(0)"
 SAID = f"gap and bounds {RELATIVE}"
+LAM = "λ / λₘₐₓ"
 BELOW = "A line of another slope lies t² lower at η"
 
 
@@ -25,7 +26,7 @@ def tangent(y, eta, t):
 
     The highest line of slope θ below the loss is θv − ℓ*(θ). At η the line of slope ℓ′(η) + 2t is t² below the loss.
     """
-    vs = np.linspace(min(y, eta, 0) - 1.5, max(y, eta) + 1.5, 121)
+    vs = np.linspace(min(y, eta, 0) - 0.5, max(y, eta) + 1, 121)
     finding = _price_words(y, eta, t).replace("<sup>2</sup>", "²")
     alt = (
         f"A parabola with its lowest point at y = {y:g}, its tangent at η = {eta:g}, and a line of another slope below "
@@ -63,8 +64,13 @@ def _tangent_figure(vs, y, eta, t):
     for k, touch in enumerate((eta, eta + t)):
         slope = "ℓ′(η)" if k == 0 else "ℓ′(η) + 2t"
         ax.plot(vs, _line(vs, y, touch), marker="", color=COLOURS[k], ls=("-", "--")[k], label=f"slope {slope}")
-        ax.plot([0], [_line(0, y, touch)], color=COLOURS[k], marker=MARKERS[k], ls="")
-    ax.vlines(eta, (y - eta) ** 2 - t**2, (y - eta) ** 2, color=COLOURS[3], lw=4, label="price t²")
+        for v in (0, touch):  # where it meets the axis, and where it touches the loss
+            ax.plot([v], [_line(v, y, touch)], color=COLOURS[k], marker=MARKERS[k], ls="")
+        ax.annotate("−ℓ*", (0, _line(0, y, touch)), (-8, 0), textcoords="offset points", ha="right", color=COLOURS[k])
+        ax.axvline(touch, color=COLOURS[k], lw=0.8, ls=":")
+        below = {"xycoords": ax.get_xaxis_transform(), "textcoords": "offset points", "color": COLOURS[k]}
+        ax.annotate(("η", "η + t")[k], (touch, 0), (4, 5), **below)
+    ax.vlines(eta, (y - eta) ** 2 - t**2, (y - eta) ** 2, color=COLOURS[3], lw=5, label="price t²")
     ax.axvline(0, color=GREY, lw=0.8)
     ax.set(xlabel="v (the row's linear predictor)", ylabel="loss", title=BELOW)
     ax.set_ylim(*_heights(vs, y, eta))
@@ -107,7 +113,7 @@ def _tangent_slider(vs, y, eta, t):
     fig.line("x", "y", source=price, line_width=6, color=COLOURS[3], legend_label="price t²")
     fig.add_layout(fig.legend[0], "below")
     fig.legend.ncols, fig.legend.label_text_font_size, fig.legend.location = 4, "11pt", "left"
-    slider = Slider(start=-2, end=2, step=0.1, value=t, title="t, by which the slope moves")
+    slider = Slider(start=-2, end=1, step=0.1, value=t, title="t, by which the slope moves")
     words = _words(f'<p role="status" style="font-size:12pt;margin:0">{_price_words(y, eta, t)}</p>')
     parts = {"curve": curve, "foot": foot, "price": price, "words": words, "slider": slider}
     slider.js_on_change("value", CustomJS(args={**parts, "y": y, "eta": eta}, code=MOVE_TANGENT))
@@ -170,8 +176,11 @@ def _times(gaps, bounds, at):
 
 def _nearest_and_farthest(gaps, bounds):
     """A title: which bound is nearest to the gap and which is farthest from it, by the median over all λ."""
-    times = {name: np.median(values / gaps) for name, values in bounds.items()}
-    return f"Nearest to the gap: {min(times, key=times.get)}; farthest: {max(times, key=times.get)}"
+    times = {name: values / gaps for name, values in bounds.items()}
+    order = sorted(times, key=lambda name: np.median(times[name]))
+    near, far = order[0], order[-1]
+    most, least = _factor(times[near].max()), _factor(times[far].min())
+    return f"Nearest: {near}, at most {most} times the gap\nFarthest: {far}, at least {least} times the gap"
 
 
 def _bounds_figure(ratios, gaps, bounds):
@@ -179,7 +188,7 @@ def _bounds_figure(ratios, gaps, bounds):
     for k, (name, values) in enumerate(bounds.items()):
         ax.plot(ratios, values, label=name, color=nth(COLOURS, k), markevery=2, zorder=3)
     ax.plot(ratios, gaps, label="true gap F(β) − F*", color="black", marker="", lw=6, alpha=0.4, ls="-")
-    ax.set(xscale="log", yscale="log", xlabel="λ / λ_max", ylabel=SAID)
+    ax.set(xscale="log", yscale="log", xlabel=LAM, ylabel=SAID)
     ax.set_title(_nearest_and_farthest(gaps, bounds))
     fig.legend(loc="outside lower center", ncols=2)
     return fig
@@ -201,7 +210,7 @@ def _bounds_slider(ratios, gaps, bounds, at):
     colours = ["black"] + [nth(COLOURS, k) for k in range(len(bounds))]
     fig = bokeh_figure(
         x_axis_type="log", y_axis_type="log", tools="", title=_nearest_and_farthest(gaps, bounds),
-        x_axis_label="λ / λ_max", y_axis_label=SAID,
+        x_axis_label=LAM, y_axis_label=SAID,
     )  # fmt: skip
     fig.line(ratios, gaps, line_width=7, color="black", alpha=0.4, legend_label="true gap")
     for k, (name, values) in enumerate(bounds.items()):
@@ -219,7 +228,7 @@ def _bounds_slider(ratios, gaps, bounds, at):
     texts = [_bounds_text(ratios, gaps, bounds, k) for k in range(len(ratios))]
     words = _words(texts[at])
     named = CustomJSTickFormatter(code="return names[tick]", args={"names": [f"{ratio:.1e}" for ratio in ratios]})
-    slider = Slider(start=0, end=len(ratios) - 1, step=1, value=at, format=named, title="λ / λ_max")
+    slider = Slider(start=0, end=len(ratios) - 1, step=1, value=at, format=named, title=LAM)
     data = {"ratios": ratios.tolist(), "heights": heights, "texts": texts}
     move = CustomJS(args={**data, "line": line, "dots": dots, "words": words, "slider": slider}, code=MOVE_LAM)
     slider.js_on_change("value", move)
@@ -242,31 +251,38 @@ def _bounds_text(ratios, gaps, bounds, k):
 # ---------------------------------------------------------------- when to stop, and what is left
 
 
-def stops(gaps, rules, *, tol):
-    """The true relative gap of every iterate of one run, and the iteration at which each stopping rule would end it.
+def stops(runs, *, tol):
+    """The true relative gap of every iterate of some runs, and the iteration at which each rule would stop them.
 
-    gaps   (m,) true relative gaps, by iteration
-    rules  {name: iteration, or None where the rule never held}
-    tol    the tolerance that every rule was given
+    runs  {name: (gaps, rules)}; gaps (m,) are true relative gaps, by iteration, and rules is
+          {rule: iteration, or None where the rule never held}
+    tol   the tolerance that every rule was given
     """
-    gaps = np.asarray(gaps, dtype=float)
-    late = {name: k for name, k in rules.items() if k is not None and not 0 <= k < len(gaps)}
-    if late:
-        raise ValueError(f"the run has iterations 0 to {len(gaps) - 1}, but rules stop at {late}")
     fig, ax = new_figure()
-    ax.plot(np.arange(1, len(gaps)), gaps[1:], color="black", marker="", ls="-", label="true gap")
+    early, ends, named = {}, [], set()
+    for j, (run, (gaps, rules)) in enumerate(runs.items()):
+        late = {rule: k for rule, k in rules.items() if k is not None and not 0 <= k < len(gaps)}
+        if late:
+            raise ValueError(f"{run} has iterations 0 to {len(gaps) - 1}, but rules stop at {late}")
+        ax.plot(np.arange(1, len(gaps)), gaps[1:], color="black", marker="", ls=nth(DASHES, j), label=f"gap, {run}")
+        for k, (rule, stop) in enumerate(rules.items()):
+            if stop is not None:
+                look = {"marker": nth(MARKERS, k), "ms": 11, "ls": "", "mec": nth(COLOURS, k), "mew": 2, "zorder": 3}
+                fill = nth(COLOURS, k) if j == 0 else "white"
+                ax.plot([max(stop, 1)], [gaps[stop]], label="" if rule in named else rule, mfc=fill, **look)
+                named.add(rule)
+                if gaps[stop] > tol:
+                    early.setdefault(rule, []).append(run)
+        words = "; ".join(f"{rule}: {_stop_words(gaps, k, tol)}" for rule, k in rules.items())
+        ends.append(f"{run}: {words}")
     ax.axhline(tol, color=GREY, lw=1.2, ls=":", label=f"tolerance {tol:.0e}")
-    for k, (name, stop) in enumerate(rules.items()):
-        if stop is not None:
-            marker = {"marker": nth(MARKERS, k), "ms": 11, "ls": "", "mec": "black"}
-            ax.plot([max(stop, 1)], [gaps[stop]], color=nth(COLOURS, k), label=name, **marker)
     ax.set(xscale="log", yscale="log", xlabel="iteration", ylabel=f"(F(β) − F*) {RELATIVE}")
-    early = [name for name, stop in rules.items() if stop is not None and gaps[stop] > tol]
-    ax.set_title(f"Stopped too early: {list_text(early)}" if early else "No rule stops too early")
+    where = {rule: "all runs" if len(found) == len(runs) else list_text(found) for rule, found in early.items()}
+    said = [f"{rule} ({where[rule]})" if len(runs) > 1 else rule for rule in early]
+    ax.set_title(f"Stopped too early: {list_text(said)}" if early else "No rule stops too early")
     fig.legend(loc="outside lower center", ncols=3)
-    ends = [f"{name}: {_stop_words(gaps, stop, tol)}" for name, stop in rules.items()]
-    finding = f"Asked for {tol:.0e}, the rules stop here: {'; '.join(ends)}."
-    return Picture(fig, f"A falling curve with one mark for each stopping rule. {finding}", finding)
+    finding = f"Asked for {tol:.0e}, the rules stop here. {'. '.join(ends)}."
+    return Picture(fig, f"Falling curves with one mark for each stopping rule. {finding}", finding)
 
 
 def _stop_words(gaps, stop, tol):
@@ -293,7 +309,7 @@ def three_errors(gaps, certified, distances, *, floor):
     proved = {"color": COLOURS[1], "marker": "s", "ls": "--", "label": "its certificate"}
     left.plot(list(certified), list(certified.values()), **proved)
     right.plot(distances, color=COLOURS[2], marker="^", ls="-.", label="‖β − β_true‖∞", **look)
-    right.axhline(floor, color=GREY, lw=1.2, ls=":", label="√(2 log p / n)")
+    right.axhline(floor, color=GREY, lw=1.2, ls=":", label=f"√(2 log p / n) = {floor:.2g}")
     left.set(yscale="log", xlabel="iteration", ylabel=f"(F(β) − F*) {RELATIVE}", title="The solver's error falls")
     right.set(yscale="log", xlabel="iteration", ylabel="distance of coefficients", title="The distance levels off")
     fig.legend(loc="outside lower center", ncols=4)
