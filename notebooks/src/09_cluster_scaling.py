@@ -167,7 +167,7 @@ viz.show(viz.speed_by_workers({FAN: model}, measured={FAN: measured}, rows=n))
 # Why do three numbers for the same pass differ? Your function has one task for each chunk, and a price for the sum. The
 # simulator also counts the tasks of the tree of sums, the client and every message, and it lets the scheduler and the
 # workers work at the same time. The measurement is of your machine now, with all that happens beside. While the work is
-# short, a second worker may help or harm a little, and the model and the clock may differ.
+# short, a second worker may help or harm, and the model and the clock may differ.
 #
 # <details><summary>Why is the speed-up far from 2?</summary>
 #
