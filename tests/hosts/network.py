@@ -55,7 +55,7 @@ class Host:
     def run(self, *arguments, **variables):
         """Run Python there, and wait for its end."""
         command, environment = self.python(*arguments, **variables)
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
 
     def end(self):
         """End all that runs there, and the host."""
