@@ -348,6 +348,15 @@ assert client.status == "closed"
 # |$\rho$, $\alpha$|ADMM: weight of disagreement; relaxation|
 # |$\theta$|dual point: one slope for each row|
 
+# %% [markdown] id="c00-060"
+# |in 06 and 07| |
+# |---|---|
+# |$t_i$|how far the slope of row $i$ is moved|
+# |$d$, $w$|direction of the move; $w = -X^\top\theta$ after it|
+# |$h_j$|eigenvalues of $H$ in rising order|
+# |$\delta$|a bound of the gap|
+# |$U$|unit of relative gaps: what the model leaves unexplained|
+
 # %% [markdown] id="c00-047"
 # **Who computes**
 #
