@@ -156,8 +156,8 @@ def test_prices_are_measured_and_kept(tmp_path, monkeypatch):
     sleepers.main(file, asleep=(4,), real=(1,), price=8)
     held = json.loads(file.read_text())
     prices = held["prices"]
-    assert prices.keys() == set(Prices._fields) and prices["client"] + prices["task"] + prices["fetch"] > 0
-    assert all(value >= 0 for value in prices.values())
+    assert prices.keys() == set(Prices._fields) and all(value >= 0 for value in prices.values())
+    assert prices["round"] + prices["hop"] > 0, "times of the clock; processor time is counted in ticks, and may be 0"
     kinds = [(row["kind"], row["workers"], row["chunks"]) for row in held["checks"]]
     assert kinds == [("real", 1, 1), ("real", 1, 4), ("real", 1, 16)] + 4 * [("asleep", 4, 4)]
     assert all(row["predicted"] > 0 and row["measured"] > 0 for row in held["checks"])
