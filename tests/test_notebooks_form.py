@@ -206,6 +206,16 @@ def test_a_lost_half_is_found(pair, half):
     assert any("is missing" in line for line in form.check(pair))
 
 
+@pytest.mark.parametrize("stem, core, optional, said", [
+    ("05", 45, 0, []), ("05", 46, 0, ["46 cells; at most 45"]), ("05", 30, 16, ["46 cells; at most 45"]),
+    ("06_certificates", 45, 45, []), ("06_certificates", 46, 0, ["46 cells; at most 45"]),
+    ("06_certificates", 20, 46, ["46 optional cells; at most 45"]),
+])  # fmt: skip
+def test_cells_are_counted(stem, core, optional, said):
+    cells = [new_markdown_cell("x", metadata={"tags": tags}) for tags in [[]] * core + [["optional"]] * optional]
+    assert list(form.counts(stem, new_notebook(cells=cells))) == said
+
+
 def test_our_notebooks():
     assert form.check() == []
 

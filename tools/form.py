@@ -12,7 +12,7 @@ TAGS = set("setup parameters exercise check solution assert predict figure slow 
 TAGS.add("raises-exception")
 CODE_LINES, WORDS, ASSERTS = 25, 120, 3
 CELLS = 45
-TWICE = {"06_certificates"}  # as long as two: its core is one notebook, its optional sections are another
+TWICE = {"06_certificates"}  # its core is as long as a notebook may be, and so are its optional sections
 LAST = "What we measured · Check yourself · Next"
 GLOSSARY = "Notation and glossary"  # a section to look things up in; nobody reads it through, so it has no minutes
 
@@ -35,8 +35,15 @@ def check_pair(folder: Path, stem: str):
         yield from halves_agree(notebook, read_half(halves[1]))
         for rule in RULES:
             yield from rule(notebook)
-        if len(notebook.cells) > (most := CELLS * (1 + (stem in TWICE))):
-            yield f"{len(notebook.cells)} cells; at most {most}"
+        yield from counts(stem, notebook)
+
+
+def counts(stem, notebook):
+    """No more cells than a reader has time for; those of optional sections count apart where they are a half."""
+    optional = sum("optional" in cell.metadata.get("tags", []) for cell in notebook.cells) if stem in TWICE else 0
+    for count, which in ((len(notebook.cells) - optional, ""), (optional, " optional")):
+        if count > CELLS:
+            yield f"{count}{which} cells; at most {CELLS}"
 
 
 def halves_agree(notebook, text):

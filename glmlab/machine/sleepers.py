@@ -116,7 +116,7 @@ def process(*command):
     try:
         yield started
     finally:
-        started.kill()  # workers that are asked to end may wait for each other
+        started.kill()  # a worker that is asked to end may not end
         started.wait()
 
 

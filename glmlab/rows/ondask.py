@@ -65,7 +65,8 @@ class OnDask(Chunks):
 
     def bare(self):
         """The same rows without their columns, as in memory; X is neither read nor made for it."""
-        rows = OnDask(da.empty((self.n, 0), chunks=(self.lengths, (0,))), *self.beside, intercept=True)
+        columns = da.empty((self.n, 0), chunks=(self.lengths, (0,)))
+        rows = OnDask(columns, *self.beside, intercept=True, policy=self.policy)
         rows.given = self.given  # an error shall name all rows that are lost
         return rows
 
