@@ -42,6 +42,10 @@ CASES = [
     ("logistic", L1(3.0), "consensus_admm", 7, UNEVEN, "float64", True, True),
     ("gaussian", ElasticNet(4.0, 0.5), "consensus_admm", 101, MANY, "float32", False, True),
     ("poisson", Ridge(2.0), "consensus_admm", 13, MANY, "float32", True, False),
+    ("logistic", L1(3.0), "csl", 7, MANY, "float64", True, True),
+    ("gamma", ElasticNet(4.0, 0.5), "cease", 7, MANY, "float32", True, True),
+    ("logistic", Ridge(1.0), "giant", 13, MANY, "float32", False, True),
+    ("gaussian", Ridge(2.0), "averaging_newton", 13, UNEVEN, "float64", True, True),
     ("gamma", Zero(), "newton", 7, MANY, "float32", True, False),
     ("gamma", ElasticNet(5.0, 0.7), "proximal_newton", 13, UNEVEN, "float64", True, True),
 ]

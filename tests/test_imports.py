@@ -25,6 +25,7 @@ LAYERS = [
     "solvers.linesearch solvers.stopping solvers.log solvers.ending",
     "solvers.gradient solvers.newton solvers.pilot solvers.lbfgs solvers.admm solvers.asynchronous",
     "solvers.start",
+    "solvers.rounds",
     "solvers solvers.run",
     "fitting",
     "paths",

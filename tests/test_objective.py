@@ -288,6 +288,17 @@ def test_map_hands_each_chunk_its_own():
     assert f.map(lambda rows, a, b: (len(rows.y), a + b), [1, 2, 3], [10, 20, 30]) == [(30, 11), (30, 22), (20, 33)]
 
 
+@pytest.mark.parametrize("lazy", [False, True], ids=["memory", "dask"])
+def test_map_on_some_chunks_reads_no_others_and_books_their_share(lazy):
+    rows, read = np.arange(20.0)[:, None], []
+    X = da.from_array(rows, chunks=(5, 1)).map_blocks(lambda block: read.append(len(block)) or block, meta=rows[:0])
+    f = Objective("gaussian", as_chunks(X if lazy else rows, rows[:, 0], chunks=5))
+    with dask.config.set(scheduler="sync"):
+        found = f.map(lambda rows, a, own: (float(rows.y[0]), a, own), "xy", shared=("a",), which=[3, 1])
+    assert found == [(15.0, "a", "x"), (5.0, "a", "y")] and (f.passes, f.rounds) == (0.5, 1)
+    assert read == [5, 5] * lazy and f.loss(np.zeros(1)) == (rows**2).sum(), "and the others are there as before"
+
+
 LABELS = {"logistic": [-1.0, 1.0], "poisson": [-1.0, 3.0], "gamma": [0.0, 2.0]}
 
 

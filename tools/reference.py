@@ -18,7 +18,7 @@ GROUPS = {
                                  "rows.kernel_sets rows.fused rows.loops rows.twins rows.formulas rows.elementary "
                                  "rows.dispatch rows.threads",
     "Solvers": "solvers solvers.gradient solvers.newton solvers.pilot solvers.lbfgs solvers.admm "
-               "solvers.asynchronous solvers.linesearch solvers.start",
+               "solvers.rounds solvers.asynchronous solvers.linesearch solvers.start",
     "Data and machines": "datasets machine.cluster machine.connecting machine.local machine.workers machine.shipping "
                          "machine.memory machine.costmodel machine.simulator machine.sleepers bench bench.scale",
     "The course": "viz teaching workspace",

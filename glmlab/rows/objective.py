@@ -262,13 +262,14 @@ class Objective(Ledger):
 
     # --- passes ----------------------------------------------------------------------------------------------------
 
-    def map(self, kernel, *per_chunk, shared=()):
+    def map(self, kernel, *per_chunk, shared=(), which=None):
         """[kernel(rows_k, *shared, own_k, …)] over the chunks, in their order: one pass, one round, nothing added.
 
-        What is shared is sent once for all tasks.
+        What is shared is sent once for all tasks. which: the numbers of some chunks; the others are not read.
         """
-        self._book(1)
-        return self.chunks.map(kernel, *shared, per_chunk=per_chunk)
+        chunks = self.chunks if which is None else self.chunks.some(which)
+        self._book(chunks.n / self.n)
+        return chunks.map(kernel, *shared, per_chunk=per_chunk)
 
     def gathered(self, beta, parts):
         """f(β) and ∇f(β) from what a `map` found on every chunk (.loss and .grad), remembered like any pass at β."""

@@ -11,13 +11,14 @@ from glmlab.solvers.gradient import fista, gradient_descent, proximal_gradient
 from glmlab.solvers.lbfgs import lbfgs
 from glmlab.solvers.newton import newton, proximal_newton
 from glmlab.solvers.pilot import pilot_newton
+from glmlab.solvers.rounds import averaging, averaging_newton, cease, csl, giant
 
 
 class Method(NamedTuple):
     """A solver and what is known of it. A reader's own function is one, too, of which nothing is known."""
 
     function: Callable  # solver(f, g, start, **options), a generator function
-    needs: frozenset | None = None  # of "gradient" (of a smooth g), "prox" (of g), "model" (λ₁ and λ₂ of g); None: ?
+    needs: frozenset | None = None  # of "gradient", "mean" (both: a smooth g), "prox", "model" (λ₁ and λ₂); None: ?
     starts_from: str = "null"  # unless told: the "null" model or, where rows are plenty, the "pilot"'s own answer
     estimates: bool = False  # have its states `decrement` and `move`, as State describes them?
 
@@ -39,6 +40,13 @@ METHODS = [
 ]
 SOLVERS = {method.name: method.function for method in METHODS}
 HISTORICAL = {"post_admm": post_admm}  # to be looked at; "auto" never takes it
+FEWER_ROUNDS = [  # to be looked at, too: they converge where chunks are alike
+    Method(averaging, frozenset({"model", "mean"})),
+    Method(averaging_newton, frozenset({"model", "mean"})),
+    Method(csl, PROX | {"model"}),
+    Method(cease, PROX | {"model"}),
+    Method(giant, GRADIENT | {"model"}),
+]
 
 
 def resolve(solver, g, options, callers):
@@ -47,7 +55,7 @@ def resolve(solver, g, options, callers):
     Raises TypeError for what is no solver or an option that it does not have, naming the nearest; ValueError for a
     penalty that it cannot minimise. callers: the functions that took the options, whose own parameters may be meant.
     """
-    names = SOLVERS | HISTORICAL
+    names = SOLVERS | HISTORICAL | {method.name: method.function for method in FEWER_ROUNDS}
     solve = names[among("solver", solver, names)] if isinstance(solver, str) else solver
     if not callable(solve):
         raise TypeError(f"solver must be a name or a generator function solver(f, g, start), got {solver!r}")
@@ -60,7 +68,7 @@ def resolve(solver, g, options, callers):
 
 def method_of(function):
     """The Method of a function, found by what it is and not by what it is called."""
-    known = [*METHODS, Method(post_admm, PROX)]
+    known = [*METHODS, *FEWER_ROUNDS, Method(post_admm, PROX)]
     return next((method for method in known if method.function is function), Method(function))
 
 
@@ -68,6 +76,8 @@ def unsuited(needs, g):
     """Why a solver that needs this cannot minimise f + g, and which can; '' if it can."""
     if "model" in needs and lambdas(g, 1) is None:
         return "it needs λ₁‖β‖₁ + (λ₂/2)‖β‖², and this is of another form; use fista or consensus_admm"
+    if "mean" in needs and not g.smooth:
+        return "chunks have their zeros in different places, and a mean keeps none; use csl, cease or proximal_newton"
     if "gradient" in needs and lambdas(g, 1) is not None and not g.smooth:
         return "|β| has no derivative at 0; use proximal_newton, fista or consensus_admm"
     if "gradient" in needs and not getattr(g, "smooth", False):

@@ -75,21 +75,33 @@ def average(f, g):
     Chunks that have no minimiser of their own are left out. It takes one round.
     """
     f.look(np.zeros(f.dim))  # refuses what cannot be fitted, before a chunk tries to fit it
-    alike = [(f.family, g, f.n, f.chunks.intercept, f.kernels)] * f.n_chunks
+    alike = [(f.family, g, f.survey.weight, f.chunks.intercept, f.kernels)] * f.n_chunks
     answers = f.map(own_minimiser, alike)
-    f.touched(sum(own.passes * n for own, n in zip(answers, f.chunks.lengths, strict=True)) / f.n - 1)
+    book_reads(f, answers)
+    mean = mean_of(answers)
+    return np.zeros(f.dim) if mean is None else mean
+
+
+def mean_of(answers):
+    """The mean of the chunks' answers, each an Own, weighted by their rows; None where no chunk has one."""
     heard = [own for own in answers if own.beta is not None]
     if not heard:
-        return np.zeros(f.dim)
+        return None
     return np.average([own.beta for own in heard], axis=0, weights=[own.weight for own in heard])
 
 
-def one_step(f, g):
-    """The average, then one proximal Newton step on all rows, which squares the error.
+def book_reads(f, answers, which=None):
+    """Book how often each chunk, or each of the numbers `which`, was read, beyond the once that `map` has booked."""
+    lengths = f.chunks.lengths if which is None else [f.chunks.lengths[k] for k in which]
+    f.touched(sum((own.passes - 1) * n for own, n in zip(answers, lengths, strict=True)) / f.n)
+
+
+def one_step(f, g, beta=None):
+    """The average (or `beta`), then one proximal Newton step on all rows, which squares the error.
 
     Reference: Huang & Huo (2019), who prove that the result is as good an estimate as the minimiser.
     """
-    beta = average(f, g)
+    beta = average(f, g) if beta is None else beta
     _, grad, hess = f.loss_grad_hess(beta)
     return minimise_model(g, beta, grad, hess).point
 
@@ -99,20 +111,26 @@ class Own(NamedTuple):
 
     beta: np.ndarray | None  # (dim,) None where no minimiser was found
     weight: float  # Σ w
-    passes: float  # over the chunk
+    passes: float  # over the chunk, those included that only measured something
 
 
 def own_minimiser(rows, problem):
-    """The minimiser over this chunk's rows only, their weights scaled up so that they stand for all n rows."""
-    family, g, n, intercept, kernels = problem
-    weight = float(len(rows.y) if rows.w is None else np.sum(rows.w))
+    """The minimiser over this chunk's rows only, their weights scaled up so that they stand for those of all rows."""
+    family, g, total, intercept, kernels = problem
+    weight = weight_of(rows)
     if not weight > 0:
-        return Own(None, 0.0, 0.0)
-    f = Objective(family, InMemory(rows, [len(rows.y)], intercept=intercept, threads=1).scaled(n), kernels)
+        return Own(None, 0.0, 0)
+    chunk = InMemory(rows, [len(rows.y)], intercept=intercept, threads=1)
+    f = Objective(family, chunk.scaled(chunk.n * total / weight), kernels)
     for state in islice(proximal_newton(f, g, null_start(f)), 30):
         if state.decrement <= 1e-12 * f.scale.unit(state.objective):
-            return Own(state.beta, weight, f.passes)
-    return Own(None, weight, f.passes)
+            return Own(state.beta, weight, f.passes + f.extra_passes)
+    return Own(None, weight, f.passes + f.extra_passes)
+
+
+def weight_of(rows):
+    """Σ w over a chunk."""
+    return float(len(rows.y) if rows.w is None else np.sum(rows.w))
 
 
 STARTS = {"pilot": pilot, "average": average, "one-step": one_step}
