@@ -1,8 +1,9 @@
 """Fewer rounds: between two of them every chunk solves a problem of its own, and a mean makes the chunks agree.
 
-These methods are to be looked at, and "auto" takes none of them. They save rounds while each chunk is like a sample of
-all rows. Where chunks are sorted, or have few rows for a coefficient, some go astray and others end: nothing in them
-sees to it that F falls, `giant` excepted. A mean needs no order of the chunks; `csl`, which asks one chunk, does.
+These methods are to be looked at, and "auto" takes none of them: `pilot_newton` is the package's own. They save rounds
+while each chunk is like a sample of all rows. Where chunks are sorted, or have few rows for each coefficient, all but
+`giant` may go astray, because nothing in them sees to it that F falls. L1 needs `csl` or `cease`: a mean of answers
+keeps hardly a zero, and a Newton direction knows no kink.
 """
 
 from typing import NamedTuple
@@ -49,7 +50,7 @@ def averaging_newton(f, g, start):
     Update: first that of `averaging`; then β⁺ = β − ∇²F(β)⁻¹ ∇F(β) (`one_step`). There is no third one.
     Oracle: two rounds: that of `averaging`, and a loss+gradient+Hessian pass.
     Rate: the step squares the error of the mean, so that many chunks, and chunks that differ, do less harm. It is exact
-    for least squares. Reference: Huang & Huo (2019), (7).
+    for least squares. Reference: Huang & Huo (2019).
     """
     yield State(frozen(start))
     mean = average(f, g)
@@ -69,7 +70,7 @@ def csl(f, g, start, *, chunk=0):
     Rate: for least squares ‖β⁺ − β*‖_Ĥ ≤ ε ‖β − β*‖_Ĥ with ε = ‖I − Ĥ^(−½) ∇²f Ĥ^(−½)‖ and Ĥ = ∇²f̂, for every convex
     g; for others the same near β*. For n_k rows drawn at random ε is O(√(p/n_k)). It may diverge where ε > 1.
     chunk: the number of the chunk.
-    Reference: Jordan, Lee & Yang (2019), (2)–(4) and Algorithm 1; §3.3 with L1, as Wang, Kolar, Srebro & Zhang (2017).
+    Reference: Jordan, Lee & Yang (2019), Algorithm 1; with L1 also Wang, Kolar, Srebro & Zhang (2017).
     """
     if whole("chunk", chunk) >= f.n_chunks:
         raise ValueError(f"chunk must be less than {f.n_chunks}, the number of chunks, got {chunk!r}")
@@ -156,7 +157,7 @@ def surrogate_minimiser(rows, family, loss_grad_hess, g, total, beta, grad, pull
 
 
 def is_minimum(g, model, slope, hess):
-    """Is the model's point its minimiser? Else there is none: F has a slope in a direction that no row of it sees."""
+    """Is the model's point its minimiser? Else it has none: there is a slope in a direction that no row sees."""
     size = np.abs(slope) + np.abs(hess) @ np.abs(model.step)
     return bool(np.all(g.distance(model.point, slope + hess @ model.step) <= 1e-6 * size))
 
@@ -174,7 +175,7 @@ def giant(f, g, start):
     the price of t = 1; where that is too long, one more prices all shorter steps.
     Rate: for least squares and t = 1 that of `cease` with α = 0; linear-quadratic near the optimum for others, the
     linear part O(p/n_k + √(p/n)). d always descends.
-    Reference: Wang, Roosta-Khorasani, Xu & Mahoney (2018), Algorithm 1 and Theorem 2.
+    Reference: Wang, Roosta-Khorasani, Xu & Mahoney (2018), Algorithm 1.
     """
     beta, betas, t = frozen(start), np.empty((0, f.dim)), 1.0
     f.look(beta)

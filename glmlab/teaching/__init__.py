@@ -22,6 +22,8 @@ from . import (  # noqa: F401  (they register their exercises)
     exercises08,
     exercises08_time,
     exercises09,
+    exercises10,
+    exercises10_arrival,
 )
 from .engine import Verdict, check, hint, solution, use
 from .exercise import Check, Exercise, exercise, exercises
