@@ -372,6 +372,18 @@ def test_a_chunk_of_weight_zero_is_not_heard(solver):
     assert len(states(csl, problem, 4, chunks=300, chunk=1)) == 1, "it has nothing to say"
 
 
+@each_of_all
+def test_an_integer_weight_is_a_repeated_row(solver):
+    times = np.repeat([1, 2, 3], 300)
+    problem = problem_of("poisson", n=900)._replace(w=times.astype(float))
+    again = rearranged(problem._replace(w=None), np.repeat(np.arange(900), times))
+    options = {"alpha": 0.1} if solver is cease else {}
+    pairs = zip(states(solver, problem, 4, chunks=300, **options),
+                states(solver, again, 4, chunks=(300, 600, 900), **options), strict=True)  # fmt: skip
+    for ours, theirs in pairs:
+        np.testing.assert_allclose(ours.beta, theirs.beta, rtol=1e-7, atol=1e-9)
+
+
 # --- where they break ------------------------------------------------------------------------------------------------
 
 
