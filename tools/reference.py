@@ -14,13 +14,15 @@ GROUPS = {
                      "maths.existence estimators",
     "The mathematics": "maths.families maths.penalties maths.quadratic maths.conventions maths.sums",
     "The rows and their passes": "rows.entrance rows.tables rows.columns rows.chunks rows.ondask rows.faults "
+                                 "rows.arrivals "
                                  "rows.objective rows.ledger rows.scale rows.sampling rows.survey rows.kernels "
                                  "rows.kernel_sets rows.fused rows.loops rows.twins rows.formulas rows.elementary "
                                  "rows.dispatch rows.threads",
     "Solvers": "solvers solvers.gradient solvers.newton solvers.pilot solvers.lbfgs solvers.admm "
                "solvers.rounds solvers.asynchronous solvers.linesearch solvers.start",
     "Data and machines": "datasets machine.cluster machine.connecting machine.local machine.workers machine.shipping "
-                         "machine.memory machine.costmodel machine.simulator machine.sleepers bench bench.scale",
+                         "machine.memory machine.placing machine.stragglers machine.costmodel "
+                         "machine.simulator machine.sleepers bench bench.scale",
     "The course": "viz teaching workspace",
 }
 REST = "Inside"

@@ -55,6 +55,7 @@ class Family:
     domain_text = "any finite number"
     reach = 1.0  # of t: θ = ℓ′ + ℓ″t lies inside the domain of ℓ* for |t| < reach
     concordant = False  # True where |ℓ‴| ≤ ℓ″: then a gap says how far β is from the optimum
+    most_curved = np.inf  # the largest ℓ″ over all η and y
     quadratic = False  # True where ℓ″ is the same at every η: then one Hessian serves every β
 
     def __repr__(self):
@@ -107,6 +108,7 @@ class Gaussian(Family):
     concordant = True
     reach = np.inf  # ℓ* is finite everywhere, and a minimum always exists
     quadratic = True
+    most_curved = 2.0
 
     def loss(self, eta, y):
         return (y - eta) ** 2
@@ -161,6 +163,7 @@ class Logistic(Family):
 
     name = "logistic"
     concordant = True
+    most_curved = 0.25  # at η = 0
     domain_text = "labels in [0, 1] (0/1, bools or proportions)"
 
     def loss(self, eta, y):

@@ -16,6 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from glmlab.maths.sums import add
+from glmlab.rows.arrivals import Threads
 from glmlab.rows.kernels import Rows
 from glmlab.rows.sampling import OnDrawn, WithDrawn, picked
 from glmlab.rows.tables import default_lengths
@@ -75,6 +76,10 @@ class Chunks:
     def elsewhere(self, function):
         """{worker: function()} for the processes, other than this one, in which passes run."""
         return {}
+
+    def crew(self):
+        """Who works on single chunks: threads of this process (rows/arrivals.py)."""
+        return Threads(self, self.threads or cores())
 
     def advice(self):
         """A sentence where the user's chunks make every pass slow, else ""."""

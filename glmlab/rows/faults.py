@@ -92,19 +92,30 @@ def awaited(client, graph, keys, policy):
     """The values of these keys, once workers have them. Raises ClusterError where there is no worker for too long."""
     futures = client.get(graph, keys, sync=False)
     try:
-        patience, seen = patience_of(policy), time.monotonic()
+        patience = Patience(client, policy)
         while not all(future.done() or is_done(future, policy.look) for future in futures):
-            now = time.monotonic()
-            if client.status == "closed":  # by another thread; nothing would tell this one
-                raise ClusterError(GONE)
-            if client.status != "running" or client.nthreads():
-                seen = now
-            elif now - seen > patience:
-                raise ClusterError(NO_WORKER.format(f"{patience:g}"))
+            patience.check()
         return client.gather(futures)
     finally:
         for future in futures:  # an error keeps this frame, and with it the futures; dask shall forget the tasks
             future.release()
+
+
+class Patience:
+    """How long a wait for the workers of a cluster makes sense."""
+
+    def __init__(self, client, policy):
+        self.client, self.seconds, self.seen = client, patience_of(policy), time.monotonic()
+
+    def check(self):
+        """Raises ClusterError where the client is closed, or where there has been no worker for too long."""
+        now = time.monotonic()
+        if self.client.status == "closed":  # by another thread; nothing would tell this one
+            raise ClusterError(GONE)
+        if self.client.status != "running" or self.client.nthreads():
+            self.seen = now
+        elif now - self.seen > self.seconds:
+            raise ClusterError(NO_WORKER.format(f"{self.seconds:g}"))
 
 
 def is_done(future, seconds):

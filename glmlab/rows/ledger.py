@@ -23,9 +23,9 @@ class Ledger:
         finally:
             self._apart = before
 
-    def touched(self, passes):
-        """Book passes that tasks made over their own rows, beyond the one of `map`, without a round."""
-        self._book(passes, rounds=0)
+    def touched(self, passes, rounds=0):
+        """Book passes that tasks made over their own rows, beyond the one of `map`; most often without a round."""
+        self._book(passes, rounds)
 
     def _book(self, passes, rounds=1):
         if self._apart:

@@ -11,6 +11,7 @@ from glmlab.maths.families import FAMILIES, FAMILY_NEEDS
 from glmlab.names import named, spelt
 from glmlab.policy import Sampling
 from glmlab.rows import kernels as numpy_kernels
+from glmlab.rows.arrivals import Arrivals
 from glmlab.rows.kernel_sets import chosen
 from glmlab.rows.ledger import Ledger
 from glmlab.rows.sampling import Draw, far_apart, pilot_draw
@@ -270,6 +271,13 @@ class Objective(Ledger):
         chunks = self.chunks if which is None else self.chunks.some(which)
         self._book(chunks.n / self.n)
         return chunks.map(kernel, *shared, per_chunk=per_chunk)
+
+    def arrivals(self, crew=None):
+        """Tasks for single chunks, and their answers as they arrive: an Arrivals, for a `with` block.
+
+        crew: who works, by default threads of this process or the workers that hold the rows; a Simulated for trials.
+        """
+        return Arrivals(self, self.chunks.crew() if crew is None else crew.over(self.chunks))
 
     def gathered(self, beta, parts):
         """f(β) and ∇f(β) from what a `map` found on every chunk (.loss and .grad), remembered like any pass at β."""

@@ -27,8 +27,9 @@ from scipy import sparse
 
 from glmlab.maths.sums import add
 from glmlab.policy import Chunking
+from glmlab.rows.arrivals import Workers
 from glmlab.rows.chunks import FAN, Chunks, groups, on_chunk
-from glmlab.rows.faults import computed, current_client, in_words, refuse_misplaced
+from glmlab.rows.faults import computed, current_client, in_words, inside_of_a_task, refuse_misplaced
 from glmlab.rows.kernels import Rows
 from glmlab.rows.tables import csr, is_sparse
 from glmlab.rows.threads import cores
@@ -75,6 +76,10 @@ class OnDask(Chunks):
         client = current_client()
         with in_words(client, self.given):
             return client.run(function, on_error="ignore") if client else {}
+
+    def crew(self):
+        client = current_client()
+        return super().crew() if client is None or inside_of_a_task() else Workers(self, client)
 
     def advice(self):
         client = current_client()

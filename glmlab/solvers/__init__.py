@@ -7,6 +7,7 @@ from typing import NamedTuple
 from glmlab.maths.penalties import lambdas
 from glmlab.names import among, nearest
 from glmlab.solvers.admm import consensus_admm, post_admm
+from glmlab.solvers.asynchronous import async_admm, piag
 from glmlab.solvers.gradient import fista, gradient_descent, proximal_gradient
 from glmlab.solvers.lbfgs import lbfgs
 from glmlab.solvers.newton import newton, proximal_newton
@@ -38,6 +39,7 @@ METHODS = [
     Method(lbfgs, GRADIENT | {"model"}, "pilot", estimates=True),
     Method(consensus_admm, PROX, "pilot"),
 ]
+ASYNCHRONOUS = [Method(async_admm, PROX, "pilot"), Method(piag, PROX)]  # which bits they give depends on who is fast
 SOLVERS = {method.name: method.function for method in METHODS}
 HISTORICAL = {"post_admm": post_admm}  # to be looked at; "auto" never takes it
 FEWER_ROUNDS = [  # to be looked at, too: they converge where chunks are alike
@@ -55,7 +57,7 @@ def resolve(solver, g, options, callers):
     Raises TypeError for what is no solver or an option that it does not have, naming the nearest; ValueError for a
     penalty that it cannot minimise. callers: the functions that took the options, whose own parameters may be meant.
     """
-    names = SOLVERS | HISTORICAL | {method.name: method.function for method in FEWER_ROUNDS}
+    names = SOLVERS | HISTORICAL | {method.name: method.function for method in [*ASYNCHRONOUS, *FEWER_ROUNDS]}
     solve = names[among("solver", solver, names)] if isinstance(solver, str) else solver
     if not callable(solve):
         raise TypeError(f"solver must be a name or a generator function solver(f, g, start), got {solver!r}")
@@ -68,7 +70,7 @@ def resolve(solver, g, options, callers):
 
 def method_of(function):
     """The Method of a function, found by what it is and not by what it is called."""
-    known = [*METHODS, *FEWER_ROUNDS, Method(post_admm, PROX)]
+    known = [*METHODS, *ASYNCHRONOUS, *FEWER_ROUNDS, Method(post_admm, PROX)]
     return next((method for method in known if method.function is function), Method(function))
 
 

@@ -91,8 +91,15 @@ def local_update(rows, family, kernels, z, rho, accuracy, beta, u, own=None):
     loss_grad_hess. Returns a Local.
     """
     loss_grad, loss_grad_hess = kernels
-    M, touches = np.diag(rho) if own is None else own, 2
-    at_z, here = loss_grad(rows, family, z), loss_grad_hess(rows, family, beta)
+    at_z = loss_grad(rows, family, z)
+    M = np.diag(rho) if own is None else own
+    beta, touches = local_newton(rows, family, loss_grad_hess, z, M, accuracy, beta, u)
+    return Local(*at_z, beta, 1 + touches)
+
+
+def local_newton(rows, family, loss_grad_hess, z, M, accuracy, beta, u):
+    """argmin_b f_k(b) + ½‖b − z + u‖²_M on one chunk, as `local_update` says, and how often its rows were read."""
+    here, touches = loss_grad_hess(rows, family, beta), 1
     for _ in range(30):  # steps; more have never been needed
         away = beta - z + u
         value, slope = here.loss + away @ M @ away / 2, here.grad + M @ away
@@ -110,7 +117,7 @@ def local_update(rows, family, kernels, z, rho, accuracy, beta, u, own=None):
         if t < 1e-9:
             break
         beta, here = beta + t * d, trial
-    return Local(*at_z, beta, touches)
+    return beta, touches
 
 
 class Local(NamedTuple):

@@ -1,5 +1,6 @@
 """Drive a solver: ask it for states, certify them when that is worth a pass, and stop."""
 
+import contextlib
 import itertools
 import sys
 from collections.abc import Iterator
@@ -48,9 +49,9 @@ def run(
     # in a status, not in a warning.
     with one_blas_thread, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         start = first_point(start, method.starts_from, f, free)
-        states = states_of(method, f, free, start, options, max_iter)
         try:
-            ended = follow(states, log, until, callback) or ran_out(log, max_iter)
+            with contextlib.closing(states_of(method, f, free, start, options, max_iter)) as states:
+                ended = follow(states, log, until, callback) or ran_out(log, max_iter)
             if progress:
                 print(file=sys.stderr)
             result = result_of(log, ended, g)
@@ -101,12 +102,16 @@ def ran_out(log, max_iter):
 
 
 def states_of(method, f, g, start, options, max_iter):
-    """At most max_iter + 1 states of a solver."""
+    """At most max_iter + 1 states of a solver. What it holds, such as tasks on a cluster, is let go when this ends."""
     states = method.function(f, g, start, **options)
     if not isinstance(states, Iterator):
         raise TypeError(f"solver {method.name} must be a generator (a function that yields states); it returned "
                         f"{states!r}")  # fmt: skip
-    return itertools.islice(states, max_iter + 1)
+    try:
+        yield from itertools.islice(states, max_iter + 1)
+    finally:
+        if hasattr(states, "close"):
+            states.close()
 
 
 def refuse_settings(tol=None, max_iter=None, until=None, callback=None):

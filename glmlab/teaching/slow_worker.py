@@ -1,0 +1,111 @@
+"""The race of notebook 10: one worker is slow, and who gets to a proved gap first?"""
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from glmlab.machine.placing import placed, speeds
+from glmlab.machine.stragglers import slowed
+from glmlab.maths.families import Gaussian
+from glmlab.maths.penalties import Zero
+from glmlab.rows.entrance import as_chunks
+from glmlab.rows.objective import Objective
+from glmlab.solvers.run import run
+
+from .races import ranged
+
+SYNC, ASYNC, MOVED = "ADMM", "ADMM, asynchronous", "ADMM, chunks moved"
+GRADIENT, FIXED, ADAPTIVE = "gradient", "PIAG, fixed step", "PIAG, adaptive step"
+GRADIENT_MOVED = "gradient, chunks moved"
+
+
+class Race(NamedTuple):
+    """What a race has shown."""
+
+    seconds: dict  # {racer: (repeats,) seconds to the proved gap; inf where it was not reached}
+    results: dict  # {racer: the Result of its last run}
+    speeds: dict  # {worker: measured speed, the fastest 1}
+    measuring: float  # seconds that these took
+    moving: float  # seconds that it took to move the chunks
+
+    def median(self, name):
+        """The median seconds of a racer."""
+        return float(np.median(self.seconds[name]))
+
+    def ratio(self, name, other):
+        """The median seconds of a racer as a share of another's."""
+        return self.median(name) / self.median(other)
+
+    def table(self):
+        """A frame with one row a racer: its seconds, median and range, what it spent, and the gap that was proved."""
+        rows = {name: {
+            "seconds": ranged(taken), "passes": result.passes, "rounds": result.rounds,
+            "states": result.n_iter, "certified gap": result.certificate.relative,
+        } for (name, taken), result in zip(self.seconds.items(), self.results.values(), strict=True)}  # fmt: skip
+        return pd.DataFrame(rows).T
+
+
+def race(client, X, y, *, family="logistic", penalty=None, rho="diagonal", tol=1e-4, times=10.0, others=1.0, repeats=5,
+         max_iter=2000, only=None, say=print):  # fmt: skip
+    """Everybody's seconds to a certified relative gap of `tol` while one worker takes `times` as long: a Race.
+
+    X (n, p), y (n,): dask arrays that the workers hold, at least as many chunks as workers. family: one whose ℓ″ is
+    bounded, because the gradient methods need that. rho: the same for all ADMM. others: by how much all workers are
+    slowed, so that more workers than processors do not compete (machine.stragglers). only: names of racers. say: called
+    with a line for each run.
+    All start at 0 and run in turn, one after the other in each of the repeats. The clock runs for the solver and for
+    the certificates, which are passes that wait for the slow worker, too. It does not run for the first look at the
+    rows, which all need alike, or for the moving of chunks.
+    """
+    with slowed(client, times, others=others):
+        speed, measuring = timed(lambda: speeds(client))
+        moved, moving = timed(lambda: placed(client, X, y, speed=speed))
+        racers = entries((X, y), moved, family, Zero() if penalty is None else penalty, rho)
+        racers = {name: run_it for name, run_it in racers.items() if only is None or name in only}
+        seconds, results = {name: [] for name in racers}, {}
+        for repeat in range(repeats):
+            for name, run_it in racers.items():
+                results[name], taken = run_it(tol, max_iter)
+                seconds[name].append(taken if results[name].converged else np.inf)
+                say(f"{repeat + 1} of {repeats}: {name}, {taken:.3g} s")
+    return Race(seconds, results, speed, measuring, moving)
+
+
+def entries(rows, moved, family, g, rho):
+    """{racer: a function of tol and max_iter that returns its Result and the seconds of its run}."""
+
+    def solver(name, where=rows, constant=False, **options):
+        def run_it(tol, max_iter):
+            f = Objective(family, as_chunks(*where))
+            start = np.zeros(f.dim)
+            f.look(start)
+            began = time.perf_counter()
+            own = options | ({"step": 1 / largest_curvature(f)} if constant else {})
+            result = run(name, f, g, start=start, tol=tol, max_iter=max_iter, **own)
+            return result, time.perf_counter() - began
+
+        return run_it
+
+    return {
+        SYNC: solver("consensus_admm", rho=rho),
+        ASYNC: solver("async_admm", rho=rho),
+        MOVED: solver("consensus_admm", moved, rho=rho),
+        GRADIENT: solver("proximal_gradient", constant=True),
+        FIXED: solver("piag", step="fixed"),
+        ADAPTIVE: solver("piag", step="adaptive"),
+        GRADIENT_MOVED: solver("proximal_gradient", moved, constant=True),
+    }
+
+
+def largest_curvature(f):
+    """L of f, in a pass: the largest ℓ″ times λ_max(XᵀWX), which the Hessian of least squares has as a factor."""
+    parts = f.map(f.kernel("loss_grad_hess"), shared=(Gaussian(), np.zeros(f.dim)))
+    return f.family.most_curved / Gaussian.most_curved * np.linalg.eigvalsh(sum(part.hess for part in parts))[-1]
+
+
+def timed(work):
+    """What a function returns, and its seconds."""
+    began = time.perf_counter()
+    return work(), time.perf_counter() - began

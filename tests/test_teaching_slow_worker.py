@@ -1,0 +1,59 @@
+"""The race with a slow worker: everybody reaches the gap, whoever wins."""
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster
+
+from glmlab import Objective, as_chunks
+from glmlab.maths.penalties import Ridge
+from glmlab.teaching import slow_worker
+from glmlab.teaching.slow_worker import largest_curvature, race
+from tools.soak import left_behind
+
+
+@pytest.fixture(scope="module")
+def client():
+    """A client of workers that are threads of this process."""
+    with dask.config.set({"distributed.worker.profile.enabled": False}), LocalCluster(
+        n_workers=3, threads_per_worker=1, processes=False, dashboard_address=":0", memory_limit=0
+    ) as cluster, Client(cluster) as client:  # fmt: skip
+        yield client
+
+
+def rows(client):
+    X = client.persist(da.random.default_rng(0).uniform(size=(600, 3), chunks=(100, 3)))
+    return X, client.persist((X[:, 0] + da.random.default_rng(1).uniform(size=600, chunks=100) > 1).astype(float))
+
+
+@pytest.mark.slow
+def test_everybody_reaches_the_gap(client):
+    said = []
+    X, y = rows(client)
+    found = race(client, X, y, penalty=Ridge(9.0), tol=1e-2, times=3.0, repeats=2, say=said.append)
+    assert len(found.seconds) == 7 and len(said) == 14
+    for name, result in found.results.items():
+        assert result.converged and result.certificate.relative <= 1e-2
+        assert len(found.seconds[name]) == 2 and 0 < min(found.seconds[name]) <= found.median(name) < np.inf
+    assert found.ratio(slow_worker.ASYNC, slow_worker.ASYNC) == 1
+    table = found.table()
+    assert list(table.index) == list(found.seconds) and np.all(table["certified gap"] <= 1e-2)
+    assert set(found.speeds) == set(client.nthreads())
+    del X, y, found, result
+    assert left_behind(client)["tasks"] == 0
+
+
+def test_some_may_race_alone_and_who_does_not_arrive_takes_for_ever(client):
+    names, options = [slow_worker.SYNC, slow_worker.ADAPTIVE], {"times": 1.0, "repeats": 1, "say": lambda line: None}
+    with pytest.warns(Warning, match="Not converged"):
+        found = race(client, *rows(client), tol=1e-9, max_iter=1, only=names, **options)
+    assert list(found.seconds) == names and found.seconds[slow_worker.ADAPTIVE] == [np.inf]
+
+
+def test_the_step_of_the_synchronous_gradient_is_safe():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(50, 3)), rng.integers(0, 2, 50).astype(float)
+    f = Objective("logistic", as_chunks(X, y, chunks=(20, 30)))
+    assert largest_curvature(f) == pytest.approx(np.linalg.eigvalsh(X.T @ X)[-1] / 4, rel=1e-12)
+    assert np.linalg.eigvalsh(f.loss_grad_hess(np.ones(3)).hess)[-1] <= largest_curvature(f)
