@@ -96,13 +96,14 @@ def test_a_chunk_that_answers_often_counts_once():
     for state in islice(async_admm(f, Zero(), np.zeros(4), relaxation=1.0, crew=crew), 4):
         seen.append(state)
     assert seen[-1].votes[0] > 10 * seen[-1].votes[3]
-    votes, last = {}, None
+    votes = {}
     for event, k, args, answer in crew.events:
         if event == "sent":
             _, _, z, _, _, _, u, _ = args
-            votes[k], last = z + u, z
+            assert k not in votes or votes[k] == pytest.approx(z + u, abs=1e-12)
+            votes[k] = z + u
             if len(votes) == 4:
-                assert last == pytest.approx(np.mean(list(votes.values()), axis=0), abs=1e-12)
+                assert z == pytest.approx(np.mean(list(votes.values()), axis=0), abs=1e-12)
         else:  # β_k − z + (z + u) = β_k + u
             votes[k] = answer.beta + args[6]
 

@@ -107,11 +107,7 @@ def states_of(method, f, g, start, options, max_iter):
     if not isinstance(states, Iterator):
         raise TypeError(f"solver {method.name} must be a generator (a function that yields states); it returned "
                         f"{states!r}")  # fmt: skip
-    try:
-        yield from itertools.islice(states, max_iter + 1)
-    finally:
-        if hasattr(states, "close"):
-            states.close()
+    yield from itertools.islice(states, max_iter + 1)
 
 
 def refuse_settings(tol=None, max_iter=None, until=None, callback=None):
