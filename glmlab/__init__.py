@@ -15,10 +15,11 @@ from glmlab.policy import Stopping  # isort: skip
 from glmlab.solvers.run import run  # isort: skip
 from glmlab.fitting import certify, fit  # isort: skip
 from glmlab.paths import Path, path  # isort: skip
+from glmlab.auditing import Audit, check_family, check_penalty, check_solver  # isort: skip
 
 __version__ = "0.9.0"
 __all__ = [
-    "Certificate", "ClusterError", "ElasticNet", "Gamma", "Gaussian", "L1", "Logistic", "NotConverged", "Objective",
-    "Path", "Poisson", "RankWarning", "Result", "Ridge", "State", "Stopping", "Trace", "Zero", "as_chunks", "certify",
-    "fit", "path", "run",
+    "Audit", "Certificate", "ClusterError", "ElasticNet", "Gamma", "Gaussian", "L1", "Logistic", "NotConverged",
+    "Objective", "Path", "Poisson", "RankWarning", "Result", "Ridge", "State", "Stopping", "Trace", "Zero", "as_chunks",
+    "certify", "check_family", "check_penalty", "check_solver", "fit", "path", "run",
 ]  # fmt: skip

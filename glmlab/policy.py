@@ -234,3 +234,34 @@ class Scaling:
     """What relative gaps are relative to: S (rows/scale.py)."""
 
     least: float = 1e-3  # share of P of the null model: S is not smaller, since rows that are fitted exactly leave no P
+
+
+@dataclass(frozen=True)
+class Auditing:
+    """How a reader's solver, family or penalty is tried."""
+
+    tol: float = 1e-6  # relative gap that a solver must reach, proved: six digits show a wrong constant
+    iterations: int = 1500  # states that it may take: gradient descent needs some hundreds on these problems
+    states: int = 6  # states that are compared one by one: the first faults show in two
+    between: int = 2000  # passes between two states, after which a search is said to be endless; ours take 100 at most
+    same: float = 1e-9  # share by which F or a residual may differ from ours: sums may be added in another order
+    other: float = 1e-2  # share of the KKT residual: with less left, β solves another problem; squared in mid-run
+    still: int = 20  # states without any move, after which a solver has stopped
+    eager: int = 10  # passes before the first state: with as many and none afterwards all work was done ahead
+    step: float = 1e-5  # step of a central difference, relative to 1 + |η|: half of a double's digits are left
+    slope: float = 1e-6  # share by which a derivative may differ from its central difference
+    price: float = 1e-3  # share by which a price may differ from the maximum over a grid
+    points: int = 40  # random vectors at which a penalty is tried
+
+
+@dataclass(frozen=True)
+class Racing:
+    """A race of a reader's solver with the built-in ones (bench/beside.py)."""
+
+    rows: int = 20_000  # of the default problem: a pass takes a millisecond or two, and a table less than a minute
+    columns: int = 15  # the post's
+    seed: int = 20009  # of the benchmark's rows
+    sharper: float = 1e-2  # of the smallest gap: how well F* is known
+    patience: float = 20.0  # seconds after which a run ends without its gap
+    iterations: int = 5000  # states after which it does
+    batch: int = 16  # iterates priced in one pass: each needs a number for every row

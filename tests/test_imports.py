@@ -29,6 +29,7 @@ LAYERS = [
     "solvers solvers.run",
     "fitting",
     "paths",
+    "auditing",
     "datasets.chunking",
     "datasets.files",
     "datasets.simulated datasets.stored datasets.frames datasets.flights",

@@ -10,7 +10,8 @@ from tools.prose import escape
 
 # Modules below glmlab in reading order; those that no group names come last, so that none is forgotten.
 GROUPS = {
-    "Ask and prove": "fitting paths solvers.run solvers.stopping policy solvers.result maths.certificates "
+    "Ask and prove": "fitting paths auditing auditing.solver auditing.family auditing.penalty auditing.audit "
+                     "solvers.run solvers.stopping policy solvers.result maths.certificates "
                      "maths.existence estimators",
     "The mathematics": "maths.families maths.penalties maths.quadratic maths.conventions maths.sums",
     "The rows and their passes": "rows.entrance rows.tables rows.columns rows.chunks rows.ondask rows.faults "
@@ -22,7 +23,7 @@ GROUPS = {
                "solvers.rounds solvers.asynchronous solvers.linesearch solvers.start",
     "Data and machines": "datasets machine.cluster machine.connecting machine.local machine.workers machine.shipping "
                          "machine.memory machine.placing machine.stragglers machine.costmodel "
-                         "machine.simulator machine.sleepers bench bench.scale",
+                         "machine.simulator machine.sleepers bench bench.beside bench.scale",
     "The course": "viz teaching workspace",
 }
 REST = "Inside"
