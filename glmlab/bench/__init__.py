@@ -6,4 +6,7 @@
 A problem (`problems`) is data on disk, an objective and its optimum. An entry (`entries`) is a solver, ours or a peer,
 with a list of tolerances. `harness` runs each entry in a process of its own (`worker`) and writes lines of JSON.
 `targets` holds our claims, `report` makes tables and figures, `shipped` holds the results at full size.
+`row` puts a solver of your own in a table beside the built-in ones, in this process.
 """
+
+from glmlab.bench.beside import row as row
