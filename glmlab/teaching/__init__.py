@@ -24,6 +24,8 @@ from . import (  # noqa: F401  (they register their exercises)
     exercises09,
     exercises10,
     exercises10_arrival,
+    exercises11,
+    exercises11_unfooled,
 )
 from .engine import Verdict, check, hint, solution, use
 from .exercise import Check, Exercise, exercise, exercises
