@@ -13,7 +13,8 @@ from glmlab.names import spelt
 
 SPELT = [
     glmlab.as_chunks, glmlab.certify, glmlab.L1, glmlab.Ridge, glmlab.ElasticNet, glmlab.Objective,
-    glmlab.Objective.sample, cluster.client, conventions.to_lam, conventions.from_lam, conventions.table,
+    glmlab.Objective.sample, glmlab.check_family, glmlab.check_penalty, cluster.client,
+    conventions.to_lam, conventions.from_lam, conventions.table,
     *(getattr(datasets, name) for name in datasets.__all__ if callable(getattr(datasets, name))),
 ]  # fmt: skip
 ANY_OPTION = [glmlab.fit, glmlab.path, glmlab.run]  # these pass options on, and resolve says who knows them
@@ -50,10 +51,15 @@ def test_functions_that_pass_options_on_name_the_near_miss_too(function):
     assert f.passes == 0
 
 
+def test_check_solver_passes_options_on_and_names_the_near_miss_too():
+    with pytest.raises(TypeError, match="newton has no option 'familys'; did you mean 'families'"):
+        glmlab.check_solver("newton", familys=["logistic"])
+
+
 def test_no_public_function_is_left_out():
     public = [getattr(glmlab, name) for name in glmlab.__all__]
     functions = {value for value in public if inspect.isfunction(value)}
-    assert functions <= {*SPELT, *ANY_OPTION}
+    assert functions <= {*SPELT, *ANY_OPTION, glmlab.check_solver}
 
 
 def test_what_is_spelt_right_goes_through():

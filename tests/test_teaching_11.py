@@ -12,6 +12,7 @@ from glmlab.maths.certificates import certificate_at
 from glmlab.teaching import check, exercise
 from glmlab.teaching.own_solvers import barzilai_borwein
 
+
 @pytest.fixture(scope="module", autouse=True)
 def compiled():
     """Compile the fused kernels before anybody's time is limited: certify uses them."""

@@ -10,7 +10,7 @@ from glmlab.auditing.problems import accepted, name_of, posed
 from glmlab.maths.certificates import is_priced
 from glmlab.maths.families import FAMILIES, FAMILY_NEEDS, Family
 from glmlab.maths.penalties import Ridge
-from glmlab.names import named
+from glmlab.names import named, spelt
 from glmlab.policy import Auditing
 from glmlab.solvers.run import run
 
@@ -19,6 +19,7 @@ FAR = np.array([-800.0, -50.0, 50.0, 800.0])
 GRID = np.linspace(-40.0, 40.0, 8001)  # of η: maxima and minima over η are looked for here
 
 
+@spelt
 def check_family(family, *, y=None, raises=False, policy=Auditing()):
     """Try a family: derivatives, convexity, and what it promises (conjugate, price, starting value …), in sentences.
 

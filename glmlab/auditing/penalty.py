@@ -8,7 +8,7 @@ from glmlab.auditing.audit import Check, Fault, audited, demand, error_text
 from glmlab.auditing.problems import posed
 from glmlab.maths.families import Logistic
 from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS, lambdas
-from glmlab.names import named
+from glmlab.names import named, spelt
 from glmlab.policy import Auditing
 from glmlab.solvers.run import run
 
@@ -16,6 +16,7 @@ DIM = 5
 STEPS = (0.1, 1.0, 7.0)
 
 
+@spelt
 def check_penalty(penalty, *, raises=False, policy=Auditing()):
     """Try a penalty: convexity, the prox, the distance to its subdifferential, its conjugate, in sentences.
 

@@ -146,9 +146,9 @@ def keeps_states(trial):
             demand(not again, f"on {walk.where} it yields the same object again and again", cure)
             now = {"beta": np.asarray(seen.state.beta, dtype=float), **fields_of(seen.state)}
             for name, was in {**seen.arrays, "beta": seen.beta}.items():
-                cure = "it writes into the array that it has yielded: yield a copy, or make a new array in each update"
+                cure = "yield a copy, or make a new array in each update"
                 same = np.array_equal(now[name], was, equal_nan=True)
-                demand(same, f"on {walk.where} the {name} of state {k + 1} has changed after the later states", cure)
+                demand(same, f"on {walk.where} the {name} of state {k + 1} has changed since it was yielded", cure)
 
 
 # --- what the states say ----------------------------------------------------------------------------------------
