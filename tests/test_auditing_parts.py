@@ -93,6 +93,7 @@ WRONG_FAMILIES = {
                       "minimises"),
     "another null loss": (other(level=lambda self, sums: (sums[0].mean, 1.0)), "starting value", "least Σ w ℓ"),
     "another mean": (other(Logistic, mean=lambda self, eta: 0.5 + eta / 10), "mean", "the link"),
+    "no size": (other(Logistic, size=lambda self, eta, y: np.nan * eta), "fit", "ends with: Not converged"),
     "a lock": (other(__init__=lambda self: setattr(self, "lock", threading.Lock())), "travel", "plain numbers"),
 }  # fmt: skip
 
@@ -206,6 +207,8 @@ WRONG_PENALTIES = {
     "distance too small": (lasso(distance=lambda self, beta, grad: np.maximum(np.abs(grad) - self.lam, 0.0)),
                            "distance", "slopes of g lie in"),
     "half a gradient": (lasso(Ridge, grad=lambda self, beta: self.lam * beta / 2), "gradient", "a factor"),
+    "another prox for four": (lasso(prox=lambda self, v, step: shrink(v, (1 + (len(v) == 4)) * step * self.lam)),
+                              "fit", "ends with: Not converged"),
     "another conjugate": (lasso(conjugate=lambda self, s: float(np.abs(s).sum())), "conjugate", "max_b"),
 }  # fmt: skip
 
