@@ -168,6 +168,7 @@ def test_rows_that_were_moved_are_made_again_where_their_worker_is_lost():
         equal_bits(solve(*moved), best)
 
 
+@pytest.mark.slow
 def test_the_measured_speed_of_a_slow_worker_is_low(client):
     """It sleeps for 200 times its work, so that even a busy machine does not make another worker look as slow."""
     with slowed(client, 200.0) as slow:
