@@ -5,6 +5,7 @@ Not timed: imports, compilers (a warm-up on a few rows), reading the file, start
 
 import contextlib
 import json
+import math
 import os
 import sys
 import time
@@ -19,10 +20,10 @@ from glmlab.bench.entries import ENTRIES, on_processes
 from glmlab.bench.experiments import EXPERIMENTS
 from glmlab.bench.memory import cpu_seconds, peak_memory
 from glmlab.bench.problems import PROBLEMS, Posed
-from glmlab.rows.ondask import auto_rows
 from glmlab.rows.threads import cores
 
 WARM_ROWS = 3_000
+WORKERS, PER_WORKER = 2, 2  # processes, and chunks that each holds: more chunks only cost tasks (`chunks="auto"` has 8)
 
 
 def main(wish):
@@ -76,9 +77,9 @@ def placed(entry, X, y, posed):
         return
     from distributed import wait
 
-    client = glmlab.machine.cluster.client(n_workers=2, memory_limit="8GiB")
+    client = glmlab.machine.cluster.client(n_workers=WORKERS, memory_limit="8GiB")
     try:
-        height = auto_rows(*X.shape)
+        height = math.ceil(len(y) / (PER_WORKER * WORKERS))
         lazy = [glmlab.machine.cluster.dealt(client, a, height) for a in (X, y)]
         wait(lazy)
         on_processes(*(column[:: max(1, len(y) // WARM_ROWS)] for column in lazy), posed, 1e-3)  # both compile
