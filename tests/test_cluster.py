@@ -246,6 +246,9 @@ def test_a_worker_that_died_has_time_to_come_back_unless_somebody_has_set_it(var
 import dask
 from glmlab.machine.cluster import client
 with client(1, processes=False):
+    known = list(dask.config.defaults)
+with client(1, processes=False):
+    assert dask.config.defaults == known, "a second client adds nothing"
     print(dask.utils.parse_timedelta(dask.config.get("distributed.deploy.lost-worker-timeout")))
 """
     done = subprocess.run([sys.executable, "-c", code], env=os.environ | variables, capture_output=True, text=True)

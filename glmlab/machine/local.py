@@ -29,7 +29,9 @@ def local_client(n_workers, threads_per_worker, memory_limit, processes, policy)
     if processes:
         refuse_unguarded()
     hush_exits()
-    dask.config.update_defaults({"distributed": {"deploy": {"lost-worker-timeout": policy.comeback}}})
+    longer = {"distributed": {"deploy": {"lost-worker-timeout": policy.comeback}}}
+    if longer not in dask.config.defaults:  # dask keeps every update
+        dask.config.update_defaults(longer)
     with environment(worker_variables(memory_limit, threads_per_worker, policy)):
         new = Client(
             n_workers=n_workers,
