@@ -61,6 +61,7 @@ def soaked(client, scheduler, seconds):
                 break
             if not np.array_equal(answer(solver, persisted), answers[solver]):
                 failures.append(f"{solver} gave other bits after {since:.0f} s")
+            client.run_on_scheduler(forget_spans)
             left = left_behind(client)
             if any(left.values()):
                 failures.append(f"left on the scheduler after {since:.0f} s: {left}")
@@ -154,6 +155,23 @@ def left_behind(client, allowed=0, patience=10.0):
     while (found := client.run_on_scheduler(kept))["tasks"] > allowed and time.monotonic() < until:
         time.sleep(0.05)
     return found
+
+
+def forget_spans(dask_scheduler):
+    """Have the scheduler forget the spans that ended a minute ago, with all their tasks.
+
+    dask keeps spans for good, some for each fit (findings/distributed_scheduler_remembers_every_pass.sh). A soak asks
+    whether memory is flat without them.
+    """
+    spans = dask_scheduler.extensions["spans"]
+    for span in list(spans.root_spans):
+        known = any(group.name in dask_scheduler.task_groups for group in span.groups)
+        if not known and span.done and time.time() - span.stop > 60:  # workers report on it for some seconds
+            spans.root_spans.remove(span)
+            spans.spans_search_by_name[span.name].remove(span)
+            for tag in span.name:
+                spans.spans_search_by_tag[tag].remove(span)
+            del spans.spans[span.id]
 
 
 # --- processes ------------------------------------------------------------------------------------------------------
