@@ -64,7 +64,9 @@ def test_standings_have_passes_and_ranges_of_seconds_to_the_smallest_gap():
     left, right = picture.figure.axes
     assert [line.get_xydata().tolist() for line in left.lines] == [[[20, 0]], [[4, 2]]]
     assert [line.get_xydata().tolist() for line in right.lines] == [[[0.2, 0]], [[0.02, 2]]]
-    assert [line.get_markerfacecolor() == "none" for line in left.lines] == [False, True]
+    for mine, open_ones in ((1, [False, True]), (2, [False, False])):
+        marks = viz.standings(standings().drop("lost"), mine).figure.axes[0].lines
+        assert [line.get_markerfacecolor() == "none" for line in marks] == open_ones
     assert [bar.get_segments()[0][:, 0].tolist() for bar in right.collections] == [[0.1, 0.4], [0.02, 0.03]]
     assert [label.get_text() for label in left.get_yticklabels()] == ["mine", "lost (never)", "best"]
     assert picture.figure.get_suptitle() == "To a gap of 1e-06: mine 20 passes, best 4"

@@ -102,20 +102,22 @@ assert [state.beta[0] for state in three] == [0, 0.75, 1.125]
 assert [state.objective for state in three] == [10, 6.625, 5.78125]
 
 # %% [markdown] tags=["workshop"] id="three-wrong"
-# Others may stop a solver after any state, or keep all states. So it must not
+# Others may stop a solver at any state, or keep all. So it must not
 #
 # - read rows: only $f$ knows where they are;
 # - update before the first `yield`;
 # - change an array that it was given or has yielded;
 # - use globals, or random numbers without a seed;
 # - divide by $n$, because $f$ is a sum;
-# - treat the intercept apart: if there is one, it comes last, and `g` leaves it free.
+# - treat the intercept apart: it comes last, if there is one, and `g` leaves it free.
+#
+# *Recap.* Evaluate, yield, update. Ask $f$ and $g$, and nobody else.
 #
 # ## Three wrong solvers (8 min · core)
 #
 # Each of the next three has one fault. Who finds it?
 #
-# **Predict**: after sixty iterations on the two rows, how many of the three stand at the minimiser?
+# **Predict**: after sixty iterations on the two rows, how many stand at the minimiser?
 
 
 # %% id="wrong-two"
@@ -178,7 +180,6 @@ assert abs(ends["late"] - 1.5) < 1e-9 and abs(ends["reused"] - 1.5) < 1e-9 and e
 # as heavy. That is the number c in the message.</details>
 #
 # *Recap.*
-# - Evaluate, yield, update.
 # - A right answer does not prove a right solver.
 # - `check_solver` names the fault.
 #
@@ -341,7 +342,7 @@ assert gaps["step 1/(100 L)", "moved little"] > 0.9 * (n * np.log(2) - lowest) /
 # $(2,8)$ leads to $(0.8,0.2)$. So $s=(-0.2,-0.8)$, $r=(-0.4,-6.4)$ and $\alpha=5.2/0.68\approx7.6$: the move was mostly
 # along the second axis.
 #
-# Such steps alone can make $F$ rise forever. Wright, Nowak and Figueiredo (2009) double $\alpha$ until
+# Such steps alone need not converge. Wright, Nowak and Figueiredo (2009) double $\alpha$ until
 #
 # $$F(\beta^+)\le\max(\text{the last six }F)-\frac{\sigma}{2}\,\alpha\|\beta^+-\beta\|^2,\qquad\sigma=0.01 .$$
 #
@@ -445,8 +446,8 @@ assert list(believed.values()) == [True, True, False, False]
 # ## The flights (6 min · core)
 #
 # Does your solver work on data that nobody made up? The rows are the flights of 07, with an intercept: is a flight late?
-# $\lambda$ is the number of flights, divided by 400. The columns are zeros and ones of very different frequency, so the
-# problem is badly conditioned.
+# $\lambda$ is the number of flights, divided by 400. Most columns are zeros and ones, and some ones are rare, so
+# curvatures differ widely.
 #
 # **Predict**: how many times as many passes does your solver need as the package's default?
 
