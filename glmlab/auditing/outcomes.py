@@ -55,7 +55,8 @@ def elsewhere(walk, twin, share):
     """The Outcome of a walk to the optimum of another problem, None if it is not there."""
     problem, beta = walk.problem, walk.seen[-1].beta
     grad = twin.loss_grad(beta).grad
-    left = share * problem.g.distance(beta, grad).max()
+    began = problem.g.distance(walk.start, twin.loss_grad(walk.start).grad).max()
+    left = share * min(problem.g.distance(beta, grad).max(), began)  # far out λβ is huge, and all else small beside it
     if problem.intercept and problem.penalty.distance(beta, grad).max() <= left:
         what = f"on {walk.where} it ends at the optimum of a model whose intercept is penalised, too"
         return Outcome("intercept", Fault(what, "use g.prox, g.grad and g.value, which leave the last entry free"))
