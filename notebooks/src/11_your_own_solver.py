@@ -223,8 +223,8 @@ my_solver = use(my_solver)
 # $10^{-5}$. **Predict**: how many times as many passes does it make on the cluster?
 #
 # Can we believe the proof? It comes from $\beta$ and the rows, and not from what the solver said. It states
-# $F(\beta)-F^*\le B$ with a number $B$, so no answer can have an $F$ below $F(\beta)-B$. The second cell asks a stranger
-# for one, scikit-learn's liblinear.
+# $F(\beta)-F^*\le\delta$ with a number $\delta$, so no answer can have an $F$ below $F(\beta)-\delta$. The second cell asks
+# a stranger for one, scikit-learn's liblinear.
 #
 # <details><summary>Answer</summary>As many. The solver asks f the same questions, and the chunks are the same, so the
 # sums and all states are the same. Only the seconds differ, because a round between processes takes longer than a
@@ -332,15 +332,15 @@ assert gaps["step 1/(100 L)", "moved little"] > 0.9 * (n * np.log(2) - lowest) /
 # ## From a formula to a solver (12 min · core)
 #
 # How does a method from a paper become code? The step $1/L$ is made for the steepest direction. **Barzilai and Borwein**
-# (1988) use the curvature $\alpha$ that the *last* move has met. With $s=\beta^+-\beta$ and $r=\nabla
-# f(\beta^+)-\nabla f(\beta)$, the next step length is $1/\alpha$, where
+# (1988) use the curvature $\alpha$ that the *last* move $s=\beta^+-\beta$ has met. With the gradients $q=\nabla f(\beta)$
+# and $q^+=\nabla f(\beta^+)$, the next step length is $1/\alpha$, where
 #
-# $$\alpha=\frac{s^\top r}{s^\top s}.$$
+# $$\alpha=\frac{s^\top(q^+-q)}{s^\top s}.$$
 
 # %% [markdown] id="bb-safe"
 # *Example.* $f(b)=b_1^2+4b_2^2$ has curvatures 2 and 8. From $(1,1)$ with step length $\frac1{10}$ the gradient
-# $(2,8)$ leads to $(0.8,0.2)$. So $s=(-0.2,-0.8)$, $r=(-0.4,-6.4)$ and $\alpha=5.2/0.68\approx7.6$: the move was mostly
-# along the second axis.
+# $(2,8)$ leads to $(0.8,0.2)$, where it is $(1.6,1.6)$. So $s=(-0.2,-0.8)$, $q^+-q=(-0.4,-6.4)$ and
+# $\alpha=5.2/0.68\approx7.6$: the move was mostly along the second axis.
 #
 # Such steps alone need not converge. Wright, Nowak and Figueiredo (2009) double $\alpha$ until
 #
@@ -370,7 +370,7 @@ assert np.any(np.diff(bb.trace.objective) > 0), "F does rise for a while"
 # directions, and may cost along steep ones, so $F$ rises at times.
 #
 # *Recap.*
-# - $s^\top r/s^\top s$ needs no Hessian and no extra pass.
+# - The curvature that was met costs no Hessian and no extra pass.
 # - A search that looks back keeps such steps safe.
 #
 # ## Your row in the table (8 min · core)
@@ -427,7 +427,7 @@ unfooled = use(unfooled)
 early = glmlab.fit(X, y, **problem, solver=steps, step=1 / L, max_iter=5)
 tales = {
     "Barzilai–Borwein's result": bb,
-    "five short steps, not converged, as it says": early,
+    "five steps, not converged, as it says": early,
     "the same, called converged": dataclasses.replace(early, converged=True),
     "Barzilai–Borwein's β with the objective of another": dataclasses.replace(bb, objective=early.objective),
 }
@@ -477,7 +477,7 @@ assert unfooled(default, X_f, late_f) and unfooled(by_me, X_f, late_f)
 # Can the other parts be yours, too? A **family** needs `loss`, `dloss` and `d2loss` of $(\eta,y)$. With a `conjugate`
 # it gets certificates (06).
 #
-# *Example.* The **pseudo-Huber** loss $\sqrt{1+r^2}-1$ with $r=\eta-y$ is nearly $|r|$ for large $r$: an outlier with
+# *Example.* The **pseudo-Huber** loss $\sqrt{1+r^2}-1$ with $r=y-\eta$ is nearly $|r|$ for large $r$: an outlier with
 # $r=10$ costs 9.05, not 100. Its conjugate is $\ell^*(\theta)=y\theta+1-\sqrt{1-\theta^2}$ for $|\theta|\le1$, else
 # $\infty$. The second class forgets $y\theta$.
 
@@ -509,7 +509,7 @@ assert glmlab.check_family(PseudoHuber()) and not glmlab.check_family(Forgetful(
 
 # %% [markdown] tags=["optional"] id="own-penalty-text"
 # A **penalty** needs `value`, `distance` (of $-\nabla f$ from the slopes of $g$), and `prox` or `grad`. Take
-# $g(b)=\lambda\|b\|$, the norm itself and not its square, which makes all coefficients zero or none. Its prox shortens
+# $g(b)=\lambda\|b\|$, the norm itself and not its square. It keeps all coefficients or makes all zero. Its prox shortens
 # the whole vector by $t\lambda$. For example, $t\lambda=1$ shortens $(3,4)$, of length 5, to $(2.4,3.2)$, of length 4.
 # The second class forgets $t$.
 #
