@@ -375,6 +375,35 @@ def too_long(f, g, start):
         beta = g.prox(beta - t * f.loss_grad(beta).grad, t)
 
 
+def uphill(f, g, start):
+    t = 1 / largest(f, start)
+    beta = start
+    while True:
+        yield State(beta)
+        beta = g.prox(beta + t * f.loss_grad(beta).grad, t)
+
+
+def first_gradient(f, g, start):
+    """The gradient is never taken again."""
+    t, grad = 1 / largest(f, start), f.loss_grad(start).grad
+    beta = start
+    while True:
+        yield State(beta)
+        beta = beta - t * grad
+
+
+def one_state(f, g, start):
+    yield State(start)
+
+
+def too_long_for_ridge(f, g, start):
+    """∇f of the logistic loss is bounded: far out λβ is all that counts, and β doubles its length."""
+    beta, t = start, 3 / np.abs(g.grad(np.ones(len(start)))).max()
+    while True:
+        yield State(beta)
+        beta = beta - t * (f.loss_grad(beta).grad + g.grad(beta))
+
+
 def shrinking(f, g, start):
     """Steps t/(1 + k)², whose sum is finite."""
     t = 0.1 / largest(f, start)
@@ -474,6 +503,11 @@ WRONG = {  # name: the solver, the check that finds it, words of the sentence, a
     "half of lambda": (half, "lambda", "λ counts half"),
     "another step in the prox": (prox_without_step, "lambda", "needs the step of the gradient", LOGISTIC),
     "too long steps": (too_long, "divergence", "F rises from .* below 2/L", {"families": ["gaussian"]}),
+    "uphill": (uphill, "divergence", "F rises from .* uphill: subtract the gradient"),
+    "first gradient only": (first_gradient, "divergence", "F rises from .* makes no pass between its states"),
+    "one state": (one_state, "certificate", "ends by itself after 1 state, "),
+    "too long steps for a ridge": (too_long_for_ridge, "divergence", "F rises from .* below 2/L",
+                                   {"families": ["logistic"], "penalties": ["ridge"]}),
     "shrinking steps": (shrinking, "certificate", "states lead to .* does it shrink", LOGISTIC),
     "three states": (three_states, "certificate", "ends by itself after 3 states, .* decides when to stop"),
     "stands still": (stands, "certificate", "no longer moves after"),

@@ -36,9 +36,8 @@ def complete(solver):
 
 
 @pytest.mark.parametrize("right", [
-    own.ista, complete(own.fixed_ista), complete(own.nesterov), own.newton_by_coordinates, own.admm,
-    complete(own.ista_of_betas_only), barzilai_borwein,
-], ids=["ista", "fixed", "nesterov", "newton", "admm", "of betas only", "bb"])  # fmt: skip
+    complete(own.fixed_ista), own.newton_by_coordinates, own.admm, complete(own.ista_of_betas_only), barzilai_borwein,
+], ids=["fixed", "newton", "admm", "of betas only", "bb"])  # fmt: skip
 def test_my_solver_written_otherwise(right):
     accepted("my_solver", lambda f, g, start: right(f, g, start))
 
@@ -73,6 +72,13 @@ def penalised(f, g, start):
         yield State(state.beta, f.loss(state.beta) + g.value(state.beta), f.residual(state.beta, grad, g))
 
 
+def runs_away(f, g, start):
+    """It overflows in its second step."""
+    yield State(start)
+    while True:
+        yield State(np.full(len(start), np.nan))
+
+
 @pytest.mark.parametrize(("wrong", "condition", "says"), [
     (own.late, FROM_START, "yielded after the first update"),
     (own.from_zero, FROM_START, "start is ignored"),
@@ -88,8 +94,7 @@ def penalised(f, g, start):
     (own.ista_of_betas_only, ONE_BETA, "has no objective"),
     (penalised, CERTIFIED, "whose intercept is penalised"),
     (with_half, CERTIFIED, "λ counts half"),
-    (complete(own.too_long), CERTIFIED, "diverges"),
-    (complete(own.shrinking), CERTIFIED, "does it shrink"),
+    (complete(runs_away), CERTIFIED, "leaves the finite numbers"),
     (own.three_states, CERTIFIED, "`run` decides when to stop"),
     (own.reads_rows, CERTIFIED, "the rows may be elsewhere"),
 ])  # fmt: skip

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import dask
 import dask.array as da
 import numpy as np
+import pandas as pd
 import pytest
 from bokeh.models import CustomJS, Slider
 from distributed import Client, wait
@@ -57,6 +58,13 @@ def chain(length):
     return dask.delayed(max)(first, last)
 
 
+def standings(slowest):
+    columns = ["s to 0.001", "s to 1e-06", "fastest", "slowest", "passes", "rounds", "iterations", "certified"]
+    rows = {name: [0.01, seconds, seconds / 2, seconds, 100 * seconds, 9, 9, 1e-8]
+            for name, seconds in (("a_rather_long_name", slowest), ("b", 0.03), ("never_there", np.inf))}  # fmt: skip
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
 PICTURES = {
     "ten chunks": lambda: viz.chunks(da.zeros((1_000_000, 100), chunks=(100_000, 100))),
     "uneven chunks": lambda: viz.chunks(da.zeros((1000, 7), chunks=((1, 500, 2, 3, 494), (3, 4))), name="a long name"),
@@ -89,6 +97,9 @@ PICTURES = {
     "course": viz.course_map,
     "who computes": viz.who_computes,
     "reduction": viz.reduction,
+    "solver loop": viz.solver_loop,
+    "standings": lambda: viz.standings(standings(0.2)),
+    "standings far apart": lambda: viz.standings(standings(30.0)),
 }
 
 

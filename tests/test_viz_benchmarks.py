@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from glmlab import viz
@@ -49,6 +50,32 @@ def test_a_race_shades_what_repetitions_took():
     left = viz.race({"a": curve}, ranges={"a": ([0.5, 1.5], [3.0, 4.0])}).figure.axes[0]
     shade = left.collections[0].get_paths()[0].vertices[:, 0]
     assert (shade.min(), shade.max()) == (0.5, 4.0)
+
+
+def standings():
+    columns = ["s to 0.001", "s to 1e-06", "fastest", "slowest", "passes", "rounds", "iterations", "certified"]
+    rows = {"mine": [0.1, 0.2, 0.1, 0.4, 20.0, 20, 9, 1e-7], "lost": [0.3, *[np.inf] * 6, 1e-4],
+            "best": [0.01, 0.02, 0.02, 0.03, 4.0, 5, 3, 1e-8]}  # fmt: skip
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def test_standings_have_passes_and_ranges_of_seconds_to_the_smallest_gap():
+    picture = viz.standings(standings())
+    left, right = picture.figure.axes
+    assert [line.get_xydata().tolist() for line in left.lines] == [[[20, 0]], [[4, 2]]]
+    assert [line.get_xydata().tolist() for line in right.lines] == [[[0.2, 0]], [[0.02, 2]]]
+    for mine, open_ones in ((1, [False, True]), (2, [False, False])):
+        marks = viz.standings(standings().drop("lost"), mine).figure.axes[0].lines
+        assert [line.get_markerfacecolor() == "none" for line in marks] == open_ones
+    assert [bar.get_segments()[0][:, 0].tolist() for bar in right.collections] == [[0.1, 0.4], [0.02, 0.03]]
+    assert [label.get_text() for label in left.get_yticklabels()] == ["mine", "lost (never)", "best"]
+    assert picture.figure.get_suptitle() == "To a gap of 1e-06: mine 20 passes, best 4"
+    assert picture.finding == "To a proved gap of 1e-06: mine 20 passes, 0.2 s; lost never; best 4 passes, 0.02 s."
+
+
+def test_the_title_of_standings_says_who_is_first_and_who_did_not_get_there():
+    assert viz.standings(standings().drop("best")).figure.get_suptitle().endswith(": mine needs the fewest passes, 20")
+    assert viz.standings(standings().drop("mine")).figure.get_suptitle().endswith(": lost never got there")
 
 
 def test_markers_at_one_place_are_open_and_differ_in_size():

@@ -55,7 +55,8 @@ def elsewhere(walk, twin, share):
     """The Outcome of a walk to the optimum of another problem, None if it is not there."""
     problem, beta = walk.problem, walk.seen[-1].beta
     grad = twin.loss_grad(beta).grad
-    left = share * problem.g.distance(beta, grad).max()
+    began = problem.g.distance(walk.start, twin.loss_grad(walk.start).grad).max()
+    left = share * min(problem.g.distance(beta, grad).max(), began)  # far out λβ is huge, and all else small beside it
     if problem.intercept and problem.penalty.distance(beta, grad).max() <= left:
         what = f"on {walk.where} it ends at the optimum of a model whose intercept is penalised, too"
         return Outcome("intercept", Fault(what, "use g.prox, g.grad and g.value, which leave the last entry free"))
@@ -63,6 +64,10 @@ def elsewhere(walk, twin, share):
         what = f"on {walk.where} it ends at the optimum of f + c·g with c = {c:.3g}"
         return Outcome("lambda", Fault(what, lambda_cure(c, twin.n)))
     return None
+
+
+def states_text(count):
+    return f"{count} state{'s' * (count != 1)}"
 
 
 def stopped(walk, policy):
@@ -76,15 +81,15 @@ def diagnosed(walk, twin, relative, policy):
     values = [twin.loss(seen.beta) + walk.problem.g.value(seen.beta) for seen in (walk.seen[0], walk.seen[-1])]
     if not values[1] <= values[0] + policy.other * abs(values[0]):
         return Outcome("diverges", diverged(walk, twin))
-    gap, count = f"a proved relative gap of {relative:.1g}", len(walk.seen)
+    gap, count = f"a proved relative gap of {relative:.1g}", states_text(len(walk.seen))
     gap = gap if np.isfinite(relative) else "no gap that could be proved"
     if walk.ended:
-        what = f"on {walk.where} it ends by itself after {count} states, with {gap}"
+        what = f"on {walk.where} it ends by itself after {count}, with {gap}"
         return Outcome("stops", Fault(what, "go on while F falls: `run` decides when to stop, not the solver"))
     if stopped(walk, policy):
-        what = f"on {walk.where} it no longer moves after {count} states, with {gap}"
+        what = f"on {walk.where} it no longer moves after {count}, with {gap}"
         return Outcome("stops", Fault(what, "its step has become too small, or its fixed point is not the optimum"))
-    what = f"on {walk.where} {count} states lead to {gap}"
+    what = f"on {walk.where} {count} lead to {gap}"
     cure = "is the step far below 1/L, or does it shrink? Does the penalty's prox use the same step as the gradient?"
     return Outcome("slow", Fault(what, cure))
 
@@ -94,8 +99,18 @@ def diverged(walk, twin):
     values = [twin.loss(seen.beta) + walk.problem.g.value(seen.beta) for seen in some]
     worst = max((value for value in values if np.isfinite(value)), default=np.inf)
     what = f"on {walk.where} it diverges: F rises from {values[0]:.4g} to {worst:.4g}, and on" if worst > values[0] \
-        else f"on {walk.where} it leaves the finite numbers after {len(walk.seen)} states"  # fmt: skip
-    return Fault(what, "its steps are too long: below 2/L, or shortened until F falls enough")
+        else f"on {walk.where} it leaves the finite numbers after {states_text(len(walk.seen))}"  # fmt: skip
+    return Fault(what, diverging_cure(walk, twin))
+
+
+def diverging_cure(walk, twin):
+    """What to do about a walk that diverges."""
+    first, *others = walk.seen
+    if others and (others[0].beta - first.beta) @ twin.loss_grad(first.beta).grad > 0:  # g is least where a walk starts
+        return "its first step leads uphill: subtract the gradient, v = beta - step * grad"
+    if len(others) > 1 and others[0].passes == others[-1].passes:
+        return "it makes no pass between its states: each update needs the gradient at the beta that was yielded"
+    return "its steps are too long: below 2/L, or shortened until F falls enough"
 
 
 def other_lambda(problem, beta, grad, allowed):

@@ -4,7 +4,7 @@ Every function that draws returns a :class:`Picture`, which displays itself in J
 displays it and prints its finding in one line; it takes a matplotlib figure too.
 """
 
-from .benchmarks import noise_band, pays_from, race, then_and_now, where_it_pays
+from .benchmarks import noise_band, pays_from, race, standings, then_and_now, where_it_pays
 from .bounds import bounds_by_lam, stops, tangent, three_errors
 from .chunkmap import bytes_by_worker, bytes_per_worker, chunk_slider, chunks
 from .coefficients import coefficients
@@ -13,7 +13,7 @@ from .consensus import admm_round, rounds_map, votes, zero_clock
 from .convergence import convergence
 from .costs import chunk_curve
 from .course import course_map
-from .diagrams import reduction, who_computes
+from .diagrams import reduction, solver_loop, who_computes
 from .estimation import error_by_rows
 from .graphs import graph, task_counts
 from .interactive import load_bokeh
@@ -62,7 +62,9 @@ __all__ = [
     "reduction",
     "rounds_map",
     "show",
+    "solver_loop",
     "speed_by_workers",
+    "standings",
     "step_slider",
     "stops",
     "tangent",

@@ -5,6 +5,7 @@ import statistics
 import textwrap
 
 import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from .convergence import X_AXES
 from .picture import Picture
@@ -121,6 +122,56 @@ def _came_to(name, seconds, passes, gaps):
     k = int(np.argmin(np.where(np.isnan(gaps), np.inf, gaps)))
     in_passes = "" if passes is None else f", {passes[k]:.3g} passes"
     return f"{name}: {gaps[k]:.0e} proved in {seconds[k]:.3g} s{in_passes}"
+
+
+# ---------------------------------------------------------------- your row among others
+
+
+def standings(table, mine=1):
+    """Passes and seconds of several solvers to one proved gap: a row each, both axes logarithmic.
+
+    table  what `bench.row` returned
+    mine   so many solvers, the first ones, are the reader's own; their markers are filled
+
+    A bar leads from the fastest run to the slowest. Who did not get there has a row without a marker.
+    """
+    gap = list(table.columns)[list(table.columns).index("fastest") - 1].removeprefix("s to ")
+    fig, axes = new_figure(1, 2, size=(9.4, 1.9 + 0.42 * len(table)), sharey=True)
+    there = table[np.isfinite(table["passes"])]
+    for k, name in enumerate(table.index):
+        if name in there.index:
+            ours, at = k < mine, table.loc[name]
+            look = {"color": COLOURS[0 if ours else 1], "marker": MARKERS[0 if ours else 1], "ls": "", "ms": 9}
+            look |= {} if ours else {"mfc": "none", "mew": 1.8}
+            axes[0].plot([at["passes"]], [k], **look)
+            axes[1].plot([at[f"s to {gap}"]], [k], **look)
+            axes[1].hlines(k, at["fastest"], at["slowest"], color=look["color"], lw=3, alpha=0.5)
+    for ax, label in zip(axes, ("passes over the rows", "seconds, median and range"), strict=True):
+        ax.set(xscale="log", xlabel=label)
+        low, high = ax.get_xlim()
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 30 * low else (1,)))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    names = [name if name in there.index else f"{name} (never)" for name in table.index]
+    axes[0].set_yticks(range(len(table)), names)
+    axes[0].set_ylim(len(table) - 0.5, -0.5)
+    fig.suptitle(f"To a gap of {gap}: {_place(table, there)}", x=0.02, ha="left", fontsize=13)
+    said = [f"{name} {row['passes']:.3g} passes, {row[f's to {gap}']:.2g} s" if name in there.index else f"{name} never"
+            for name, row in table.iterrows()]  # fmt: skip
+    finding = f"To a proved gap of {gap}: {'; '.join(said)}."
+    alt = f"A row for each solver, two panels with logarithmic axes, passes and seconds to the same gap. {finding}"
+    return Picture(fig, alt, finding)
+
+
+def _place(table, there):
+    """The title: how many passes the first solver needs beside who needs the fewest."""
+    name = table.index[0]
+    if name not in there.index:
+        return f"{name} never got there"
+    fewest, passes = there["passes"].astype(float).idxmin(), there["passes"]
+    if fewest == name:
+        return f"{name} needs the fewest passes, {passes[name]:.3g}"
+    return f"{name} {passes[name]:.3g} passes, {fewest} {passes[fewest]:.3g}"
 
 
 # ---------------------------------------------------------------- then and now

@@ -1,4 +1,4 @@
-"""Who computes, and how sums over chunks are added: boxes with names, and arrows that say what travels."""
+"""Who computes, how sums over chunks are added, who asks whom in a run: named boxes, arrows that say what travels."""
 
 from matplotlib.patches import FancyBboxPatch
 
@@ -70,6 +70,39 @@ def reduction():
         "from these four pairs to this process, which adds them to G and c."
     )
     return Picture(fig, alt, "Only the sums of a chunk need to leave its worker; this process adds them to G and c.")
+
+
+def solver_loop():
+    """Who asks whom: `run` asks the solver for states, the solver asks f for passes, and f asks the chunks."""
+    fig, ax = new_figure(size=(8.6, 3.9))
+    _box(ax, (0.9, 1.9), (1.7, 1.7), "run:\nproves, stops,\ntimes", COLOURS[2])
+    _box(ax, (4.0, 1.9), (1.9, 3.0), "", COLOURS[1])
+    ax.text(4.0, 3.15, "your solver", ha="center", va="center", fontsize=12, fontweight="bold")
+    for y, step in ((2.55, "evaluate"), (1.65, "yield"), (0.75, "update")):
+        _box(ax, (4.0, y), (1.3, 0.52), step, "#777777")
+    for high in (2.55, 1.65):
+        _arrow(ax, (4.0, high - 0.26), (4.0, high - 0.64))
+    ax.plot([4.65, 4.82, 4.82], [0.75, 0.75, 2.55], color=ARROW["color"], lw=ARROW["lw"], marker="", ls="-")
+    _arrow(ax, (4.82, 2.55), (4.65, 2.55))
+    _box(ax, (6.55, 1.9), (1.0, 1.7), "f", COLOURS[0])
+    for k, y in enumerate((3.0, 1.9, 0.8)):
+        _box(ax, (8.95, y), (1.3, 0.7), f"$X_{k + 1}, y_{k + 1}$", COLOURS[0])
+        _arrow(ax, (7.05, 1.9 + 0.35 * (1 - k)), (8.3, y))
+    for left, right, asks, answers in ((1.75, 3.05, "next?", "State"), (4.95, 6.05, "β", "f(β), ∇f(β)")):
+        _arrow(ax, (left, 2.3), (right, 2.3), asks)
+        _arrow(ax, (right, 1.5), (left, 1.5))
+        ax.text((left + right) / 2, 1.4, answers, ha="center", va="top", fontsize=SMALLEST_FONT)
+    _words(ax, (8.95, 0.2), "here or on workers", "center")
+    ax.set(xlim=(-0.1, 9.75), ylim=(0.0, 3.6))
+    ax.axis("off")
+    fig.suptitle("Your solver asks f and never sees a row, so the rows can be anywhere", x=0.02, ha="left", fontsize=13)
+    alt = (
+        "Four columns. Left, the function run, which proves, stops and times, asks your solver for the next state and "
+        "gets one. Your solver goes round: evaluate, yield, update. It sends β to f and gets f(β) and its gradient. "
+        "Only f reaches the chunks X₁, y₁ to X₃, y₃, which are here or on workers."
+    )
+    finding = "A solver evaluates, yields and updates. Only f reaches the chunks; only run decides when to stop."
+    return Picture(fig, alt, finding)
 
 
 def _box(ax, centre, size, text, colour):
