@@ -97,3 +97,43 @@ def test_l1_is_counted_too(rows):
     count = few_rounds.counted(result, *rows, 300)
     assert count.seen.passes == pytest.approx(result.passes)
     assert few_rounds.spent(result, sparse, 1e-9).rounds == result.rounds
+
+
+# --- a made-up clock -------------------------------------------------------------------------------------------------
+
+
+def test_arrivals_come_in_order_and_as_often_as_their_tasks_are_short():
+    made = list(few_rounds.arrivals([1.0, 10.0, 2.0], 1_000, seed=3))
+    times = np.array([time for time, _ in made])
+    assert np.all(np.diff(times) > 0) and times[-1] < 1_000
+    counts = np.bincount([k for _, k in made])
+    np.testing.assert_allclose(counts, [1_000, 100, 500], rtol=0.05)
+    own = np.diff(times[[k == 1 for _, k in made]])
+    assert 8 <= own.min() < 9 and 11 < own.max() <= 12
+    assert made == list(few_rounds.arrivals([1.0, 10.0, 2.0], 1_000, seed=3))
+
+
+def clocked(rows, best, seconds, solver="consensus_admm", **options):
+    f = Objective("logistic", as_chunks(*rows, chunks=750))
+    return few_rounds.made_up_seconds(solver, f, G, best, seconds, tol=1e-4, **options)
+
+
+def test_whoever_waits_takes_as_long_as_the_slowest_worker_in_every_round(rows, best):
+    alike, slow = (clocked(rows, best, seconds) for seconds in ([1.0] * 4, [1.0, 1.0, 1.0, 10.0]))
+    assert 7 < slow / alike < 12
+    assert 1.5 < clocked(rows, best, [1.0] * 4, workers=[0, 0, 1, 2]) / alike < 2.2, "one has two chunks"
+    rounds = few_rounds.walked("consensus_admm", Objective("logistic", as_chunks(*rows, chunks=750)), G, best, tol=1e-4,
+                               start=np.zeros(4)).rounds  # fmt: skip
+    assert 1.0 < alike / rounds < 1.2, "the slowest of four a round"
+    assert slow == clocked(rows, best, [1.0, 1.0, 1.0, 10.0]), "the same on every machine"
+
+
+def test_whoever_waits_for_nobody_is_not_held_up_by_ten(rows, best):
+    waits, hurries = (clocked(rows, best, [1.0, 1.0, 1.0, 10.0], solver, rho=150.0)
+                      for solver in ("consensus_admm", "async_admm"))  # fmt: skip
+    assert hurries < waits
+
+
+def test_whoever_does_not_arrive_takes_for_ever(rows, best):
+    for solver in ("consensus_admm", "async_admm"):
+        assert clocked(rows, best, [1.0] * 4, solver, max_iter=1) == np.inf

@@ -1,5 +1,7 @@
-"""Notebook 10: what a method spends until its gap is proved, and a count of its reads that the method does not make."""
+"""Notebook 10: what a gap costs a method, a count of its reads that it does not make itself, and a made-up clock."""
 
+import heapq
+import inspect
 import warnings
 from itertools import islice
 from typing import NamedTuple
@@ -11,6 +13,7 @@ import pandas as pd
 from dask.callbacks import Callback
 
 from glmlab.rows import kernels
+from glmlab.rows.arrivals import Simulated
 from glmlab.rows.entrance import as_chunks
 from glmlab.rows.objective import Objective
 from glmlab.solvers import resolve
@@ -100,3 +103,44 @@ def counted(result, X, y, rows):
     drawn = f.pilot().n if method.starts_from == "pilot" else 0  # it was drawn above, and is kept
     seen = Spent((sum(reads) + drawn) / f.n, len(graphs))
     return Count(seen, Spent(f.passes, f.rounds), Spent(f.extra_passes, f.extra_rounds))
+
+
+# --- a made-up clock -------------------------------------------------------------------------------------------------
+
+JITTER = 0.2  # of the length of a task, up or down, so that no two chunks go in step for ever
+
+
+def arrivals(seconds, until, seed=0):
+    """(time, k) for each task of chunk k that ends before `until`, by a made-up clock, in the order of their ends.
+
+    Every chunk has a worker of its own, which begins its next task when the last one ends. seconds: (K,) what a task of
+    each chunk takes, but for JITTER.
+    """
+    rng = np.random.default_rng(seed)
+    due = [(length * rng.uniform(1 - JITTER, 1 + JITTER), k) for k, length in enumerate(seconds)]
+    heapq.heapify(due)
+    while due[0][0] < until:
+        now, k = heapq.heappop(due)
+        yield now, k
+        heapq.heappush(due, (now + seconds[k] * rng.uniform(1 - JITTER, 1 + JITTER), k))
+
+
+def made_up_seconds(solver, f, g, best, seconds, *, tol, workers=None, max_iter=200, seed=0, **options):
+    """Made-up seconds until the relative gap of a solver, started at 0, is at most `tol`; inf if it never is.
+
+    The clock is that of `arrivals`. A solver that takes a `crew` works by that clock. Any other one makes rounds, and a
+    round ends with the slowest worker. workers: workers[k] has chunk k; by default each chunk has a worker of its own.
+    The tasks are computed here, so no other work on the machine changes the result.
+    """
+    rng, f = np.random.default_rng(seed), Objective(f.family, f.chunks)  # whose rounds count from 0
+    crew = Simulated(lambda k: seconds[k] * rng.uniform(1 - JITTER, 1 + JITTER), workers)
+    waits = "crew" not in inspect.signature(resolve(solver, g, {}, []).function).parameters
+    options |= {} if waits else {"crew": crew}
+    result = walked(solver, f, g, best, tol=tol, max_iter=max_iter, start=np.zeros(f.dim), **options)
+    rounds = spent(result, best, tol).rounds
+    if np.isinf(rounds) or not waits:
+        return rounds if np.isinf(rounds) else float(crew.now)
+    lengths, owners = np.zeros((rounds, f.n_chunks)), np.arange(f.n_chunks) if workers is None else workers
+    for k, worker in enumerate(owners):
+        lengths[:, worker] += seconds[k] * rng.uniform(1 - JITTER, 1 + JITTER, rounds)
+    return float(lengths.max(axis=1).sum())
