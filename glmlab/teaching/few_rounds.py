@@ -20,6 +20,7 @@ from glmlab.solvers import resolve
 from glmlab.solvers.result import NotConverged
 from glmlab.solvers.run import run
 from glmlab.solvers.start import first_point
+from glmlab.viz.words import count_text
 
 from . import races
 
@@ -62,7 +63,7 @@ def in_words(cost):
     >>> in_words(Spent(11.0, 2)), in_words(Spent(float("inf"), float("inf")))
     ('2 rounds, 11.0 passes', 'no')
     """
-    return "no" if np.isinf(cost.passes) else f"{cost.rounds} rounds, {cost.passes:.1f} passes"
+    return "no" if np.isinf(cost.passes) else f"{count_text(cost.rounds, 'round')}, {cost.passes:.1f} passes"
 
 
 class Count(NamedTuple):
