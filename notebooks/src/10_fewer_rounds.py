@@ -264,8 +264,8 @@ assert all({"auto", "proximal Newton"} <= names for names in arrived.values())
 # direction, and its steps there are far too long. CSL and CEASE diverge. GIANT searches along its direction until $F$
 # falls, so it gets stuck instead.
 #
-# *With 50 rows for 15 columns* the bias of the average is large, and $\varepsilon>1$ for CSL's one chunk. Means over many
-# chunks are only slow.
+# *With 50 rows for 15 columns* the bias of the average is large, and the curvature of CSL's one chunk is poor. Means over
+# many chunks are only slow.
 #
 # </details>
 #
@@ -320,7 +320,7 @@ assert np.sum(averaged == 0) < np.sum(sparse.beta == 0)
 # no order of the rows can spoil it. We bring it here in one round, fit it, and *keep* its scaled-up Hessian $\hat H$. Then
 # each iteration is one pass for the gradient, and
 #
-# $$\beta^+=\operatorname*{argmin}_b\ \nabla f(\beta)^\top(b-\beta)+\tfrac12(b-\beta)^\top\hat H(b-\beta)+g(b).$$
+# $$\beta^+=\operatorname{argmin}_b\ \nabla f(\beta)^\top(b-\beta)+\tfrac12(b-\beta)^\top\hat H(b-\beta)+g(b).$$
 #
 # We solve this small problem here, so L1 is as easy as a ridge. This is *auto*, the default of `fit` for many rows.
 
@@ -394,7 +394,7 @@ title = f"With 100 rows for each column a pass divides the gap by {fall:.0f}"
 viz.show(viz.gap_curves(curves, ylabel="(F − F*) / F*", title=title, step="pass"))
 ten, hundred, three_hundred, first_rows = curves.values()
 assert 8 < fall < 200, "of the predicted size"
-assert three_hundred[2] < hundred[2] < ten[2] and first_rows[3] > first_rows[0]
+assert max(hundred[2], three_hundred[2]) < ten[2] and first_rows[3] > first_rows[0]
 
 # %% [markdown] id="c10-022"
 # A pilot does what all rows do, if it has enough rows for each column, and `fit` chooses its size by that. It also
@@ -403,9 +403,12 @@ assert three_hundred[2] < hundred[2] < ten[2] and first_rows[3] > first_rows[0]
 #
 # The course began with ten rounds that proved nothing. How many passes does the default need for the post's benchmark with
 # its L1 penalty? The rows are recipes (notebook 09) that nobody stores. Then come notebook 01's flights, whose columns
-# are mostly zeros and ones. And we compare the trials above.
+# are mostly zeros and ones, and the trials above.
+#
+# **Predict** the passes to $10^{-9}$ for the benchmark.
 
-# %% tags=["assert"] id="c10-023"
+# %% tags=["predict", "assert"] id="c10-023"
+needed = predict("passes to 1e-9 for the benchmark", None)
 rows_many = scale.pick(ci=100_000, workshop=8_000_000, full=8_000_000)
 X_many, y_many, _ = datasets.make_logistic(rows_many, p, seed=20009, chunks=rows_many // 16)
 many = glmlab.fit(X_many, y_many, family="logistic", penalty=L1(1.0), tol=1e-9)
@@ -416,6 +419,7 @@ for name, result in {f"benchmark, {rows_many:,} rows": many, "flights": flights}
     print(f"{name}, to 1e-6 and 1e-9: {' · '.join(map(few_rounds.in_words, cost[name]))}")
     assert result.converged and result.solver == "pilot_newton"
 (b6, b9), (f6, f9) = cost.values()
+needed.measured(b9.passes)
 assert b6.passes < 3.5 and round(b9.passes) in (3, 4), "three or four passes"
 assert f6.passes < 9 and f9.passes < 10
 for trial, (results, reference) in (trials | {"L1": (with_zeros, sparse)}).items():
@@ -455,7 +459,7 @@ ledger
 # $k$ answers with $b=\beta_k$, and its **vote** is $v_k=b+u_k$, with the $u_k$ that it was sent. We keep the last vote of
 # every chunk. When a new one arrives, it takes the place of the old one, and
 #
-# $$z=\operatorname*{argmin}_w\ \lambda\|w\|_1+\tfrac\rho2\sum_k\|v_k-w\|^2,\qquad u_k=v_k-z .$$
+# $$z=\operatorname{argmin}_w\ \lambda\|w\|_1+\tfrac\rho2\sum_k\|v_k-w\|^2,\qquad u_k=v_k-z .$$
 #
 # Only chunk $k$ is sent the new $z$ and its new $u_k$. The others go on with what they have. Where nothing moves any
 # more, $b=z$ for every chunk. Then $z$ meets the conditions of notebook 05, so it is the optimum, whoever was slow.
