@@ -465,6 +465,15 @@ def test_a_closed_client_is_an_error_and_no_hang():
             timer.join()
 
 
+@pytest.mark.parametrize("stored", [True, False])
+def test_what_a_chunk_is_sent_is_one_task_without_the_rows_of_others(stored):
+    X = da.from_array(np.ones((60, 3)), chunks=(20, 3))
+    rows = as_chunks(*(dask.persist(X, X[:, 0], scheduler="threads") if stored else (X, X[:, 0]))).some([1])
+    graph, key = rows.single(gradients, (None,))
+    kinds = sorted(type(node).__name__ for node in graph.values())
+    assert kinds == ["DataNode"] * (2 if stored else 1) + ["Task"] and type(graph[key]).__name__ == "Task"
+
+
 # --- lost workers ---------------------------------------------------------------------------------------------------
 
 
