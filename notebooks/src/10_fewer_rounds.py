@@ -605,17 +605,18 @@ assert np.isinf(list(times["PIAG, t = 1/L"].values())).all(), "it diverges, even
 client = cluster.client(n_workers=8, processes=scale.pick(ci=False, workshop=True, full=True))
 X_dealt, y_dealt = slow_worker.dealt_rows(client, n=scale.pick(ci=20_000, workshop=280_000, full=280_000))
 admm = [slow_worker.SYNC, slow_worker.ASYNC, slow_worker.MOVED]
-task, repeats, racers = scale.pick(ci=(0.003, 1, admm), workshop=(0.015, 5, None), full=(0.015, 5, None))
+long = 0.015, 5, 1e-4, None  # every racer, median of five
+task, repeats, tol, racers = scale.pick(ci=(0.003, 1, 1e-2, admm), workshop=long, full=long)
 setting = {"rho": 3 * len(X_dealt) / (4 * X_dealt.numblocks[0]),  # three times a chunk's curvature at β = 0
-           "task": task, "say": lambda line: print(line.ljust(60), end="\r")}  # fmt: skip
+           "task": task, "tol": tol, "say": lambda line: print(line.ljust(60), end="\r")}  # fmt: skip
 race = slow_worker.race(client, X_dealt, y_dealt, repeats=repeats, only=racers, **setting)
 calm = slow_worker.race(client, X_dealt, y_dealt, repeats=1, only=admm[:2], times=1.0, **setting)
 print(race.table().to_string())
 print(f"one slow: {race.finding()}\nnobody slow: {calm.finding()}")
 first = min(race.seconds, key=race.median)
-title = f"One worker of 8 is slow: {first} is first at 1e-4, after {race.median(first):.2g} s"
+title = f"One worker of 8 is slow: {first} is first at {tol:g}, after {race.median(first):.2g} s"
 viz.show(viz.convergence(race.results, x="seconds", title=title))
-assert all(result.certificate.relative <= 1e-4 for result in race.results.values())
+assert all(result.certificate.relative <= tol for result in race.results.values())
 client.close()
 assert client.status == "closed"
 
