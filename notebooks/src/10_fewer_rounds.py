@@ -603,7 +603,7 @@ assert np.isinf(list(times["PIAG, t = 1/L"].values())).all(), "it diverges, even
 
 # %% tags=["figure", "assert", "optional"] id="c10-051"
 client = cluster.client(n_workers=8, processes=scale.pick(ci=False, workshop=True, full=True))
-X_dealt, y_dealt = slow_worker.dealt_rows(client, n=scale.pick(ci=20_000, workshop=280_000, full=280_000))
+X_dealt, y_dealt = slow_worker.dealt_rows(client, n=scale.pick(ci=160_000, workshop=280_000, full=280_000))
 admm = [slow_worker.SYNC, slow_worker.ASYNC, slow_worker.MOVED]
 long = 0.015, 5, 1e-4, None  # every racer, median of five
 task, repeats, tol, racers = scale.pick(ci=(0.003, 1, 1e-2, admm), workshop=long, full=long)
