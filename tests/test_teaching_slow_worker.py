@@ -1,5 +1,7 @@
 """The race with a slow worker: everybody reaches the gap, whoever wins."""
 
+from contextlib import nullcontext
+
 import dask
 import dask.array as da
 import numpy as np
@@ -9,7 +11,7 @@ from distributed import Client, LocalCluster
 from glmlab import Objective, as_chunks
 from glmlab.maths.penalties import Ridge
 from glmlab.teaching import slow_worker
-from glmlab.teaching.slow_worker import largest_curvature, race
+from glmlab.teaching.slow_worker import Race, dealt_rows, largest_curvature, race
 from tools.soak import left_behind
 
 
@@ -57,3 +59,32 @@ def test_the_step_of_the_synchronous_gradient_is_safe():
     f = Objective("logistic", as_chunks(X, y, chunks=(20, 30)))
     assert largest_curvature(f) == pytest.approx(np.linalg.eigvalsh(X.T @ X)[-1] / 4, rel=1e-12)
     assert np.linalg.eigvalsh(f.loss_grad_hess(np.ones(3)).hess)[-1] <= largest_curvature(f)
+
+
+def test_a_task_is_as_long_as_asked_for_by_sleeping(client, monkeypatch):
+    """A read of 2 ms that shall take 10 needs workers that take 5 times as long; none is made faster."""
+    asked = []
+    monkeypatch.setattr(slow_worker, "slowed", lambda client, times, others: nullcontext(asked.append((times, others))))
+    monkeypatch.setattr(slow_worker, "seconds_of_a_read", lambda *given: 0.002)
+    X, y = rows(client)
+    for task in (0.01, 0.001, None):
+        race(client, X, y, penalty=Ridge(9.0), tol=1e-2, task=task, others=3.0, repeats=0)
+    assert asked == [(10.0, pytest.approx(5.0)), (10.0, 1.0), (10.0, 3.0)]
+
+
+def test_a_read_takes_seconds_of_a_processor(client):
+    X, y = rows(client)
+    assert 0 < slow_worker.seconds_of_a_read(X, y, "logistic") < 1
+
+
+def test_rows_are_dealt_one_chunk_a_worker(client):
+    X, y = dealt_rows(client, n=1000, p=4)
+    assert X.shape == (1000, 4) and y.shape == (1000,) and X.numblocks == (3, 1) and y.numblocks == (3,)
+    assert set(np.unique(y.compute())) == {0.0, 1.0} and abs(X.compute().std() - 1) < 0.1
+
+
+def test_the_finding_has_shares_of_those_who_raced():
+    seconds = {slow_worker.SYNC: [4.0, 2.0, 9.0], slow_worker.ASYNC: [1.0, 1.0, 1.0], slow_worker.FIXED: [4.0],
+               slow_worker.ADAPTIVE: [2.0]}  # fmt: skip
+    words = Race(seconds, {}, {}, 0.0, 0.0).finding()
+    assert words == "ADMM, asynchronous 0.25 of ADMM; PIAG, adaptive step 0.50 of PIAG, fixed step"

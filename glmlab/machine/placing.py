@@ -16,23 +16,25 @@ from glmlab.checks import number
 __all__ = ["owners", "placed", "speeds"]
 
 
-def speeds(client, repeats=3):
+def speeds(client, repeats=3, rows=2**15):
     """{worker: how fast it works, the fastest at 1}, by the clock of this process: a task of each, one after another.
 
-    A task is products of a matrix of 16 MiB with vectors. What counts is the fastest of `repeats`.
+    A task is products of a matrix of so many rows, 512 bytes each, with vectors. What counts is the fastest of
+    `repeats`. Fewer rows are enough where a task takes long anyway.
     """
-    taken = {worker: min(seconds_of(client, worker) for _ in range(repeats)) for worker in sorted(client.nthreads())}
+    workers = sorted(client.nthreads())
+    taken = {worker: min(seconds_of(client, worker, rows) for _ in range(repeats)) for worker in workers}
     return {worker: min(taken.values()) / seconds for worker, seconds in taken.items()}
 
 
-def seconds_of(client, worker):
+def seconds_of(client, worker, rows):
     """The seconds of one task of a worker."""
     began = time.perf_counter()
-    client.submit(products, workers=[worker], pure=False).result()
+    client.submit(products, rows, workers=[worker], pure=False).result()
     return time.perf_counter() - began
 
 
-def products(rows=2**15, columns=64, times=8):
+def products(rows, columns=64, times=8):
     """Work as a pass has it: it reads a matrix again and again."""
     X, b = np.ones((rows, columns)), np.ones(columns)
     return [float(X.T @ (X @ b) @ b) for _ in range(times)][-1]

@@ -100,9 +100,9 @@ class Workers:
         self.futures = {}
 
     def send(self, k, kernel, shared):
-        lazy, done = self.parts[k].lazy(kernel, shared, combine=None), self.done
+        (graph, key), done = self.parts[k].single(kernel, shared), self.done
         with in_words(self.client, self.given):
-            future = self.futures[k] = self.client.get(lazy.dask, lazy.key, sync=False)
+            future = self.futures[k] = self.client.get(graph, key, sync=False)
             future.add_done_callback(lambda future: done.put((k, future)))
 
     def next(self):
@@ -115,7 +115,7 @@ class Workers:
                 patience.check()
         with in_words(self.client, self.given):
             try:
-                return k, future.result()[0]
+                return k, future.result()
             finally:
                 self.futures.pop(k).release()
 

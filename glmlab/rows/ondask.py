@@ -91,6 +91,11 @@ class OnDask(Chunks):
         graph = self.graph(name, kernel, shared, per_chunk, combine)
         return Delayed(name, HighLevelGraph.from_collections(name, self.common | graph))
 
+    def single(self, kernel, shared):
+        """The graph of a pass over a single chunk and the key of its value: one task, none that lists it."""
+        graph, [key], _ = ahead(self.lazy(kernel, shared, combine=None))
+        return graph, key
+
     def graph(self, name, kernel, shared, per_chunk, combine):
         """The tasks of one pass: one a chunk, the tree, and data that all share; the last is called `name`."""
         shared = Shared((shared, self.told))
@@ -105,8 +110,11 @@ class OnDask(Chunks):
 
     def _choose(self, which):
         self.keys, self.makers, self.places = ([own[k] for k in which] for own in (self.keys, self.makers, self.places))
-        wanted = ancestors(self.common, [column.key for columns in self.keys for column in columns if column])
-        self.common = {key: node for key, node in self.common.items() if key in wanted or isinstance(node, DataNode)}
+        needed = {column.key for columns in self.keys for column in columns if column}
+        needed.update(key for own in self.makers for task in own for key in task.dependencies)
+        tasks = ancestors(self.common, needed)
+        needed.update(tasks, *(self.common[key].dependencies for key in tasks))
+        self.common = {key: node for key, node in self.common.items() if key in needed}  # what else is sent costs time
 
     def _pass(self, kernel, shared, per_chunk, combine):
         small = combine is None or self.dim <= self.policy.narrow

@@ -2,7 +2,8 @@
 
 F is known at β only once every chunk has been asked there. So each chunk, on its way, is asked for loss and gradient at
 one point that is the same for all (`Look`), and a state is yielded whenever the last of them has answered. Every field
-of a state belongs to that point, which is older than the iterate at work then.
+of a state belongs to that point, which is older than the iterate at work then. The chunk that answered last has no task
+yet when the state is yielded, because a certificate would wait for that task on the slowest worker.
 
 Passes are counted as elsewhere, row-touches ÷ n, and so are fractions; a round is as many tasks as there are chunks.
 """
@@ -64,45 +65,56 @@ def async_admm(f, g, start, *, rho="diagonal", relaxation=1.2, barrier=1, stalen
     loss, grad = f.gathered(z, first)
     rho = metric(f, z, rho, first)
     c, betas = z - undo(rho, np.array([part.grad for part in first])), [z] * K
-    votes, sent, heard_of, ages, updates = *np.zeros((3, K), dtype=int), [], 0
+    votes, began, sent, heard_of, ages, updates, looks_at = *np.zeros((4, K), dtype=int), [], 0, np.full(K, -1)
     yield AsyncADMMState(z, loss + g.value(z), f.residual(z, grad, g), frozen(rho), 0, frozen(votes), frozen(ages))
     with f.arrivals(crew) as answers:
-        look, free = Look(f), range(K)
+
+        def cast(k):  # at z, the latest
+            answers.send(k, vote, f.family, kernels[1], z, rho, accuracy, betas[k], c[k] - z, note=z)
+            sent[k] = updates
+
+        look, looked, voted = Look(f), [], range(K)
         while True:
             z, updates = z_update(g, c, rho, z), updates + 1
             ages.append(updates - heard_of.min())
-            done = look.state(g)
-            look = Look(f) if done else look
-            for k in free:
-                task = f.family, kernels, z, rho, accuracy, betas[k], c[k] - z, look.ask(k, z)
-                answers.send(k, vote, *task, note=z)
-                sent[k] = updates
-            if done:
-                yield AsyncADMMState(*done, frozen(rho), updates, frozen(votes), frozen(ages))
-                ages = []
-            heard = answers.take(barrier, late(updates - sent, staleness))
-            for k, found, asked in heard:
-                c[k], betas[k] = c[k] + relaxation * (found.beta - asked), found.beta
-                votes[k], heard_of[k] = votes[k] + 1, sent[k]
-                look.hear(k, found.seen)
-            free = [answer.k for answer in heard]
+            began[[*looked, *voted]] = updates
+            if look.beta is None and np.all(votes > looks_at):  # all have voted since the last look began
+                look.beta, looks_at = z, votes.copy()
+            for k in voted:
+                if (at := look.ask(k)) is not None:
+                    answers.send(k, kernels[0], f.family, at)
+                else:
+                    cast(k)
+            voted, needed = [], set(late(updates - began, staleness))
+            while needed or len(voted) < min(barrier, K):
+                for k in looked:
+                    cast(k)
+                looked = []
+                for k, found, asked in answers.take(1, needed):
+                    if asked is None:
+                        look.hear(k, found)
+                        looked.append(k)
+                        continue
+                    c[k], betas[k] = c[k] + relaxation * (found.beta - asked), found.beta
+                    votes[k], heard_of[k] = votes[k] + 1, sent[k]
+                    voted.append(k)
+                    needed.discard(k)
+                if done := look.state(g):
+                    yield AsyncADMMState(*done, frozen(rho), updates, frozen(votes), frozen(ages))
+                    look, ages = Look(f), []
 
 
 class Vote(NamedTuple):
     """What a chunk answers to `async_admm`."""
 
     beta: np.ndarray  # (dim,) the minimiser of its own problem
-    seen: LossGrad | None  # f_k and ∇f_k at the point that all chunks look at
     touches: int  # times that its rows were read
 
 
 @quietly
-def vote(rows, family, kernels, z, rho, accuracy, beta, u, at):
-    """argmin_b f_k(b) + ½‖b − z + u‖²_ρ on one chunk, and f_k and ∇f_k `at` a point unless that is None."""
-    loss_grad, loss_grad_hess = kernels
-    seen = None if at is None else loss_grad(rows, family, at)
-    beta, touches = local_newton(rows, family, loss_grad_hess, z, np.diag(rho), accuracy, beta, u)
-    return Vote(beta, seen, touches + (at is not None))
+def vote(rows, family, loss_grad_hess, z, rho, accuracy, beta, u):
+    """argmin_b f_k(b) + ½‖b − z + u‖²_ρ on one chunk."""
+    return Vote(*local_newton(rows, family, loss_grad_hess, z, np.diag(rho), accuracy, beta, u))
 
 
 # --- gradients ---------------------------------------------------------------------------------------------------
@@ -147,7 +159,7 @@ def piag(f, g, start, *, step="adaptive", barrier=1, crew=None):
     residual, none = f.residual(beta, grad, g), frozen([])
     yield PIAGState(beta, loss + g.value(beta), residual, L, 0, frozen(answered), none, none)
     with f.arrivals(crew) as answers:
-        look, free = Look(f), range(K)
+        look, looked_at, free = Look(f), 0, range(K)
         while True:
             delays.append(updates - heard_of.min())
             longest = max(longest, delays[-1])
@@ -155,14 +167,17 @@ def piag(f, g, start, *, step="adaptive", barrier=1, crew=None):
             steps.append(t)
             beta, updates = g.prox(beta - t * table.sum(axis=0), t) if t else beta, updates + 1
             done = look.state(g)
-            look = Look(f, due=look.since + PAUSE * K) if done else look
-            for k in free:
-                answers.send(k, gradients, f.family, loss_grad, beta, look.ask(k, beta, updates))
-                sent[k] = updates
             if done:
                 made = frozen(delays[before:]), frozen(steps[before:])
                 yield PIAGState(*done, L, updates, frozen(answered), *made)
-                before = updates
+                look, before = Look(f), updates
+            if look.beta is None and updates >= looked_at:
+                # It goes to the chunk that answered last first: the slowest chunk, which has the new iterate to look at
+                # anyway, is never asked for a second one.
+                look.beta, looked_at = beta, updates + PAUSE * K
+            for k in free:
+                answers.send(k, gradients, f.family, loss_grad, beta, look.ask(k))
+                sent[k] = updates
             heard = answers.take(barrier)
             for k, found, _ in heard:
                 table[k], answered[k], heard_of[k] = found.grad, answered[k] + 1, sent[k]
@@ -225,19 +240,13 @@ def gradients(rows, family, loss_grad, beta, at):
 
 
 class Look:
-    """One point at which every chunk is asked for loss and gradient, in a task that it is sent anyway.
+    """One point at which every chunk is asked for loss and gradient when it is sent its next task, or as that task."""
 
-    It is the iterate that is sent first after so many updates as are `due`. That goes to the chunk that answered last:
-    the slowest chunk, which has the new iterate to look at anyway, is never asked for a second one.
-    """
+    def __init__(self, f):
+        self.f, self.beta, self.asked, self.parts = f, None, set(), {}
 
-    def __init__(self, f, due=0):
-        self.f, self.due, self.beta, self.since, self.asked, self.parts = f, due, None, 0, set(), {}
-
-    def ask(self, k, beta, updates=0):
-        """The point for chunk k, to which `beta` is sent; None where nothing is due, or k has been asked."""
-        if self.beta is None and updates >= self.due:
-            self.beta, self.since = beta, updates
+    def ask(self, k):
+        """The point for chunk k; None where there is none yet, or k has been asked."""
         if self.beta is None or k in self.asked:
             return None
         self.asked.add(k)

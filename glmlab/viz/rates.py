@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter
 from .interactive import bokeh_figure, place_slider
 from .picture import Picture
 from .style import COLOURS, DASHES, MARKERS, new_figure, nth
-from .words import count_text, list_text
+from .words import count_text, list_text, plural
 
 STEPS = [k / 20 for k in range(1, 45)]  # of the slider, in units of 1/L: above 2 gradient descent diverges
 LEAST = 1e-12  # of the gap at the start: the smallest gap that is drawn
@@ -30,7 +30,7 @@ def gap_curves(curves, *, ylabel="F − F*", title="Suboptimality by iteration",
     fig.legend(ax.lines, list(curves), loc="outside lower center", ncols=2)
     finding = f"{'; '.join(_course(name, values, step) for name, values in curves.items())}."
     axis = {"log": "logarithmic", "linear": "linear"}[scale]
-    alt = f"{ylabel} on a {axis} scale against {step}s, a curve each. {finding}"
+    alt = f"{ylabel} on a {axis} scale against {plural(step)}, a curve each. {finding}"
     return Picture(fig, alt, finding)
 
 

@@ -18,10 +18,19 @@ def bytes_text(n):
 def count_text(n, thing):
     """A count with its noun.
 
-    >>> count_text(1, "chunk"), count_text(1_000_000, "row")
-    ('1 chunk', '1,000,000 rows')
+    >>> count_text(1, "chunk"), count_text(1_000_000, "row"), count_text(3, "pass")
+    ('1 chunk', '1,000,000 rows', '3 passes')
     """
-    return f"{n:,} {thing}" + ("" if n == 1 else "s")
+    return f"{n:,} {thing if n == 1 else plural(thing)}"
+
+
+def plural(thing):
+    """More than one of a thing.
+
+    >>> plural("round"), plural("pass")
+    ('rounds', 'passes')
+    """
+    return f"{thing}es" if thing.endswith("s") else f"{thing}s"
 
 
 def number_text(value, digits=2):

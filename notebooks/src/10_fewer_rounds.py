@@ -1,0 +1,655 @@
+# %% [markdown] id="c10-001"
+# # Ask less often: one round, a few rounds, four passes
+#
+# *Chunks solve problems of their own, a step repairs the mean of their answers, and the curvature of a few rows does
+# better than both.*
+#
+# **85 minutes** with the exercises, 57 of them on the core path. Prerequisites: [06 certificates](06_certificates.ipynb)
+# and [07 families and penalties](07_families_and_penalties.ipynb). Symbols and words:
+# [glossary](00_start_here.ipynb#Notation-and-glossary).
+#
+# Afterwards you can
+#
+# - average the chunks' answers, and say which error an average keeps;
+# - remove most of it with one Newton step;
+# - say on which rows methods of few rounds break;
+# - draw a pilot, and predict how fast its Hessian converges;
+# - write an ADMM that waits for nobody, and say when it loses (optional).
+
+# %% tags=["setup", "parameters"] id="c10-002"
+import numpy as np
+import pandas as pd
+
+import glmlab
+from glmlab import L1, Objective, Ridge, as_chunks, datasets, viz
+from glmlab.machine import cluster, simulator
+from glmlab.teaching import few_rounds, hint, ledger, predict, races, scale, slow_worker, solution, use
+
+n = scale.pick(ci=20_000, workshop=400_000, full=8_000_000)
+p, n_chunks, g = 15, 10, Ridge(1.0)
+m = n // n_chunks  # rows of a chunk
+X, y, beta_true = datasets.make_logistic(n, p, seed=20009)
+logistic = {"family": "logistic", "penalty": g}
+best = glmlab.fit(X, y, **logistic, tol=1e-12)
+print(best.certificate)
+
+# %% [markdown] tags=["workshop"] id="c10-003"
+# ## Ask once (16 min, core)
+#
+# Notebook 09 asked how long a round takes. Can a fit need fewer rounds? The extreme is to ask once.
+#
+# Chunk $k$ holds $n_k$ of the $n$ rows, and $f_k$ is their loss. Scaled up, it stands for all rows:
+# $\hat f_k=\frac n{n_k}f_k$. Each of the $K$ chunks minimises $\hat f_k+g$ alone. If $\beta_k$ is its answer, the
+# **average** is
+#
+# $$\bar\beta=\frac1n\sum_{k=1}^Kn_k\,\beta_k .$$
+#
+# Our rows are those of the post's benchmark, with the ridge $g(\beta)=\frac12\|\beta\|^2$. They lie in this process,
+# because passes and rounds do not depend on where rows lie. The **error** of an answer is its largest difference from
+# the minimiser $\beta^*$ of all rows.
+
+# %% tags=["assert"] id="c10-005"
+def answers(K):
+    """The minimisers of K chunks with equally many rows, (K, p): one round."""
+    rows = n // K  # of a chunk; its own loss with rows/n of the penalty has the minimiser of the scaled-up loss
+    return np.array([glmlab.fit(X[i : i + rows], y[i : i + rows], family="logistic", penalty=Ridge(rows / n), tol=1e-9).beta
+                     for i in range(0, n, rows)])  # fmt: skip
+
+
+def error(beta):
+    """The largest error of a coefficient."""
+    return np.abs(beta - best.beta).max()
+
+
+errors, means = {}, {}
+for K in (10, 40, 160):
+    betas = answers(K)
+    means[K] = betas.mean(axis=0)
+    errors[K] = np.median([error(beta) for beta in betas]), error(means[K])
+    longer = means[K] @ best.beta / (best.beta @ best.beta) - 1
+    print(f"{K:>3} chunks of {n // K:>6,} rows: error of a chunk {errors[K][0]:.1e}, "
+          f"of the average {errors[K][1]:.1e}, which is {longer:.2%} too long")  # fmt: skip
+    assert longer > 0 and errors[K][1] < errors[K][0] / 5
+assert all(3 < errors[4 * K][1] / errors[K][1] < 6 for K in (10, 40)), "a quarter of the rows: about four times"
+
+# %% [markdown] id="c10-006"
+# An average is far better than one answer. But with a quarter of the rows in each chunk its error is about four times as
+# large, although four times as many answers are averaged.
+#
+# <details><summary>Why?</summary>
+#
+# Let $F_k=\hat f_k+g$, and let $H$ be the Hessian of $F$. To first order, chunk $k$ errs by $-H^{-1}\nabla F_k(\beta^*)$.
+# The weighted mean of the $\nabla F_k$ is $\nabla F$, which is zero at $\beta^*$. So these errors cancel *exactly*.
+#
+# What remains is of second order. Too few rows make logistic coefficients too large, in all chunks alike. This **bias**
+# is proportional to $1/n_k$, and no number of chunks removes it.
+#
+# </details>
+#
+# A second round can repair the average. We take one Newton step on all rows: $\beta^+=\bar\beta-\nabla^2F(\bar\beta)^{-1}
+# \nabla F(\bar\beta)$.
+#
+# *A small example.* Two equal chunks have the losses $f_1(b)=(b-1)^2$ and $f_2(b)=3(b-3)^2$. Their minimisers are 1 and 3,
+# with the average 2. There $F'(b)=2(b-1)+6(b-3)$ is $-4$, and $F''=8$. The step goes to $2+\frac48=2.5$, where $F'$ is
+# zero.
+#
+# **Exercise 1.** Write `one_step`. Some chunks may have no minimiser.
+
+# %% tags=["exercise"] id="c10-007"
+def one_step(betas, n_k, grad, hess):
+    """The average of the chunks' minimisers after one Newton step on all rows, (p,).
+
+    betas: (K, p), nan in the row of a chunk that has no minimiser, which is left out;
+    n_k: (K,) rows of the chunks; grad(b), hess(b): gradient (p,) and Hessian (p, p) of F.
+    """
+    raise NotImplementedError
+
+# %% tags=["check"] id="c10-008"
+one_step = use(one_step)
+# hint("one_step")
+# solution("one_step")
+
+# %% [markdown] id="c10-009"
+# Newton's method squares an error, up to a constant.
+#
+# **Predict.** The first line above prints the error of the average of ten chunks. What will be left of it after one step?
+
+# %% tags=["predict", "assert"] id="c10-010"
+left = predict("error after one step", None)
+f = Objective("logistic", as_chunks(X, y, chunks=m))
+
+
+def grad(b):
+    return f.loss_grad(b).grad + b
+
+
+def hess(b):
+    return f.loss_grad_hess(b).hess + np.eye(p)
+
+
+stepped = one_step(answers(n_chunks), np.full(n_chunks, m), grad, hess)
+left.measured(error(stepped))
+proofs = [glmlab.certify(X, y, beta, **logistic) for beta in (means[n_chunks], stepped)]
+print(f"relative gap, certified: average {proofs[0].relative:.0e}, after one step {proofs[1].relative:.0e}")
+assert error(stepped) < errors[n_chunks][1] / 10 and proofs[1].relative < proofs[0].relative / 100
+
+# %% [markdown] id="c10-011"
+# <details><summary><b>Check yourself.</b> Are two rounds two passes?</summary>
+#
+# No. A chunk fits its own rows by Newton's method, which reads them once or twice in each step. So the first round alone
+# is about ten passes, as the next section counts. These reads need no network, but they take time.
+#
+# </details>
+#
+# *Recap.* An average costs one round. In it errors of first order cancel, and a bias of order $1/n_k$ remains. One Newton
+# step on all rows squares the error.
+
+# %% [markdown] tags=["workshop"] id="c10-012"
+# ## Ask a few times (13 min, core)
+#
+# Can a chunk do better once it knows the slope of *all* rows at some $\beta$? It takes this slope and the curvature of its
+# own rows. That is its **surrogate** of $F$:
+#
+# $$\hat f_k(b)+\big(\nabla f(\beta)-\nabla\hat f_k(\beta)\big)^\top(b-\beta)+g(b).$$
+#
+# At $\beta$ it has the slope of $F$, so nothing leaves $\beta^*$. Three methods use it:
+#
+# 1. **CSL** (Jordan, Lee and Yang 2019): one chunk minimises its surrogate, and we go there.
+# 2. **CEASE** (Fan, Guo and Wang 2023): every chunk does, with a small pull towards $\beta$, and we take the mean.
+# 3. **GIANT** (Wang and others 2018): we take the mean of the chunks' Newton directions, and shorten it until $F$ falls.
+
+# %% [markdown] id="surrogate-example"
+# *A small example.* The same two chunks, from $\beta=2$, where $F$ has the slope $-4$. Scaled up, their curvatures are 4
+# and 12, where $F$ has 8, and the optimum is 2.5.
+#
+# - CSL with chunk 1 goes to $2+\frac44=3$, where the slope is 4, then back to 2, and so on.
+# - CSL with chunk 2 goes to $2+\frac4{12}$: a third of the error is left.
+# - GIANT and CEASE without a pull go to $2+\frac23$: a third is left.
+#
+# For a quadratic loss CSL multiplies its error by at most $\varepsilon=\|I-\hat H^{-1/2}H\hat H^{-1/2}\|$, where $\hat H$
+# is the chunk's scaled-up Hessian: here $|1-\frac84|=1$ and $|1-\frac8{12}|=\frac13$.
+#
+# **Predict.** How many passes will CSL need to a gap of $10^{-6}$?
+
+# %% tags=["predict", "assert"] id="c10-013"
+few = predict("passes of CSL to 1e-6", None)
+METHODS = {"average and step": "averaging_newton", "CSL": "csl", "CEASE": "cease", "GIANT": "giant",
+           "proximal Newton": "proximal_newton", "auto": "pilot_newton"}  # fmt: skip
+
+
+def compared(X, y, best, rows, g=g, names=METHODS):
+    """{name: Result} of runs that end at a gap of 1e-9, or after 15 iterations. Chunks have so many rows."""
+    return {name: few_rounds.walked(METHODS[name], Objective("logistic", as_chunks(X, y, chunks=rows)), g, best)
+            for name in names}  # fmt: skip
+
+
+mixed = compared(X, y, best, m)
+few.measured(few_rounds.spent(mixed["CSL"], best, 1e-6).passes)
+print(few_rounds.table(mixed, best))
+for name, result in mixed.items():
+    seen, own, apart = few_rounds.counted(result, X, y, m)
+    assert own.rounds == result.rounds and abs(own.passes - result.passes) < 1e-9, name
+    assert seen.rounds == own.rounds + apart.rounds, name
+    assert abs(seen.passes - own.passes - apart.passes) < 1e-3, name  # the share of a pilot is rounded
+
+# %% tags=["figure", "assert"] id="c10-044"
+lowest, to = best.objective - best.certificate.bound, {}
+for x in ("rounds", "passes"):
+    to[x] = {name: getattr(few_rounds.spent(result, best, 1e-6), x) for name, result in mixed.items()}
+    least = min(to[x], key=to[x].get)
+    title = f"To a gap of 1e-6 the fewest {x}: {least}, {to[x][least]:.3g}"
+    viz.show(viz.convergence(mixed, x=x, optimum=lowest, title=title))
+saved, more = (to[x]["average and step"] - to[x]["auto"] for x in ("rounds", "passes"))
+print(f"auto and the average with a step take equally long if a round costs {more / -saved:.1f} times a pass.")
+price, core = simulator.recorded().prices.round, simulator.recorded().core
+for rows, workers in ((n, 2), (800_000_000, 64)):
+    ratio = price / (simulator.chunk_seconds(rows, p, core) / workers)
+    print(f"By 09's prices, {rows:,} rows on {workers} workers: a round costs {ratio:.2g} times a pass.")
+assert saved < 0 < more and min(to["passes"], key=to["passes"].get) == "auto"
+
+# %% [markdown] id="c10-014"
+# *Auto* is what `fit` takes by default, and a later section explains it. A line begins where its method knows its starting
+# point: an average needs nothing for that.
+#
+# <details><summary>How were passes and rounds counted?</summary>
+#
+# Each solver books its own, and `table` prints them. We do not rely on that: `counted` repeats every run, counts the
+# graphs that dask is asked to compute, and notes each read of a chunk inside a task. The two agree, by an assert. An
+# iterate needs no certificate of its own, because that of `best` bounds $F^*$ from below.
+#
+# </details>
+#
+# *Recap.* A surrogate has the slope of all rows and the curvature of a chunk's rows. It needs few rounds if $\varepsilon$
+# is small. But few rounds are not few passes: the price of a round decides which of them counts.
+
+# %% [markdown] tags=["workshop"] id="c10-046"
+# ## Where they break (11 min, core)
+#
+# If the rows of a chunk are drawn at random, $\varepsilon$ is of the size of $\sqrt{p/n_k}$, because random errors of a
+# Hessian shrink like that. But which chunk is drawn at random? Files are written by day, by shop or by outcome.
+#
+# So we take the same rows in two other orders: sorted by $y$, and sorted by the first column. The minimiser does not
+# depend on the order. In a third trial we take only the first 2,500 rows, in chunks of 50.
+#
+# **Predict.** Which of the five methods above *auto* reach a gap of $10^{-6}$ within 15 iterations when the rows are
+# sorted by the first column?
+
+# %% tags=["predict", "assert"] id="c10-015"
+reach = predict("methods above auto that reach 1e-6 on rows sorted by a column", None)
+by_y, by_column, few_X, few_y = np.argsort(y, kind="stable"), np.argsort(X[:, 0]), X[:2500], y[:2500]
+few_best = glmlab.fit(few_X, few_y, **logistic, tol=1e-12)
+trials = {
+    "mixed": (mixed, best),
+    "sorted by y": (compared(X[by_y], y[by_y], best, m), best),
+    "sorted by column 1": (compared(X[by_column], y[by_column], best, m), best),
+    "chunks of 50 rows": (compared(few_X, few_y, few_best, 50), few_best),
+}
+arrived = {}
+for trial, (results, reference) in trials.items():
+    print(f"{trial}\n{few_rounds.table(results, reference)}\n")
+    arrived[trial] = {name for name in results if few_rounds.spent(results[name], reference, 1e-6).passes < np.inf}
+reach.measured(len(arrived["sorted by column 1"] - {"auto"}))
+assert "average and step" not in arrived["sorted by y"] | arrived["chunks of 50 rows"]
+assert not arrived["sorted by column 1"] & {"CSL", "CEASE", "GIANT"} and "CSL" not in arrived["chunks of 50 rows"]
+assert all({"auto", "proximal Newton"} <= names for names in arrived.values())
+
+# %% [markdown] id="c10-016"
+# <details><summary>Why does each order break other methods?</summary>
+#
+# *Sorted by $y$*, most chunks hold one class. Their loss alone falls forever as the coefficients grow, and only the
+# penalty stops it, far from $\beta^*$. So the average is too bad for one step. A surrogate has the slope of all rows, and
+# only its curvature is wrong.
+#
+# *Sorted by the first column*, this column hardly varies within a chunk. So the chunk sees hardly any curvature in one
+# direction, and its steps there are far too long. CSL and CEASE diverge. GIANT searches along its direction until $F$
+# falls, so it gets stuck instead.
+#
+# *With 50 rows for 15 columns* the bias of the average is large, and the curvature of CSL's one chunk is poor. Means over
+# many chunks are only slow.
+#
+# </details>
+#
+# We compute $\varepsilon$ at the optimum for the chunk that CSL uses, and for as many rows drawn from everywhere.
+
+# %% tags=["assert"] id="c10-047"
+def hessian(rows):
+    """The Hessian of F at its minimiser, the loss of these rows scaled up to stand for all n."""
+    some = Objective("logistic", as_chunks(X[rows], y[rows]))
+    return some.loss_grad_hess(best.beta).hess * n / len(rows) + np.eye(p)
+
+
+def epsilon(rows):
+    """‖I − Ĥ^(−½) H Ĥ^(−½)‖, the largest |1 − λ| for the eigenvalues λ of Ĥ⁻¹H."""
+    return np.abs(1 - np.linalg.eigvals(np.linalg.solve(hessian(rows), H))).max()
+
+
+H = hessian(np.arange(n))
+everywhere = np.random.default_rng(1).choice(n, m, replace=False)
+eps = {"mixed": np.arange(m), "sorted by y": by_y[:m], "sorted by column 1": by_column[:m], "from everywhere": everywhere}
+eps = {name: epsilon(rows) for name, rows in eps.items()}
+print(*(f"ε = {value:8.3f}  {name}" for name, value in eps.items()), f"√(p/n_k) = {np.sqrt(p / m):.3f}", sep="\n")
+assert eps["sorted by column 1"] > 10 > 1 > 2 * eps["from everywhere"]
+
+# %% [markdown] id="l1-breaks"
+# And an L1 penalty? Each chunk has its zeros in other places, so their mean loses zeros. A Newton direction knows nothing
+# of the kink of $|\beta_j|$. CSL and CEASE minimise with the penalty itself, so they keep the zeros. We try 20,000 rows.
+
+# %% tags=["assert"] id="c10-048"
+X_20, y_20 = X[:20_000], y[:20_000]
+lasso = L1(0.1 * np.abs(X_20.T @ (y_20 - 0.5)).max())  # a tenth of λ_max
+sparse = glmlab.fit(X_20, y_20, family="logistic", penalty=lasso, tol=1e-12)
+with_zeros = compared(X_20, y_20, sparse, 2_000, lasso, ("CSL", "CEASE", "auto"))
+chunk = {"family": "logistic", "penalty": L1(lasso.lam / 10)}
+own = np.array([glmlab.fit(X_20[i : i + 2_000], y_20[i : i + 2_000], **chunk).beta for i in range(0, 20_000, 2_000)])
+averaged = own.mean(axis=0)
+print(few_rounds.table(with_zeros, sparse))
+print(f"zeros: minimiser {np.sum(sparse.beta == 0)}, chunks {np.sum(own == 0, axis=1)}, average {np.sum(averaged == 0)}")
+try:
+    glmlab.fit(X_20, y_20, family="logistic", penalty=lasso, solver="giant")
+except ValueError as refusal:
+    print(refusal)
+assert all(np.array_equal(result.beta == 0, sparse.beta == 0) for result in with_zeros.values())
+assert np.sum(averaged == 0) < np.sum(sparse.beta == 0)
+
+# %% [markdown] tags=["workshop"] id="c10-017"
+# *Recap.* Averages break on chunks with bad answers, surrogates on chunks with a bad curvature, and a certificate tells.
+#
+# ## Keep the Hessian of a few rows (15 min, core)
+#
+# A surrogate needs the curvature of *some* rows. A **pilot** is a sample that has its share of rows from every chunk, so
+# no order of the rows can spoil it. We bring it here in one round, fit it, and *keep* its scaled-up Hessian $\hat H$. Then
+# each iteration is one pass for the gradient, and
+#
+# $$\beta^+=\operatorname{argmin}_b\ \nabla f(\beta)^\top(b-\beta)+\tfrac12(b-\beta)^\top\hat H(b-\beta)+g(b).$$
+#
+# We solve this small problem here, so L1 is as easy as a ridge. This is *auto*, the default of `fit` for many rows.
+
+# %% [markdown] id="pilot-example"
+# *A small example.* Two chunks have 6 and 2 rows, and the pilot shall have 4. The shares are $4\cdot\frac68=3$ and
+# $4\cdot\frac28=1$. From the first chunk we take every second row, starting at a random one of the first two. These
+# three rows come from everywhere in the chunk. The *first* three rows would do as well if the order were random, but on
+# sorted rows they are all alike.
+#
+# **Exercise 2.** Write `pilot(lengths, m, seed)`: which rows of each chunk belong to a pilot of `m` rows.
+
+# %% tags=["exercise"] id="c10-018"
+def pilot(lengths, m, seed):
+    """The numbers of about m rows, from each chunk its share, spread over the chunk.
+
+    lengths: rows of the K chunks; m: rows of the pilot; seed: the same one draws the same
+    rows. Returns a list of K arrays of whole numbers, 0 being the first row of a chunk.
+    """
+    raise NotImplementedError
+
+# %% tags=["check"] id="c10-019"
+pilot = use(pilot)
+# hint("pilot")
+# solution("pilot")
+
+# %% [markdown] id="c10-020"
+# We run the method by hand on the rows sorted by the first column, with pilots of yours. For comparison, one pilot has the
+# first rows of the file.
+#
+# How fast should it be? If the pilot has $m$ rows, an entry of $I-\hat H^{-1/2}H\hat H^{-1/2}$ is about $1/\sqrt m$ in
+# size. So it multiplies the length of a random error by about $\sqrt{p/m}$, and the gap, which is quadratic in it, by
+# $p/m$. In the worst direction the gap is multiplied by $\varepsilon^2$, where $\varepsilon\approx1/(1-\sqrt{p/m})^2-1$
+# for random rows.
+#
+# **Predict.** The pilot has 100 rows for each of the $p$ columns. By what number is the gap divided in a pass?
+
+# %% id="c10-021"
+X_sorted, y_sorted = X[by_column], y[by_column]
+on_all = Objective("logistic", as_chunks(X_sorted, y_sorted, chunks=m))
+
+
+def walk(rows, passes=7):
+    """The relative gaps of the kept Hessian of these rows, pass by pass."""
+    few, times = Objective("logistic", as_chunks(X_sorted[rows], y_sorted[rows])), n / len(rows)
+    beta = glmlab.fit(X_sorted[rows], y_sorted[rows], family="logistic", penalty=Ridge(1 / times)).beta
+    kept, heights = times * few.loss_grad_hess(beta).hess + np.eye(p), []
+    for _ in range(passes):
+        loss, slope = on_all.loss_grad(beta)
+        heights.append(loss + g.value(beta))
+        beta = beta - np.linalg.solve(kept, slope + beta)
+    return np.maximum(races.gaps(heights, best), 1e-15)
+
+
+# %% tags=["predict", "figure", "assert"] id="c10-049"
+divided = predict("number by which a pass divides the gap", None)
+
+
+def drawn_rows(each, seed):
+    """The rows of your pilot, numbered through the file."""
+    return np.concatenate([k * m + part for k, part in enumerate(pilot([m] * n_chunks, each * p, seed))])
+
+
+curves = {f"{each} rows for each column": walk(drawn_rows(each, 1)) for each in (10, 100, 300)}
+curves["the file's first 100 for each column"] = walk(np.arange(100 * p))
+again = [walk(drawn_rows(100, seed)) for seed in (1, 2, 3)]
+fall = np.median([(gaps[0] / gaps[3]) ** (1 / 3) for gaps in again])
+divided.measured(fall)
+for each in (10, 100, 300):
+    print(f"{each} rows for each column: m/p = {each}, 1/ε² ≈ {(1 / (1 - each**-0.5) ** 2 - 1) ** -2:.2g}")
+title = f"With 100 rows for each column a pass divides the gap by {fall:.0f}"
+viz.show(viz.gap_curves(curves, ylabel="(F − F*) / F*", title=title, step="pass"))
+ten, hundred, three_hundred, first_rows = curves.values()
+assert 8 < fall < 200, "of the predicted size"
+assert max(hundred[2], three_hundred[2]) < ten[2] and first_rows[3] > first_rows[0]
+
+# %% [markdown] id="c10-022"
+# A pilot does what all rows do, if it has enough rows for each column, and `fit` chooses its size by that. It also
+# compares the diagonal of $\hat H$ with that of all rows, refuses a step that does not make $F$ fall, and asks for the
+# Hessian of all rows if progress is slow.
+#
+# The course began with ten rounds that proved nothing. How many passes does the default need for the post's benchmark with
+# its L1 penalty? The rows are recipes (notebook 09) that nobody stores. Then come notebook 01's flights, whose columns
+# are mostly zeros and ones, and the trials above.
+#
+# **Predict** the passes to $10^{-9}$ for the benchmark.
+
+# %% tags=["predict", "assert"] id="c10-023"
+needed = predict("passes to 1e-9 for the benchmark", None)
+rows_many = scale.pick(ci=100_000, workshop=8_000_000, full=8_000_000)
+X_many, y_many, _ = datasets.make_logistic(rows_many, p, seed=20009, chunks=rows_many // 16)
+many = glmlab.fit(X_many, y_many, family="logistic", penalty=L1(1.0), tol=1e-9)
+flights = glmlab.fit(*datasets.flights("xy"), family="logistic", penalty=L1(10.0), fit_intercept=True, tol=1e-9)
+cost = {}
+for name, result in {f"benchmark, {rows_many:,} rows": many, "flights": flights}.items():
+    cost[name] = [few_rounds.spent(result, result, tol) for tol in (1e-6, 1e-9)]
+    print(f"{name}, to 1e-6 and 1e-9: {' · '.join(map(few_rounds.in_words, cost[name]))}")
+    assert result.converged and result.solver == "pilot_newton"
+(b6, b9), (f6, f9) = cost.values()
+needed.measured(b9.passes)
+assert b6.passes < 3.5 and round(b9.passes) in (3, 4), "three or four passes"
+assert f6.passes < 9 and f9.passes < 10
+for trial, (results, reference) in (trials | {"L1": (with_zeros, sparse)}).items():
+    passes = {name: few_rounds.spent(result, reference, 1e-9).passes for name, result in results.items()}
+    ours, rival = passes.pop("auto"), min(passes, key=passes.get)
+    print(f"{trial}, to 1e-9: auto {ours:.1f} passes, the best other one is {rival}, {passes[rival]:.1f}")
+    assert ours < min(6, passes[rival])
+
+# %% [markdown] id="c10-024"
+# Three or four passes to $10^{-9}$ for the benchmark: the first looks at the rows from the pilot's answer, and each of the
+# others adds several digits. The flights need more, because rare airlines and airports have few rows in a pilot.
+#
+# <details><summary><b>Check yourself.</b> When is a pilot the wrong choice?</summary>
+#
+# If there are too few rows for each column. Then a pilot is too small for a good Hessian, or it is nearly all of the data.
+# `fit` then takes proximal Newton, which needs two passes an iteration.
+#
+# </details>
+#
+# *Recap.* No order of the rows spoils the Hessian of a pilot. It costs one round, and then one pass an iteration, which
+# divides the gap by a number between about $1/\varepsilon^2$ and $m/p$.
+
+# %% tags=["assert"] id="c10-025"
+rows = {"10: average and one step": (mixed["average and step"], X.nbytes), "10: kept Hessian": (mixed["auto"], X.nbytes),
+        f"10: kept Hessian, {rows_many:,} rows, not stored": (many, 0)}  # fmt: skip
+for name, (result, size) in rows.items():
+    ledger.add(name, passes=result.passes, rounds=result.rounds, bytes=size, seconds=result.seconds,
+               error=np.abs(result.beta - beta_true).max(), zeros=np.sum(result.beta == 0),
+               gap=result.certificate.relative)  # fmt: skip
+assert max(mixed["auto"].certificate.relative, many.certificate.relative) <= 1e-9
+ledger
+
+# %% [markdown] tags=["optional"] id="c10-030"
+# ## One slow worker (28 min, optional)
+#
+# In a round everybody waits for the slowest worker. Must they? In **asynchronous ADMM** nobody waits. Notebook 05's chunk
+# $k$ answers with $b=\beta_k$, and its **vote** is $v_k=b+u_k$, with the $u_k$ that it was sent. We keep the last vote of
+# every chunk. When a new one arrives, it takes the place of the old one, and
+#
+# $$z=\operatorname{argmin}_w\ \lambda\|w\|_1+\tfrac\rho2\sum_k\|v_k-w\|^2,\qquad u_k=v_k-z .$$
+#
+# Only chunk $k$ is sent the new $z$ and its new $u_k$. The others go on with what they have. Where nothing moves any
+# more, $b=z$ for every chunk. Then $z$ meets the conditions of notebook 05, so it is the optimum, whoever was slow.
+
+# %% [markdown] tags=["optional"] id="c10-031"
+# *A small example.* One coefficient, two chunks, $\lambda=2$, $\rho=1$ and the votes $v=(3,5)$. Their mean is 4. Shrunk
+# by $\lambda/(\rho K)=1$ it gives $z=3$, so $u=(0,2)$. Now chunk 2 answers $b=2$. Its vote becomes $2+2=4$, the mean is
+# 3.5, $z=2.5$, and $u_2=4-2.5=1.5$. Chunk 1 is still at work, so $u_1$ stays 0.
+#
+# Two mistakes are tempting. If $z$ is made of new votes only, it lacks the rows of the slow chunk. If a vote is added to
+# the old ones, a fast chunk counts more than its rows.
+#
+# **Exercise 3.** Write `on_arrival`.
+
+# %% tags=["exercise", "optional"] id="c10-032"
+def on_arrival(state, k, b):
+    """The state after chunk k has returned b (p,): a new dict, and the old one stays as it is.
+
+    state: V (K, p), the last votes; U (K, p), the u that each chunk works with; z (p,); lam and rho, numbers.
+    """
+    raise NotImplementedError
+
+# %% tags=["check", "optional"] id="c10-033"
+on_arrival = use(on_arrival)
+# hint("on_arrival")
+# solution("on_arrival")
+
+# %% [markdown] tags=["optional"] id="c10-034"
+# We run your function by a **made-up clock**, so that the result is the same on every machine. A task of chunk $k$ takes
+# `seconds[k]`, changed at random by up to 20 %. There are 8 chunks of 1,000 rows, a quadratic loss and an L1 penalty. Once
+# all chunks are equally fast, and once chunk 0 takes ten times as long.
+#
+# **Predict.** After 2,000 made-up seconds, how far apart are the two $z$?
+
+# %% tags=["predict", "assert", "optional"] id="c10-035"
+apart = predict("largest difference between the two z", None)
+K, lam, X_8 = 8, 300.0, X[:8000].reshape(8, 1000, p)
+y_8 = X_8 @ beta_true + np.random.default_rng(5).normal(size=(K, 1000))
+hessians, pulls = 2 * np.einsum("kni,knj->kij", X_8, X_8), 2 * np.einsum("kni,kn->ki", X_8, y_8)
+rho = np.trace(hessians.sum(axis=0)) / p / K
+
+
+def by_clock(seconds):
+    """z at the end, and how often each chunk has voted."""
+    state = {"V": np.zeros((K, p)), "U": np.zeros((K, p)), "z": np.zeros(p), "lam": lam, "rho": rho}
+    sent, votes = [state["z"]] * K, np.zeros(K, dtype=int)
+    for _, k in few_rounds.arrivals(seconds, until=2000):
+        b = np.linalg.solve(hessians[k] + rho * np.eye(p), pulls[k] + rho * (sent[k] - state["U"][k]))
+        state = on_arrival(state, k, b)
+        sent[k], votes[k] = state["z"], votes[k] + 1
+    return state["z"], votes
+
+
+alike, slow = np.ones(K), np.where(np.arange(K) == 0, 10.0, 1.0)
+(z, _), (z_slow, votes) = by_clock(alike), by_clock(slow)
+exact = glmlab.fit(X_8.reshape(-1, p), y_8.ravel(), family="gaussian", penalty=L1(lam), tol=1e-12).beta
+apart.measured(np.abs(z - z_slow).max())
+print(f"votes of chunks 0 and 1: {votes[:2]}; z from the minimiser: {np.abs(z_slow - exact).max():.0e}")
+assert max(np.abs(z - exact).max(), np.abs(z_slow - exact).max()) < 1e-8 and votes[1] > 8 * votes[0]
+
+# %% [markdown] tags=["optional"] id="c10-036"
+# A chunk that votes ten times as often has no more weight, so the limit is the same. But is one there sooner?
+#
+# **PIAG**, the proximal incremental aggregated gradient, does the same with gradients. It keeps the last gradient of every
+# chunk, and whenever one arrives, it steps along their sum: $\beta^+=\operatorname{prox}(\beta-t\sum_k\nabla f_k)$. Some
+# of these gradients are old.
+#
+# <details><summary>How long may a step be?</summary>
+#
+# Let $\tau$ be the age of the oldest gradient, in steps, and $L$ a bound on the curvature. Convergence is proved if all
+# steps within that age add up to less than $1/L$. The *fixed* rule takes about $1/(L\tau)$ with the largest $\tau$ so far
+# (Sun and others 2019). The *adaptive* rule takes 0.9 of what the recent steps leave of $1/L$ (Wu and others 2022).
+#
+# </details>
+#
+# **Predict.** Which of the two methods is faster than waiting, if all workers are alike? And if one is slow?
+
+# %% tags=["predict", "assert", "optional"] id="c10-038"
+rows_8 = X[:8000], y[:8000]
+f_8, best_8 = Objective("logistic", as_chunks(*rows_8, chunks=1000)), glmlab.fit(*rows_8, **logistic, tol=1e-12)
+curvature = f_8.loss_grad_hess(np.zeros(p)).hess
+
+
+def seconds_of(solver, seconds, tol=1e-4, **options):
+    return few_rounds.made_up_seconds(solver, f_8, g, best_8, seconds, tol=tol, **options)
+
+
+clocks = {}
+for times in (0.3, 1, 3):
+    rho = {"rho": times * np.trace(curvature) / p / K, "relaxation": 1.2}
+    clocks[f"ρ = {times} tr H/(pK)"] = {
+        "alike, waiting": seconds_of("consensus_admm", alike, **rho),
+        "alike, asynchronous": seconds_of("async_admm", alike, **rho),
+        "one slow, waiting": seconds_of("consensus_admm", slow, **rho),
+        "one slow, asynchronous": seconds_of("async_admm", slow, **rho),
+        "its chunk moved, waiting": seconds_of("consensus_admm", alike, workers=[1, *range(1, K)], **rho),
+    }
+print("ADMM: made-up seconds to a gap of 1e-4\n", pd.DataFrame(clocks).round().to_string())
+for all_wait, none_waits, slow_waits, hurries, moved in (line.values() for line in clocks.values()):
+    assert all_wait < none_waits and moved < min(hurries, slow_waits)
+assert hurries < 0.7 * slow_waits, "for the largest ρ, which needs the most rounds"
+
+# %% tags=["assert", "optional"] id="c10-040"
+L = np.linalg.eigvalsh(curvature)[-1]
+steps = {
+    "gradient, waiting, t = 1/L": ("proximal_gradient", {"step": 1 / L}),
+    "PIAG, fixed rule": ("piag", {"step": "fixed"}),
+    "PIAG, adaptive rule": ("piag", {"step": "adaptive"}),
+    "PIAG, t = 1/(KL)": ("piag", {"step": 1 / (K * L)}),
+    "PIAG, t = 1/L": ("piag", {"step": 1 / L, "max_iter": 40}),
+}
+times = {name: {who: seconds_of(solver, seconds, tol=0.02, **rule)
+                for who, seconds in (("alike", alike), ("one slow", slow))}
+         for name, (solver, rule) in steps.items()}  # fmt: skip
+print("gradients: made-up seconds to a gap of 0.02\n", pd.DataFrame(times).T.round().to_string())
+fixed, adaptive = (times[f"PIAG, {rule} rule"]["one slow"] for rule in ("fixed", "adaptive"))
+assert adaptive < 0.7 * fixed and times["gradient, waiting, t = 1/L"]["one slow"] < fixed
+assert np.isinf(list(times["PIAG, t = 1/L"].values())).all(), "it diverges, even if nobody is slow"
+
+# %% [markdown] tags=["optional"] id="c10-039"
+# <details><summary>Why does asynchronous ADMM lose if nobody is slow?</summary>
+#
+# A vote is an answer to an old $z$, so each update does less. Waiting costs little then: the slowest of eight random
+# times is not much longer than their mean. With a slow worker waiting costs a factor of ten, and old votes are the
+# smaller harm.
+#
+# </details>
+# <details><summary>Why is PIAG so slow by its rules, and so fast with 1/(KL)?</summary>
+#
+# While the slow chunk does one task, the others make about 70 steps, and by the rules all of these together may be no
+# longer than one step $1/L$. The rules prove convergence for the worst order of arrivals. Ours is not the worst, so a
+# longer step converges here, without a proof. The step $1/L$ diverges, even if nobody is slow.
+#
+# </details>
+#
+# The best cure is to give the slow worker fewer rows, and to wait. Here a fast worker took over its chunk. `placed` does
+# this on a cluster: it measures how fast each worker is, and moves whole chunks. Now we race on eight real workers, one of
+# which is made ten times as slow. Between tasks they sleep, so that eight of them do not compete for one machine.
+#
+# **Predict** the order in which ADMM, asynchronous ADMM, and ADMM with moved chunks arrive.
+
+# %% tags=["figure", "assert", "optional"] id="c10-051"
+client = cluster.client(n_workers=8, processes=scale.pick(ci=False, workshop=True, full=True))
+X_dealt, y_dealt = slow_worker.dealt_rows(client, n=scale.pick(ci=160_000, workshop=280_000, full=280_000))
+admm = [slow_worker.SYNC, slow_worker.ASYNC, slow_worker.MOVED]
+long = 0.015, 5, 1e-4, None  # every racer, median of five
+task, repeats, tol, racers = scale.pick(ci=(0.003, 1, 1e-2, admm), workshop=long, full=long)
+setting = {"rho": 3 * len(X_dealt) / (4 * X_dealt.numblocks[0]),  # three times a chunk's curvature at β = 0
+           "task": task, "tol": tol, "say": lambda line: print(line.ljust(60), end="\r")}  # fmt: skip
+race = slow_worker.race(client, X_dealt, y_dealt, repeats=repeats, only=racers, **setting)
+calm = slow_worker.race(client, X_dealt, y_dealt, repeats=1, only=admm[:2], times=1.0, **setting)
+print(race.table().to_string())
+print(f"one slow: {race.finding()}\nnobody slow: {calm.finding()}")
+first = min(race.seconds, key=race.median)
+title = f"One worker of 8 is slow: {first} is first at {tol:g}, after {race.median(first):.2g} s"
+viz.show(viz.convergence(race.results, x="seconds", title=title))
+assert all(result.certificate.relative <= tol for result in race.results.values())
+client.close()
+assert client.status == "closed"
+
+# %% [markdown] tags=["optional"] id="c10-052"
+# *Recap.* An asynchronous method uses old answers. It pays if waiting costs more than that, and it costs if nobody is slow.
+# First see whether the slow worker can have fewer rows.
+
+# %% [markdown] id="c10-026"
+# ## What we measured · Check yourself · Next
+#
+# - In an average of the chunks' answers errors of first order cancel, and a bias of order $1/n_k$ remains. One Newton step
+#   removes most of it.
+# - Averages and surrogates need few rounds if the chunks are alike. None of them survived all our orders of the rows.
+# - The Hessian of a pilot did, with three or four passes on the benchmark, and with fewer passes than any other method.
+# - With a slow worker asynchronous ADMM beats waiting by the made-up clock, and moving chunks beats both. Without one,
+#   waiting wins (optional).
+#
+# <details><summary>You have 1,000 chunks of 50 rows and 20 columns. Average, or pilot?</summary>
+#
+# The pilot. With 50 rows for 20 columns each chunk's answer has a large bias, and the average keeps it. Some chunks have
+# no minimiser at all.
+#
+# </details>
+# <details><summary>Every chunk gets twice as many rows. What becomes of the error of the average, and after one step?</summary>
+#
+# The error of the average is proportional to $1/n_k$, so it halves. The step squares it, so a quarter is left.
+#
+# </details>
+# <details><summary>A round costs a minute, a pass a second, and the chunks are alike. Which method?</summary>
+#
+# Average and one step: it has the fewest rounds. But ask for the certificate, because nothing else tells you whether the
+# chunks were alike.
+#
+# </details>
+#
+# **Next.** [11 your own solver](11_your_own_solver.ipynb): write one, and let the package judge it.
