@@ -17,7 +17,7 @@ from glmlab.fitting import certify, fit  # isort: skip
 from glmlab.paths import Path, path  # isort: skip
 from glmlab.auditing import Audit, check_family, check_penalty, check_solver  # isort: skip
 
-__version__ = "0.9.0"
+__version__ = "0.10.0"
 __all__ = [
     "Audit", "Certificate", "ClusterError", "ElasticNet", "Gamma", "Gaussian", "L1", "Logistic", "NotConverged",
     "Objective", "Path", "Poisson", "RankWarning", "Result", "Ridge", "State", "Stopping", "Trace", "Zero", "as_chunks",

@@ -3,6 +3,7 @@
 import os
 import re
 from itertools import combinations
+from pathlib import Path
 from types import SimpleNamespace
 
 import dask
@@ -19,6 +20,9 @@ import glmlab
 from glmlab import viz
 from glmlab.rows import kernels
 from glmlab.viz import graphs, interactive, style
+from glmlab.viz.course import COURSE
+
+CLONE = Path(__file__).resolve().parent.parent
 
 
 def result(solver="newton", rate=0.5, n=8, F=10.0, bound=None):
@@ -570,8 +574,17 @@ def test_odds_have_intervals_of_two_standard_errors():
 def test_course_map_names_all_notebooks():
     picture = viz.course_map()
     words = " ".join(text.get_text() for text in picture.figure.axes[0].texts)
-    for number in range(10):
-        assert f"{number:02d}  " in words and f"{number:02d} " in picture.alt
+    for number, *_ in COURSE:
+        assert f"{number}  " in words and f"{number} " in picture.alt
+
+
+def test_course_map_readme_and_first_cells_name_the_same_notebooks_and_minutes():
+    readme = (CLONE / "README.md").read_text()
+    table = re.findall(r"^\| (\d\d) \| \[.*?\]\(notebooks/(.*?)\.ipynb\) \| (\d+) \|", readme, re.M)
+    sources = sorted((CLONE / "notebooks" / "src").glob("*.py"))
+    minutes = [re.search(r"\*\*(\d+) minutes", source.read_text())[1] for source in sources]
+    assert table == [(path.stem[:2], path.stem, said) for path, said in zip(sources, minutes, strict=True)]
+    assert [(number, str(said)) for number, _, said, _ in COURSE] == [(number, said) for number, _, said in table]
 
 
 def test_course_map_keeps_words_on_their_cards():

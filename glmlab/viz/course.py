@@ -17,6 +17,8 @@ COURSE = (
     ("07", "Families, penalties", 120, "What else can it fit?"),
     ("08", "Benchmarks", 75, "Is it fast?"),
     ("09", "Cluster scaling", 60, "Does it scale?"),
+    ("10", "Fewer rounds", 85, "Can rounds be saved?"),
+    ("11", "Your own solver", 110, "What would you write?"),
 )
 ACTS = ("Set up and solve", "Iterate and distribute", "Prove and compare", "Grow")
 COLUMNS = 3  # notebooks in one row, which are one part of the course

@@ -535,4 +535,5 @@ ledger
 #
 # </details>
 #
-# **Next.** This is the end of the course so far. Bring a table of your own.
+# **Next.** A round costs what the network asks, whatever the rows. [10 fewer rounds](10_fewer_rounds.ipynb) asks whether a
+# solver can do with fewer.
