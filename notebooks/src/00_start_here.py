@@ -22,7 +22,8 @@
 # Dask](https://blog.dask.org/2017/03/22/dask-glm-1). One knew optimisation, the other how to spread a computation over many
 # machines. They fitted linear models (direct solve, gradient descent, ADMM) and logistic ones (proximal gradient descent,
 # ADMM).
-#
+
+# %% [markdown] id="c00-061"
 # *Ten iterations of ADMM (notebook 05) printed 12 coefficients that were exactly zero.* Are 12 coefficients zero at the
 # minimum of the same objective, too? The post could not say, because ten iterations had not reached the minimum. We draw
 # rows as the post did. In 05 you predict how many zeros ten iterations give on our rows. In 06 you prove that the minimiser
