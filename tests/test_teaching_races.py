@@ -29,12 +29,6 @@ def best(rows):
     return glmlab.fit(*rows, **PROBLEM, tol=1e-12)
 
 
-def test_a_range_that_reaches_into_that_of_the_fastest_is_not_second():
-    times = {"c": [3.5, 3.6], "b": [2.5, 4.0], "a": [1.0, 3.0]}
-    assert races.first(times) == ["a", "b"]
-    assert races.first({"slow": [3.1, 4.0], "a": [1.0, 3.0]}) == ["a"]
-
-
 @pytest.mark.parametrize("rows_of_chunk", [500, 2_000])
 def test_a_pass_is_timed_in_the_chunks_that_are_asked_for(rows, rows_of_chunk, monkeypatch):
     seen = []

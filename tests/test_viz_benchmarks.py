@@ -86,20 +86,30 @@ def test_markers_at_one_place_are_open_and_differ_in_size():
 
 
 def test_then_and_now_has_a_panel_for_each_size_and_leaves_out_what_was_not_run():
-    big = {"then": {"ADMM": [34.7], "ours": []}, "now": {"ADMM": [], "ours": []}}
-    picture = viz.then_and_now({"8 rows": big, "4 rows": {"here": {"ADMM": [3.0, 1.0, 2.0], "ours": [0.5]}}})
+    big = {"then": {"ADMM": ([34.7], np.nan), "ours": ([], np.nan)},
+           "now": {"ADMM": ([], np.nan), "ours": ([], np.nan)}}  # fmt: skip
+    small = {"here": {"ADMM": ([3.0, 1.0, 2.0], 1e-7), "ours": ([0.5], 1e-9), "rough": ([0.1], 1e-2)}}
+    picture = viz.then_and_now({"8 rows": big, "4 rows": small})
     left, right = picture.figure.axes
-    assert [x for x, _ in lines(left)["then"]] == [34.7] and lines(left)["now"] == []
-    assert lines(right)["here"] == [[2.0, 0], [0.5, 1]], "medians"
-    [bars] = right.collections
-    assert [part[:, 0].tolist() for part in bars.get_segments()] == [[1.0, 3.0], [0.5, 0.5]], "from fastest to slowest"
+    assert marks(left) == [(34.7, -0.15, "white")], "the one run of then, above the middle of its row, without a proof"
+    here = [(2.0, 0, True), (0.5, 1, True), (0.1, 2, False)]
+    assert [(x, y, face != "white") for x, y, face in marks(right)] == here, "medians; filled if proved"
+    assert [text.get_text() for text in right.texts] == ["1e-07", "1e-09", "1e-02"] and not left.texts
+    ends = [part[:, 0].tolist() for bars in right.collections for part in bars.get_segments()]
+    assert ends == [[1.0, 3.0], [0.5, 0.5], [0.1, 0.1]], "from fastest to slowest"
     assert picture.finding == (
-        "then, 8 rows: ADMM 34.7 s; now, 8 rows: nothing was run; here, 4 rows: ADMM 2 s, ours 0.5 s."
+        "then, 8 rows: ADMM 34.7 s; now, 8 rows: nothing was run; here, 4 rows: ADMM 2 s, ours 0.5 s, rough 0.1 s."
     )
-    assert [label.get_text() for label in left.get_yticklabels()] == ["ADMM", "ours"]
+    assert [label.get_text() for label in left.get_yticklabels()] == ["ADMM", "ours", "rough"]
     titles = [panel.get_title("left") for panel in (left, right)]
-    assert titles == ["8 rows", "4 rows\nhere: 0.5 s to 2 s (4 times)"], "two were run only there"
+    assert titles == ["8 rows\nnow: 0 of 0 proved to 1e-6", "4 rows\nhere: 2 of 3 proved to 1e-6,\nin 0.5 s to 2 s"]
     assert left.get_xlim() != right.get_xlim()
+
+
+def marks(ax):
+    """(x, y, face) of each marker that is drawn."""
+    drawn = [line for line in ax.lines if len(line.get_xdata())]
+    return [(line.get_xdata()[0], line.get_ydata()[0], line.get_markerfacecolor()) for line in drawn]
 
 
 LINES = {"one": {10: 1.0, 100: 10.0, 1000: 100.0}, "two": {10: 5.0, 100: 9.0, 1000: 50.0}}
@@ -138,6 +148,17 @@ def test_where_it_pays_draws_predictions_as_lines_and_measurements_as_points():
     assert titles == [f"By the model, {words}" for words in (said, never)]
     long = viz.where_it_pays({"one": LINES["one"], "a place with a long name": LINES["two"]}, {}).figure.axes[0]
     assert max(map(len, long.get_title("left").split("\n"))) <= 70, "a long title is not cut off"
+
+
+def test_a_model_that_the_clock_refutes_says_nothing_about_more_rows():
+    timed = {"one": {10: 1.0, 100: 4.0}, "two": {10: 0.5, 100: 8.0}}
+    picture, close = (viz.where_it_pays(LINES, timed, off=off) for off in (2.5, 1.5))
+    said = ("The model misses the clock by up to a factor of 2.5, so the clock decides: at 100 rows a pass on two took "
+            "2 times as long as on one")  # fmt: skip
+    assert picture.figure.axes[0].get_title("left").replace("\n", " ") == said and picture.finding == f"{said}."
+    assert close.finding.startswith("By the model, two are 5% faster than one")
+    apart = viz.where_it_pays(LINES, {"two": {100: 8.0}}, off=2)
+    assert apart.finding.endswith("two and one were not timed at the same rows.")
 
 
 @pytest.mark.parametrize(("make", "says"), [

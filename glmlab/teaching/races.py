@@ -100,18 +100,6 @@ def in_words(frame):
     return frame.map(lambda value: ranged(value if isinstance(value, list) else [float(value)]))
 
 
-def first(times):
-    """The names of who is first: whose median is the least, and those whose range overlaps with that one's.
-
-    times  {name: seconds of its repetitions}
-
-    >>> first({"a": [1.0, 3.0], "b": [2.5, 4.0], "c": [3.5, 3.6]})
-    ['a', 'b']
-    """
-    fastest = min(times, key=lambda name: np.median(times[name]))
-    return [fastest, *(name for name in times if name != fastest and min(times[name]) <= max(times[fastest]))]
-
-
 # ---------------------------------------------------------------- the referee
 
 class Lane(NamedTuple):

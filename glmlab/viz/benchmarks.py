@@ -17,6 +17,8 @@ LEAST = 1e-16  # relative gap: smaller ones are rounding, and are drawn here
 LARGE = 11  # points: an open marker under a smaller one is still seen
 TITLE = 70  # letters in a line of a title
 CLEARLY = 0.95  # of the baseline's seconds: two models of the same machine differ by less than 5 %
+FAR = 1.5  # a model that misses the clock by a larger factor does not tell where a place pays
+PROVED = 1e-6  # relative gap: only the seconds of answers that are proved to it are compared
 
 
 def opened(k):
@@ -43,8 +45,9 @@ def noise_band(band, points, *, title=None):
     ax.plot(ns, mean, color="black", marker="", ls="--", label="their mean")
     for k, (name, where) in enumerate(points.items()):
         xs, ys = zip(*sorted(where), strict=True)
-        ax.plot(xs, ys, color=nth(COLOURS, k), ls=":", lw=1.2, label=name, **opened(k))
-    ax.set(xscale="log", yscale="log", xlabel="rows n", ylabel="largest error ‖β − β_true‖∞")
+        ax.plot(xs, ys, color=nth(COLOURS, k), ls=":" if len(xs) > 1 else "", lw=1.2, label=name, **opened(k))
+    ylabel = r"largest error $\|\beta-\beta_{\mathrm{true}}\|_\infty$"
+    ax.set(xscale="log", yscale="log", xlabel="rows n", ylabel=ylabel)
     above = [error > _between(n, ns, high) for where in points.values() for n, error in where]
     ax.set_title(title or f"{sum(above)} of {len(above)} errors lie above the band of exact answers")
     fig.legend(loc="outside lower center", ncols=2)
@@ -180,25 +183,29 @@ def _place(table, there):
 def then_and_now(panels):
     """Seconds of methods in several benchmarks: a row for each method, a panel for each number of data rows.
 
-    panels  {title: {benchmark: {method: seconds of its runs}}}; an empty list: the method was not run there
+    panels  {title: {benchmark: {method: (seconds of its runs, certified relative gap)}}}; an empty list of seconds: the
+            method was not run there; nan for a gap that is not known
 
-    A marker stands at the median of the runs, a bar from the fastest to the slowest. Only markers of one panel had the
-    same amount of work, so panels do not share an axis of seconds.
+    A marker stands at the median of the runs, a bar from the fastest to the slowest, and the gap beside the marker. The
+    marker is filled if the gap is at most 1e-6. Only filled markers of one panel had the same task, so panels do not
+    share an axis of seconds.
     """
     methods = list(dict.fromkeys(name for panel in panels.values() for found in panel.values() for name in found))
     if not methods:
-        raise ValueError("panels={title: {benchmark: {method: [seconds, …]}}}: one of each or more")
-    fig, axes = new_figure(1, len(panels), size=(9.4, 2.2 + 0.5 * len(methods)), sharey=True, squeeze=False)
+        raise ValueError("panels={title: {benchmark: {method: ([seconds, …], gap)}}}: one of each or more")
+    fig, axes = new_figure(1, len(panels), size=(9.8, 2.2 + 0.55 * len(methods)), sharey=True, squeeze=False)
     k, said = 0, []
     for ax, (title, panel) in zip(axes[0], panels.items(), strict=True):
         for shift, (benchmark, found) in zip(_shifts(len(panel)), panel.items(), strict=True):
             _runs(ax, benchmark, found, methods, shift, {"color": nth(COLOURS, k), "marker": nth(MARKERS, k)})
             said.append(f"{benchmark}, {title}: {_benchmark(found)}")
             k += 1
-        ax.set(xscale="log", xlabel="seconds", title=f"{title}{_apart(benchmark, found)}")
+        ax.set(xscale="log", xlabel="seconds", title=f"{title}\n{_compared(benchmark, found)}")
+        ax.margins(x=0.2)  # room for the gaps beside the markers
     axes[0][0].set_yticks(range(len(methods)), methods)
     axes[0][0].set_ylim(len(methods) - 0.5, -0.5)
-    fig.legend(loc="outside lower center", ncols=3)
+    axes[0][0].plot([], [], color="black", ls="", marker="s", ms=9, label="filled: proved to 1e-6")
+    fig.legend(loc="outside lower center", ncols=4)
     finding = f"{'; '.join(said)}."
     alt = f"A row for each method, seconds to the right on a logarithmic axis, a marker for each benchmark. {finding}"
     return Picture(fig, alt, finding)
@@ -206,40 +213,44 @@ def then_and_now(panels):
 
 def _shifts(n):
     """How far n markers of one row stand above and below its middle."""
-    return (np.arange(n) - (n - 1) / 2) * 0.26
+    return (np.arange(n) - (n - 1) / 2) * 0.3
 
 
 def _runs(ax, benchmark, found, methods, shift, look):
-    """One benchmark: a marker for each method that was run, with its range."""
-    run = {name: seconds for name, seconds in found.items() if len(seconds)}
-    ys = [methods.index(name) + shift for name in run]
-    ax.plot([statistics.median(seconds) for seconds in run.values()], ys, ls="", ms=9, label=benchmark, **look)
-    ax.hlines(ys, [min(seconds) for seconds in run.values()], [max(seconds) for seconds in run.values()],
-              color=look["color"], lw=3, alpha=0.5)  # fmt: skip
+    """One benchmark: for each method that was run a marker with its range and its gap."""
+    ax.plot([], [], ls="", ms=9, mew=1.8, mfc="none", label=benchmark, **look)
+    for name, (seconds, gap) in found.items():
+        if len(seconds):
+            x, y = statistics.median(seconds), methods.index(name) + shift
+            ax.hlines(y, min(seconds), max(seconds), color=look["color"], lw=3, alpha=0.5)
+            ax.plot(x, y, ls="", ms=9, mew=1.8, mfc=look["color"] if gap <= PROVED else "white", **look)
+            if not math.isnan(gap):
+                ax.annotate(f"{gap:.0e}", (max(seconds), y), (8, 0), textcoords="offset points", va="center", size=9)
 
 
-def _apart(benchmark, found):
-    """A second line for the title of a panel: the least and the largest seconds, and their ratio to two digits."""
-    medians = [statistics.median(seconds) for seconds in found.values() if len(seconds)]
-    if len(medians) < 2:
-        return ""
-    ratio = float(f"{max(medians) / min(medians):.2g}")
-    return f"\n{benchmark}: {min(medians):.2g} s to {max(medians):.2g} s ({ratio:,g} times)"
+def _compared(benchmark, found):
+    """How many methods are proved to the same gap, and their seconds: only these are compared."""
+    run = [(statistics.median(seconds), gap) for seconds, gap in found.values() if len(seconds)]
+    proved = sorted(seconds for seconds, gap in run if gap <= PROVED)
+    between = f",\nin {proved[0]:.2g} s to {proved[-1]:.2g} s" if len(proved) > 1 else ""
+    return f"{benchmark}: {len(proved)} of {len(run)} proved to 1e-6{between}"
 
 
 def _benchmark(found):
-    said = [f"{name} {statistics.median(seconds):.3g} s" for name, seconds in found.items() if len(seconds)]
+    said = [f"{name} {statistics.median(seconds):.3g} s" for name, (seconds, _) in found.items() if len(seconds)]
     return ", ".join(said) if said else "nothing was run"
 
 
 # ---------------------------------------------------------------- where it pays
 
 
-def where_it_pays(predicted, measured):
+def where_it_pays(predicted, measured, *, off=1.0):
     """Seconds of a pass against rows: for each place of work a predicted line and measured points.
 
     predicted  {place: {n: seconds}}, with the same n for all places; the first place is the baseline
     measured   {place: {n: seconds}}
+    off        the largest factor between predicted and measured seconds; above 1.5 the title reads nothing from the
+               lines and compares the last place with the first by the clock, at the largest n at which both were timed
 
     A line is thick up to the largest n that was measured; beyond it is thin, since it is extrapolated.
     """
@@ -261,11 +272,23 @@ def where_it_pays(predicted, measured):
     fig.legend(loc="outside lower center", ncols=2)
     baseline, *others = predicted
     pays = [_pays(place, predicted[place], baseline, predicted[baseline]) for place in others]
-    ax.set_title(textwrap.fill(f"By the model, {pays[-1]}", TITLE))
+    misses = f"The model misses the clock by up to a factor of {off:.2g}"
+    by_clock = f"{misses}, so the clock decides: {_by_clock(measured, others[-1], baseline)}"
+    ax.set_title(textwrap.fill(by_clock if off > FAR else f"By the model, {pays[-1]}", TITLE))
     beyond = "" if math.isinf(last) else f" Beyond {last:,.0f} rows the model is extrapolated."
-    finding = f"By the model, {'; '.join(pays)}.{beyond}"
+    finding = f"{by_clock}." if off > FAR else f"By the model, {'; '.join(pays)}.{beyond}"
     alt = f"Seconds of a pass against rows on two logarithmic axes, a rising line for each place. {finding}"
     return Picture(fig, alt, finding)
+
+
+def _by_clock(measured, place, baseline):
+    """The measured seconds at a place, in those of the baseline."""
+    both = measured.get(place, {}).keys() & measured.get(baseline, {}).keys()
+    if not both:
+        return f"{place} and {baseline} were not timed at the same rows"
+    n = max(both)
+    ratio = float(f"{measured[place][n] / measured[baseline][n]:.2g}")
+    return f"at {n:,.0f} rows a pass on {place} took {ratio:,g} times as long as on {baseline}"
 
 
 def pays_from(line, baseline):

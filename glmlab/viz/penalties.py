@@ -71,7 +71,7 @@ def _panels(paths, plain, names, largest, ylabel):
             look = {"color": nth(COLOURS, k), "ls": nth(DASHES, k), "marker": nth(MARKERS, k)}
             ax.plot(lams, betas[:, j], markevery=max(1, len(lams) // 8), label=names[j], **look)
             ax.axhline(plain[j], color=nth(COLOURS, k), lw=1, ls="--", marker="")
-        ax.plot([], [], color="black", lw=1, ls="--", marker="", label=f"the same with {NONE}")
+        ax.plot([], [], color="black", lw=1, ls="--", marker="", label=f"with {NONE}, named at the right")
         ax.axhline(0, color="black", lw=0.8, marker="")
         ax.set(xscale="log", xlabel=f"λ of {name}, smaller to the right", title=name)
         ax.invert_xaxis()

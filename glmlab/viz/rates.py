@@ -14,23 +14,21 @@ STEPS = [k / 20 for k in range(1, 45)]  # of the slider, in units of 1/L: above 
 LEAST = 1e-12  # of the gap at the start: the smallest gap that is drawn
 
 
-def gap_curves(curves, *, ylabel="F − F*", title="Suboptimality by iteration", step="iteration", scale="log"):
+def gap_curves(curves, *, ylabel="F − F*", title="Suboptimality by iteration", step="iteration"):
     """Curves against the number of iterations.
 
     curves  {name: values at iterations 0, 1, 2 …}, gaps or bounds on gaps
     step    the name of one iteration, as "round"
-    scale   of the values: "log" or "linear"
     """
     curves = {name: np.asarray(values, dtype=float) for name, values in curves.items()}
     if not curves or any(values.ndim != 1 or len(values) < 2 for values in curves.values()):
         raise ValueError("curves={name: values}: two or more values each, one for every iteration")
     fig, ax = new_figure()
     _draw_gaps(ax, curves)
-    ax.set(xlabel=step, ylabel=ylabel, title=title, yscale=scale)
+    ax.set(xlabel=step, ylabel=ylabel, title=title)
     fig.legend(ax.lines, list(curves), loc="outside lower center", ncols=2)
     finding = f"{'; '.join(_course(name, values, step) for name, values in curves.items())}."
-    axis = {"log": "logarithmic", "linear": "linear"}[scale]
-    alt = f"{ylabel} on a {axis} scale against {plural(step)}, a curve each. {finding}"
+    alt = f"{ylabel} on a logarithmic scale against {plural(step)}, a curve each. {finding}"
     return Picture(fig, alt, finding)
 
 

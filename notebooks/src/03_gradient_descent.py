@@ -55,13 +55,13 @@ distributed.wait([X, y])
 print(cluster.dashboard_link(client) or "This client has no dashboard.")
 
 # %% [markdown] id="c03-006"
-# **On paper.** Let $X$ have the rows $(1, 1)$ and $(1, -1)$, let $y = (3, 1)$ and $\beta = (0, 0)$. Then
-# $X\beta - y = (-3, -1)$. So $F(\beta) = 9 + 1 = 10$ and $\nabla F(\beta) = 2X^\top(-3, -1) = (-8, -4)$. With
-# $t = \frac18$ the step ends at $\beta^+ = (1, \frac12)$.
+# **On paper.** Let $X$ have the rows $(1, 1)$ and $(1, -1)$, let $y = (3, 1)$ and $\beta = (0, 0)$. Then $X\beta - y =
+# (-3, -1)$. So $F(\beta) = 9 + 1 = 10$ and $\nabla F(\beta) = 2X^\top(-3, -1) = (-8, -4)$. With $t = \frac18$ the step
+# ends at $\beta^+ = (1, \frac12)$.
 #
 # **Exercise 1.** Write `gd_step(X, y, beta, step)`. It returns $\beta^+$ and $F(\beta)$, the loss at the $\beta$ that
 # *came in* (10 in the example), because one residual serves both. One call `dask.compute(a, b)` computes both results,
-# and makes what they share only once.
+# and makes what they share only once. It returns NumPy arrays as they are.
 
 # %% tags=["exercise"] id="c03-007"
 def gd_step(X, y, beta, step):
@@ -86,11 +86,11 @@ gd_step = use(gd_step)
 # step_size = 1 / s - 1e-8
 # ```
 #
-# The post's loop stops when no coefficient moves by $10^{-8}$ or more. We use this vector of steps and this stopping rule
-# without a change, and doubt both later.
+# The post's loop stops when no coefficient moves by $10^{-8}$ or more. We use this vector of steps, one for each
+# coordinate, and this stopping rule without a change, and doubt both later.
 #
-# **Predict** how many iterations the loop takes from $\beta = 0$: write your guess in the place of `None`, then run this
-# cell and the next.
+# **Predict** how many iterations the loop takes from $\beta = 0$: write your guess in the place of `None`, then run
+# this cell and the next.
 
 # %% tags=["predict"] id="c03-011"
 post_iterations = predict("iterations of the post's loop", None)
@@ -137,25 +137,28 @@ assert np.abs(beta_post - beta_star).max() <= 1e-7, "the loop agrees with numpy.
 assert k_post < 30, "κ is near 1"
 
 # %% [markdown] id="c03-015"
-# The loop agrees with NumPy's `lstsq` on the triangles of all chunks. In both columns, ours and the post's, the two
-# methods agree in the first digits. These digits come from the noise in the data, which no solver can remove. Only the
-# last digits differ, and there we see what the loop left undone. The post had other rows, hence other digits.
+# The loop agrees with NumPy's `lstsq` on the **triangles** of all chunks. Decompose $[X_k\ y_k]=QR$. The columns of $Q$
+# are orthonormal, so $\|y_k-X_kb\|=\|[X_k\ y_k](-b,1)\|=\|R(-b,1)\|$: the $p+1$ rows of the triangle $R$ have the
+# chunk's loss for every $b$.
+#
+# In both columns, ours and the post's, the two methods agree in the first digits. These digits come from the noise in
+# the data, which no solver can remove. The last digits show what the loop left undone. The post had other rows.
 #
 # *Recap.*
 # - A gradient step needs two products, by $X$ and by $X^\top$, and one round of communication.
-# - One `dask.compute` for two results shares the residual between them.
-# - The published loop ends near the minimiser after few iterations. We do not know yet why.
+# - One `dask.compute` for two results shares the residual.
+# - The published loop ends near the minimiser after few iterations.
 
 # %% [markdown] tags=["workshop"] id="c03-016"
 # ## What one step asks of the scheduler (8 min, core)
 #
-# How many tasks does one iteration need? The post draws this graph for ten chunks: circles are
-# tasks, boxes are results. Its step has a third product, for the loss at the *new* $\beta$.
+# How many tasks does one iteration need? The post draws the graph of one iteration: circles are tasks, boxes are
+# results. Its step has a third product, for the loss at the *new* $\beta$.
 #
-# The first picture is the post's step for three chunks. $\beta$ has one box for each of two operations that read it. The
-# second is a **pass** of glmlab, with one task for each chunk. It computes a block's loss *and* gradient while the rows
-# are in the cache. $\beta$ has no box, because it is small: each task carries a copy. The task `add` adds the $p + 1$
-# numbers that leave each chunk.
+# The first picture, from left to right, is the post's step for two chunks. $\beta$ is drawn twice, because the first
+# product and the update read it. The second is a **pass** of glmlab, with one task for each chunk. It computes a
+# block's loss *and* gradient. Each task carries a copy of $\beta$, so $\beta$ has no box. The task `add` adds the $p +
+# 1$ numbers that leave each chunk.
 
 # %% tags=["figure"] id="c03-017"
 def published_step(X, y, beta, step):
@@ -167,15 +170,15 @@ def published_step(X, y, beta, step):
 
 
 zero = np.zeros(p)
-small_X, small_y, _ = datasets.make_regression(3_000, p, chunks=1_000)
+small_X, small_y, _ = datasets.make_regression(2_000, p, chunks=1_000)
 small_X, small_y = client.persist([small_X, small_y])
 small = glmlab.Objective("gaussian", glmlab.as_chunks(small_X, small_y))
 names = {"X": small_X, "y": small_y, "β": None}
 step = published_step(small_X, small_y, zero, 1e-4)
 one_pass = small.chunks.lazy(kernels.loss_grad, (small.family, zero))
-title = f"The post's step: {viz.task_counts(*step)['tasks']} tasks for three chunks"
+title = f"The post's step needs {viz.task_counts(*step)['tasks']} tasks for two chunks"
 viz.show(viz.graph(*step, names=names, title=title))
-title = f"A pass of glmlab: {viz.task_counts(one_pass)['tasks']} tasks for the same chunks"
+title = f"A pass of glmlab needs {viz.task_counts(one_pass)['tasks']} tasks for the same chunks"
 viz.show(viz.graph(one_pass, names=names, tasks={"add": one_pass}, title=title))
 
 # %% tags=["assert"] id="c03-019"
@@ -271,11 +274,11 @@ print(f"by the rate: log(1e-8) / log(1 − 1/9) = {np.log(1e-8) / np.log(1 - 1 /
 
 # %% [markdown] id="c03-030"
 # The rate predicts slightly more iterations than we measured, because it assumes the worst case: that the whole error
-# lies along the slowest direction. At the start only a part of it does, and the rest shrinks faster. To measure the
-# rate itself, we therefore look at the second half of each run.
+# lies along the slowest direction. At the start only a part of it does, and the rest shrinks faster. Only later does
+# the rate itself show, so we measure it in the second half of each run.
 #
-# The first picture compares predicted and measured costs for six values of $\kappa$. Below the second a slider moves the
-# step $t$, at $\kappa = 9$: it shows what an iteration multiplies the error by, direction by direction.
+# The first picture compares predicted and measured costs for six values of $\kappa$. Below the second a slider moves
+# the step $t$, at $\kappa = 9$: it shows what an iteration multiplies the error by, direction by direction.
 #
 # *Find out:* at the best step two directions are equally slow. Which ones?
 
@@ -347,24 +350,28 @@ first = radii["as they are"]
 print(f"{first:.3f} to the power {k_post}, the iterations of the post's loop: {first**k_post:.1e}")
 
 # %% [markdown] id="c03-037"
-# The first radius explains why the post's loop was so short. Otherwise the order of the columns decides. Steep columns
-# that come first get the shortest steps. Steep columns that come last get steps made for flat ones, about nine times too
-# long, and the loop explodes.
+# The first radius explains why the post's loop was so short. Then order decides. A column is steep if its diagonal
+# entry of $H$ is large. Steep columns that come first get the shortest steps. At the end they get those of flat ones,
+# about nine times too long, and the loop explodes.
 #
 # A second defect is the margin `- 1e-8`. A step size has the unit of $1/H$, and $H$ grows with $n$. For independent
 # columns with mean 0 and variance 1, and $n$ much larger than $p$, $L \approx 2n$.
 #
-# **On paper.** At $n=10^6$, $1/L \approx 5\cdot10^{-7}$, and the margin hardly matters. At $n=5\cdot10^7$,
-# $1/L \approx 10^{-8}$, and the step is about 0. With more rows it is *negative*, so the loop walks uphill.
+# **On paper.** At $n=10^6$, $1/L \approx 5\cdot10^{-7}$. At $n=5\cdot10^7$, $1/L \approx 10^{-8}$, and the step is
+# about 0. With more rows it is *negative*: the loop walks uphill.
 
 # %% [markdown] id="c03-043"
 # One number must replace the vector. **On paper.** $H = \mathrm{diag}(2, 18)$ has $L = 18$. With $t = \frac{1}{18}$ the
 # factors are $\frac89$ and 0. With $t = \frac{2}{18}$ they are $\frac79$ and $-1$, so the second error never dies.
 #
-# **Exercise 2.** Mend both defects. `safe_step(H)` returns one number, with which gradient descent converges on every
-# quadratic with Hessian $H$, whatever the units of the columns are. It must not exceed $1.98/L$, to stay clear of $2/L$.
-# It must not be shorter than $1/(2\sqrt p\,L)$, because a needlessly short step is slow. So $1/\|H\|_F$ is allowed, too:
-# the Frobenius norm `np.linalg.norm(H)`, the root of the sum of the squared entries, lies between $L$ and $\sqrt p\,L$.
+# **Exercise 2.** Mend both defects. `safe_step(H)` returns one number $t$, with which gradient descent converges on
+# every quadratic with Hessian $H$:
+#
+# - $t\le1.98/L$, to stay clear of $2/L$;
+# - $t\ge1/(2\sqrt p\,L)$, because a needlessly short step is slow.
+#
+# Both $1/L$ and $1/\|H\|_F$ are allowed, because the Frobenius norm `np.linalg.norm(H)`, the root of the sum of the
+# squared entries, lies between $L$ and $\sqrt p\,L$.
 
 # %% tags=["exercise"] id="c03-044"
 def safe_step(H):
@@ -454,8 +461,7 @@ H_unit = H * np.outer(second_half, second_half)
 mu_unit, *_, L_unit = np.linalg.eigvalsh(H_unit)
 f = glmlab.Objective("gaussian", glmlab.as_chunks(client.persist(X * second_half), y))
 enough = 1e-7  # of F
-title = f"Your bound stops the run at {enough:.0e} of F, second half × 3"
-watch = viz.Live(lambda state: smooth_bound(f.loss_grad(state.beta).grad, mu_unit), title=title)
+watch = viz.Live(lambda state: smooth_bound(f.loss_grad(state.beta).grad, mu_unit), title="Your bound stops the run")
 path = []
 
 
@@ -469,13 +475,12 @@ with watch:  # `until` stops the run; `tol` is what glmlab's own certificate mus
     result = glmlab.run("gradient_descent", f, step=1 / L_unit, until=near_enough, tol=1e-5)
 result
 
-# %% tags=["figure", "assert"] id="c03-064"
+# %% tags=["assert"] id="c03-064"
 e = np.array(path) - beta_star / second_half
 true_gaps = (e @ H_unit * e).sum(axis=1) / 2
 ratios = np.array(watch.bounds) / true_gaps
-title = f"Your bound falls from {ratios[0]:.2f} to {ratios[-1]:.2f} times the gap"
-curves = {"your bound ÷ (F − F*)": ratios}
-viz.show(viz.gap_curves(curves, ylabel="bound ÷ gap", title=title, scale="linear"))
+print(f"your bound ÷ (F − F*): {ratios[0]:.3f} at the start, {ratios[1]:.3f} after one iteration,"
+      f" {ratios[-1]:.3f} at the end")  # fmt: skip
 
 Z, target = problem(100)
 H_Z = 2 * Z.T @ Z
@@ -490,17 +495,17 @@ assert np.abs(result.beta * second_half - beta_star).max() <= 1e-2, "near numpy.
 assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fools the post's rule"
 
 # %% [markdown] id="c03-065"
-# At the end of the run $\|g\|^2/2\mu$ is nearly the gap itself. That says less than it seems. With step $1/L$ the
-# error is left in the *flattest* direction, and there the parabola touches $F$. In the steepest direction the bound
-# is $\kappa$ times the gap.
+# At the end of the run $\|g\|^2/(2\mu)$ is nearly the gap itself. That says less than it seems. With step $1/L$ the
+# error is left in the *flattest* direction, and along it the parabola coincides with $F$. In the steepest direction the
+# bound is $\kappa$ times the gap.
 #
 # glmlab's own certificate needs no $\mu$: it is residual-corrected duality, which notebook 06 derives.
 #
 # *Recap.*
 # - A small move proves nothing, because a short step makes every move small.
-# - $\|\nabla F\|^2/2\mu$ is a proof, and at most $\kappa$ times too large.
-# - It needs a $\mu > 0$ that lies below the curvature at every $\beta$. The logistic loss has none, because its curvature
-#   tends to zero for large $\beta$.
+# - $\|\nabla F\|^2/(2\mu)$ is a proof, and at most $\kappa$ times too large.
+# - It needs a $\mu > 0$ that lies below the curvature at every $\beta$. The logistic loss has none, because its
+#   curvature tends to zero for large $\beta$.
 
 # %% [markdown] tags=["workshop"] id="c03-069"
 # ## Where did the time go? (5 min, core)
@@ -512,8 +517,8 @@ assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fool
 # results. This price, which notebook 04 measures, depends on the number of tasks and not on the rows. There are ten
 # chunks both times.
 #
-# Two workers can at best halve NumPy's time. So they win only where that saves more than a round costs. Which is faster
-# with 5,000 rows? And with more?
+# Two workers can at best halve NumPy's time. So they win only where half of NumPy's time is more than a round costs.
+# Which is faster with 5,000 rows? And with more?
 
 # %% id="c03-070" tags=["assert"]
 def race(X, y):
@@ -528,12 +533,14 @@ def race(X, y):
 
 
 many = scale.pick(ci=20_000, workshop=100_000, full=200_000)
+even = []  # rows for which half of NumPy's time is the price of a round
 for size in (5_000, many):
     data = datasets.make_regression(size, p, chunks=size // n_chunks)[:2]
     (there, here), (by_workers, by_numpy) = race(*client.persist(list(data)))
     print(f"{size:>9,} rows, an iteration: {there:8.1f} ms on the workers, {here:8.1f} ms in NumPy")
-even = 2 * size * (there / here - 1 / 2)  # rows for which half of NumPy's time is the price of a round
-print(f"By these numbers two workers can win from about {even:,.0f} rows on.")
+    even.append(2 * size * (there / here - 1 / 2))
+first, second = (f"{float(f'{rows:.0e}'):,.0f}" for rows in even)
+print(f"Two workers can win from about {first} rows on by the first line, from about {second} by the second.")
 assert np.abs(by_workers - by_numpy).max() <= 1e-7, "one function, two kinds of arrays, one answer"
 
 # %% id="c03-073" tags=["assert"]
@@ -581,7 +588,8 @@ def nesterov(X, y, t, m, iterations):
 Z, target = problem(100)
 ahead = nesterov(Z, target, 1 / 100, (10 - 1) / (10 + 1), 200)  # √κ = 10
 factor = (ahead[199] / ahead[99]) ** (1 / 100)
-print(f"κ = 100: momentum multiplies the distance by {factor:.4f} an iteration; 1 − 1/√κ = 0.9")
+double = 0.9 * 2 ** (1 / 100)  # from k = 100 to 200: 0.9 is a double root, so the distance falls like k·0.9ᵏ
+print(f"κ = 100: momentum multiplies the distance by {factor:.4f} an iteration; 1 − 1/√κ = 0.9; k·0.9ᵏ {double:.4f}")
 assert np.isclose(factor, 0.9, rtol=0.02), "the rate of momentum on a quadratic"
 options = {"family": "gaussian", "tol": 1e-9}
 fits = {
@@ -594,32 +602,33 @@ title = f"Momentum (FISTA) needs {share:.0%} of the passes of step 1/L"
 viz.show(viz.convergence(fits, optimum=0.0, title=title))
 
 # %% [markdown] tags=["optional"] id="c03-050"
-# Armijo's rule takes nearly as many passes as the step $1/L$, without $L$. FISTA, which takes about a fifth of
-# them, is momentum without $\kappa$: its $m$ follows a formula, and starts again from 0 when the momentum points uphill.
+# The figure divides $F-F^*$ by $F$ at the start. Armijo's rule takes nearly as many passes as the step $1/L$, without
+# $L$. FISTA is momentum without $\kappa$: its $m$ follows a formula, and starts again from 0 when the momentum points
+# uphill.
 #
 # > *Systems note.* On a cluster every trial of a backtracking loop would cost a round, so glmlab tries many steps in *one*
 # > pass.
 #
 # *Recap.*
 # - Backtracking finds a step without $L$.
-# - On a quadratic, momentum replaces $\kappa$ by $\sqrt\kappa$ in the rate. For other strongly convex losses the theorem
-#   says: an upper bound on the gap shrinks by $1 - 1/\sqrt\kappa$ an iteration. The gap itself may rise.
+# - On a quadratic, momentum replaces $\kappa$ by $\sqrt\kappa$ in the rate. For other strongly convex losses the
+#   theorem says: an upper bound on the gap shrinks by $1 - 1/\sqrt\kappa$ an iteration. The gap itself may rise.
 
 # %% [markdown] id="c03-075"
 # ## What we measured · Check yourself · Next
 #
-# - The post's loop is short because $\kappa$ is near 1: it has many more rows than columns, and these are independent with
-#   mean zero and equal variance.
-# - Two eigenvalues predict the rate, within 5 %.
+# - The post's loop is short because $\kappa$ is near 1: it has many more rows than columns, and these are independent
+#   with mean zero and equal variance.
+# - Two eigenvalues predict the rate.
 # - The published step can diverge; one number below $2/L$ cannot.
-# - A small move proves nothing, but $\|\nabla F\|^2/2\mu$ does.
-# - NumPy alone is faster on few rows.
+# - A small move proves nothing, but $\|\nabla F\|^2/(2\mu)$ does.
+# - On few rows NumPy alone can be faster, without rounds.
 #
 # **Check yourself.**
 #
 # 1. $\kappa$ grows fourfold: how many times as many iterations with step $1/L$?
 # 2. *Optional.* And with momentum?
-# 3. Which half of the columns may be stretched under the published step?
+# 3. Which half of the columns may be multiplied by 3 under the published step?
 #
 # <details><summary>Answers</summary>
 #

@@ -49,8 +49,8 @@ print(cluster.dashboard_link(client) or "This client has no dashboard.")
 # |a count|Poisson|$e^\eta$|$e^\eta-y\eta$|
 # |an amount $>0$|Gamma|$e^\eta$|exercise 1|
 #
-# The Gaussian has variance ½. In this notebook $\mu$ is always a mean. The smallest eigenvalue of $H$, which other
-# notebooks call μ, is $\lambda_{\min}(H)$ here.
+# The Gaussian has variance ½, so that minus its log density is $(y-\eta)^2$. In this notebook $\mu$ is always a mean,
+# and $h_1$ is the smallest eigenvalue of $H=\nabla^2f(\beta)$.
 
 # %% [markdown] id="c07-006"
 # We minimise $F=f+g$, a loss $f(\beta)=\sum_i\ell(\eta_i;y_i)$ plus a penalty $g$. By the chain rule a solver needs only
@@ -77,24 +77,24 @@ gamma = use(gamma)
 # solution("gamma")
 
 # %% [markdown] id="c07-009"
-# Your $\ell''$ contains $y$, but the Poisson's does not. A link is **canonical** if $y$ and $\eta$ meet only in a
-# multiple of $y\eta$, because differentiating twice then removes $y$. The first three links of the table are canonical.
+# Your $\ell''$ contains $y$, the Poisson's does not. A link is **canonical** if $y$ and $\eta$ appear together only in
+# $y\eta$, times a constant. Then $\ell''$ has no $y$. The first three links of the table are canonical.
 #
-# Where $\ell''$ contains $y$, there are two curvatures. Newton's method uses the **observed information**
-# $\nabla^2 f(\beta)$, for our $y$. R's `glm` uses the **expected information**, which has the mean of $\ell''$
-# over $y$ instead (*Fisher scoring*). For our Gamma, $\ell''=y/\mu$ has mean 1, so the expected information is
-# $X^\top X$ at every β. This matrix is factored only once, but convergence is only linear.
+# Otherwise there are two curvatures. Newton's method uses the **observed information** $\nabla^2 f(\beta)$, for our
+# $y$. R's `glm` uses the **expected information**, with the mean of $\ell''$ over $y$ (*Fisher scoring*). For our
+# Gamma, $\ell''=y/\mu$ has mean 1, so the expected information is always $X^\top X$. It is factored only once, but
+# Fisher scoring converges only linearly, because the two matrices differ at $\beta^*$.
 #
 # *Recap.* A family is a density and a link. With a canonical link the two informations agree.
 
 # %% [markdown] tags=["workshop"] id="c07-011"
 # ## Three questions about flights (15 min · core)
 #
-# What can we say about a delay when the ticket is sold? The rows are notebook 01's flights (at scale ci another sample),
-# with rare airlines. The columns are time, distance, and zeros and ones for month, weekday, airline and airport.
-# One of each has no column: the **intercept**, without penalty, stands for it.
+# What can we say about a delay when the ticket is sold? The rows are notebook 01's flights, with rare airlines (at
+# scale ci another sample). The columns are time (1 is six hours), distance, and zeros and ones for month, weekday,
+# airline and airport. One value of each has no column: the unpenalised **intercept** stands for it.
 #
-# 1. *Is the flight late?* Logistic: $y=1$ if it is more than 15 minutes late.
+# 1. *Is the flight late?* Logistic: $y=1$ if by more than 15 minutes.
 # 2. *How many flights of an hour are late?* Poisson: a row is an hour at one airport, and holds the *means* of its
 #    flights' columns.
 # 3. *How many minutes late?* Gamma: the rows are the flights with any delay.
@@ -138,12 +138,16 @@ _, slope, curvature = gamma(eta, rows["minutes"][1])
 # Σℓ′ = Σ(1 − y/μ) = 0 at the third answer, since its intercept is free. So ℓ″ = y/μ has the mean 1 there.
 print(f"gamma, at the third answer: Σℓ′ = {np.sum(slope):.1e}, the mean of ℓ″ is {np.mean(curvature):.4f}")
 assert abs(np.sum(slope)) <= 1e-5 * len(eta)
+X_g = rows["minutes"][0]
+observed, expected = X_g.T @ (curvature[:, None] * X_g), X_g.T @ X_g
+print(f"there the observed information differs from the expected by "
+      f"{np.linalg.norm(observed - expected) / np.linalg.norm(expected):.2g} of its norm")  # fmt: skip
 delays.factors(fits, questions)
 
 # %% [markdown] id="c07-016"
-# Each entry of the table is $e^{\beta_j}$. With a **log link**, $\mu=e^\eta$, the mean is multiplied by this factor when
-# column $j$ grows by 1. For the time of day, 1 means six hours. In the logistic family the factor multiplies the *odds*
-# $\mu/(1-\mu)$ instead. The model of the hours has no airlines.
+# Each entry of the table is $e^{\beta_j}$. With a **log link**, $\mu=e^\eta$, the mean is multiplied by this factor
+# when column $j$ grows by 1. In the logistic family the factor multiplies the *odds* $\mu/(1-\mu)$ instead. The model
+# of the hours has no airlines.
 #
 # <details><summary><b>Check yourself.</b> Does a certificate say that the model is right?</summary>No. It says that β
 # minimises F. A Poisson count has variance μ, but bad weather delays all flights of an hour together. The family that
@@ -157,13 +161,16 @@ delays.factors(fits, questions)
 # %% [markdown] tags=["workshop"] id="c07-028"
 # ## Gradient or Newton (10 min · core)
 #
-# How many iterations does each method need for the same proof? The rows are as in the post's benchmark, with labels 0
-# or 1 and 15 columns, uniform on $[0,1]$. Positive columns are far from orthogonal, so $H$ is badly conditioned.
+# How many iterations does each method need for the same proof? The rows are as in the post's benchmark: 15 columns,
+# uniform on $[0,1]$.
 #
-# - **Gradient descent** has step length $1/L$, where $L$ is a quarter of the largest eigenvalue of $X^\top X$. This
-#   step is safe, because no $\ell''$ exceeds ¼.
-# - **Newton's method** moves by $-H^{-1}\nabla f(\beta)$ with $H=\nabla^2f(\beta)$, and halves the move until F falls
-#   enough. Near $\beta^*$ it squares the error, up to a constant.
+# - **Gradient descent** has step length $1/L$, where $L=\|X\|_2^2/4$, because no $\ell''$ exceeds ¼. In
+#   the flattest direction the error shrinks by $1-h_1/L$ (03), so a digit of the gap takes about $1.15\,L/h_1$
+#   iterations.
+# - **Newton's method** moves by $-H^{-1}\nabla f(\beta)$, and halves the move until F falls enough. Near $\beta^*$ it
+#   squares the error, up to a constant.
+#
+# *On paper.* $E\,xx^\top$ has the eigenvalues $\frac1{12}+\frac{15}4$ and $\frac1{12}$, so $L/h_1\gtrsim46$.
 #
 # **Predict**: to a certified $10^{-6}$, by which factor does gradient descent need more iterations?
 
@@ -174,8 +181,7 @@ X, y, beta_true = datasets.course_benchmark(n, chunks=n // 10)
 X_here, y_here = dask.compute(X, y)
 L = np.linalg.eigvalsh(X_here.T @ X_here)[-1] / 4
 by_newton = glmlab.fit(X_here, y_here, family="logistic", solver="newton")
-# viz.live_fit is glmlab.fit with a display; drawing it takes time, too
-by_gradient = viz.live_fit("gradient", X_here, y_here, family="logistic", solver="gradient_descent", step=1 / L)
+by_gradient = glmlab.fit(X_here, y_here, family="logistic", solver="gradient_descent", step=1 / L)
 pair = {"gradient descent": by_gradient, "Newton": by_newton}
 gaps = {name: races.gaps(run.trace.objective, by_newton) for name, run in pair.items()}
 k_gradient, k_newton = (races.iterations_to(1e-6, found) for found in gaps.values())
@@ -184,7 +190,7 @@ f = glmlab.Objective("logistic", glmlab.as_chunks(X_here, y_here))
 curvatures = np.linalg.eigvalsh(f.loss_grad_hess(by_newton.beta).hess)
 rate = 1 - curvatures[0] / L  # an iteration multiplies the error along the flattest direction by it
 foretold = np.log(1e-6 / gaps["gradient descent"][0]) / (2 * np.log(rate))
-print(f"at β*: κ = {curvatures[-1] / curvatures[0]:.1f}; L ÷ λ_min = {L / curvatures[0]:.1f}")
+print(f"at β*: κ = {curvatures[-1] / curvatures[0]:.1f}; L ÷ h₁ = {L / curvatures[0]:.1f}")
 print(f"iterations to 1e-6: gradient {k_gradient} (the rate predicts {foretold:.0f}), Newton {k_newton}")
 times_as_many.measured(k_gradient / k_newton)
 curves = {name: (run.trace.seconds, run.trace.passes, gaps[name]) for name, run in pair.items()}
@@ -193,16 +199,17 @@ viz.show(viz.race(curves, targets=(1e-6,), title=f"To a relative gap of 1e-6 gra
 assert by_newton.converged and k_newton <= 6 and k_gradient > 20 * k_newton, "conditioning slows the gradient only"
 
 # %% [markdown] id="c07-031"
-# *Answer.* In the flattest direction a gradient step multiplies the error by $1-\lambda_{\min}(H)/L$, so the number of
-# iterations grows with $L/\lambda_{\min}$. This exceeds κ, because our $L$ bounds the curvature at every β. The rate
-# assumes that the whole error lies in that direction from the start (03), so it may predict too many.
+# *Answer.* The gradient's iterations grow with $L/h_1$. This exceeds $\kappa$, the largest eigenvalue of $H$ divided by
+# the smallest, because our $L$ bounds the curvature at every β. The rate assumes that the whole error lies in the
+# flattest direction from the start, so it may predict too many. The clock runs on while a certificate is computed, so
+# the last steps of a run may look slow.
 #
 # <details><summary><b>Check yourself.</b> Is an iteration of Newton's method as cheap as one of the
 # gradient's?</summary>No. Newton's method makes two passes. One computes loss, gradient and Hessian, the other tests
 # the full step. The first adds p² numbers for each row, where a gradient adds p.</details>
 #
 # *Recap.*
-# - The gradient's iterations grow with $L/\lambda_{\min}$.
+# - The gradient's iterations grow with $L/h_1$.
 # - Newton's stay the same if we replace $X$ by $XT$ with a nonsingular matrix $T$.
 # - On a cluster every iteration costs rounds, so few iterations are worth a $p\times p$ solve while p is small.
 
@@ -284,7 +291,8 @@ for reading, value in {"1/C": float(to_lam(C, m, "LogisticRegression")), "C": C,
     print(f"read as λ = {reading}, scikit-learn's answer has a relative gap of at most {proofs[reading].relative:.1e}")
 assert proofs["1/C"].relative < 1e-6 < min(proofs["C"].relative, proofs["n/C"].relative)
 pd.set_option("display.max_colwidth", None)  # show whole formulas
-conventions.table()[["parameter", "minimises", "ours"]]
+listed = ["LogisticRegression", "SGDClassifier", "Lasso", "Ridge", "dask_glm"]  # w: a weight for each row, here 1
+conventions.table().loc[listed, ["parameter", "minimises", "ours"]]
 
 # %% [markdown] id="c07-079"
 # The certificate decides which reading is right: only with the right λ is scikit-learn's answer proved optimal.
@@ -303,16 +311,16 @@ conventions.table()[["parameter", "minimises", "ours"]]
 # %% [markdown] tags=["workshop"] id="c07-039"
 # ## Newton's method with L1 (25 min · core)
 #
-# Can Newton's method take an L1 penalty? It needs two derivatives, but $|\beta_j|$ has none at zero, and zeros are
-# what L1 is for. Two repairs come to mind:
+# Can Newton's method take an L1 penalty? It needs two derivatives, but $|\beta_j|$ has none at zero, and zeros are what
+# L1 is for. Two repairs come to mind:
 #
 # - *signs*: use $\operatorname{sign}\beta_j$ as the derivative of $|\beta_j|$, with $\operatorname{sign} 0 = 0$;
 # - *shrink*: take Newton's step for $f$, then shrink coordinate $j$ by $\lambda/H_{jj}$.
 #
-# We try both at $\lambda = \lambda_{\max}/30$ and let a certificate judge. **Predict**: which one works?
+# We try both at $\lambda = \lambda_{\max}/30$ and let a certificate judge. **Predict**: does one of them work?
 #
-# <details><summary>Answer</summary>Neither. The first gives no zeros. The second treats H as diagonal. If one
-# coordinate is held at zero, the others should make up for it, but here they do not.</details>
+# <details><summary>Answer</summary>No. The first gives no zeros. The second treats H as diagonal. If one coordinate is
+# held at zero, the others should make up for it, but here they do not.</details>
 
 
 # %% tags=["assert"] id="c07-042"
@@ -378,13 +386,13 @@ assert found[-1] < 1e-10 and 0 < np.sum(beta == 0) < len(beta)
 # Convergence is quadratic again, and the answer has zeros. `solvers.proximal_newton` is this loop with a line search,
 # because far from $\beta^*$ a full step may overshoot.
 #
-# **ISTA** (proximal gradient) takes L1, too. It repeats $\beta^+ = \operatorname{shrink}(\beta -
-# \nabla f(\beta)/L, \lambda/L)$ and searches for its step. **FISTA** makes the same step from a point ahead,
-# $v = \beta + m(\beta - \beta_{\text{old}})$. Its momentum $m$ grows towards 1, and starts again from 0 when
-# $\beta-\beta_{\text{old}}$ points uphill. ISTA's iterations grow like κ, FISTA's usually like $\sqrt\kappa$. Ours
-# makes one pass an iteration: it reports F at $v$, where it needs the gradient.
+# **ISTA** (proximal gradient) takes L1, too. It repeats $\beta^+ = \operatorname{shrink}(\beta - t\nabla f(\beta),
+# t\lambda)$ and finds its step $t$ by trying. **FISTA** makes such a step from a point ahead, $v = \beta + m(\beta -
+# \beta_{\text{old}})$. Its $m$ grows towards 1, and starts again from 0 when $\beta-\beta_{\text{old}}$ points uphill.
+# With $t=1/L$ its error shrinks by about $1-\sqrt{h_1/L}$ an iteration, so a digit of the gap takes about
+# $1.15\sqrt{L/h_1}$ iterations. Ours needs one pass an iteration.
 #
-# **Predict** FISTA's passes to a certified $10^{-9}$ at $\lambda_{\max}/1000$. (The first race printed κ.)
+# **Predict** FISTA's passes to a certified $10^{-9}$ at $\lambda_{\max}/1000$. (The first race printed $L/h_1$.)
 
 # %% tags=["predict", "figure", "assert"] id="c07-050"
 fista_passes = predict("passes of FISTA to 1e-9", None)
@@ -408,12 +416,10 @@ assert all(abs(run.beta - best.beta).max() < 1e-2 for run in runs.values()), "on
 # coordinates. Shrinking coordinate by coordinate undoes that only if H is diagonal. The model with the penalty inside
 # is minimal at v = β* there.</details>
 #
-# The clock runs on while a certificate is computed, so the last steps of a run may look slow.
-#
 # *Recap.*
 # - L1 belongs inside Newton's model. Coordinate descent minimises that model without a pass.
 # - Proximal Newton keeps quadratic convergence.
-# - Momentum saves passes, as the cell printed, but FISTA still needs more of them than proximal Newton.
+# - Momentum saves passes, as printed above, but FISTA still needs more of them than proximal Newton.
 
 # %% [markdown] tags=["workshop"] id="c07-063"
 # ## Data that have no answer (6 min · core)
@@ -455,9 +461,10 @@ assert np.all(np.diff(grown) > 1) and not ours.converged and "no minimum exists"
 
 # %% [markdown] id="c07-067"
 # Why must `certify` refuse? It solves $Hd=-\nabla f(\beta)$ and moves the slope of row $i$ to
-# $\theta_i=\ell'_i+\ell''_it_i$ with $t_i=x_i^\top d$, so that $\sum_i\theta_ix_i=0$. It accepts this only if all
-# $|t_i|<1$, because then $-y_i<\theta_i<1-y_i$, the limits of the logistic slope. So $\ell_i-\theta_i\eta_i$ grows in
-# both directions. Their sum is $F$, hence $F$ has a minimiser. Here none exists.
+# $\theta_i=\ell'_i+\ell''_it_i$ with $t_i=x_i^\top d$, so that $\sum_i\theta_ix_i=0$. If all $|t_i|<1$, then
+# $-y_i<\theta_i<1-y_i$, strictly between the limits of the logistic slope, so $\ell_i(\eta)-\theta_i\eta\to\infty$ as
+# $\eta\to\pm\infty$. Because $\sum_i\theta_i\eta_i=0$, these terms sum to $F$, and $F$ has a minimiser. Here none
+# exists, so no such $d$ does.
 #
 # A ridge gives SkyWest a finite coefficient, because $\frac{\lambda}{2} b^2$ grows faster than the loss falls.
 #
@@ -528,38 +535,33 @@ for name, fit in fits.items():
 
 # %% [markdown] id="c07-026"
 # The bound of 06 holds in every family, with $D_i(t_i)$ in the place of $t_i^2$. Without a penalty it says
-# $F(\beta)-F^*\le\sum_iD_i(t_i)$, where $t=Xd$ and $Hd=-\nabla f(\beta)$. We moved each fit at random and compared
-# the bound with the gap, because F of the fit is F* up to its certified gap.
+# $F(\beta)-F^*\le\sum_iD_i(t_i)$, where $t=Xd$ and $Hd=-\nabla f(\beta)$. We moved each fit at random and compared the
+# bound with the gap, because F of the fit is F* up to its certified gap.
 #
 # <details><summary><b>Check yourself.</b> Why is the ratio nearly 1?</summary>For small t every price is close to
 # ½ℓ″t², as the figure shows. The sum is then ½dᵀHd, which is the gap in Newton's model. Close to the optimum certify
-# takes one factor for all rows, a little more than ½, because this costs no pass. Further away it asks every row for its
-# price.</details>
+# bounds every price by cℓ″t², with one c a little above ½, because this costs no pass. Further away it asks every row
+# for its price.</details>
 #
 # *Recap.*
 # - Near an optimum prices are quadratic, so the bound is sharp.
-# - If all $|t_i|<1$, every $\theta_i$ lies inside the domain of $\ell^*$. Without a penalty a minimiser then exists, for
-#   the reason in "Data that have no answer".
+# - If all $|t_i|<1$, every $\theta_i$ lies inside the domain of $\ell^*$. Without a penalty a minimiser then exists,
+#   for the reason in "Data that have no answer".
 
 # %% [markdown] tags=["optional"] id="c07-058"
 # ## A family of your own (15 min · optional)
 #
-# What if counts vary more than a Poisson's? The **negative binomial** has mean $\mu=e^\eta$ and variance
-# $\mu+\mu^2/r$, with a known $r>0$. As $r\to\infty$ it becomes the Poisson. Its loss is
+# What if counts vary more than a Poisson's? The **negative binomial** has mean $\mu=e^\eta$ and variance $\mu+\mu^2/r$,
+# with known $r>0$ (no residual).  Its loss is
 #
 # $$\ell(\eta;y)=(y+r)\log(r+e^\eta)-y\eta .$$
 #
-# *Example.* For $r=y=1$ this is $2\log(1+e^\eta)-\eta=2\,[\log(1+e^\eta)-\tfrac12\eta]$, which is twice the logistic
-# loss with the "label" ½.
+# Because $\log(r+e^\eta)=\log r+\log(1+e^{\eta-\log r})$, it is $y+r$ times the logistic loss at $\eta-\log r$ with the
+# "label" $y/(y+r)$, up to terms in $y$. `Logistic()` accepts it.
 #
-# <details><summary>How does the logistic loss help for every r?</summary>
+# *Example.* For $r=y=1$, $\ell=2\,[\log(1+e^\eta)-\tfrac12\eta]$.
 #
-# $\log(r+e^\eta)=\log r+\log(1+e^{\eta-\log r})$. So $\ell$ is $y+r$ times the logistic loss at $\eta-\log r$ with the
-# "label" $y/(y+r)$, up to terms in $y$. `Logistic()` accepts any label in $[0,1]$.
-#
-# </details>
-#
-# **Exercise 4.** Write its class. Methods take arrays and return one number for each row. The Poisson's is
+# **Exercise 4.** Write its class. The Poisson's is
 #
 # ```python
 # class Poisson(Family):
@@ -628,12 +630,12 @@ assert abs(variation(mu_r, r) - 1) < 0.5 * abs(variation(mu) - 1)
 # %% [markdown] id="c07-061"
 # We estimated $r$ from the Poisson fit. If $y$ has variance $\mu + \mu^2/r$, then $\sum\big((y-\mu)^2 - \mu\big)$
 # estimates $\sum \mu^2/r$. `da.from_array` sent the rows through the scheduler, which is fine for a few megabytes. A
-# class that is defined in a notebook travels whole with the tasks. An imported one, as ours, is sent by its name, so
-# every worker must have its package.
+# class that is defined in a notebook travels whole with the tasks. The class of an installed package is sent by its
+# name, so every worker must have the package.
 #
 # <details><summary><b>Check yourself.</b> Both families have the same mean e^η. Why does the variance
-# matter?</summary>It decides how uncertain β is. If the variance is twice what the model says, the standard errors
-# are too small by a factor of √2.</details>
+# matter?</summary>It decides how uncertain β is. If the variance is twice what the model says, the standard errors are
+# too small by a factor of √2.</details>
 #
 # *Recap.*
 # - A family is a class with a loss, two derivatives and a price.
