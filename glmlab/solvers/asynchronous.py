@@ -46,7 +46,9 @@ def async_admm(f, g, start, *, rho="diagonal", relaxation=1.2, barrier=1, stalen
     a proximal term for z that grows with the delays; Peng et al.: chunks in random order, α < 2/(1 + 2τ/√K)).
     rho: a number > 0; "diagonal", the diagonal of ∇²f(start) ÷ K; "curvature", its mean. relaxation: α in (0, 2). The
     default stays well below π/2: where ρ is far below the curvature, the mean vote v obeys v′(t) = −α v(t − 1), times
-    counted in tasks, and that oscillates for ever at α = π/2.
+    counted in tasks, and that oscillates for ever at α = π/2. Where ρ is far above it, the vote of a chunk that is much
+    slower than the others and the mean of theirs swap places: a turn multiplies their difference by about −α (K − 1)/K,
+    less what the curvature damps.
     barrier: z waits for at least so many answers (the partial barrier S). staleness: no chunk stays without an answer
     for more than so many updates, z waits for it (the bound τ); 1 waits for all, None for none. crew: who works
     (`Objective.arrivals`).
