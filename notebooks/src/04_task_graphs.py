@@ -90,7 +90,7 @@ viz.show(viz.graph(shown, optimize_graph=True, names=names, tasks=tasks, title=t
 # that work on the same chunk.
 #
 # The picture shows what is left for three chunks. A circle is a task, a box is data, and arrows go upwards. Where two
-# boxes follow each other, one result has two names: that of the joined task, and the one that readers ask for.
+# boxes follow each other, one result has two names: that of the joined task, and the one that other tasks ask for.
 #
 # With ten chunks four tasks add, because dask adds at most four results at a time: three add the ten results, and
 # the fourth adds theirs.
@@ -257,10 +257,10 @@ white = predict("per cent white, array style", None)
 
 def recorded(run):
     run()  # what is loaded once must not be seen
-    start = time.perf_counter()
     with distributed.get_task_stream(client) as stream:
         [run() for _ in range(2)]
-    return stream.data, time.perf_counter() - start
+    parts = [part for record in stream.data for part in record["startstops"] if part["action"] in ("compute", "transfer")]
+    return stream.data, max(part["stop"] for part in parts) - min(part["start"] for part in parts)
 
 
 large = pieces(*(held := client.persist([X.rechunk((math.ceil(n / cores), -1)), y.rechunk(math.ceil(n / cores))])))
@@ -286,7 +286,7 @@ assert len(small[0]) < len(array[0]), "fewer tasks for the same gradient"
 #
 # *Recap.*
 # - White space shows the prices of tasks and rounds.
-# - A pass by hand has fewer bars and less to compute. So more of it may be white, even if it is shorter.
+# - A pass by hand has fewer bars. So more of it may be white, even if it is shorter.
 # - The white space between passes stays, because every pass needs a round.
 
 # %% [markdown] tags=["workshop"] id="c04-031"
@@ -329,8 +329,8 @@ best_K = use(best_K)
 # solution("best_K")
 
 # %% [markdown] id="c04-036"
-# Is the model right? We measure a pass with much work for each row: glmlab's own, which also sums the Hessian $2X^\top
-# X$. By symmetry this takes $np^2$ operations, beside $4np$ for a gradient. `costmodel.measured` fits the model to
+# Is the model right? We measure a pass with much work for each row: glmlab's own, which also sums the Hessian
+# $2X^\top X$. By symmetry this takes $np^2$ operations, beside $4np$ for a gradient. `costmodel.measured` fits the model to
 # passes of *other* sizes. In turn with them it times the seven passes that we predict, so the model has not seen those.
 #
 # Can times tell the prices apart? Those of a round and of a task well, because they grow differently. Work and reading
@@ -541,7 +541,7 @@ for whose, (number, taken) in passes.items():
 building = costmodel.typical(lambda: steady_pass(*chunks, beta))
 computing = costmodel.typical(lambda: steady(A, t, beta)) * math.ceil(n_chunks / cores)
 print(f"your pass by the clock: {1e3 * building:.1f} ms to build the graph, {1e3 * computing:.1f} ms of work", end=" ")
-print(f"(timed here without dask), {computing / passes['your'][1]:.1%} of the pass")
+print(f"for each core (timed here without dask), {computing / passes['your'][1]:.1%} of the pass")
 
 # %% [markdown] id="c04-053"
 # What is not work is the price of a round and its tasks, and every iteration pays it. (Where the clock is far from the
