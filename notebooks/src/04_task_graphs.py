@@ -541,7 +541,7 @@ for whose, (number, taken) in passes.items():
 building = costmodel.typical(lambda: steady_pass(*chunks, beta))
 computing = costmodel.typical(lambda: steady(A, t, beta)) * math.ceil(n_chunks / cores)
 print(f"your pass by the clock: {1e3 * building:.1f} ms to build the graph, {1e3 * computing:.1f} ms of work", end=" ")
-print(f"for each core (timed here without dask), {computing / passes['your'][1]:.1%} of the pass")
+print(f"for each core (timed here without dask), {100 * computing / passes['your'][1]:.2g}% of the pass")
 
 # %% [markdown] id="c04-053"
 # What is not work is the price of a round and its tasks, and every iteration pays it. (Where the clock is far from the
