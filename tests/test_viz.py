@@ -413,12 +413,33 @@ def test_a_single_box_has_no_number_and_a_task_may_have_a_name():
     assert "1 add" in picture.alt
 
 
+def test_tasks_may_be_renamed_by_the_name_that_dask_gives_them():
+    parts = [dask.delayed(abs)(k) for k in range(3)]
+    picture = viz.graph(dask.delayed(sum)(parts), tasks={"$|x_{k}|$": "abs"})
+    legend = [text.get_text() for text in picture.figure.legends[0].get_texts()]
+    assert [text.split(":  ")[1] for text in legend] == ["$|x_{k}|$ × 3", "sum × 1"]
+    assert "3 |x_k| and 1 sum" in picture.alt, "no marks of a formula"
+
+
 def test_chunks_stand_in_their_order():
     X = da.ones((24, 2), chunks=(2, 2))
     axes = viz.graph(X.sum(), names={"X": X}).figure.axes[0]
     places = {text.get_text(): text.get_position()[0] for text in axes.texts}
     across = [places[f"$X_{{{k}}}$"] for k in range(1, 13)]
     assert across == sorted(across)
+
+
+def test_a_tree_stands_in_the_order_of_its_chunks_whatever_the_tokens_of_its_tasks():
+    """A token is drawn at random, so a wrong order would be right by chance in a few of ten graphs at most."""
+    X = da.ones((14, 2), chunks=(2, 2))
+    beta = dask.delayed(np.ones(2))
+    for _ in range(10):
+        parts = [dask.delayed(np.dot)(chunk, beta) for chunk in X.to_delayed().ravel()]
+        tree = dask.delayed(sum)([dask.delayed(sum)(parts[:4]), dask.delayed(sum)(parts[4:])])
+        axes = viz.graph(tree, names={"X": X, "β": None}).figure.axes[0]
+        places = {text.get_text(): text.get_position()[0] for text in axes.texts}
+        across = [places[f"$X_{{{k}}}$"] for k in range(1, 8)]
+        assert across == sorted(across)
 
 
 def test_a_graph_may_have_a_title():

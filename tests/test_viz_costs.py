@@ -81,13 +81,21 @@ def test_a_bar_that_is_too_thin_to_see_is_drawn_wider_and_dasks_own_task_has_a_n
 
 
 def test_tasks_may_have_other_names_and_titles_say_how_long_it_took():
-    picture = viz.task_stream({"mine": RECORDS}, words={"kernel": "product", "sum": "product"})
+    picture = viz.task_stream({"mine": RECORDS}, words={"mine": {"kernel": "product", "sum": "product"}})
     assert [text.get_text() for text in picture.figure.legends[0].get_texts()] == ["product × 3", "transfer × 1"]
     [ax] = picture.figure.axes
     assert ax.get_title("left") == "mine: 10 s, 65% white"
     assert picture.figure.get_suptitle() == "65% of the threads' time is white: no task computes"
     both = viz.task_stream({"mine": RECORDS, "yours": RECORDS[1:2]}).figure
     assert both.get_suptitle().startswith("0% to 65% of")
+
+
+def test_one_name_in_dask_may_have_two_meanings_in_two_streams_and_the_figure_a_title():
+    words = {"mine": {"kernel": "product"}, "yours": {"kernel": "gradient"}}
+    both = viz.task_stream({"mine": RECORDS, "yours": RECORDS[1:2]}, words=words, title="Mine is longer").figure
+    said = [text.get_text() for text in both.legends[0].get_texts()]
+    assert said == ["product × 2", "sum × 1", "gradient × 1", "transfer × 1"]
+    assert both.get_suptitle() == "Mine is longer"
 
 
 def test_rows_are_workers_where_each_has_one_thread():
@@ -126,7 +134,9 @@ def test_the_curve_is_the_sum_of_its_parts_and_points_are_where_they_were_measur
     assert list(best.get_xdata()) == [8, 8]
     labels = ["predicted", "work and reading", "tasks", "round", "measured", "least predicted"]
     assert [text.get_text() for text in picture.figure.legends[0].get_texts()] == labels
-    assert picture.figure.axes[0].get_title("left") == "Fastest pass: 8 chunks by the model, 8 chunks measured"
+    first, second = picture.figure.axes[0].get_title("left").splitlines()
+    assert first == "Fastest pass: 8 chunks by the model, 8 chunks measured;"
+    assert second == "measured ÷ predicted time: 0.91 to 1.2", "60 ÷ 66, 20 ÷ 17, 82.5 ÷ 66"
     assert "8 chunks, 17 ms a pass; measured: 8 chunks, 20 ms" in picture.finding
     assert "within 15%" in picture.finding, "errors of 10, 15 and 20 per cent"
 

@@ -6,7 +6,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator
 from .interactive import bokeh_figure, place_slider
 from .picture import Picture
 from .style import COLOURS, new_figure
-from .words import count_text
+from .words import count_text, number_text, range_text
 
 PARTS = ("round", "tasks", "work and reading")
 
@@ -57,7 +57,7 @@ def _static(ks, parts, seen, times, best):
     ax.plot(seen, 1e3 * np.array(times, dtype=float), label="measured" if seen else None, **look)
     ax.axvline(best, color="black", lw=1, ls=(0, (1, 4)), marker="", label="least predicted")
     ax.set(xscale="log", yscale="log", xlabel="chunks K", ylabel="milliseconds per pass")
-    ax.set_title(f"Fastest pass: {_fastest(best, dict(zip(seen, times, strict=True)))}")
+    ax.set_title(_title(dict(zip(ks, parts.sum(axis=1), strict=True)), best, dict(zip(seen, times, strict=True))))
     ax.set_xticks(ks, [str(k) for k in ks])
     ax.minorticks_off()
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -66,10 +66,14 @@ def _static(ks, parts, seen, times, best):
     return fig
 
 
-def _fastest(best, measured):
-    """The title's words: the K with the least predicted time, and the one with the least measured time."""
-    words = f"{count_text(best, 'chunk')} by the model"
-    return f"{words}, {count_text(min(measured, key=measured.get), 'chunk')} measured" if measured else words
+def _title(predicted, best, measured):
+    """The K with the least predicted time, the one with the least measured time, and how far the times are apart."""
+    words = f"Fastest pass: {count_text(best, 'chunk')} by the model"
+    if not measured:
+        return words
+    ratios = range_text([time / predicted[k] for k, time in measured.items()], number_text)
+    fastest = count_text(min(measured, key=measured.get), "chunk")
+    return f"{words}, {fastest} measured;\nmeasured ÷ predicted time: {ratios}"
 
 
 # Runs when the slider moves. ks, n, parts, measured, here, bars and words are arguments.

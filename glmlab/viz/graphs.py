@@ -61,7 +61,8 @@ def graph(*collections, optimize_graph=False, limit=400, names=None, tasks=None,
     names           {name: a dask array or a list of delayed values}: their boxes are labelled name_1, name_2 …, a
                     single box name; {name: None} labels the inputs that have no other name: boxes to which no arrow
                     leads
-    tasks           {name: a dask array or delayed value}: the tasks that make it are called so, not by its key
+    tasks           {name: a dask array or delayed value, or dask's name of some tasks}: the tasks that make it, or
+                    these tasks, are called so in the legend
     title           what the picture shows, in a few words above it
     """
     nodes = task_graph(*collections, optimize_graph=optimize_graph)
@@ -95,7 +96,7 @@ def _edges(nodes):
     """Pairs of (role, key): box → the task that reads it, task → the box of its result."""
     for key, node in nodes.items():
         reader = ("task", key) if isinstance(node, Task) else ("data", key)
-        yield from ((("data", dep), reader) for dep in sorted(node.dependencies, key=_natural))
+        yield from ((("data", dep), reader) for dep in nodes if dep in node.dependencies)
         if isinstance(node, Task):
             yield reader, ("data", key)
 
@@ -107,10 +108,24 @@ def _natural(key):
 
 def _kinds(nodes, tasks):
     """{key: function name} of the tasks, each after what it reads."""
-    called = {key: name for name, owner in tasks.items() for key in flatten(owner.__dask_keys__())}
+    words = {owner: name for name, owner in tasks.items() if isinstance(owner, str)}
+    owners = {name: owner for name, owner in tasks.items() if not isinstance(owner, str)}
+    called = {key: name for name, owner in owners.items() for key in flatten(owner.__dask_keys__())}
     reads = {key: sorted(node.dependencies, key=_natural) for key, node in nodes.items()}
     order = [key for key in toposort(nodes, dependencies=reads) if isinstance(nodes[key], Task)]
-    return {key: called.get(key, key_split(key)) for key in order}
+    return {key: called.get(key) or words.get(key_split(key), key_split(key)) for key in order}
+
+
+def _by_chunks(nodes):
+    """The nodes in the order of the chunks that they are made of, then of their names.
+
+    The name of a task that is not a chunk has a token drawn from its content, so its order says nothing.
+    """
+    chunks = {}
+    for key in toposort(nodes, dependencies={key: node.dependencies for key, node in nodes.items()}):
+        made_of = [chunks[dep] for dep in nodes[key].dependencies]
+        chunks[key] = sorted(set().union(*made_of)) if made_of else [k for k in key[1:2] if isinstance(k, int)]
+    return {key: nodes[key] for key in sorted(nodes, key=lambda key: (chunks[key], _natural(key)))}
 
 
 def _place(nodes):
@@ -129,7 +144,7 @@ def _layout(nodes, direction):
         plan.graph_attr["ordering"] = "in"  # what a task reads stands in the order of the chunks
     plan.node_attr.update(label="", fixedsize="true", width=NODE, height=NODE, shape="circle")
     names = {}
-    nodes = {key: nodes[key] for key in sorted(nodes, key=_natural)}
+    nodes = _by_chunks(nodes)
     for node in [("data", key) for key in nodes] + [end for edge in _edges(nodes) for end in edge]:
         names.setdefault(node, str(len(names)))
     plan.add_nodes_from(names.values())
@@ -209,13 +224,18 @@ def _legend(kinds, style):
 
 def _alt(kind_of, counts, labels):
     kinds = [f"{count} {kind}" for kind, count in Counter(kind_of.values()).items()]
-    named = f" The tasks: {list_text(kinds)}." if kinds else ""
-    boxes = [label.translate(str.maketrans("", "", "${}")) for label in dict.fromkeys(labels.values())]
+    named = f" The tasks: {list_text(map(_plain, kinds))}." if kinds else ""
+    boxes = [_plain(label) for label in dict.fromkeys(labels.values())]
     named += f" Boxes with a name: {list_text(boxes)}." if boxes else ""
     return (
         f"Task graph with {count_text(counts['tasks'], 'task')} as circles and {counts['data']:,} "
         f"pieces of data as boxes; arrows run from what is read to what is made.{named}"
     )
+
+
+def _plain(text):
+    """The text without the marks of a formula."""
+    return text.translate(str.maketrans("", "", "${}"))
 
 
 def _finding(counts, optimize_graph):

@@ -62,17 +62,18 @@ def white_space(records, threads=None):
     return 1 - busy / (lanes * max(bar.stop for bar in found))
 
 
-def task_stream(streams, threads=None, words=None):
+def task_stream(streams, threads=None, words=None, title=None):
     """Task streams one below the other on the same scale of time, one row for each thread; and a view to zoom into.
 
     streams  {name: records}, records as `get_task_stream` collects them
     threads  how many threads the workers have; by default those that appear in the records
-    words    {name of a task in dask: what it computes}, for the legend
+    words    {name of a stream: {name of a task in dask: what it computes}}, for the legend
+    title    what the picture shows, above it; by default how white the streams are
     """
     if not isinstance(streams, dict) or not streams:
         raise ValueError("streams={name: stream.data}: one record or more, each with its name")
     white = {name: white_space(records, threads) for name, records in streams.items()}
-    streams = {name: bars(records, words) for name, records in streams.items()}
+    streams = {name: bars(records, (words or {}).get(name)) for name, records in streams.items()}
     kinds = list(dict.fromkeys(bar.kind for found in streams.values() for bar in found))
     look = {kind: (nth(COLOURS, k), nth(HATCHES, k // len(COLOURS))) for k, kind in enumerate(_work(kinds))}
     look |= {kind: (colour, "") for kind, colour in ((JOIN, DARK), (TRANSFER, GREY)) if kind in kinds}
@@ -81,7 +82,7 @@ def task_stream(streams, threads=None, words=None):
         f"Task streams of {list_text(streams)}: a row for each thread, time to the right, a rectangle for each task, "
         f"white or grey where nothing is computed. {finding}"
     )
-    return Picture(_static(streams, white, look), alt, finding, _moving(streams, look))
+    return Picture(_static(streams, white, look, title), alt, finding, _moving(streams, look))
 
 
 def _work(kinds):
@@ -109,7 +110,7 @@ def _lane_names(lanes):
     return [f"{'worker' if one_each else 'thread'} {k}" for k in range(len(lanes))]
 
 
-def _static(streams, white, look):
+def _static(streams, white, look, title):
     rows = sum(len(_lanes(found)) for found in streams.values())
     size = (8.6, 1.4 + 0.75 * len(streams) + 0.32 * rows + 0.24 * -(-len(look) // 3))
     ratios = [len(_lanes(found)) for found in streams.values()]
@@ -127,8 +128,8 @@ def _static(streams, white, look):
         ax.set_title(f"{name}: {_ms(max(bar.stop for bar in found))}, {white[name]:.0%} white")
         ax.grid(False)
     axes[-1, 0].set_xlabel("milliseconds")
-    fig.suptitle(f"{range_text(white.values(), '{:.0%}'.format)} of the threads' time is white: no task computes",
-                 fontsize=13)  # fmt: skip
+    idle = f"{range_text(white.values(), '{:.0%}'.format)} of the threads' time is white: no task computes"
+    fig.suptitle(title or idle, fontsize=13)
     fig.legend(handles=_legend(streams, look), loc="outside lower center", ncols=3)
     return fig
 

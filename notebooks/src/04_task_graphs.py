@@ -80,19 +80,20 @@ print(f"array style, {n_chunks} chunks: {written} tasks as written, {optimised} 
 three_X, three_y = kept(3)
 shown = array_gradient(three_X, three_y, zero)
 names = {"X": three_X, "y": three_y, "β": None}
+tasks = {"$X_k β$": "sum-sum-aggregate", "$X_k^T (X_k β - y_k)$": "sum", "twice the sum": "sum-aggregate-mul"}
 title = "Array style: two tasks for each chunk, and a sum"
-viz.show(viz.graph(shown, optimize_graph=True, names=names, title=title))
+viz.show(viz.graph(shown, optimize_graph=True, names=names, tasks=tasks, title=title))
 
 # %% [markdown] id="c04-007"
-# Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. **Fusion** is one part of that: if
-# each of several tasks is the only reader of the one before, dask makes one task of this chain. It also joins
-# operations that work on the same chunk.
+# Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. One part is **fusion**: if
+# only one task reads the result of another, dask joins the two. So a chain becomes one task. Dask also joins operations
+# that work on the same chunk.
 #
-# The picture shows what is left for three chunks. Arrows go upwards. Dask names a task after operations in it:
-# `sum-sum-aggregate` is $X_k\beta$, `sum` is the difference and the product by $X_k^\top$, and the topmost task adds.
+# The picture shows what is left for three chunks. A circle is a task, a box is data, and arrows go upwards. Where two
+# boxes follow each other, one result has two names: that of the joined task, and the one that other tasks ask for.
 #
-# Two boxes with no circle between them are one result with two names. The scheduler hands out second names and $\beta$
-# like tasks, so the task stream below has more bars.
+# With ten chunks four tasks add, because dask adds at most four results at a time: three add the ten results, and
+# the fourth adds theirs.
 
 # %% [markdown] id="c04-009"
 # Now **by hand**: one task does all that a chunk has to do. In NumPy, `kernel` computes the chunk's part of the
@@ -136,14 +137,7 @@ one_pass = use(one_pass)
 # solution("one_pass")
 
 # %% [markdown] id="c04-013"
-# **Predict.** Over rows that the workers keep, a graph by hand has a call of the kernel for each chunk, and the tasks
-# that add. How many tasks is that at $K=10$ chunks? And at $K=40$?
-#
-# <details><summary>Answer</summary>
-#
-# $K+1$ if one task adds all parts: 11 and 41. If your pass adds in several steps, it has more.
-#
-# </details>
+# **Predict.** How many tasks has the graph of your pass over $K=10$ chunks that the workers keep? And over $K=40$?
 
 # %% tags=["predict", "assert", "figure"] id="c04-015"
 tasks_at_40 = predict("tasks by hand at 40 chunks", None)
@@ -167,6 +161,12 @@ print(f"the two gradients differ by at most {np.abs(by_arrays - grad).max() / la
 assert np.allclose(grad, by_arrays, rtol=1e-9, atol=1e-9 * largest)
 
 # %% [markdown] id="c04-017"
+# <details><summary>How many tasks, and why?</summary>
+#
+# $K+1$ if one task adds all parts: 11 and 41. If your pass adds in several steps, it has more.
+#
+# </details>
+#
 # > *Systems note.* If rows are not kept, their recipes belong to the graph, too. `to_delayed` optimises $X$ and $y$
 # > separately, so the recipe of $y_k$ draws the rows of $X_k$ again; `to_delayed(optimize_graph=False)` avoids this.
 # >
@@ -183,8 +183,8 @@ assert np.allclose(grad, by_arrays, rtol=1e-9, atol=1e-9 * largest)
 #
 # What does an empty task cost? The post speaks of "Dask's overhead of 200us per task".
 #
-# We run 10 empty tasks, then 210. Both pay once for a **round**: the first message, and the wait for the last
-# result. The rest grows with the number of tasks. It is the price of a **task**: to build the delayed value, to send
+# We run 10 empty tasks, then 210. Both pay once for a **round**: the first message, and the wait for the end.
+# The rest grows with the number of tasks. The price of a **task** has four parts: to build the delayed value, to send
 # it, to run it, and to bring its result. The difference of the two times divided by 200 is this price.
 #
 # **On paper.** If 10 tasks take 12 ms and 210 take 62 ms, a task costs $50/200=0.25$ ms, the round
@@ -211,7 +211,7 @@ for place, where in {"threads of this process": {"scheduler": "threads"}, "worke
     prices[place] = (many - few) / 200
     print(f"{place:<24} {1e6 * prices[place]:6.0f} µs a task; ten take {1e3 * few:.1f} ms, round and all")
 price.measured(1e6 * prices["worker processes"])
-print("the post: 200 µs")
+print(f"the post: 200 µs; yours ÷ the post's: {prices['worker processes'] / 200e-6:.2g}")
 
 # %% tags=["assert"] id="c04-024"
 Z, _ = recipes(20)
@@ -221,30 +221,30 @@ for fused in (False, True):
     counts[fused] = viz.task_counts(chain, optimize_graph=fused)["tasks"]
     took[fused] = costmodel.typical(lambda fused=fused: sums.append(chain.compute(optimize_graph=fused)), repeats=3)
 print(f"four operations in a row on 20 chunks: {counts[False]} tasks as written, {1e3 * took[False]:.0f} ms")
-print(f"fused: 20 tasks for the chunks and {counts[True] - 20} that add, {1e3 * took[True]:.0f} ms")
+print(f"fused: 20 tasks for the chunks, {counts[True] - 20} that add a few results each, {1e3 * took[True]:.0f} ms")
 assert counts[True] <= counts[False] - 4 * 20, "the chain of each chunk became one task"
 assert np.allclose(sums, sums[0]), "the same sum"
 
 # %% [markdown] id="c04-023"
-# Even a task for threads must be built and scheduled. A worker process needs more: the task is written as bytes, sent,
-# read and run, and its end is reported back. The post does not say how it measured, so only compare the size of its
-# number. Fusion saves the price wherever tasks form a chain.
+# Even a task for threads must be built and scheduled. For a worker process it is also sent as bytes, and its end is
+# reported back. The price rises if other programs use the cores, so below and in notebook 09 it is another. The post
+# does not say how it measured. Fusion saves the price wherever tasks form a chain.
 #
 # > *Systems note.* `cluster.client` shortens the time for which dask collects messages. A client of your own pays more.
 #
 # *Recap.*
-# - A task costs time even if it does nothing, and a round costs time once.
+# - An empty task costs time, and so does a round.
 # - Two runs with different numbers of tasks tell the two prices apart.
-# - So a pass wants few tasks, each with much work in it.
+# - So a pass should have few tasks, each with much work.
 
 # %% [markdown] tags=["workshop"] id="c04-025"
 # ## A task stream, and its white space (10 min, core)
 #
-# When do the workers compute, and when do they wait? They note when each task starts and ends. `get_task_stream`
-# collects these notes, and the dashboard shows them as its **task stream**.
+# When do the workers compute, and when do they wait? `get_task_stream` collects when each task started and ended, and
+# the dashboard shows this as its **task stream**.
 #
-# We record two passes in each style over the chunks that the workers hold, then two by hand with one chunk for each
-# core. **White space** is the share of the threads' time in which no task computes.
+# We record two passes in each style, then two by hand with one chunk for each core. A bar is a task. (The scheduler
+# treats $\beta$ and second names like tasks.) **White space** is the share of the threads' time without a task.
 #
 # **On paper.** From the first start to the last end it is 10 ms. One thread works 4 ms, the other 3 ms. Then
 # $1-(4+3)/(2\cdot10)=65\,\%$ is white.
@@ -255,39 +255,39 @@ assert np.allclose(sums, sums[0]), "the same sum"
 white = predict("per cent white, array style", None)
 
 
-def recorded(run, passes=2):
+def recorded(run):
     run()  # what is loaded once must not be seen
     with distributed.get_task_stream(client) as stream:
-        for _ in range(passes):
-            run()
-    return stream.data
+        [run() for _ in range(2)]
+    parts = [part for record in stream.data for part in record["startstops"] if part["action"] in ("compute", "transfer")]
+    return stream.data, max(part["stop"] for part in parts) - min(part["start"] for part in parts)
 
 
-large_X, large_y = client.persist([X.rechunk((math.ceil(n / cores), -1)), y.rechunk(math.ceil(n / cores))])
-large = pieces(large_X, large_y)
-streams = {
-    "array style": recorded(lambda: array_gradient(X, y, beta).compute()),
-    "one task for each chunk": recorded(lambda: one_pass(kernel, *chunks, beta).compute()),
-    "one task for each core": recorded(lambda: one_pass(kernel, *large, beta).compute()),
-}
-large = large_X = large_y = None  # the workers let go of this copy
-called = {"array": "β", "sum-sum-aggregate": "X_k β", "sum-aggregate": "a second name"}
-called |= dict.fromkeys(("sum", "sum-partial", "mul-sum-aggregate"), "X_kᵀ(…), or a sum")
-viz.show(viz.task_stream(streams, cores, words=called))
+large = pieces(*(held := client.persist([X.rechunk((math.ceil(n / cores), -1)), y.rechunk(math.ceil(n / cores))])))
+array = recorded(lambda: array_gradient(X, y, beta).compute())
+small = recorded(lambda: one_pass(kernel, *chunks, beta).compute())
+large = recorded(lambda: one_pass(kernel, *large, beta).compute())
+held = None  # the workers let go of this copy
+streams = {"array style": array[0], "one task for each chunk": small[0], "one task for each core": large[0]}
+work, adds, other = "work on a chunk", "a sum", "β, or a second name"
+words = dict.fromkeys(streams, {"kernel": work, "sum": adds, "array": other})
+words["array style"] = {"sum-sum-aggregate": work, "sum": work, "sum-partial": adds, "mul-sum-aggregate": adds,
+                        "sum-aggregate": other, "array": other}  # fmt: skip
+title = f"By hand two passes take {small[1] / array[1]:.0%} and {large[1] / array[1]:.0%} of the time in array style"
+viz.show(viz.task_stream(streams, cores, words=words, title=title))
 white.measured(100 * viz.white_space(streams["array style"], cores))
-bars = [sum(record["status"] == "OK" for record in stream) for stream in streams.values()]
-assert bars[1] < bars[0], "fewer tasks for the same gradient"
+assert len(small[0]) < len(array[0]), "fewer tasks for the same gradient"
 
 # %% [markdown] id="c04-029"
-# There are three kinds of white. *Between passes* this process builds the next graph, sends it and waits for its
-# result; most of that is the price of the round. *Between tasks* it is their price. And *before a sum* a thread
-# is idle, because the sum waits for the slowest chunk. In a grey `transfer` a worker fetches what a task reads, beside
-# its thread. So grey counts as white.
+# White space has three causes. *Between passes* this process builds the next graph, sends it and waits for its result:
+# mostly the price of the round. *Between tasks* a thread waits for its next task: the price of a task. *Before a sum* a
+# thread waits for the slowest chunk. A grey `transfer` fetches what a task reads; it computes nothing, so grey counts
+# as white.
 #
 # *Recap.*
-# - A task stream shows prices as white space.
-# - A pass by hand has fewer bars, and less time is coloured. So it may be whiter, although it is shorter.
-# - The white between passes stays, because every pass needs a round.
+# - White space shows the prices of tasks and rounds.
+# - A pass by hand has fewer bars. So more of it may be white, even if it is shorter.
+# - The white space between passes stays, because every pass needs a round.
 
 # %% [markdown] tags=["workshop"] id="c04-031"
 # ## A model of a pass, and its U-curve (20 min, core)
@@ -304,13 +304,13 @@ assert bars[1] < bars[0], "fewer tasks for the same gradient"
 
 # %% [markdown] id="c04-033"
 # **On paper.** Take 4 cores, 1 ms a task and 200 ms of work. Without round and reading, which do not depend on $K$,
-# $T(2)=2+100$, $T(4)=4+50$, $T(5)=5+80$ and $T(100)=100+50$ ms, and $K=4$ is the fastest of all $K$. But then all rows
-# are worked on at once. If memory holds a tenth of them, we need $4/K\le\frac1{10}$, so $K=40$ is the fastest that
-# fits.
+# $T(2)=2+100$, $T(4)=4+50$, $T(5)=5+80$ and $T(100)=100+50$ ms, and $K=4$ is the fastest of all $K$. (We count
+# $K$ tasks; those that add matter little.) But then all rows are worked on at once. If memory holds a tenth, we need
+# $4/K\le\frac1{10}$; $K=40$ is the fastest that fits: $40+50$ ms.
 #
 # **Exercise 2.** Each of the $np$ numbers in $X$ takes $b$ seconds of work and 8 bytes. Write `best_K`, which returns
-# the $K$ in `Ks` with the least $T(K)=aK+b\,np\,\lceil K/C\rceil/K$. A core works on one chunk at a time, so
-# $\min(K,C)$ chunks of $8np/K$ bytes are in work. Together they must fit into `mem` bytes.
+# the $K$ in `Ks` with the least $T(K)=aK+b\,np\,\lceil K/C\rceil/K$. At a time $\min(K,C)$ chunks of $8np/K$ bytes are
+# worked on. Together they must fit into `mem`.
 
 
 # %% tags=["exercise"] id="c04-034"
@@ -329,13 +329,12 @@ best_K = use(best_K)
 # solution("best_K")
 
 # %% [markdown] id="c04-036"
-# Is the model right? We measure a pass with much work for each row: the one that also sums the Hessian $2X^\top X$,
-# $1+p/4$ times the arithmetic of a gradient. It is glmlab's own pass, whose tree adds more results at a time than yours
-# will. `costmodel.measured` times *other* passes, fits the model to them, and times ours between them. So the model has
-# not seen our passes.
+# Is the model right? We measure a pass with much work for each row: glmlab's own, which also sums the Hessian
+# $2X^\top X$. By symmetry this takes $np^2$ operations, beside $4np$ for a gradient. `costmodel.measured` fits the model to
+# passes of *other* sizes. In turn with them it times the seven passes that we predict, so the model has not seen those.
 #
-# How well can times tell the prices apart? Round and task well, because they grow differently. Work and reading less
-# well, because every pass does both.
+# Can times tell the prices apart? Those of a round and of a task well, because they grow differently. Work and reading
+# less well, because every pass does both.
 #
 # **Predict** the fastest number of chunks. In the figure, move the slider, or select it and press the arrow keys.
 
@@ -353,7 +352,7 @@ fastest.measured(min(measured, key=measured.get))
 print(f"a round {1e3 * model.latency:.3g} ms, a task {1e3 * model.overhead:.3g} ms,", end=" ")
 print(f"work {1e3 * work:.3g} ms on one core, reading {1e3 * reading:.3g} ms")
 print("tasks:", "  ".join(f"K = {K}: {costmodel.n_tasks(K)}" for K in Ks))
-print("predicted ÷ measured:", "  ".join(f"K = {K}: {sum(predicted[K]) / measured[K]:.2f}" for K in Ks))
+print("measured ÷ predicted:", "  ".join(f"K = {K}: {measured[K] / sum(predicted[K]):.2f}" for K in Ks))
 
 # %% tags=["figure", "assert"] id="c04-041"
 viz.show(viz.chunk_curve(part, predicted, measured))
@@ -361,7 +360,8 @@ share = {K: math.ceil(K / cores) / K for K in Ks}
 formula = {K: model.latency + model.overhead * costmodel.n_tasks(K) + share[K] * work + reading for K in Ks}
 assert all(np.isclose(formula[K], sum(predicted[K])) for K in Ks), "the black line is the formula"
 K_best = best_K(part, p, model.overhead, work / (part * p), cores, 1e9, Ks)
-print(f"best_K: {K_best}")
+fast = min(measured, key=measured.get)
+print(f"best_K: {K_best}; it took {measured[K_best] / measured[fast]:.2f} times as long as the fastest, K = {fast}")
 T = {K: model.overhead * K + share[K] * work for K in Ks}
 assert T[K_best] <= min(T.values()) * (1 + 1e-9), "yours is the least T"
 
@@ -370,14 +370,13 @@ viz.show(viz.chunk_curve(1000, paper, {}))
 assert best_K(1, 1, 0.001, 0.2, 4, 1e9, list(paper)) == 4, "a U: idle cores on the left, tasks on the right"
 
 # %% [markdown] id="c04-042"
-# The second figure is the example on paper, with a round of 10 ms. The left arm of the U falls because more cores join
-# in. The right arm rises because every chunk costs a task. In the first figure the left arm may be missing. Three
-# things flatten it: little work, as at scale `ci`; much reading; and other programs on your cores, which the model
-# does not know.
+# The second figure is the example on paper. The U falls because more cores work, and rises because every chunk costs a
+# task. In the first figure three things flatten the left arm: little work, as at scale `ci`; much reading; and other
+# programs on your cores, which the model does not know. If the clock is far from the line, choose $K$ by the clock.
 #
 # The post hoped for "auto-chunksize heuristics that will mostly solve this problem". If every chunk has a core,
-# $T=aK+\text{work}/K$ is least at $K=\sqrt{\text{work}/a}$. `chunks="auto"` takes this $K$, with the prices of a usual
-# machine, up to a number of cores, and more if a chunk would be too large.
+# $T=aK+\text{work}/K$ is least at $K=\sqrt{\text{work}/a}$. `chunks="auto"` takes this $K$ for a typical machine, at
+# most the number of cores that it expects, and more only if a chunk would be too large.
 
 # %% id="c04-043"
 print(f"auto expects at most {Chunking().cores} cores, and a chunk has at most {Chunking().largest / 1e6:.0f} MB")
@@ -407,13 +406,6 @@ print(glmlab.as_chunks(X[:10_000].rechunk((50, -1)), y[:10_000]).advice())
 # stays 100. But $100+(0.4+0.4)=100.8$ rounds to 101.
 #
 # **Predict.** We add the same ten parts in 20 random orders. How many different gradients result?
-#
-# <details><summary>Answer</summary>
-#
-# Probably 20. Two gradients are the same only if all their 100 sums agree. One number, such as the loss, agrees more
-# often.
-#
-# </details>
 
 # %% tags=["predict"] id="c04-045"
 gradients = predict("different gradients from 20 orders", None)
@@ -431,6 +423,12 @@ for threads in (1, 2):
 print(f"r @ r with one and with two BLAS threads: {len(by_threads)} different results")
 
 # %% [markdown] id="c04-046"
+# <details><summary>Why so many?</summary>
+#
+# Two gradients are the same only if all their 100 sums agree. One number, such as the loss, agrees more often.
+#
+# </details>
+#
 # In a parallel program three things can change the order:
 #
 # 1. **Which task finishes first**, if parts are added as they complete. *Cure:* add by position, as dask's sums do.
@@ -470,6 +468,7 @@ tree_sum = use(tree_sum)
 
 # %% tags=["figure"] id="c04-059"
 def steady(X_k, y_k, beta):
+    """The kernel after the third cure: its blocks are contiguous and aligned."""
     return kernel(*(np.require(part, requirements="CA") for part in (X_k, y_k, beta)))
 
 
@@ -482,7 +481,7 @@ few = pieces(*recipes(7))
 held = client.persist([*few[0], *few[1]])
 names = {"X": held[:7], "y": held[7:], "β": None}
 shown = steady_pass(held[:7], held[7:], beta)
-viz.show(viz.graph(shown, names=names, title="A tree: no task adds more than four parts"))
+viz.show(viz.graph(shown, names=names, title="A tree by position: parts 1 to 4, and parts 5 to 7"))
 A, t = map(np.array, dask.compute(chunks[0][0], chunks[1][0]))  # copies that start at a multiple of eight bytes
 odd = np.frombuffer(b"?" + A.tobytes(), offset=1).reshape(A.shape)  # the same numbers, one byte further on
 for name, function in {"kernel": kernel, "steady": steady}.items():
@@ -501,8 +500,7 @@ g = glmlab.Objective("gaussian", glmlab.as_chunks(*dask.compute(X, y), chunks=X.
 assert (f.loss_grad(beta).grad == g.loss_grad(beta).grad).all(), "glmlab: the same bits in memory and on workers"
 
 # %% [markdown] id="c04-055"
-# `steady` is the kernel after the third cure. The last cell made and added seven chunks in one thread, in several
-# threads and on the workers, and the bits agree.
+# The last cell made and added seven chunks in one thread, in several threads and on the workers, and the bits agree.
 #
 # *Recap.*
 # - A sum may have another result for each order of its additions.
@@ -516,8 +514,9 @@ assert (f.loss_grad(beta).grad == g.loss_grad(beta).grad).all(), "glmlab: the sa
 # rounds with one pass in each. The step is 03's best fixed one, $2/(L+\mu)$, where $\mu$ and $L$ are the smallest and
 # the largest eigenvalue of the Hessian.
 #
-# The model was fitted to glmlab's passes, so we also time those, on the same rows. It knows how many tasks a pass has.
-# It does not know that your graph is built of delayed values, and that $\beta$ is sent apart.
+# How much of a pass is work? We time the kernel in this process, without dask. And what does the model say? It was
+# fitted to glmlab's passes, so we also time those, on the same rows. It knows how many tasks a pass has, but not that
+# your graph is built of delayed values, and that $\beta$ is sent apart.
 
 # %% id="c04-052"
 start = time.perf_counter()
@@ -536,21 +535,24 @@ ours = costmodel.typical(lambda: f.loss_grad(next(points)), repeats=rounds)
 latency, _, rest = model.parts(n, p, n_chunks)
 passes = {"your": (tasks, (end - begin) / rounds), "glmlab's": (costmodel.n_tasks(n_chunks), ours)}
 for whose, (number, taken) in passes.items():
-    parts = 1e3 * np.array([latency, number * model.overhead, rest])  # round, tasks, work and reading
-    print(f"{whose} pass of {number} tasks: {1e3 * taken:.1f} ms measured, {parts.sum():.1f} ms by the model:", end=" ")
-    print("round {:.0%}, tasks {:.0%}, work and reading {:.0%}".format(*parts / parts.sum()))
+    parts = 1e3 * np.array([latency, number * model.overhead, rest])
+    print(f"{whose} pass of {number} tasks: {1e3 * taken:.1f} ms, {1e3 * taken / parts.sum():.2f} times", end=" ")
+    print("the model's {:.1f} ms = {:.1f} round + {:.1f} tasks + {:.1f} work and reading".format(parts.sum(), *parts))
 building = costmodel.typical(lambda: steady_pass(*chunks, beta))
-print(f"only to build your graph's delayed values takes {1e3 * building:.1f} ms")
+computing = costmodel.typical(lambda: steady(A, t, beta)) * math.ceil(n_chunks / cores)
+print(f"your pass by the clock: {1e3 * building:.1f} ms to build the graph, {1e3 * computing:.1f} ms of work", end=" ")
+print(f"for each core (timed here without dask), {100 * computing / passes['your'][1]:.2g}% of the pass")
 
 # %% [markdown] id="c04-053"
-# Everything but the work and the reading is the price of coming together once, and every iteration pays it. Larger
-# chunks lower the price of the tasks, but a pass still needs one round, and one task for each core.
+# What is not work is the price of a round and its tasks, and every iteration pays it. (Where the clock is far from the
+# model's sum, do not trust the model's parts either.) Larger chunks lower the price of the tasks, but a pass still
+# needs a round, and one task for each core.
 #
-# So if a round is expensive, **do more between rounds**: let each worker not only evaluate its chunk but *solve* it,
-# and only then talk. That is ADMM, notebook 05.
+# So if a round is expensive, **do more between rounds**: let each worker *solve* its chunk before it answers. That is
+# ADMM, notebook 05.
 #
 # *Recap.*
-# - A gradient step is one round with little work in it.
+# - A gradient step is one round, and a part of it is work.
 # - Chunks and kernels change the work and the tasks of a round, not the number of rounds.
 # - Only another algorithm needs fewer rounds.
 
@@ -570,9 +572,9 @@ ledger
 # %% [markdown] tags=["workshop"] id="c04-056"
 # ## What we measured · Check yourself · Next
 #
-# - One gradient by hand needs fewer tasks than array style.
-# - Tasks and rounds have prices; a task stream shows both as white.
-# - A model with four costs (round, tasks, work, reading) predicts a pass. How well it does so is printed beside it.
+# - One gradient by hand needs fewer tasks than in array style.
+# - Tasks and rounds have prices, which a task stream shows as white space.
+# - A model with four costs predicts a pass. We printed how far the clock was from it.
 # - A sum in a fixed order has one result.
 #
 # **Check yourself.**
