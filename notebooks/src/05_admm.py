@@ -246,7 +246,7 @@ assert one_round == n_chunks, "a task a chunk"
 
 # %% tags=["exercise"] id="c05-020"
 def zeros_at(beta, lam, rho, K, rounds, alpha):
-    """How many of the p entries of z are 0 after so many rounds, if all K chunks answer beta (p,) in every round."""
+    """How many of the p entries of z are 0 after so many rounds, if each of K chunks always answers beta (p,)."""
     raise NotImplementedError
 
 
