@@ -273,7 +273,7 @@ assert z_scaled > 0.9 * F(post_z, lam), "F* ≥ 0 needs no proof"
 # Let $a=\|q\|_\infty-\lambda$ be the excess.
 #
 # - *Far*, $a\gg\lambda$: $\sigma$ is near 0 and the bound near $F(\beta)$, which says only that $F^*\ge0$.
-# - *Near*, $a\ll\lambda$: the first term is about $a^2\|r\|^2/\lambda^2$. The other two leave something of the size
+# - *Near*, $a\ll\lambda$: the first term is about $a^2\|r\|^2/\lambda^2$. The other two are of the size
 #   $a\|\beta\|_1$.
 # - *Nearest*, $a\ll\lambda^2\|\beta\|_1/\|r\|^2$: the part of the size $a\|\beta\|_1$ is the larger one. The gap falls like
 #   $a^2$. So a tenth of the error makes the ratio ten times as large.
