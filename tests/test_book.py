@@ -122,7 +122,7 @@ def test_a_slider_brings_its_script_and_its_picture(site):
     page = page_of(site)
     assert page.count("BEGIN bokeh.min.js") == 1 and "embed_item" in page and "Rows per chunk" in page
     image = re.search(r'<img src="data:image/png;base64,[^"]+" alt="Bytes per chunk', page).start()
-    assert page.index("printed first\n") < image < page.index("Among round sizes")  # in the order of the cell
+    assert page.index("printed first\n") < image < page.index("Of the sizes 1")  # in the order of the cell
 
 
 @pytest.mark.slow

@@ -121,7 +121,7 @@ def test_two_runs_have_a_line_each_and_the_title_says_which_run_a_rule_stops_too
     picture = viz.stops(runs, tol=1e-4)
     [axes] = picture.figure.axes
     assert axes.get_title(loc="left") == "Stopped too early: fall (all runs) and change (short step)"
-    said = ["gap, long step", "change", "fall", "gap, short step", "tolerance 1e-04"]
+    said = ["gap, long step (filled marks)", "change", "fall", "gap, short step (hollow marks)", "tolerance 1e-04"]
     assert axes.get_legend_handles_labels()[1] == said, "each rule once"
     marks = {tuple(line.get_ydata()) for line in axes.lines if len(line.get_ydata()) == 1}
     assert marks == {(run[0][k],) for run in runs.values() for k in (5, 1)}

@@ -78,27 +78,27 @@ def no_better(best_rho):
 # ---------------------------------------------------------------- 5. zeros by round
 
 
-def zeros_at(beta, lam, rho, K, k, alpha):
-    return np.sum(np.abs(beta) <= lam / (alpha * rho * K * k))
+def zeros_at(beta, lam, rho, K, rounds, alpha):
+    return np.sum(np.abs(beta) <= lam / (alpha * rho * K * rounds))
 
 
 ZEROS_AT = Exercise(
     name="zeros_at",
     statement=(
         "beta (p,) are the coefficients that every chunk's own rows point at. Where rho is so small that every local "
-        "update returns beta, whatever z and u are, and z and u start at 0: how many entries of z are 0 after round k, "
-        "with K chunks, penalty lam and relaxation alpha?"
+        "update returns beta, whatever z and u are, and z and u start at 0: how many entries of z are 0 after so many "
+        "rounds, with K chunks, penalty lam and relaxation alpha?"
     ),
     stub='''
-    def zeros_at(beta, lam, rho, K, k, alpha):
-        """How many of the p entries of z are 0 after round k, if all K chunks answer beta (p,) in every round."""
+    def zeros_at(beta, lam, rho, K, rounds, alpha):
+        """How many of the p entries of z are 0 after so many rounds, if each of K chunks always answers beta (p,)."""
         raise NotImplementedError
     ''',
     reference=zeros_at,
     hints=(
         "Take one coefficient whose z has been 0 so far. What is its u after each round?",
-        "While z = 0 a round adds αβ to u. In round k the answer is αβ, u before it (k − 1)αβ, together kαβ.",
-        "It stays 0 while |kαβ| ≤ λ/(ρK): count np.abs(beta) <= lam / (alpha * rho * K * k).",
+        "While z = 0 a round adds αβ to u. In round N the relaxed answer is αβ, u before it (N − 1)αβ, together Nαβ.",
+        "It stays 0 while |Nαβ| ≤ λ/(ρK): count np.abs(beta) <= lam / (alpha * rho * K * rounds).",
     ),
 )
 
@@ -118,7 +118,7 @@ def clock(lam, rho, K, rounds, alpha):
 
 
 def _zeros(zeros_at, lam, rho, K, k, alpha):
-    where, whole = f"for K = {K}, k = {k}", "np.sum of True and False is a count"
+    where, whole = f"for K = {K} after round {k}", "np.sum of True and False is a count"
     count = one_number(zeros_at(BETA, lam, rho, K, k, alpha), where, hint=whole)
     words = f"{where} it returned {count:g}; a whole number from 0 to p = {len(BETA)} is needed"
     require(count == round(count) and 0 <= count <= len(BETA), words, whole)
@@ -133,7 +133,7 @@ def _clock_mistake(zeros_at):
     found = [_zeros(zeros_at, *run[:3], k, run[3]) for run in RUNS for k in ROUNDS]
     with np.errstate(divide="ignore"):
         return recognised(found, {
-            "u accumulates: each round adds αβ to it, so in round k there are k times as much":
+            "u accumulates: each round adds αβ to it, so in round N there are N times as much":
                 thresholds(lambda lam, rho, K, k, alpha: lam / (alpha * rho * K)),
             "the mean of K answers is shrunk by λ/(ρK): who divides by K?":
                 thresholds(lambda lam, rho, K, k, alpha: lam / (alpha * rho * k)),
@@ -143,11 +143,11 @@ def _clock_mistake(zeros_at):
                 thresholds(lambda lam, rho, K, k, alpha: lam / (rho * K * k)),
             "a larger α adds more to u in a round: it divides, it does not multiply":
                 thresholds(lambda lam, rho, K, k, alpha: alpha * lam / (rho * K * k)),
-            "each round adds αβ to u: α times k, not α to the power of k":
+            "each round adds αβ to u: α times N, not α to the power of N":
                 thresholds(lambda lam, rho, K, k, alpha: lam / (alpha**k * rho * K * k)),
-            "in round k the answer is αβ, and u before it holds k − 1 more: together k, not k − 1":
+            "in round N the answer is αβ, and u before it holds N − 1 more: together N, not N − 1":
                 thresholds(lambda lam, rho, K, k, alpha: lam / (alpha * rho * K) / np.float64(k - 1)),
-            "in round k the answer is αβ, and u before it holds k − 1 more: together k, not k + 1":
+            "in round N the answer is αβ, and u before it holds N − 1 more: together N, not N + 1":
                 thresholds(lambda lam, rho, K, k, alpha: lam / (alpha * rho * K * (k + 1))),
             "coefficients may be negative: compare their sizes":
                 [np.sum(lam / (alpha * rho * K * k) > BETA) for lam, rho, K, alpha in RUNS for k in ROUNDS],

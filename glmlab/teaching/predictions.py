@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 
@@ -82,6 +83,8 @@ def _folded(value):
 
 
 def _text(value):
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return f"{value:,}"  # a count is exact
     number = _number(value)
     if not math.isnan(number):
         return f"{number:.4g}"

@@ -264,7 +264,9 @@ def stops(runs, *, tol):
         late = {rule: k for rule, k in rules.items() if k is not None and not 0 <= k < len(gaps)}
         if late:
             raise ValueError(f"{run} has iterations 0 to {len(gaps) - 1}, but rules stop at {late}")
-        ax.plot(np.arange(1, len(gaps)), gaps[1:], color="black", marker="", ls=nth(DASHES, j), label=f"gap, {run}")
+        marks = "" if len(runs) == 1 else " (filled marks)" if j == 0 else " (hollow marks)"
+        label = f"gap, {run}{marks}"
+        ax.plot(np.arange(1, len(gaps)), gaps[1:], color="black", marker="", ls=nth(DASHES, j), label=label)
         for k, (rule, stop) in enumerate(rules.items()):
             if stop is not None:
                 look = {"marker": nth(MARKERS, k), "ms": 11, "ls": "", "mec": nth(COLOURS, k), "mew": 2, "zorder": 3}
@@ -310,8 +312,9 @@ def three_errors(gaps, certified, distances, *, floor):
     left.plot(list(certified), list(certified.values()), **proved)
     right.plot(distances, color=COLOURS[2], marker="^", ls="-.", label="‖β − β_true‖∞", **look)
     right.axhline(floor, color=GREY, lw=1.2, ls=":", label=f"√(2 log p / n) = {floor:.2g}")
-    left.set(yscale="log", xlabel="iteration", ylabel=f"(F(β) − F*) {RELATIVE}", title="The solver's error falls")
-    right.set(yscale="log", xlabel="iteration", ylabel="distance of coefficients", title="The distance levels off")
+    titles = f"The certificate falls to {list(certified.values())[-1]:.0e}", f"The distance ends at {distances[-1]:.2g}"
+    left.set(yscale="log", xlabel="iteration", ylabel=f"(F(β) − F*) {RELATIVE}", title=titles[0])
+    right.set(yscale="log", xlabel="iteration", ylabel="distance of coefficients", title=titles[1])
     fig.legend(loc="outside lower center", ncols=4)
     moving = np.flatnonzero(np.abs(distances / distances[-1] - 1) > 0.01)
     still = int(moving[-1]) + 1 if len(moving) else 0

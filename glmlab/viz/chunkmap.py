@@ -299,7 +299,7 @@ def _slider_sentence(n, row, budget, rows):
     if row > budget:
         return f"One row takes {bytes_text(row)}: no chunk fits {bytes_text(budget)}."
     return (
-        f"Among round sizes, {count_text(rows, 'row')} is the most that fits {bytes_text(budget)}: "
+        f"Of the sizes 1, 2, 5, 10, 20 …, {count_text(rows, 'row')} is the most that fits {bytes_text(budget)}: "
         f"{count_text(pieces, 'chunk')} of {bytes_text(rows * row)}."
     )
 

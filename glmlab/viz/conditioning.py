@@ -13,7 +13,7 @@ EPS = np.finfo(float).eps
 MOST = 16  # digits that float64 can show
 TITLE = "Squaring κ doubles the digits that are lost"
 # relative error of an answer from rounding: of a method that works on X, and of one that works on XᵀX
-BOUNDS = {"κ ε": lambda kappa: kappa * EPS, "κ² ε": lambda kappa: kappa**2 * EPS}
+BOUNDS = {"ε κ(X)": lambda kappa: kappa * EPS, "ε κ(X)²": lambda kappa: kappa**2 * EPS}
 
 
 def digits_left(kappas, answers, truth, *, start=1e6):
@@ -71,7 +71,7 @@ def _static(kappas, digits):
     fig, ax = new_figure()
     for k, (name, error) in enumerate(BOUNDS.items()):
         look = {"color": "#777777", "lw": 1.2, "marker": "", "ls": ("--", ":")[k]}
-        ax.plot(kappas, np.clip(-np.log10(error(kappas)), 0, None), label=f"−log10({name})", **look)
+        ax.plot(kappas, -np.log10(error(kappas)), label=f"estimate {name}", **look)
     for k, (name, d) in enumerate(digits.items()):
         ax.plot(kappas, d, label=name, color=nth(COLOURS, k))
     ax.set(xscale="log", ylim=(-0.5, MOST + 0.5), xlabel="condition number κ(X)", ylabel="correct digits of β")

@@ -280,7 +280,7 @@ def _map_figure(rhos, alphas, rounds, cap, best):
     edge = 0.07 * (alphas[-1] - alphas[0])  # so that the star on the last row is whole
     ax.set(xscale="log", ylim=(alphas[0] - edge, alphas[-1] + edge), ylabel="relaxation α")
     ax.set_xlabel("ρ (a curvature: loss per squared coefficient)")
-    ax.set_title(f"Fewest rounds at the star: α = {alphas[a]:g}, ρ = {number_text(rhos[m])}")
+    ax.set_title(f"Of all pairs tried, α = {alphas[a]:g} and ρ = {number_text(rhos[m])} take the fewest rounds")
     ax.grid(False)
     bar = fig.colorbar(filled, ax=ax, ticks=levels, format="%g")
     bar.set_label(f"rounds (darkest: more than {levels[-1]:g})")

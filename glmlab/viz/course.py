@@ -79,8 +79,7 @@ def _finding():
 
 
 def _time(minutes):
-    """Minutes to the nearest five: nobody reads to the minute."""
-    return f"{5 * round(minutes / 5)} min"
+    return f"{minutes} min"
 
 
 def _hours():

@@ -2,8 +2,6 @@
 
 from matplotlib.patches import FancyBboxPatch
 
-from glmlab.policy import Chunking
-
 from .picture import Picture
 from .style import COLOURS, SMALLEST_FONT, new_figure
 
@@ -41,10 +39,7 @@ def who_computes():
         "on to worker 0, which holds the chunks X₁, y₁ and X₂, y₂, and to worker 1, which holds X₃, y₃ and X₄, y₄. "
         "Both tell the scheduler when they are done, and send small results to the client and to each other."
     )
-    finding = (
-        "What travels stands at the arrows. Where rows are kept, they are kept on the workers. Up to "
-        f"{Chunking().narrow} coefficients the client adds the last sums of a pass, beyond that a worker does."
-    )
+    finding = "The label of an arrow says what travels along it. Where rows are kept, they are kept on the workers."
     return Picture(fig, alt, finding)
 
 

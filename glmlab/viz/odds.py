@@ -5,7 +5,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from .picture import Picture
 from .style import COLOURS, HATCHES, new_figure
-from .words import count_text
+from .words import count_text, list_text
 
 WIDTH = 1.96  # standard errors to each side: 95 of 100 intervals contain the true coefficient
 
@@ -36,9 +36,9 @@ def odds(names, beta, errors, *, of, against, most=10):
     ax.axvline(1, color="black", linewidth=1)
     fig.legend(loc="outside lower center", ncols=3)
     ax.set_yticks(range(len(labels)), labels)
-    clear = int(((low > 1) | (high < 1)).sum())
     shown = f"{len(labels)} of {count_text(len(beta), 'factor')}"
-    title = f"{shown} on the odds of {of};\nintervals that do not contain 1: {clear}"
+    ends = [f"{labels[j]} × {factors[j]:.2f}" for j in range(min(2, len(labels)))]
+    title = f"Largest factors on the odds of {of}:\n{list_text(ends)}"
     ax.set(xscale="log", title=title, xlabel=f"factor on the odds (logarithmic scale),\ncompared with {against}")
     ax.set_ylim(len(labels) - 0.5, -0.5)
     ax.xaxis.set_major_locator(_locator(low.min(), high.max()))

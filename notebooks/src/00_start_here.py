@@ -78,8 +78,8 @@ machine()
 # - `workshop` is the default and fits a small cloud machine.
 # - `full` has the post's million rows where a notebook repeats the post's linear regression.
 #
-# Set the scale before you start JupyterLab, as in `GLMLAB_SCALE=ci make lab`, or write `%env GLMLAB_SCALE=ci` in a first
-# cell of your own. Each notebook then asks for its sizes like this:
+# Set the scale before you start JupyterLab, as in `GLMLAB_SCALE=ci make lab`, or write `%env GLMLAB_SCALE=ci` in a new
+# first cell. Each notebook then asks for its sizes like this:
 
 # %% tags=["parameters"] id="c00-008"
 n = scale.pick(ci=4_000, workshop=40_000, full=400_000)
@@ -94,13 +94,13 @@ print(f"At scale {scale.name} we use {n:,} rows and {p} columns in this notebook
 # Who computes? A **scheduler** decides which task runs where. **Workers** run the tasks, and each worker is a process of
 # its own, even on a laptop. The **client** is the object through which this notebook talks to the scheduler.
 #
-# `cluster.client()` gives a notebook the first of these:
+# `cluster.client()` gives a notebook the first of these that exists:
 #
 # 1. the client that is already open;
 # 2. a client of the cluster whose address is in `DASK_SCHEDULER_ADDRESS`;
 # 3. a client of two new worker processes on this machine. Their scheduler runs inside this notebook's own process.
 #
-# The picture shows the third case. In the second, results may come through the scheduler.
+# The picture shows the third case.
 
 # %% tags=["figure"] id="c00-012"
 show(viz.who_computes())
@@ -226,9 +226,9 @@ assert np.isclose(total(pieces), np.sum(whole**2), rtol=1e-12)
 # $$F(\beta) = \sum_{i=1}^{n} \big(y_i - x_i^\top \beta\big)^2 = \|y - X\beta\|^2,$$
 #
 # where $x_i$ is row $i$ of $X$. Let $F^*$ be the minimum of $F$. We can bound $F(\beta) - F^*$ without knowing
-# $F^*$, because every $v \in \mathbb{R}^n$ with $X^\top v = 0$ gives a lower bound of $F$:
+# $F^*$. The residual of the minimiser is a vector $v$ with $X^\top v=0$, and every such $v$ gives a lower bound of $F$:
 #
-# $$F(b) \ge 2\, v^\top (y - Xb) - \|v\|^2 = 2\, v^\top y - \|v\|^2 \quad\text{for all } b \in \mathbb{R}^p.$$
+# $$F(b)\ge2\,v^\top(y-Xb)-\|v\|^2=2\,v^\top y-\|v\|^2\quad\text{for all }b.$$
 #
 # The inequality holds because $\|y - Xb - v\|^2 \ge 0$, and the equality because $v^\top X = 0$.
 
@@ -241,6 +241,10 @@ assert np.isclose(total(pieces), np.sum(whole**2), rtol=1e-12)
 # Such a number is a **certificate**. The next cell prints one for our rows. The workers share the work, because $X$ is a
 # *dask array* in four chunks of rows.
 
+# %% [markdown] id="two-numbers"
+# The printed line *certificate* has two numbers. The first is the bound, and it includes an allowance for the rounding of
+# $F(\beta)$. The second, the **relative gap**, leaves this allowance out: it is the proved gap divided by $F(\beta)$.
+
 # %% id="c00-034"
 from glmlab.datasets import make_regression
 
@@ -252,11 +256,14 @@ print(f"proved gap {proof.bound - proof.rounding:.1e}, allowance for the roundin
 result
 
 # %% [markdown] id="c00-035"
-# - **Status**: how the run ended. Newton's method needs one iteration, because $F$ is quadratic.
+# - **Status**: how the run ended. Newton's method needs one iteration, because $F$ is quadratic, and two passes: one
+#   where it starts and one where it arrives.
 # - **Certificate**: found as in the example, by *residual-corrected duality* (notebook 06). The proved gap is
-#   $\|r-v\|^2$, and includes what the rounding of $v$ can cost.
+#   $\|r-v\|^2$ plus what the rounding of $v$ can cost.
 # - **Relative gap**: the proved gap, divided by what the model leaves unexplained, here $F(\beta)$. It can be so small
-#   because $\|r-v\|^2$ is no difference of two values of $F$.
+#   because $\|r-v\|^2$ is computed directly, and not as a difference of two large values of $F$.
+
+# %% [markdown] id="more-of-the-result"
 # - **Accuracy**: a bound on the solver's error $\beta-\beta^*$ in *standard errors*. A standard error is the typical error
 #   that the noise causes in one coefficient.
 # - `Zero()`: no penalty.
@@ -275,8 +282,8 @@ assert difference <= 1e-10
 # ## The ledger (1 min, core)
 #
 # Every notebook adds rows to one **ledger**, which is kept on disk. So it also has the rows of notebooks that ran before on
-# this machine. Its first rows hold what the post printed, where $\lambda$ is the weight of the penalty. A pass over a part
-# of the rows counts as that part. *Tasks* counts the function calls that the scheduler handed out, *bytes* is the size of
+# this machine. Its first rows hold what the post printed, where $\lambda$ is the weight of the penalty. A pass over a tenth
+# of the rows counts as 0.1 passes. *Tasks* counts the function calls that the scheduler handed out, *bytes* is the size of
 # the data, and *zeros* counts the coefficients that are exactly zero. The last column is the certified relative gap. It is
 # a "?" for the post's rows, because the post printed no certificate.
 
@@ -313,7 +320,7 @@ assert client.status == "closed"
 # ## Notation and glossary
 #
 # Look symbols and words up here. Every notebook links to this section. A symbol keeps this meaning unless a notebook
-# defines it anew. In 03, $\lambda$ is an eigenvalue of $H$ and $g$ is the gradient $\nabla F(\beta)$.
+# defines it anew. The last table lists these letters.
 
 # %% [markdown] id="c00-051"
 # |data| |
@@ -359,6 +366,16 @@ assert client.status == "closed"
 # |$\delta$|a bound of the gap|
 # |$U$|unit of relative gaps: what the model leaves unexplained|
 
+# %% [markdown] id="other-letters"
+# |a letter with another meaning| |
+# |---|---|
+# |in 03|$\lambda$ eigenvalue of $H$, $g$ gradient $\nabla F(\beta)$|
+# |in 04|$a$, $b$ seconds of a task and of a number, $C$ cores, $T(K)$ seconds of a pass|
+# |in 05|$t$ weight in the prox, $w$ its variable, $N$ rounds, $m_k$ minimiser of $f_k$, $\mu$ and $L$ of all $H_k$|
+# |in 06|$S$ rows that move, $\varphi$ their share, $\sigma$ scale of slopes, $a$ excess of a slope, $\xi$ element of $\partial F$|
+# |in 07|$\mu$ mean of $y$, $r$ size of a negative binomial|
+# |in 09|$W$ workers|
+
 # %% [markdown] id="c00-047"
 # **Who computes**
 #
@@ -378,12 +395,12 @@ assert client.status == "closed"
 # **What it costs, and what is proved**
 #
 # - **pass**: every row is read once.
-# - **round**: all chunks work once, and all answers are awaited.
+# - **round**: every chunk is worked on once, and all answers are awaited.
 # - **reduction**: small results of chunks are added.
 # - **ledger**: the table of all our runs.
 # - **gap**: $F(\beta) - F^*$.
 # - **certificate**: a computable number that the gap cannot exceed.
-# - **relative gap**: proved gap, divided by what the model leaves unexplained.
+# - **relative gap**: proved gap, without rounding, over $U$ (least squares: $F(\beta)$).
 # - **solver's error**: $\beta - \beta^*$. **Estimator's error**: $\beta^* - \beta_{\text{true}}$.
 # - **family**: a distribution of $y$, which gives the loss $\ell$.
 # - **prox**: the $b$ that minimises $g(b) + \frac{1}{2t}\|b - v\|^2$, for a given $v$.

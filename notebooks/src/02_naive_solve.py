@@ -168,9 +168,10 @@ assert abs(np.linalg.solve(G, c) - beta_star).max() <= 1e-12 * abs(beta_star).ma
 #
 # </details>
 #
-# > *Systems note.* If the workers sent more than the two sums need, they sent entries of $y$: a $y_k$ may lie on another
-# > worker than its $X_k$. Without `workers=`, dask takes the one of the two that it expects to be free first. It must guess how long
-# > `gram` takes, and the last line prints this guess. Against it, sending $X_k$ seems cheap, so $X_k$ may travel.
+# > *Systems note.* If the workers sent more than the two sums need, it was messages and entries of $y$: a $y_k$ may lie on
+# > another worker than its $X_k$. Then two workers hold something that the task reads. Without `workers=`, dask chooses the
+# > worker that it expects to be free first. It does not know how long `gram` takes, and assumes the time in the last line.
+# > Compared with that time, sending $X_k$ seems cheap, so $X_k$ may travel.
 #
 # *Recap.* Least squares needs two sums over the rows. A chunk of any length sends $p^2 + p$ numbers. No row of $X$ has to
 # travel.
@@ -183,19 +184,22 @@ assert abs(np.linalg.solve(G, c) - beta_star).max() <= 1e-12 * abs(beta_star).ma
 
 # %% id="c02-023"
 proof = glmlab.certify(X, y, beta_star, family="gaussian")
-print(proof)
+gap = proof.bound - proof.rounding
+print(f"F(β) − F* ≤ {proof.bound:.2g}: a proved gap of {gap:.1e}, and {proof.rounding:.2g} for the rounding of F(β)")
+print(f"relative gap {proof.relative:.1e}: the proved gap alone, divided by F(β) = {proof.objective:.4g}")
 print(f"‖β − β_true‖∞ = {error:.3g}")
 
 # %% [markdown] id="c02-061"
-# The gap is as small as rounding allows. Yet the answer differs from $\beta_{\text{true}}$, because noise in $y$
-# moves the minimiser. No solver can lower this error of the **estimator**.
+# The bound is hardly more than its allowance for the rounding of $F$, which the relative gap leaves out. Yet the answer
+# differs from $\beta_{\text{true}}$, because noise in $y$ moves the minimiser. No solver can lower this error of the
+# **estimator**.
 #
-# How large? The noise is normal with variance 1, so for a given $X$ the error is normal with covariance $G^{-1}$.
-# Our columns are independent with mean 0 and variance 1, so $G \approx nI$, and each coefficient misses by about
-# $1/\sqrt n$. The *largest* of $p$ errors is usually a little below $\sqrt{2 \log p / n}$, the dashed line.
+# The noise is normal with variance 1, so for a given $X$ the error is normal with covariance $G^{-1}$.
+# Our columns are independent with variance 1, so $G\approx nI$, and each coefficient misses by about
+# $1/\sqrt n$. The *largest* of $p$ errors is usually a little below $\sqrt{2\log p/n}$, the dashed line.
 #
-# The band holds 98 of 100 samples, if the $p$ errors are independent with variance $1/(n - p - 1)$. Our points share
-# rows, so they are dependent.
+# Its band holds 98 of 100 samples, if the errors are independent with variance $1/(n-p-1)$, the mean of
+# $(G^{-1})_{jj}$. Our points share rows, so they are dependent.
 
 # %% tags=["figure", "assert"] id="c02-025"
 sizes = np.geomspace(1_000, n, 9).astype(int)
@@ -262,9 +266,9 @@ for columns in (10_000, 1_000_000):
 #
 # </details>
 #
-# How many gradients does gradient descent need? Notebook 03 shows that the number does not depend on $p$. It depends on
-# the digits that we want and on the **condition number** $\kappa(X)$, the largest singular value of $X$ divided by the
-# smallest. A direct solve pays as long as its price is below that number. This counts work only: each gradient also
+# How many gradients does gradient descent need? Notebook 03 shows that the number grows with the digits that we want and
+# with the square of the **condition number** $\kappa(X)$, the largest singular value of $X$ divided by the smallest. For a
+# given $\kappa(X)$ it does not depend on $p$. A direct solve pays as long as its price is below that number. This counts work only: each gradient also
 # costs a round of messages, and the direct solve costs one round in all (notebook 04).
 #
 # *Recap.* A direct solve costs about $p/4$ gradients by operations, and fewer by the clock. $G$ must fit into memory.
@@ -298,7 +302,7 @@ ridges = use(ridges)
 # solution("ridges")
 
 # %% tags=["figure"] id="c02-050"
-lams = n * np.geomspace(1e-4, 1e3, 50)  # G ≈ nI, so λ counts where λ/2 nears n
+lams = n * np.geomspace(1e-4, 1e3, 50)  # G ≈ nI, so λ matters when λ/2 is about as large as n
 start = time.perf_counter()
 betas = ridges(G, c, lams)
 ridge_seconds = time.perf_counter() - start
@@ -333,7 +337,8 @@ for k in (0, len(lams) // 2, len(lams) - 1):
 #
 # The logistic loss $\log(1 + e^{x\beta}) - yx\beta$ is different. If no two $x$ are equal or opposite, the losses are
 # linearly independent, because for large $\beta$ their second derivatives fall like $e^{-|x|\beta}$, each at its own
-# rate. So no finite list of functions serves every row. The next cell computes the rank of eight losses.
+# rate. So no finite list of functions serves every row. The next cell computes the rank of eight losses, all
+# with $y=1$.
 
 # %% tags=["assert"] id="c02-057"
 x, grid = np.random.default_rng(0).standard_normal(8), np.linspace(-40, 40, 201)[:, None]
@@ -417,7 +422,7 @@ viz.show(viz.digits_left(kappas, answers, beta_true, start=1e6))
 #
 # For the normal equations the estimate is $\varepsilon\,\kappa(X)^2 = 2.2 \cdot 10^{-4}$, which leaves between three and
 # four digits. For QR it is $\varepsilon\,\kappa(X) = 2.2 \cdot 10^{-10}$, which leaves between nine and ten. The estimates
-# leave out constants, so the measured digits differ a little.
+# leave out constants, so the measured digits lie beside the grey lines.
 #
 # </details>
 #
@@ -494,11 +499,11 @@ ledger
 # %% [markdown] id="c02-065"
 # **Check yourself.**
 #
-# 1. Besides $G_k = X_k^\top X_k$ and $c_k = X_k^\top y_k$, which number must a chunk send, so that cross-validation
-#    needs no second pass?
+# 1. Cross-validation fits all chunks but one and measures the error on that one. Besides $G_k = X_k^\top X_k$ and
+#    $c_k = X_k^\top y_k$, which number must a chunk send, so that this needs no second pass?
 # 2. *Optional.* Why does a penalty $\lambda > 0$ bring digits back?
-# 3. Let $n = 10^6$, $p = 5000$ and $\kappa(X) = 3$. For eight digits gradient descent needs about 156 gradients, as
-#    notebook 03 shows. Does a direct solve or gradient descent take less work?
+# 3. Let $n = 10^6$, $p = 5000$ and $\kappa(X) = 3$. For eight digits gradient descent needs about 156 gradients (given
+#    here, derived in notebook 03). Does a direct solve or gradient descent take less work?
 #
 # <details><summary>Answers</summary>
 #
@@ -506,8 +511,8 @@ ledger
 #    have the sums $G - G_k$ and $c - c_k$.
 # 2. It adds $\lambda/2$ to each eigenvalue of $G$. This matters most to the smallest, so the condition number falls.
 # 3. By operations a direct solve costs about $5000/4 = 1250$ gradients, so gradient descent takes less work. By the clock,
-#    divide 1250 by the ratio that our table prints. A ratio above 8 makes the direct solve faster, because then its
-#    price is below 156.
+#    divide 1250 by the last ratio of our table, as if it held for $p = 5000$, too. A ratio above 8 would make the direct
+#    solve faster, because then its price is below 156. Besides, 156 gradients are 156 rounds, and a direct solve is one.
 #
 # </details>
 #

@@ -62,17 +62,17 @@ print(cluster.dashboard_link(client) or "This client has no dashboard.")
 # %% [markdown] tags=["workshop"] id="c05-006"
 # ## Shrink (15 min, core)
 #
-# How does a method handle $\|\beta\|_1$, which has no derivative at zero? It uses the **prox**. For a vector $v$ and
+# How does a method handle $\|\beta\|_1$, which has no derivative at zero? By the **prox**. For a vector $v$ and
 # a number $t\ge0$,
 #
 # $$\operatorname{prox}(v)=\operatorname{argmin}_w\ t\|w\|_1+\tfrac12\|w-v\|^2 .$$
 #
 # The sum splits into coordinates, so take single numbers, $t=1$ and $v=3$. For $w>0$ the derivative $t+w-v$ vanishes
-# at $w=2$. For $v=0.4$ it would vanish at $w=-0.6$, which is not positive, and $w<0$ fails likewise. So the minimum
-# is at the kink $w=0$. There the slope is $-t-v$ on the left and $t-v$ on the right: a minimum if the first is $\le0$
+# at $w=2$. Likewise $v=-3$ gives $w=-2$. For $v=0.4$ it would vanish at $w=-0.6$, which is not positive, and $w<0$ fails
+# likewise. So the minimum is at the kink $w=0$. There the slope is $-t-v$ on the left and $t-v$ on the right: a minimum if the first is $\le0$
 # and the second $\ge0$, that is if $|v|\le t$.
 #
-# **Exercise 1.** `shrink(v, t)` returns this $w$, entry by entry. It is called **shrinkage**.
+# **Exercise 1.** `shrink(v, t)` returns this $w$, entry by entry: **shrinkage**.
 
 
 # %% tags=["exercise"] id="c05-007"
@@ -136,7 +136,8 @@ local_update = use(local_update)
 #
 # If nothing moves, $\beta_k=z$, and the derivative of the chunk's problem says $\nabla f_k(z)+\rho u_k=0$. So
 # $\rho u_k=-\nabla f_k(z)$ is the direction in which the chunk's own rows still want to go. It is the Lagrange
-# multiplier of the constraint $\beta_k=z$. Dividing it by $\rho$ makes it a distance, hence "scaled".
+# multiplier, or **dual variable**, of the constraint $\beta_k=z$. Dividing it by $\rho$ makes it a distance, hence
+# "scaled".
 #
 # </details>
 #
@@ -150,7 +151,8 @@ local_update = use(local_update)
 # $$a_k=\alpha\beta_k+(1-\alpha)z .$$
 #
 # Plain ADMM has $\alpha=1$, so $a_k=\beta_k$. With $\alpha>1$ we go beyond the answers (**over-relaxation**), with
-# $\alpha<1$ we stop short of them. The post's line `beta_hat = 0.9*new_betas + 0.1*z` is $\alpha=0.9$.
+# $\alpha<1$ we stop short of them. The $z$ here is the old one: $\alpha=1.5$, $\beta_k=3$ and the old $z=1$ give
+# $a_k=1.5\cdot3-0.5\cdot1=4$. The post's line `beta_hat = 0.9*new_betas + 0.1*z` is $\alpha=0.9$.
 
 # %% [markdown] id="consensus-example"
 # Each chunk then votes for $a_k+u_k$. The new $z$ is the vector that lies nearest to all votes and pays for the penalty:
@@ -235,16 +237,16 @@ assert one_round == n_chunks, "a task a chunk"
 # Why are there zeros? A chunk's loss has curvature about $2n/K$ (notebook 03), thousands at least, while
 # $\rho=1$. So a chunk answers with its own least-squares solution, near $\beta_{\text{true}}$.
 #
-# Follow one coefficient $j$. While $z_j$ stays zero, each round adds the same $\alpha\beta_j$ to entry $j$ of every
+# Follow one coefficient. While $z_j$ stays zero, each round adds the same $\alpha\beta_j$ to entry $j$ of every
 # $u_k$, until the sum exceeds the threshold $\lambda/(\rho K)$. For example, let $\beta_j=0.2$, $\alpha=0.9$ and the
 # threshold $0.72$. Four rounds add up to $0.72$: $z_j$ is still zero. In round five it is $0.90-0.72=0.18$.
 #
-# **Exercise 4.** `zeros_at(beta, lam, rho, K, k, alpha)`: how many $z_j$ are zero after $k$ rounds? (Here $k$ counts
-# rounds. A sum equal to the threshold leaves a zero.)
+# **Exercise 4.** `zeros_at(beta, lam, rho, K, rounds, alpha)`: how many $z_j$ are zero after so many rounds? (A sum equal
+# to the threshold leaves a zero, but is not tested.)
 
 # %% tags=["exercise"] id="c05-020"
-def zeros_at(beta, lam, rho, K, k, alpha):
-    """How many of the p entries of z are 0 after round k, if all K chunks answer beta (p,) in every round."""
+def zeros_at(beta, lam, rho, K, rounds, alpha):
+    """How many of the p entries of z are 0 after so many rounds, if each of K chunks always answers beta (p,)."""
     raise NotImplementedError
 
 
@@ -254,15 +256,16 @@ zeros_at = use(zeros_at)
 # solution("zeros_at")
 
 # %% [markdown] id="c05-022"
-# So as long as $\rho$ is negligible beside the curvature of a chunk, $z_j=0$ after round $k$ if
-# $|\beta_j|\le\lambda/(\alpha\rho Kk)$, and $z_j\ne0$ otherwise.
+# So as long as $\rho$ is negligible beside the curvature of a chunk, $z_j=0$ after $N$ rounds if
+# $|\beta_j|\le\lambda/(\alpha\rho KN)$, and $z_j\ne0$ otherwise.
 #
-# In the post $\beta$ was uniform on $[0,1)$ and $K=k=10$, so this limit is $7.2/(0.9\cdot10\cdot10)=0.08$. Each of the
-# 100 coefficients is below it with probability $0.08$: we expect 8 zeros, and needed no data for it. The next cell
-# prints how probable 12 or more are.
+# In the post $\beta$ was uniform on $[0,1)$ and $K=N=10$, so the right side is $7.2/(0.9\cdot10\cdot10)=0.08$. Each of
+# the 100 coefficients is below it with probability $0.08$: without any data we expect 8 zeros. The next cell prints how
+# probable 12 or more are.
 #
-# Is the formula right for other $K$? `loop` is the post's loop on triangles (notebook 03), $p+1$ rows that have a
-# chunk's loss for *every* $\beta$.
+# Is the formula right for other $K$? `loop` is the post's loop on **triangles**: decompose $[X_k\ y_k]=QR$, with
+# orthonormal columns in $Q$. Then $\|y_k-X_k\beta\|=\|R\,(-\beta,1)\|$: the $p+1$ rows of $R$ have the chunk's loss
+# for *every* $\beta$.
 #
 # **Predict.** The same rows in twice as many chunks, $K=20$: how many zeros after round ten?
 
@@ -318,7 +321,7 @@ print(f"λ / λ_max = {lam / lam_max:.1e} here, about {at_post:.1e} in the post"
 print(f"of {zero.sum()} zeros of z {np.sum(abs(q[zero]) <= lam)} meet |q_j| ≤ λ; the smallest |q_j| is {abs(q[zero]).min() / lam:.0f} λ")
 print(f"zeros after 10, 100 and 500 rounds: {[int(np.sum(late[k - 1] == 0)) for k in (10, 100, 500)]}")
 print(f"z after ten rounds: F(z) − F* ≤ {z_proof.bound:.4g}, {z_proof.bound / best.objective:.1%} of F*")
-print(f"the minimiser has {np.sum(best.beta == 0)} zeros; {best.certificate}")
+print(f"the minimiser has {np.sum(best.beta == 0)} zeros, and is proved to a relative gap of {best.certificate.relative:.1e}")
 assert best.converged and np.all(best.beta != 0), "the minimiser has none"
 assert zero.any() and abs(q[zero]).min() > lam, "not one of z's meets the condition"
 assert np.abs(late[9] - post_z).max() <= 1e-6, "triangles or all rows: one loop"
@@ -327,7 +330,7 @@ assert 3e-6 < at_post < 4.2e-6 and z_proof.bound > 1e-3 * best.objective
 # %% [markdown] tags=["workshop"] id="c05-030"
 # <details><summary>Answer: why are there about half as many zeros with twice the chunks?</summary>
 #
-# The limit $\lambda/(\alpha\rho Kk)$ halves when $K$ doubles, and the $|\beta_j|$ are spread evenly over $[0,1)$. So
+# The number $\lambda/(\alpha\rho KN)$ halves when $K$ doubles, and the $|\beta_j|$ are spread evenly over $[0,1)$. So
 # about half as many lie below it. Only our choice of chunks changed, neither the problem nor its minimiser.
 #
 # </details>
@@ -358,7 +361,7 @@ gaps = {f"ρ = tr H/(pK), α = {alpha}": relative_gaps(loop(ten, 10, curvature, 
 gaps["ρ = 1, α = 0.9"] = relative_gaps(late[:10])
 print(f"tr H/(pK) = {curvature:,.0f}")
 nearest, *_, farthest = sorted(gaps, key=lambda name: gaps[name][-1])
-title = f"After ten rounds nearest to F*: {nearest}. Farthest: {farthest}"
+title = f"(F − F*) / F* after ten rounds: {gaps[nearest][-1]:.0e} with {nearest},\nbut {gaps[farthest][-1]:.0e} with {farthest}"
 viz.show(viz.gap_curves(gaps, ylabel="(F − F*) / F*", title=title, step="round"))
 post, plain, over = (gaps[f"ρ = tr H/(pK), α = {alpha}"][-1] for alpha in (0.9, 1.0, 1.6))
 assert over < 1e-3 * plain < 1e-3 * post, "beyond the answers, not short of them"
@@ -370,12 +373,23 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 #
 # $$\beta_k=\frac{h\,m_k+\rho\,(z-u_k)}{h+\rho} .$$
 #
-# Suppose that from now on no $z_j$ is zero and none changes its sign. Then shrinkage subtracts a constant, and the mean
-# $\bar u$ of the $u_k$ stays as it is. We take the mean over the chunks, and subtract it:
+# Suppose that from now on no $z_j$ is zero and none changes its sign. Then with $\bar u$, the mean of the $u_k$,
 #
 # $$z^+=\frac\rho{h+\rho}\,z+\text{const},\qquad u_k^+-\bar u=\frac h{h+\rho}\,(u_k-\bar u)+\text{const} .$$
 #
-# These factors multiply the errors of $z$ and of $u_k-\bar u$. The two errors pull $\rho$ in opposite directions.
+# These factors multiply the errors of $z$ and of $u_k-\bar u$. A small $\rho$ makes the first factor small and the
+# second nearly 1. A large $\rho$ does the opposite.
+#
+# <details><summary>Where do the two formulas come from?</summary>
+#
+# Let $s$ be the signs of $z$. The consensus step adds $a_k$ to the $u_k$ and takes off $z^+$, their shrunk mean. So it
+# leaves $\bar u=\lambda s/(\rho K)$, and in the next round shrinkage takes off just this: $z^+$ is the mean of the
+# $\beta_k$. Take the mean of the weighted mean above, and the first formula is there.
+#
+# Subtract that mean from $\beta_k$: $\beta_k-z^+=\big(h\,(m_k-\bar m)-\rho\,(u_k-\bar u)\big)/(h+\rho)$, where
+# $\bar m$ is the mean of the $m_k$. Add it to $u_k$, and $u_k-\bar u$ has the factor $1-\rho/(h+\rho)=h/(h+\rho)$.
+#
+# </details>
 
 # %% [markdown] id="two-chunk-example"
 # A small example: one coefficient, no penalty, $f_1(b)=b^2$ and $f_2(b)=(b-2)^2$. So $h=2$, the optimum is $z=1$, and
@@ -394,15 +408,14 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 # They no longer cancel if the chunks have **different Hessians** $H_k$ or the penalty holds a coefficient at zero. Then
 # $z$ waits for the $u_k$.
 #
-# Stack the $K$ vectors $z+u_k$ into one long vector. From here on $\mu$ and $L$ are the extreme eigenvalues of all $H_k$.
-# With $\alpha=1$ a round multiplies the distance of the long vector from its limit by at most
+# Stack the $K$ vectors $z+u_k$, whose shrunk mean is $z$, into one long vector. From here on $\mu$ and $L$ are the extreme
+# eigenvalues of all $H_k$. With $\alpha=1$ a round multiplies the long vector's distance from its limit by at most
 #
 # $$\gamma=\max\Big(\frac\rho{\mu+\rho},\ \frac L{L+\rho}\Big),$$
 #
-# for any convex penalty (Giselsson & Boyd 2017). The error of $z$ is at most that distance divided by $\sqrt K$.
+# for any convex penalty (Giselsson & Boyd 2017). The error of $z$ is at most this distance over $\sqrt K$.
 #
-# Let $\mu=1$ and $L=9$. With $\rho=1$ the two factors are $\frac12$ and $\frac9{10}$, with $\rho=9$
-# they are swapped.
+# With $\mu=1$, $L=9$ and $\rho=1$ the factors are $\frac12$ and $\frac9{10}$, with $\rho=9$ they are swapped.
 #
 # **Exercise 5.** `best_rho(mu, L)` returns the ρ that makes the larger factor least.
 
@@ -473,7 +486,8 @@ assert 0.7 < min(found["unlike"], found["alike, one held at zero"]), "z waits fo
 #
 # Logistic loss has no such summary. There the rival is **proximal Newton** (notebook 07): each chunk sends its loss,
 # gradient and Hessian at $\beta$, and the next $\beta$ minimises their quadratic model plus $\lambda\|\beta\|_1$.
-# ADMM's $\rho$ is the diagonal of $H/K$, with the Hessian $H$ at the start, or a **matrix**, each chunk's Hessian there.
+#
+# ADMM gets two choices of $\rho$, from Hessians at the start: the diagonal of $H/K$, or each chunk's own **matrix** $H_k$.
 # The pull is then $\frac12(b-z+u_k)^\top\rho\,(b-z+u_k)$.
 
 # %% tags=["assert"] id="c05-043"
@@ -488,30 +502,31 @@ for name, solver, options in (
 ):
     b = glmlab.Objective("logistic", glmlab.as_chunks(X_b, y_b))
     logistic[name] = run = glmlab.run(solver, b, L1(1.0), start=np.zeros(15), tol=1e-9, **options)
-    print(f"{name:<20} {run.rounds:>3} rounds, {run.passes:5.1f} passes, {run.seconds:5.2f} s; {run.certificate.relative:.0e} certified")
+    clock = f"{run.seconds:5.2f} s, {1e3 * run.seconds / run.rounds:4.0f} ms a round"
+    print(f"{name:<20} {run.rounds:>3} rounds, {run.passes:5.1f} passes, {clock}; {run.certificate.relative:.0e} certified")
     assert run.converged
 newton = logistic.pop("proximal Newton")
 assert all(newton.passes < run.passes for run in logistic.values()), "local solves are passes, too"
 assert all(abs(newton.objective / run.objective - 1) < 1e-8 for run in logistic.values()), "they agree"
 
 # %% [markdown] id="when-admm-pays"
-# Judge by passes and rounds, because the seconds of such a small run are mostly prices of rounds. Local iterations
-# read rows, so they count as passes.
+# Judge by passes (local iterations read rows, too) and by rounds. The clock also counts what else the machine does:
+# compare the milliseconds of a round. So fewer seconds here do not prove a better method.
 #
-# A chunk sees only its own rows, while Newton's sum contains all. ADMM may pay (we did not measure it) where
+# ADMM may pay (we did not measure it) where
 #
-# - rounds are so expensive that more work in each is worthwhile (many columns alone are no reason: L-BFGS sends $p$
-#   numbers);
+# - a round is so expensive that more work in it is worthwhile;
 # - local problems have their own solvers or constraints;
 # - the pieces are not rows: ADMM splits other sums, too (Boyd et al. 2011, §8.3).
 #
 # ### The ledger
 #
-# `post_admm` is the package's copy of the published loop, L-BFGS solves and all. We count one task for each chunk and round.
+# `post_admm` is the published loop, L-BFGS and all. Its passes count every reading of L-BFGS, and an eleventh round
+# evaluates $F$ at the tenth $z$. We count one task for each chunk and round.
 
 # %% tags=["assert"] id="c05-045"
 f = glmlab.Objective("gaussian", glmlab.as_chunks(X, y))
-with viz.Live(lambda state: certify(X_r, y_r, state.beta, **lasso).bound, title="The post's loop", step="round") as watch:
+with viz.Live(lambda state: certify(X_r, y_r, state.beta, **lasso).bound, title=f"The post's loop, F* = {best.objective:,.0f}", step="round") as watch:
     for state in islice(solvers.post_admm(f, L1(lam), np.zeros(p)), 11):  # the eleventh state has the tenth z
         watch(state)
 ours = glmlab.run("consensus_admm", glmlab.Objective("gaussian", f.chunks), L1(lam), start=np.zeros(p), tol=1e-9)
@@ -581,8 +596,8 @@ assert dual < 1e-3 * slope, "a small dual residual, far from optimal"
 #
 # With the smallest $\rho$ the answers differ most, because each chunk follows its own rows and the $u_k$ need many rounds
 # to change that. In the first rounds $z$ stays at zero as well, because the threshold $\lambda/(\rho K)$ is twenty times
-# as large. With the largest $\rho$ all answers lie near $z$, in the figure under its square, and $z$ is
-# farthest from the optimum, because it hardly moves.
+# as large. With the largest $\rho$ all answers lie near $z$, inside its square, and $z$ is farthest from the optimum,
+# because it moves slowly.
 #
 # </details>
 
@@ -596,7 +611,7 @@ middle = np.trace(2 * np.einsum("kni,knj->ij", few_X, few_X)) / 2 / 8
 small, chosen, large = "ρ = tr H/(20pK)", "ρ = tr H/(pK)", "ρ = 20 tr H/(pK)"
 choices = {small: middle / 20, chosen: middle, large: 20 * middle}
 runs = {name: loop(toy, 30, rho, 1.0, toy_lam) for name, rho in choices.items()}
-viz.show(viz.votes(runs, toy_best, axes=("β₁", "β₂"), start=3))
+viz.show(viz.votes(runs, toy_best, axes=("β₁", "β₂"), start=30))
 ends = {name: np.linalg.norm(zs[-1] - toy_best) for name, (_, zs) in runs.items()}
 assert toy_best[1] == 0 and ends[chosen] < 0.01 * min(ends[small], ends[large])
 
@@ -639,7 +654,7 @@ assert rounds[alphas > 1].min() < 0.7 * rounds[2].min() < 0.7 * rounds[1].min(),
 
 # %% [markdown] id="c05-046"
 # ## What we measured · Check yourself · Next
-# - The zeros of the post's loop are the $|\beta_j|\le\lambda/(\alpha\rho Kk)$, because its $\rho$ is negligible beside the
+# - After $N$ rounds the zeros of the post's loop are the $|\beta_j|\le\lambda/(\alpha\rho KN)$, because its $\rho$ is negligible beside the
 #   curvature of a chunk. The minimiser has none.
 # - $\rho$ is a curvature. Over-relaxation saves rounds.
 # - Proximal Newton needed fewer passes.

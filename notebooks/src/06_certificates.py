@@ -3,7 +3,7 @@
 #
 # *You prove how far an answer is from optimal without knowing the optimum.*
 #
-# **158 minutes** with the exercises, 106 of them on the core path. Prerequisites: [03 gradient
+# **158 minutes** with the exercises, 106 on the core path. Prerequisites: [03 gradient
 # descent](03_gradient_descent.ipynb) and [05 ADMM](05_admm.ipynb). Symbols:
 # [glossary](00_start_here.ipynb#Notation-and-glossary).
 #
@@ -12,9 +12,9 @@
 # - compute dist(0, ∂F), a scaled duality gap and residual-corrected duality;
 # - say which of them are proofs, and when each is loose;
 # - catch a wrong solver, and certify other libraries' answers;
-# - (optional) choose a stopping rule that a slow solver cannot fool, and tell suboptimality from the noise in the data.
+# - (optional) choose a stopping rule that a slow solver cannot fool, and tell suboptimality from noise in the data.
 #
-# The core sections come first. None of them needs an optional one.
+# The core comes first and needs no optional section. In a hurry, read *Residual-corrected duality* and *Judge anyone*.
 
 # %% tags=["setup"] id="c06-002"
 import inspect
@@ -63,8 +63,8 @@ print(cluster.dashboard_link(client) or "This client has no dashboard.")
 
 # %% [markdown] id="c06-006"
 # We shall try many $\beta$ at many $\lambda$ without reading all rows for each. So each worker decomposes its chunk,
-# $[X_k\ y_k]=QR$. The columns of $Q$ are orthonormal, so the $p+1$ rows of the **triangle** $R$ have the chunk's loss
-# *for every* $\beta$. We stack the triangles and decompose them once more. This gives $p+1$ rows $X_r$, $y_r$ that stand
+# $[X_k\ y_k]=QR$. The columns of $Q$ are orthonormal, so $\|y_k-X_k\beta\|=\|R\,(-\beta,1)\|$: the $p+1$ rows of the
+# **triangle** $R$ have the chunk's loss *for every* $\beta$. We stack the triangles and decompose them once more. This gives $p+1$ rows $X_r$, $y_r$ that stand
 # for all.
 #
 # For later we do the same with a tenth and a hundredth of the rows, drawn at random. We also make a harder problem: the
@@ -95,8 +95,8 @@ assert np.isclose(np.sum((y_r - X_r @ trial) ** 2), on_workers, rtol=1e-10), "th
 # Now we run the post's loop as published: $\rho=1$, relaxation $0.9$, ten rounds. Only its local problems are solved
 # exactly here.
 #
-# **Predict.** By what fraction of $F^*$ does $F(z)$ exceed $F^*$? Write your number in the place of `None`. The next
-# section measures it. (If you remember it from 05: how much of it does one zero cost, if the coefficient should be 0.05?)
+# **Predict.** Let one coefficient of $\beta^*$ be changed by 0.05, and no other. By what fraction of $F^*$ does $F$ grow?
+# Write your number in the place of `None`. The next section measures it, and the same fraction for $F(z)$.
 #
 # **Recap.** We ask how far $F(z)$ lies above the unknown $F^*$. Triangles of $p+1$ rows stand for all rows.
 
@@ -118,7 +118,7 @@ def exact(X_k, y_k, rho):
     return lambda a: np.linalg.solve(H, c + rho * a)
 
 
-excess = predict("(F(z) − F*) / F* of the post's z", None)
+excess = predict("(F − F*) / F* with one coefficient 0.05 off", None)
 post_z, _ = consensus([exact(*rows, rho=1.0) for rows in chunk_rows], threshold=lam / n_chunks, relax=0.9, rounds=10)
 print(f"zeros of z: {np.sum(post_z == 0)} here, {ledger.rows()['post: ADMM, λ = 7.2']['zeros']} in the post")
 
@@ -154,8 +154,7 @@ kkt = use(kkt)
 # The next cell prints this number for $z$. Is it small? Nobody can say, because it is a slope: it has units of $F$ per
 # unit of $\beta$, and does not bound the gap. The rest of this notebook finds numbers that do.
 #
-# To judge them we need the truth. On $p+1$ rows, active sets solve a lasso up to rounding (`glmlab.maths.quadratic`).
-# A gap is a small difference of large numbers, so we sum $F$ in extended precision where the processor has it.
+# To judge them we need the truth. On $p+1$ rows `glmlab.maths.quadratic` solves a lasso up to rounding. A gap is a small difference of large numbers, so we sum $F$ in extended precision where the processor has it.
 
 # %% tags=["assert"] id="c06-017"
 def model_step(q, beta, lam, X_S):
@@ -174,19 +173,19 @@ def optimum(lam, X=X_r):
 
 best = optimum(lam)
 print(f"λ / λ_max = {lam / lam_max:.1e}; dist(0, ∂F) at z: {kkt(slope(post_z), post_z, lam):.4g}, at 0: {kkt(slope(zero), zero, lam):.4g}")
-z_gap = float(F(post_z, lam) - F(best, lam))
-excess.measured(z_gap / float(F(best, lam)))
-print(f"zeros of β*: {np.sum(best == 0)}")
+z_gap, lowest = float(F(post_z, lam) - F(best, lam)), float(F(best, lam))
+excess.measured(float(F(best + 0.05 * (np.arange(p) == 0), lam) - F(best, lam)) / lowest)
+print(f"(F(z) − F*) / F* = {z_gap / lowest:.2g}; zeros of β*: {np.sum(best == 0)}")
 assert kkt(slope(best), best, lam) <= 1e-11 * kkt(slope(zero), zero, lam)
 assert np.sum(post_z == 0) > 0 and np.sum(best == 0) == 0
 
 # %% [markdown] id="stationary-recap"
-# <details><summary>Answer: why about one per cent?</summary>
+# <details><summary>Answer: what does one coefficient cost, and what do the zeros of z cost?</summary>
 #
-# The noise has variance 1, so $F^*\approx n$. A coefficient $\beta_j$ that is set to zero costs about $n\beta_j^2$,
-# because $X^\top X\approx nI$. For $\beta_j=0.05$ this is 0.0025 of $F^*$. Notebook 05 says that about 8 coefficients
-# between 0 and 0.08 are zero in $z$. They cost about $8\cdot0.08^2/3\approx0.017$ of $F^*$. So few coefficients decide
-# it that half or twice as much is no surprise.
+# The noise has variance 1, so $F^*\approx n$. A coefficient that is off by $e$ costs about $ne^2$, because
+# $X^\top X\approx nI$. For $e=0.05$ this is 0.0025 of $F^*$. Notebook 05 says that about 8 coefficients between 0 and
+# 0.08 are zero in $z$. They cost about $8\cdot0.08^2/3\approx0.017$ of $F^*$. Only these few coefficients decide it, so
+# half as much or twice as much would be no surprise.
 #
 # </details>
 #
@@ -209,15 +208,15 @@ viz.show(viz.tangent(y=1.0, eta=2.2, t=-0.8))
 
 # %% [markdown] id="c06-020"
 # Move the slider, or use its arrow keys. The highest line below the loss with the slope $\ell'(\eta)+2t$ touches the
-# loss at $\eta+t$, because $\ell''=2$. At $\eta$ it lies $t^2$ below the loss: this is the **price** of changing the
-# slope. (So $t$ is no length of a step here.)
+# loss at $\eta+t$, because $\ell'(\eta+t)=\ell'(\eta)+2t$. At $\eta$ it lies $t^2$ below the loss: this is the **price**
+# of changing the slope. (Here $t$ is no step.)
 #
-# Now take a line of slope $\theta_i$ for each row. At every $b$
+# Take a line of slope $\theta_i$ for each row (a **dual point** $\theta$). At every $b$
 #
 # $$F(b)\ge\sum_i\big(\theta_ix_i^\top b-\ell^*(\theta_i)\big)+\lambda\|b\|_1=-\sum_i\ell^*(\theta_i)+\sum_j\big(b_j(X^\top\theta)_j+\lambda|b_j|\big) .$$
 #
 # If $|(X^\top\theta)_j|\le\lambda$ for all $j$, no term of the last sum is negative, and $\theta$ is **dual feasible**.
-# Then $F(b)\ge-\sum_i\ell^*(\theta_i)$ for every $b$, so also for $\beta^*$. This is **weak duality**:
+# Then $F(b)\ge-\sum_i\ell^*(\theta_i)$, its **dual value**, for every $b$, so for $\beta^*$, too: **weak duality**,
 #
 # $$F(\beta)-F^*\le F(\beta)+\sum_i\ell^*(\theta_i) .$$
 #
@@ -226,18 +225,19 @@ viz.show(viz.tangent(y=1.0, eta=2.2, t=-0.8))
 # %% [markdown] tags=["workshop"] id="c06-021"
 # ## The scaled duality gap (20 min, core)
 #
-# Which $\theta$ shall we take? At $\beta^*$ the tangents $\theta_i=\ell'(\eta_i)=2(\eta_i-y_i)$ are perfect:
+# Which $\theta$ is good? At $\beta^*$ the tangents $\theta_i=\ell'(\eta_i)=2(\eta_i-y_i)$ are perfect:
 # $X^\top\theta=q$, all $|q_j|\le\lambda$, and the bound is zero. Elsewhere some $|q_j|$ may exceed $\lambda$. The usual
 # cure multiplies $\theta$ by
 #
 # $$\sigma=\min(1,\ \lambda/\|q\|_\infty),\qquad\|q\|_\infty=\max_j|q_j| .$$
 #
-# *A small example.* Take one row $x=1$, $y=2$, with $\lambda=1$, $\beta=1$. Then $F(\beta)=1+1=2$. The tangent has
+# *A small example.* Take one row $x=1$, $y=2$, and $\lambda=\beta=1$. Then $F(\beta)=1+1=2$. The tangent has
 # $\theta=-2$, but $|x\theta|=2$ exceeds $\lambda$, so $\sigma=\frac12$ and $\sigma\theta=-1$. Its conjugate is
 # $\frac14-2=-1.75$, so the bound is $2-1.75=0.25$. As $\beta^*=1.5$ and $F^*=0.25+1.5=1.75$, the bound *is* the gap.
 # Is the bound as good with more columns?
 #
-# **Exercise 2.** `scaled_gap(X, y, beta, lam)`: the bound with $\sigma\theta$. (If $q=0$, take $\sigma=1$.)
+# **Exercise 2.** `scaled_gap(X, y, beta, lam)`: the bound $F(\beta)+\sum_i\ell^*(\sigma\theta_i)$. ($\sigma=1$ if
+# $q=0$.)
 
 # %% tags=["exercise"] id="c06-022"
 def scaled_gap(X, y, beta, lam):
@@ -252,12 +252,12 @@ scaled_gap = use(scaled_gap)
 # %% tags=["assert"] id="c06-024"
 z_scaled = scaled_gap(X_r, y_r, post_z, lam)
 print(f"F(z) = {float(F(post_z, lam)):.5g}, F(z) − F* = {z_gap:.5g}; the scaled gap proves {z_scaled:.5g}")
-for size in (1e-2, 1e-4, 1e-6, 1e-7):
+for size in (1e-2, 1e-4, 1e-6, 1e-7, 1e-8):
     beta = best * (1 + size * trial)
     gap, a = float(F(beta, lam) - F(best, lam)), abs(slope(beta)).max() - lam
     ratio = scaled_gap(X_r, y_r, beta, lam) / gap
     print(f"β*, perturbed by {size:.0e}: a = {a / lam:.1e} λ, a gap of {gap:.1e}, the bound {ratio:.1e} times as large")
-print(f"λ²‖β*‖₁ / ‖r‖² = {lam * abs(best).sum() / np.sum((y_r - X_r @ best) ** 2):.1e} λ")
+print(f"the a of the next cell is small below λ²‖β*‖₁ / ‖r‖² = {lam * abs(best).sum() / np.sum((y_r - X_r @ best) ** 2):.1e} λ")
 for beta in (post_z, trial, best * (1 + 1e-3 * trial)):
     q, r = slope(beta), y_r - X_r @ beta
     sigma = lam / max(lam, abs(q).max())
@@ -270,10 +270,24 @@ assert z_scaled > 0.9 * F(post_z, lam), "F* ≥ 0 needs no proof"
 #
 # $$(1-\sigma)^2\|r\|^2+\sigma\,q^\top\beta+\lambda\|\beta\|_1 .$$
 #
-# Let $a=\|q\|_\infty-\lambda$ be the excess. While $a\gg\lambda$, $\sigma$ is near 0 and the bound
-# near $F(\beta)$, which says only that $F^*\ge0$. When $a\ll\lambda$, $\sigma\approx1-a/\lambda$. The first term is then
-# about $a^2\|r\|^2/\lambda^2$, and the other two leave about $a\|\beta\|_1$. The gap is quadratic in the error of $\beta$, as
-# $a^2$ is. So once $a$ is well below $\lambda^2\|\beta\|_1/\|r\|^2$, a tenth of the error makes the ratio ten times as large.
+# Let $a=\|q\|_\infty-\lambda$ be the excess.
+#
+# - *Far*, $a\gg\lambda$: $\sigma$ is near 0 and the bound near $F(\beta)$, which says only that $F^*\ge0$.
+# - *Near*, $a\ll\lambda$: the first term is about $a^2\|r\|^2/\lambda^2$. The other two are of the size
+#   $a\|\beta\|_1$.
+# - *Nearest*, $a\ll\lambda^2\|\beta\|_1/\|r\|^2$: the part of the size $a\|\beta\|_1$ is the larger one. The gap falls like
+#   $a^2$. So a tenth of the error makes the ratio ten times as large.
+#
+# <details><summary>Where do the formula and these sizes come from?</summary>
+#
+# The tangents have $\theta=-2\sigma r$ after scaling, so $\sum_i\ell^*(\theta_i)=\sigma^2\|r\|^2-2\sigma\,r^\top y$. Put in
+# $y=r+X\beta$ and $2X^\top r=-q$, and add $F(\beta)$.
+#
+# For $a\ll\lambda$, $\sigma=\lambda/(\lambda+a)\approx1-a/\lambda$. The other two terms are
+# $(1-\sigma)\,\lambda\|\beta\|_1+\sigma\,(q^\top\beta+\lambda\|\beta\|_1)$. The first of these is about
+# $a\|\beta\|_1$. The second vanishes at $\beta^*$ by the KKT conditions, so it is proportional to the error, as $a$ is.
+#
+# </details>
 #
 # **Recap.** Scaling all slopes because a few are too steep costs much. The bound gets looser as
 # $\lambda/\lambda_{\max}$ falls and, relative to the gap, as $\beta$ comes near $\beta^*$.
@@ -300,7 +314,7 @@ assert z_scaled > 0.9 * F(post_z, lam), "F* ≥ 0 needs no proof"
 # **Which $d$?** Every $d$ with $|w_j|\le\lambda$ gives a proof. The best minimises a **model** of $F$: for $f$ a quadratic
 # with the slope $q$ and the curvature $H_S$, plus the penalty itself,
 #
-# $$d=\operatorname{argmin}_d\ q^\top d+\tfrac12d^\top H_Sd+\lambda\|\beta+d\|_1 .$$
+# $$d=\operatorname{argmin}_b\ q^\top b+\tfrac12b^\top H_Sb+\lambda\|\beta+b\|_1 .$$
 #
 # At this minimum $w_j=\lambda\operatorname{sign}(\beta_j+d_j)$ where $\beta_j+d_j\ne0$, and $|w_j|\le\lambda$ elsewhere.
 # So $d$ is feasible, and $w^\top(\beta+d)=\lambda\|\beta+d\|_1$. This is `model_step` above. With all rows the model is
@@ -346,6 +360,7 @@ corrected = use(corrected)
 #
 # **Predict** three numbers: the scaled gap, the corrected bound on a tenth of the rows, and that on all rows, each
 # divided by the true gap. For the second one, note that $H_S\approx H/10$. How long is $d$ then, and what does it pay?
+# The figure repeats the comparison at other $\lambda$.
 
 # %% tags=["predict", "assert"] id="c06-041"
 ratio_scaled = predict("scaled gap ÷ gap", None)
@@ -368,6 +383,20 @@ ratio_scaled.measured(scaled_gap(X_r, y_r, beta, lam_mid) / gap)
 ratio_tenth.measured(tenth / gap)
 ratio_all.measured(whole / gap)
 assert gap * (1 - 1e-6) <= whole <= 1.01 * gap < tenth, "all rows: the gap itself"
+
+# %% tags=["figure", "assert"] id="core-bounds"
+shares = np.geomspace(1e-5, 0.9, 13)  # of λ_max
+names, rng = ("scaled gap", "corrected, 10 % of the rows", "corrected, all rows"), np.random.default_rng(3)
+core_gaps, core_bounds = np.zeros(13), {name: np.zeros(13) for name in names}
+for k, weight in enumerate(shares * lam_max):
+    nearby = near(optimum(weight), X_r, 1e-9 * F0, rng)
+    core_gaps[k] = float(F(nearby, weight) - F(optimum(weight), weight)) / F0
+    q = slope(nearby)
+    by_model = [corrected(q, nearby, weight, X_S, model_step(q, nearby, weight, X_S)) for X_S in (X_tenth, X_r)]
+    for name, bound in zip(names, [scaled_gap(X_r, y_r, nearby, weight), *by_model], strict=True):
+        core_bounds[name][k] = bound / F0
+viz.show(viz.bounds_by_lam(shares, core_gaps, core_bounds, start=0.01))
+assert all(np.all(values >= core_gaps * (1 - 1e-6)) for values in core_bounds.values()), "no bound below the gap"
 
 # %% [markdown] id="corrected-recap"
 # <details><summary>Answer: why ten times the gap with a tenth of the rows?</summary>
@@ -396,8 +425,8 @@ assert gap * (1 - 1e-6) <= whole <= 1.01 * gap < tenth, "all rows: the gap itsel
 # ## Judge anyone (10 min, core)
 #
 # `certify(X, y, beta, …)` takes nobody's word. Its bound has two parts: the **proved gap**, which is the formula above, and
-# an allowance for the rounding of $F$. The **relative gap** is the proved gap alone, without the allowance, here divided
-# by $F(\beta)$.
+# an allowance for the rounding of $F$. The **relative gap** is the proved gap alone, without the allowance, divided by
+# $F(\beta)$ (for other losses by what an optional section calls $U$).
 #
 # It can be far below $10^{-16}$, although $F$ has only 16 digits. The formula adds small terms, such as $t_i^2$, and
 # never subtracts two values of $F$. So a tiny relative gap says that $\beta$ is nearly exact, while the allowance says
@@ -422,8 +451,8 @@ assert abs(result.beta - best).max() <= 1e-9, "two solvers agree"
 result
 
 # %% [markdown] id="c06-053"
-# With all rows $q$ and $H$ come from the same pass. A sample is read a second time, for $H_S$, so it costs a little more
-# reading. But it saves most of the arithmetic of $H$, which takes about $p^2$ multiplications for each row of $S$.
+# With all rows $q$ and $H$ come from the same pass. A sample is read a second time, for $H_S$, which costs a little more
+# reading. But the sample saves most of the arithmetic of $H$: about $p^2$ multiplications for each row.
 #
 # Next we judge a wrong solver: consensus ADMM with one mistake in its consensus step, a penalty counted once for each of
 # the $K$ chunks. We take $\lambda=\lambda_{\max}/100$ and a $\rho$ near the curvature of a chunk, so that both runs
@@ -470,8 +499,9 @@ answers = {
     "statsmodels": np.asarray(sm.OLS(y_m, X_m).fit_regularized(alpha=theirs, L1_wt=1.0).params),
 }
 proofs = {name: certify(X_m, y_m, b, family="gaussian", penalty=L1(lam_m)) for name, b in answers.items()}
-for name, proof in proofs.items():
-    print(f"{name}: {np.sum(answers[name] == 0)} zeros. {proof}")
+for name, b in answers.items():
+    steep = (b == 0) & (abs(2 * X_m.T @ (X_m @ b - y_m)) > lam_m * (1 + 1e-4))
+    print(f"{name}: {np.sum(b == 0)} zeros, {steep.sum()} of them with |q_j| > λ. {proofs[name]}")
 print(f"default scikit-learn proves {2 * m * default.dual_gap_:.4g} itself, exercise 2 {scaled_gap(X_m, y_m, default.coef_, lam_m):.4g}")
 assert proofs["scikit-learn, tol=1e-12"].relative <= 1e-9 and proofs["scikit-learn, its default tol"].relative <= 1e-5
 assert min(proofs[name].relative for name in ("scikit-learn, alpha = λ/n", "statsmodels")) > 1e-4
@@ -481,8 +511,8 @@ assert np.isclose(2 * m * default.dual_gap_, scaled_gap(X_m, y_m, default.coef_,
 # Scikit-learn's proof is exercise 2, and its answer is far better than that proof can tell. With `alpha` $=\lambda/n$
 # the 2 of $\lambda=2n\cdot$`alpha` was forgotten, and the certificate shows it.
 #
-# Statsmodels' lasso has too many zeros. Its coordinate descent never changes a coefficient again once it is zero in
-# any sweep after the first, although with correlated columns some of these should come back. No tolerance mends that.
+# Statsmodels' lasso has zeros with $|q_j|>\lambda$. Its source (`base/elastic_net.py`) says why: *"if a parameter becomes
+# zero we do not try to change it again"*. With correlated columns some of these should come back. No tolerance mends that.
 #
 # **Recap.** A certificate needs only $\beta$ and the rows. It caught a wrong solver that had converged. A documented
 # objective is no proof that the code minimises it.
@@ -518,13 +548,13 @@ assert lower <= z_proof.bound and 0.002 < lower / result.objective < 0.05
 # Now the "?" of the ledger. For the post's three least-squares methods the distribution of the rows is known, and
 # `triangles.drawn` draws the triangles of a million such rows without the rows. So we certify these at the post's $n$.
 #
-# Its benchmark was logistic regression. We **replay** its methods on rows drawn likewise (`glmlab/teaching/replays.py`
+# The post's benchmark was logistic regression. We **replay** its methods on rows drawn likewise (`glmlab/teaching/replays.py`
 # says what is known), but not on 8 or 800 million rows.
 
 # %% tags=["assert"] id="c06-070"
 for method, (b, proof) in replays.least_squares(1_000_000).items():
     print(f"{method}, a million rows drawn anew: {np.sum(b == 0)} zeros, {proof}")
-    ledger.fill(method, gap=proof.relative, note="at the post's n, on rows drawn anew")
+    ledger.fill(method, gap=proof.relative, note=f"gap: the post's n, rows drawn anew, {np.sum(b == 0)} zeros")
 rows_b = scale.pick(ci=8_000, workshop=100_000, full=400_000)
 few, more = replays.certified(rows_b // 4), replays.certified(rows_b)
 for method, gap in more.items():
@@ -585,8 +615,9 @@ mu_lower = use(mu_lower)
 # %% [markdown] tags=["optional"] id="c06-030"
 # How loose is the bound? We move the optimum by $e$, once in the flattest direction of $H$ and once at random, so
 # little that no sign changes. Then $\operatorname{dist}=\|He\|$ and the gap is $\frac12e^\top He$. So the bound is
-# $\|He\|^2/(\mu\,e^\top He)$ times the gap. This factor is a weighted mean of the $h_j/\mu$, so it lies between $h_1/\mu$
-# and $h_p/\mu$. These are far apart in the tilted problem only.
+# $\|He\|^2/(\mu\,e^\top He)$ times the gap. If $e_j$ are the parts of $e$ along the eigenvectors, this factor is the mean of
+# the $h_j/\mu$ with the weights $h_je_j^2$. So it lies between $h_1/\mu$ and $h_p/\mu$, which are far apart in the tilted
+# problem only.
 
 # %% tags=["assert", "optional"] id="c06-031"
 mus = {}
@@ -750,11 +781,11 @@ else:
 # $|F(\beta)|$ and $|F(0)|$ looks natural. What does it do to a small table?
 #
 # Two groups of equally many persons have 20 and 40 cases. Cases are Poisson, so the loss of a row is $e^\eta-y\eta$, with
-# the persons as an offset: $\eta=\log(\text{persons})+b_0+b_1\cdot\text{group}$. The second rate is twice the first, so
-# the optimum is $b_1=\log2\approx0.693$.
+# $\eta=\log(\text{persons})+b_0+b_1\cdot\text{group}$. (The known term is called an **offset**.) The second rate is twice the
+# first, so the optimum is $b_1=\log2\approx0.693$.
 #
-# We certify $b_1=0.52$, which is wrong in its first digit, for several numbers of persons. **Predict:** will the
-# bound change? The unit $U$ in the print-out is explained below.
+# We certify $b_1=0.52$, whose first digit is not that of the optimum, for several numbers of persons. **Predict:** will
+# the bound change? The unit $U$ is explained below.
 
 # %% id="unit-of-exposure" tags=["assert", "optional"]
 group, cases, slopes, units = np.array([[0.0], [1.0]]), np.array([20.0, 40.0]), [], {}
@@ -771,7 +802,7 @@ assert units[1e8][0] < 1e-8 < 0.1 < units[1e8][1], "of F(0) the wrong slope is o
 
 # %% [markdown] tags=["optional"] id="what-is-left-to-explain"
 # The bound hardly changes, because $b_0$ absorbs the number of persons. But $F(0)$ grows with it. So a rule that compares
-# with $F(0)$ accepts the wrong slope as soon as there are enough persons.
+# with $F(0)$ takes this slope for the optimum as soon as there are enough persons.
 #
 # A better unit says how much there is to explain. No model can make the loss of row $i$ smaller than
 # $\min_\eta\ell(\eta;y_i)$. Subtract the sum of these minima:
@@ -799,9 +830,10 @@ assert units[1e8][0] < 1e-8 < 0.1 < units[1e8][1], "of F(0) the wrong slope is o
 # $\sqrt{(H^{-1})_{jj}}$ for Poisson and logistic losses. So **every coefficient is within $\sqrt{2\delta}$ standard errors
 # of its optimum.**
 #
-# This approximation becomes a proof because the four losses of notebook 07 have $|\ell'''|\le\ell''$, so $H$ cannot
-# change much over a short distance (docstring of `glmlab.maths.certificates`). A result prints the number that it
-# proves.
+# This approximation becomes a proof because the four losses of notebook 07 have $|\ell'''|\le\ell''$: for the Gaussian
+# $\ell'''=0$, for Poisson and Gamma they are equal in size, and a logistic loss of mean $m$ has the factor $|1-2m|$. So $H$
+# cannot change much over a short distance (docstring of `glmlab.maths.certificates`). A result prints the number that
+# it proves.
 
 # %% id="proved-standard-errors" tags=["assert", "optional"]
 rng = np.random.default_rng(0)
@@ -885,7 +917,7 @@ assert at["0.1/L"]["change of β"] > 10 * tol
 # %% [markdown] tags=["optional"] id="c06-062"
 # Rules of change measure the step as much as the error: the shorter the step, the larger the gap at which they hold.
 # The residual is not fooled by the step. But its unit is not that of $F$, and here it holds long after the gap was small
-# enough. The certificate may stop late, by its own looseness, but never early.
+# enough. The certificate may stop late, because its bound is loose, but never early.
 #
 # There is a third error, and no solver makes it. On the course's own rows, $\lambda=7.2$, we watch a slow run:
 # $F-F^*$, its certificate, and the distance to the coefficients that made the data.
