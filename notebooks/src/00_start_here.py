@@ -20,15 +20,13 @@
 #
 # In March 2017 two people wrote a post, [Developing Convex Optimization Algorithms in
 # Dask](https://blog.dask.org/2017/03/22/dask-glm-1). One knew optimisation, the other how to spread a computation over many
-# machines. They fitted linear models (direct solve, gradient descent, ADMM) and logistic ones (proximal gradient descent,
-# ADMM).
-
-# %% [markdown] id="c00-061"
+# machines. They fitted linear and logistic models.
+#
 # *Ten iterations of ADMM (notebook 05) printed 12 coefficients that were exactly zero.* Are 12 coefficients zero at the
-# minimum of the same objective, too? The post could not say, because ten iterations had not reached the minimum. We draw
-# rows as the post did. In 05 you predict how many zeros ten iterations give on our rows. In 06 you prove that the minimiser
-# for these rows has none. In 10 three or four readings of all rows fit the post's benchmark, and a proof says that nothing
-# is missing. In 11 you write a solver of your own, which runs unchanged on a laptop and on a cluster.
+# minimum, too? The post could not say, because ten iterations had not reached it. In 05 you predict that number for rows
+# drawn as the post drew them, and in 06 you prove that the minimiser for these rows has none. In 10 three or four readings
+# of all rows fit the post's benchmark. In 11 a solver of your own runs on a laptop and on a cluster, and returns with a
+# proof.
 
 # %% [markdown] id="c00-003"
 # Two voices speak in the margin, because the post had two kinds of author:
@@ -375,6 +373,8 @@ assert client.status == "closed"
 # |in 06|$S$ rows that move, $\varphi$ their share, $\sigma$ scale of slopes, $a$ excess of a slope, $\xi$ element of $\partial F$|
 # |in 07|$\mu$ mean of $y$, $r$ size of a negative binomial|
 # |in 09|$W$ workers|
+# |in 10|$\hat H$ Hessian of some rows, $\varepsilon$ its error, $\bar\beta$ a mean, $v_k$ vote, $\tau$ age|
+# |in 11|$s$ move, $\alpha$ curvature along it, $\sigma$ share of a decrease|
 
 # %% [markdown] id="c00-047"
 # **Who computes**
@@ -405,6 +405,15 @@ assert client.status == "closed"
 # - **family**: a distribution of $y$, which gives the loss $\ell$.
 # - **prox**: the $b$ that minimises $g(b) + \frac{1}{2t}\|b - v\|^2$, for a given $v$.
 # - **consensus**: each chunk has its own coefficients, which are made to agree.
+
+# %% [markdown] id="words-10-11"
+# **In 10 and 11**
+#
+# - **pilot**: some rows of every chunk, drawn at random. A **kept Hessian** is a pilot's and serves all iterations.
+# - **surrogate**: has the slope of all rows and the curvature of some.
+# - **asynchronous**: each answer is used when it arrives, and no other is awaited.
+# - **solver**: a generator function that evaluates, yields a **state** and updates.
+# - **audit**: which checks hold for a solver, and what is wrong where one does not.
 
 # %% [markdown] id="c00-042"
 # ## What we measured · Check yourself · Next
