@@ -24,9 +24,8 @@
 #
 # *Ten iterations of ADMM (notebook 05) printed 12 coefficients that were exactly zero.* Are 12 coefficients zero at the
 # minimum, too? The post could not say, because ten iterations had not reached it. In 05 you predict that number for rows
-# drawn as the post drew them, and in 06 you prove that the minimiser for these rows has none. In 10 three or four readings
-# of all rows fit the post's benchmark. In 11 a solver of your own runs on a laptop and on a cluster, and returns with a
-# proof.
+# like the post's, and in 06 you prove that their minimiser has none. In 10 four readings of all rows fit the post's
+# benchmark. In 11 your own solver runs on a laptop and on a cluster, with a proof.
 
 # %% [markdown] id="c00-003"
 # Two voices speak in the margin, because the post had two kinds of author:
