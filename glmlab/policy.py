@@ -243,7 +243,7 @@ class Auditing:
     tol: float = 1e-6  # relative gap that a solver must reach, proved: six digits show a wrong constant
     iterations: int = 1500  # states that it may take: gradient descent needs some hundreds on these problems
     states: int = 6  # states that are compared one by one: the first faults show in two
-    between: int = 2000  # passes between two states, after which a search is said to be endless; ours take 100 at most
+    between: int = 500  # passes between two states, after which a search is said to be endless; ours take 100 at most
     same: float = 1e-9  # share by which F or a residual may differ from ours: sums may be added in another order
     other: float = 1e-2  # share of the KKT residual: with less left, β solves another problem; squared in mid-run
     still: int = 20  # states without any move, after which a solver has stopped

@@ -33,6 +33,7 @@ def led_to(walk, policy):
     """The Outcome of a walk: certified, or why not. It is asked after 1, 2, 4, 7 … states."""
     twin, g = walk.problem.objective(), walk.problem.g
     twin.look(walk.start)
+    suspected = None
     while True:
         known = len(walk.seen)
         walk.take(min(known // 2 + 1, policy.iterations - known))
@@ -45,8 +46,10 @@ def led_to(walk, policy):
         if relative <= policy.tol:
             return Outcome("certified")
         over = walk.ended or len(walk.seen) >= policy.iterations
-        if other := elsewhere(walk, twin, policy.other if over else policy.other**2):
+        other = elsewhere(walk, twin, policy.other if over else policy.other**2)
+        if other and (over or other.kind == suspected):  # a walk may pass by there once, on its way
             return other
+        suspected = other and other.kind
         if over or stopped(walk, policy):
             return diagnosed(walk, twin, relative, policy)
 
