@@ -70,9 +70,10 @@ JUMPS, SLOPE = "it never moves points apart", "v − p is a slope of t|p|"
     (lambda v, t: v - (np.abs(v + t) - np.abs(v - t)) / 2, SLOPE, "zeros must be exact"),
     (lambda v, t: np.float32(by_branches(v, t)).astype(float), SLOPE, "float32 keeps 7 digits"),
     (lambda v, t: float(np.sum(by_branches(v, t))), SHAPE, "entry by entry"),
+    (lambda v, t: [max(x - t, 0) - max(-x - t, 0) for x in v], SHAPE, "makes an array of a list"),
     (lambda v, t: v - t if v > t else v + t if v < -t else 0.0, SHAPE, "np.where"),
 ], ids=["hard", "one side", "sizes", "beyond zero", "outwards", "ridge", "half", "twice", "what is taken away",
-        "not quite 0", "float32", "sum", "if"])
+        "not quite 0", "float32", "sum", "a list", "if"])
 def test_shrink_wrong(wrong, condition, says):
     rejected("shrink", wrong, condition, says)
 

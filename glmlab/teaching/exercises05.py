@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .exercise import Exercise, recognised, require
-from .guard import EXACT_ZEROS, an_array, lost_digits, short, two
+from .guard import ARRAYS, EXACT_ZEROS, an_array, lost_digits, short, two
 
 # ---------------------------------------------------------------- 1. shrinkage
 
@@ -40,6 +40,7 @@ THRESHOLDS = (0.0, 0.3, 1.5)
 def _shrunk(shrink, v, t):
     p = shrink(v, t)
     require(np.shape(p) == np.shape(v), f"for v {short(v)} it returned {short(p)}; the result must have the shape of v")
+    require(isinstance(p, np.ndarray), f"for v {short(v)} it returned {short(p)}; an array is needed", ARRAYS)
     p = np.asarray(p, dtype=float)
     finite = "t may be 0, and so may v: divide by neither"
     require(np.isfinite(p).all(), f"for v {short(v)} and t {short(t)} it returned nan or inf", finite)
