@@ -8,7 +8,6 @@ import dask.array as da
 import numpy as np
 import pytest
 from answers import accepted, called, rejected
-from distributed import Client
 from scipy.special import ndtri
 
 from glmlab.teaching import check
@@ -306,6 +305,21 @@ def one_generator_for_all(n, p, chunks, seed):
     return blocks(n, p, chunks, block)
 
 
+def seed_times(factor):
+    return lambda n, p, chunks, seed: blocks(n, p, chunks, lambda k, size: np.random.default_rng(
+        factor * seed + k).standard_normal((size, p)))  # fmt: skip
+
+
+def quarters(n, p, chunks, seed):
+    """Four blocks, whatever n is."""
+    cuts = [n // 4, n // 4, n // 4, n - 3 * (n // 4)]
+    parts = [
+        da.from_delayed(dask.delayed(np.random.default_rng((seed, k)).standard_normal)((size, p)), (size, p), float)
+        for k, size in enumerate(cuts)
+    ]
+    return da.concatenate(parts).rechunk({0: chunks})
+
+
 def delayed(n, p, chunks, seed):
     return dask.delayed(np.random.default_rng(seed).standard_normal)((n, p))
 
@@ -314,6 +328,9 @@ def delayed(n, p, chunks, seed):
     (one_dask_generator, "equal under other chunks", "who draws which row"),
     (same_seed_per_block, "no row occurs twice", "a seed of its own"),
     (seed_plus_block, "no two seeds share a row", "seed + k"),
+    (seed_times(10), "no two seeds share a row", "10·seed + k"),
+    (seed_times(100), "no two seeds share a row", "10·seed + k"),
+    (quarters, "a few rows cost a few blocks", "the same length for every n"),
     (seed_ignored, "another seed, other rows", "where does seed enter"),
     (drawn_at_once, "lazy: a recipe, not the numbers", "drawn already"),
     (persisted, "lazy: a recipe, not the numbers", "while building"),
@@ -343,58 +360,3 @@ def test_a_check_leaves_the_global_generator_alone():
     check(called("rows", one_generator_for_all))
     after = np.random.get_state()
     assert before[2] == after[2] and np.array_equal(before[1], after[1])
-
-
-# ---------------------------------------------------------------- dot
-
-
-def by_cases(X, b):
-    if isinstance(X, np.ndarray) and isinstance(b, da.Array):
-        X = da.asarray(X)
-    return X.dot(b)
-
-
-RIGHT_DOT = {
-    "function": np.dot,
-    "entries": lambda X, b: (X * b).sum(axis=1),
-    "cases": by_cases,
-    "matmul": np.matmul,
-    "from the left": lambda X, b: b @ X.T,
-    "columns": lambda X, b: sum(X[:, j] * b[j] for j in range(X.shape[1])),
-    "tensordot": lambda X, b: np.tensordot(X, b, axes=1),
-}
-
-
-@pytest.mark.parametrize("right", RIGHT_DOT.values(), ids=list(RIGHT_DOT))
-def test_dot_written_otherwise(right):
-    accepted("dot", lambda X, b: right(X, b))
-
-
-VALUES, KIND = "right values for every pair", "lazy where an operand is, numpy where both are"
-EARLY = "nothing is computed early"
-
-
-@pytest.mark.parametrize(("wrong", "condition", "says"), [
-    pytest.param(lambda X, b: X.dot(b), EARLY, "left operand", id="method"),
-    pytest.param(lambda X, b: np.asarray(X) @ np.asarray(b), EARLY, "left operand", id="numpy at once"),
-    pytest.param(lambda X, b: X @ (b.compute() if isinstance(b, da.Array) else b), EARLY, "computed 1", id="b"),
-    pytest.param(lambda X, b: da.asarray(X) @ b, KIND, "force no kind", id="always dask"),
-    pytest.param(lambda X, b: dask.delayed(np.dot)(X, b), KIND, "a delayed value", id="delayed"),
-    pytest.param(lambda X, b: (X * b).sum(axis=0), VALUES, "one for each row", id="wrong axis"),
-    pytest.param(lambda X, b: (X * b).sum(), VALUES, "one for each row", id="no axis"),
-    pytest.param(lambda X, b: X * b, VALUES, "one for each row", id="no sum"),
-    pytest.param(lambda X, b: X @ abs(b), VALUES, "off by", id="signs"),
-    pytest.param(lambda X, b: (X @ b)[:, None], VALUES, "one for each row", id="a column"),
-    pytest.param(lambda X, b: X.T @ b, VALUES, "ValueError", id="transposed"),
-    pytest.param(lambda X, b: b @ X, VALUES, "ValueError", id="from the wrong side"),
-    pytest.param(lambda X, b: X.astype(np.float32) @ b.astype(np.float32), VALUES, "float32 keeps 7 digits",
-                 id="float32"),
-])  # fmt: skip
-def test_dot_wrong(wrong, condition, says):
-    rejected("dot", wrong, condition, says)
-
-
-def test_checks_count_on_an_open_cluster_too():
-    with Client(n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"):
-        rejected("dot", lambda X, b: X.dot(b), EARLY)
-        accepted("dot", lambda X, b: X @ b)

@@ -292,6 +292,11 @@ def tall_blocks_only(blocks, ys):
     return np.linalg.solve(*reduced((R.reshape(-1, p), z.ravel())))
 
 
+def without_short_blocks(blocks, ys):
+    long = [k for k, X in enumerate(blocks) if len(X) >= X.shape[1]]
+    return streamed([blocks[k] for k in long], [ys[k] for k in long])
+
+
 def all_rows(blocks, ys):
     return np.linalg.lstsq(np.concatenate(blocks), np.concatenate(ys), rcond=None)[0]
 
@@ -338,6 +343,7 @@ STACK = "do not add over blocks"
     (lambda blocks, ys: streamed(blocks, ys)[:, None], ORTHOGONAL, "print type(…) and .shape"),
     (the_whole_tuple, ORTHOGONAL, "a NumPy array of shape (5,) is needed"),
     (tall_blocks_only, FEW_ROWS, "a stack takes it"),
+    (without_short_blocks, FEW_ROWS, "fewer rows than columns count, too"),
     (all_rows, SMALL, "let its Q go"),
     (all_the_qs, SMALL, "let its Q go"),
 ], ids=lambda value: getattr(value, "__name__", ""))

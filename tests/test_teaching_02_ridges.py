@@ -97,6 +97,7 @@ EACH, FREE, GRADIENT = (
     pytest.param(with_lam(lambda G, c, lam: (G * (1 + lam), c)), GRADIENT, "on the diagonal", id="orthogonal columns"),
     pytest.param(with_lam(lambda G, c, lam: (2 * G + lam * np.eye(len(c)), c)), FREE, "only λ", id="no 2 on c"),
     pytest.param(lambda G, c, lams: right_ridges(G, c, sorted(lams)), GRADIENT, "keep the order", id="sorted"),
+    pytest.param(lambda G, c, lams: right_ridges(G, c, np.cumsum(lams)), GRADIENT, "begin every row", id="λ piles up"),
     pytest.param(lambda G, c, lams: right_ridges(G, c, lams)[0], EACH, "each λ", id="first λ only"),
     pytest.param(lambda G, c, lams: right_ridges(G, c, lams).T, EACH, "print type(…) and .shape", id="columns"),
     pytest.param(lambda G, c, lams: dict(zip(lams, right_ridges(G, c, lams), strict=True)), EACH, "NumPy array",

@@ -137,6 +137,10 @@ def as_dict(X, y, beta, step):
     return dict(zip(("beta", "loss"), by_dot_and_blocks(X, y, beta, step), strict=True))
 
 
+def gradient_alone(X, y, beta, step):
+    return dask.compute(true_gradient(X, y, beta), ((X @ beta - y) ** 2).sum())
+
+
 def row_losses(X, y, beta, step):
     return dask.compute(beta - step * true_gradient(X, y, beta), (X @ beta - y) ** 2)
 
@@ -166,14 +170,15 @@ ONE_COMPUTE = "one compute, which reads each chunk once"
     (lazy_answer, COMPUTED, "compute it"),
     (beta_alone, COMPUTED, "return new_beta, loss"),
     (as_dict, COMPUTED, "return new_beta, loss"),
-    (swapped, COMPUTED, "new beta is"),
+    (swapped, COMPUTED, "β first"),
+    (gradient_alone, THE_FIXED, "that is the gradient"),
     (as_lists, COMPUTED, "np.array(…) makes an array of a list"),
     (row_losses, COMPUTED, "the loss is a number"),
     (method_of_dask, "numpy rows work as well", "AttributeError"),
     (one_step_size, "a step for each coordinate works too", "entry by entry"),
 ], ids=["½ habit", "mean loss", "half the mean", "uphill", "2 twice", "y forgotten", "sign of y", "mean", "half",
         "root", "no square", "new loss", "float32", "two computes", "residual first", "rows here", "lazy", "beta alone",
-        "dict", "swapped", "lists", "row losses", "method", "one step size"])
+        "dict", "swapped", "gradient", "lists", "row losses", "method", "one step size"])
 def test_gd_step_wrong(wrong, condition, says):
     rejected("gd_step", wrong, condition, says)
 
@@ -212,7 +217,6 @@ def by_power_iteration(H):
 RIGHT_STEPS = {
     "svd": lambda H: 1 / largest(H),
     "1.98/L": lambda H: 0.99 * 2 / largest(H),
-    "2/(L + μ)": lambda H: 2 / (np.linalg.eigvalsh(H)[0] + np.linalg.eigvalsh(H)[-1]),
     "spectral norm": lambda H: np.array(1 / np.linalg.norm(H, 2)),
     "Frobenius": lambda H: float(1 / np.linalg.norm(H)),
     "row sums": lambda H: 1 / np.abs(H).sum(axis=0).max(),
@@ -238,13 +242,19 @@ UNITS, LONG = "H in other units, the step in the inverse units", "not needlessly
     pytest.param(lambda H: 1 / (largest(H) + 1e-8), UNITS, "no unit", id="plus 1e-8"),
     pytest.param(lambda H: 2 / largest(H), SHRINKS, "at 2/L", id="2/L"),
     pytest.param(lambda H: 1 / np.linalg.eigvalsh(H)[0], SHRINKS, "the last one is L", id="the flattest decides"),
-    pytest.param(lambda H: 1 / np.diag(H).max(), SHRINKS, "The diagonal does not show L", id="the diagonal shows L"),
+    pytest.param(lambda H: 1 / np.diag(H).max(), SHRINKS, "neither the diagonal", id="the diagonal shows L"),
     pytest.param(lambda H: len(H) / np.trace(H), SHRINKS, "the steepest direction decides", id="mean curvature"),
     pytest.param(lambda H: -1 / largest(H), SHRINKS, "t > 0", id="uphill"),
     pytest.param(largest, SHRINKS, "one over a curvature", id="L itself"),
     pytest.param(lambda H: min(1 / largest(H), 1e-3), UNITS, "no unit", id="1e-3, as ever"),
     pytest.param(lambda H: 1 / largest(H) ** 2, UNITS, "divided by c", id="1/L²"),
     pytest.param(lambda H: 1.999 / largest(H), "not on the edge", "thousands of iterations", id="1.999/L"),
+    pytest.param(lambda H: 2 / (np.linalg.eigvalsh(H)[0] + np.linalg.eigvalsh(H)[-1]), "not on the edge", "1.998/L",
+                 id="2/(L + μ)"),
+    pytest.param(lambda H: largest(H) ** -0.5, SHRINKS, "not over its root", id="root of L"),
+    pytest.param(lambda H: 0.01 / largest(H), LONG, "no small factor", id="a hundredth"),
+    pytest.param(lambda H: 1 / len(H) / largest(H), LONG, "no 1/p", id="1/(pL)"),
+    pytest.param(lambda H: 1e-3, "as safe for a hundred million rows", "no constant is small", id="a constant"),
     pytest.param(lambda H: 1e-3 / largest(H), LONG, "far too short", id="to be quite sure"),
     pytest.param(lambda H: 1 / np.trace(H), LONG, "The trace is the sum", id="trace"),
     pytest.param(lambda H: np.nan, ONE_STEP, "nan", id="nan"),

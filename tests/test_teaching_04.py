@@ -113,6 +113,20 @@ def in_each_call(kernel, Xs, ys, beta):
     return dask.delayed(sum)(parts)
 
 
+def kernel_of_its_own(kernel, Xs, ys, beta):
+    """The given kernel is never called."""
+    own = dask.delayed(lambda X_k, y_k, b: np.append(X_k.T @ (X_k @ b - y_k), 0.0))
+    return dask.delayed(sum)([own(X_k, y_k, beta) for X_k, y_k in zip(Xs, ys, strict=True)])
+
+
+def first_y_for_all(kernel, Xs, ys, beta):
+    return dask.delayed(sum)(calls(kernel, Xs, [ys[0]] * len(ys), dask.delayed(beta)))
+
+
+def called_at_once(kernel, Xs, ys, beta):
+    return sum(kernel(X_k, y_k, beta) for X_k, y_k in zip(Xs, ys, strict=True))
+
+
 def added(add, kernel, Xs, ys, beta, **how):
     return dask.delayed(add)(calls(kernel, Xs, ys, dask.delayed(beta)), **how)
 
@@ -139,12 +153,17 @@ SUM, BETA, FEW = "the right sum", "beta is there once", "at most 4K + 2 tasks"
     (functools.partial(added, np.concatenate), SUM, "entry by entry"),
     (lambda kernel, Xs, ys, beta: by_numpy(kernel, Xs[:-1], ys[:-1], beta), ROWS, "a chunk is left out"),
     (lambda kernel, Xs, ys, beta: by_numpy(kernel, [Xs[0]] * len(Xs), [ys[0]] * len(ys), beta), ROWS, "its own X_k"),
+    (kernel_of_its_own, ROWS, "was never called"),
+    (first_y_for_all, ROWS, "each with its own X_k and y_k"),
+    (lambda kernel, Xs, ys, beta: dask.delayed(sum)(calls(kernel, ys, Xs, beta)), ROWS, "as kernel(X_k, y_k, beta)"),
+    (called_at_once, ONE, "a call now"),
     (loss_and_gradient_apart, ROWS, "once for each chunk"),
     (whole, ROWS, "rows must not travel"),
     (split, FEW, "one sum"),
 ], ids=["a loop in a task", "two tasks", "one after the other", "all lists", "literal", "literal, partial",
         "literal, lambda", "K computes", "one compute", "a list", "mean", "one number", "concatenated", "last chunk",
-        "first chunk", "called twice", "rows travel", "array style"])
+        "first chunk", "own kernel",
+        "first y", "y and X swapped", "called at once", "called twice", "rows travel", "array style"])
 def test_one_pass_wrong(wrong, condition, says):
     rejected("one_pass", named(wrong), condition, says)
 
@@ -273,6 +292,32 @@ def overlapping(parts, fan=4):
     return parts[0]
 
 
+def in_place(parts, fan=4):
+    """The first part of each run becomes the sum."""
+
+    def add(run):
+        total = run[0]
+        for part in run[1:]:
+            total += part
+        return total
+
+    while len(parts) > 1:
+        parts = [dask.delayed(add)(parts[i : i + fan]) for i in range(0, len(parts), fan)]
+    return parts[0]
+
+
+def the_last_list(parts, fan=4):
+    while len(parts) > 1:
+        parts = [dask.delayed(sum)(parts[i : i + fan]) for i in range(0, len(parts), fan)]
+    return parts
+
+
+def only_from_two(parts, fan=4):
+    if len(parts) > 1:
+        return strided(parts, fan)
+    return None
+
+
 def twelve_digits(value):
     return np.vectorize(lambda x: float(f"{x:.12g}"))(value)
 
@@ -293,6 +338,9 @@ AT_MOST, DEEP = "at most fan at a time", "as deep as a tree"
     (lambda parts, fan=4: in_halves([*parts, parts[-1]]), ONCE, "counts 2 times"),
     (overlapping, ONCE, "overlap"),
     (lambda parts, fan=4: sum(dask.compute(*parts)), ONCE, "let others compute"),
+    (in_place, ONCE, "total += part"),
+    (the_last_list, ONCE, "the one delayed sum that is left"),
+    (only_from_two, ONCE, "where K = 1 the sum is parts[0]"),
     (without_default, ONCE, "missing 1 required positional argument"),
     (lambda parts, fan=4: dask.delayed(np.sum)(parts), ONCE, "parts may be arrays"),
     (changed(lambda value: np.round(value, 12)), DIGITS, "rounding"),
@@ -304,7 +352,8 @@ AT_MOST, DEEP = "at most fan at a time", "as deep as a tree"
     (lambda parts, fan=4: strided(parts, 2 * fan), AT_MOST, "a run of fan parts"),
     (lambda parts, fan=4: functools.reduce(operator.add, parts), DEEP, "a chain of K"),
     (lambda parts, fan=4: sum(parts), DEEP, "a chain of K"),
-], ids=["on arrival", "a set", "no tail", "no odd one", "last twice", "overlapping", "computes", "no default",
+], ids=["on arrival", "a set", "no tail", "no odd one", "last twice", "overlapping", "computes", "in place",
+        "a list", "no sum of one", "no default",
         "no axis", "12 decimals", "12 digits", "through float32", "float32", "long double", "flat", "twice fan",
         "chain", "Python's sum"])
 def test_tree_sum_wrong(wrong, condition, says):

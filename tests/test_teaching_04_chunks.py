@@ -61,6 +61,20 @@ def in_seconds(n, p, a, b, cores, mem, Ks):
     return by_loop(n, p, a, b, cores, mem, Ks) if a < 0.5 else min(allowed(n, p, cores, mem, Ks))
 
 
+def until_it_rises(n, p, a, b, cores, mem, Ks):
+    best, *others = sorted(allowed(n, p, cores, mem, Ks))
+    for K in others:
+        if seconds_of(K, n, p, a, b, cores) > seconds_of(best, n, p, a, b, cores):
+            break
+        best = K
+    return best
+
+
+def sorted_in_place(n, p, a, b, cores, mem, Ks):
+    Ks.sort()
+    return by_loop(n, p, a, b, cores, mem, Ks)
+
+
 FASTEST, FITS, MEMBER = "no allowed K is faster", "the chunks in work fit into mem", "one of Ks"
 
 
@@ -69,6 +83,10 @@ FASTEST, FITS, MEMBER = "no allowed K is faster", "the chunks in work fit into m
     (lambda n, p, a, b, cores, mem, Ks: max(allowed(n, p, cores, mem, Ks)), FASTEST, "T has two terms"),
     (with_memory(lambda K, n, p, cores, mem: True), FITS, "mem limits K"),
     (with_memory(lambda K, n, p, cores, mem: 8 * n * p / K <= mem), FITS, "not one"),
+    (with_memory(lambda K, n, p, cores, mem: 8 * n / K * min(K, cores) <= mem), FITS, "n·p/K of them"),
+    (with_time(lambda K, n, p, a, b, cores: seconds_of(K, n, 1, a, b, cores)), FASTEST, "one of n·p numbers"),
+    (until_it_rises, FASTEST, "look at every K"),
+    (sorted_in_place, MEMBER, "sorted(Ks)"),
     (with_memory(lambda K, n, p, cores, mem: n * p / K * min(K, cores) <= mem), FITS, "8 bytes"),
     (with_memory(lambda K, n, p, cores, mem: in_work(K, n, p, cores) < mem), FASTEST, "compare by ≤"),
     (with_memory(lambda K, n, p, cores, mem: 8 * n * p / K * cores <= mem), FASTEST, "fewer than cores"),
@@ -84,7 +102,8 @@ FASTEST, FITS, MEMBER = "no allowed K is faster", "the chunks in work fit into m
     (lambda n, p, a, b, cores, mem, Ks: (b * n * p / a) ** 0.5, MEMBER, "which is not one of Ks"),
     (lambda n, p, a, b, cores, mem, Ks: np.array(by_loop(n, p, a, b, cores, mem, Ks)), MEMBER, "the number of chunks"),
     (in_seconds, "the unit of time does not matter", "the best K stays"),
-], ids=["smallest", "largest", "no memory", "one chunk's memory", "no bytes", "strictly below mem", "cores at any K",
+], ids=["smallest", "largest", "no memory", "one chunk's memory", "memory without p", "time without p",
+        "first rise", "sort of a tuple", "no bytes", "strictly below mem", "cores at any K",
         "all rows", "a core a chunk", "no waves", "rounded down", "tasks are free", "slowest", "its own a", "place",
         "seconds", "square root", "an array", "other unit"])
 def test_best_K_wrong(wrong, condition, says):

@@ -81,8 +81,9 @@ RIGHT_ZEROS = {
     "list": lambda beta, lam, rho, K, k, alpha: len([b for b in beta if abs(b) * alpha * k * rho * K <= lam]),
     "float": lambda beta, lam, rho, K, k, alpha: float(np.count_nonzero(K * k * alpha * rho * np.abs(beta) <= lam)),
     "both signs": lambda beta, lam, rho, K, k, alpha: sum(
-        -lam / (alpha * rho * K * k) < b < lam / (alpha * rho * K * k) for b in beta),
-    "sorted": lambda beta, lam, rho, K, k, alpha: np.searchsorted(np.sort(np.abs(beta)), lam / (alpha * rho * K * k)),
+        -lam / (alpha * rho * K * k) <= b <= lam / (alpha * rho * K * k) for b in beta),
+    "sorted": lambda beta, lam, rho, K, k, alpha: np.searchsorted(
+        np.sort(np.abs(beta)), lam / (alpha * rho * K * k), side="right"),
     "complement": lambda beta, lam, rho, K, k, alpha: len(beta) - (alpha * k * abs(beta) > lam / (rho * K)).sum(),
 }  # fmt: skip
 
@@ -97,6 +98,7 @@ def counted(threshold):
 
 
 COUNT, LOOP = "a count", "as many as the loop itself leaves"
+EDGE = "a sum equal to the threshold leaves a zero"
 
 
 @pytest.mark.parametrize(("wrong", "condition", "says"), [
@@ -111,10 +113,11 @@ COUNT, LOOP = "a count", "as many as the loop itself leaves"
     (counted(lambda lam, rho, K, k, alpha: 0.97 * lam / (alpha * rho * K * k)), LOOP, "by hand"),
     (lambda beta, lam, rho, K, k, alpha: int(np.sum(beta < lam / (alpha * rho * K * k))), LOOP, "compare their sizes"),
     (lambda beta, lam, rho, K, k, alpha: int(np.sum(abs(beta) > lam / (alpha * rho * K * k))), LOOP, "not zero"),
+    (counted(lambda lam, rho, K, k, alpha: lam / (alpha * rho * K * k)), EDGE, "compare by ≤"),
     (lambda beta, lam, rho, K, k, alpha: np.abs(beta) < lam / (alpha * rho * K * k), COUNT, "np.sum"),
     (lambda beta, lam, rho, K, k, alpha: np.mean(np.abs(beta) < lam / (alpha * rho * K * k)), COUNT, "whole number"),
 ], ids=["no k", "no K", "no α", "no ρ", "α upside down", "α to the k", "k − 1", "k + 1", "a little less", "signed",
-        "the others", "a mask", "a share"])
+        "the others", "strictly below", "a mask", "a share"])
 def test_zeros_at_wrong(wrong, condition, says):
     rejected("zeros_at", wrong, condition, says)
 

@@ -7,7 +7,8 @@ from answers import accepted, rejected
 from glmlab import L1, certify
 from glmlab.maths.penalties import shrinkage
 from glmlab.teaching import exercise
-from glmlab.teaching.exercises06 import BLOCKS, around, problems
+from glmlab.teaching.exercises06 import around, problems
+from glmlab.teaching.exercises06_curvature import BLOCKS
 
 
 def reference(name):
@@ -99,6 +100,8 @@ ELSEWHERE = "not zero elsewhere"
                  "cancels up to lam", id="zeros left out"),
     pytest.param(lambda q, beta, lam: np.linalg.norm(np.maximum(abs(q) - lam, 0)[beta == 0]), ELSEWHERE, "only one s_j",
                  id="zeros only"),
+    pytest.param(lambda q, beta, lam: np.linalg.norm(np.where(beta != 0, pieces(q, beta, lam), np.maximum(q - lam, 0))),
+                 ELSEWHERE, "the size |q_j|", id="one side of zero"),
     pytest.param(lambda q, beta, lam: pieces(q, beta, lam).max(), LEAST, "not the largest", id="the largest"),
     pytest.param(lambda q, beta, lam: pieces(q, beta, lam).sum(), LEAST, "not the sum", id="the sum"),
     pytest.param(lambda q, beta, lam: pieces(q, beta, lam) @ pieces(q, beta, lam), LEAST, "not its square",
@@ -135,7 +138,7 @@ def by_the_best_scale(X, y, beta, lam):
     """El Ghaoui et al.: the best multiple of θ among those that are feasible, which may be longer than θ."""
     r = X @ beta - y
     theta, most = 2 * r, lam / max(np.abs(2 * X.T @ r).max(), 1e-300)
-    theta = theta * np.clip(-2 * theta @ y / (theta @ theta), -most, most)
+    theta = theta * np.clip(-2 * theta @ y / max(theta @ theta, 1e-300), -most, most)
     return r @ r + lam * abs(beta).sum() + theta @ theta / 4 + theta @ y
 
 
@@ -176,6 +179,17 @@ def scaled(conjugate=lambda theta, y: theta @ theta / 4 + theta @ y, scale=None,
 
 BELOW, AT_OPTIMUM = "the gap never exceeds it", "zero at the optimum"
 LOOSE, SUM = "no looser than the scaling makes it", "a sum over rows"
+ZERO = "no shrinking where Xᵀθ = 0"
+
+
+def value(X, y, beta, lam):
+    return np.sum((y - X @ beta) ** 2) + lam * abs(beta).sum()
+
+
+def dividing(X, y, beta, lam, number):
+    theta = 2 * (X @ beta - y)
+    theta = theta * min(1, lam / number(np.abs(X.T @ theta).max()))
+    return value(X, y, beta, lam) + theta @ theta / 4 + theta @ y
 
 
 @pytest.mark.parametrize(("wrong", "condition", "says"), [
@@ -201,6 +215,20 @@ LOOSE, SUM = "no looser than the scaling makes it", "a sum over rows"
     pytest.param(lambda X, y, beta, lam: scaled()(X, y, beta, lam * len(y)), BELOW, "every column", id="λ for a mean"),
     pytest.param(lambda X, y, beta, lam: scaled()(X, y, beta, lam) + 1e-3 * scaled(scale=lambda *_: 0)(X, y, beta, lam),
                  AT_OPTIMUM, "with equality", id="a little more, to be safe"),
+    pytest.param(scaled(scale=lambda X, theta, lam, largest: min(1, lam / (2 * largest))), AT_OPTIMUM, "too short by a",
+                 id="half the factor"),
+    pytest.param(lambda X, y, beta, lam: scaled()(X, y, beta, lam) - np.sum((y - X @ beta) ** 2) / 2, BELOW,
+                 "the loss has no ½", id="half the loss"),
+    pytest.param(lambda X, y, beta, lam: value(X, y, beta, lam) - scaled()(X, y, beta, lam), BELOW, "alone",
+                 id="the dual value alone"),
+    pytest.param(lambda X, y, beta, lam: 2 * value(X, y, beta, lam) - scaled()(X, y, beta, lam), BELOW,
+                 "add Σ ℓ*(θᵢ)", id="minus the conjugate"),
+    pytest.param(lambda X, y, beta, lam: lam * abs(beta).sum() + scaled(primal=False)(X, y, beta, lam) / len(y), BELOW,
+                 "no means", id="mean loss and mean conjugate"),
+    pytest.param(lambda X, y, beta, lam: dividing(X, y, beta, lam, float), ZERO, "ZeroDivisionError",
+                 id="divides by 0"),
+    pytest.param(lambda X, y, beta, lam: scaled(scale=lambda X, theta, lam, most: min(1, lam / most) * (most > 1e-300))(
+        X, y, beta, lam), ZERO, "also where all of them are 0", id="0 where q = 0"),
     pytest.param(lambda X, y, beta, lam: (y - X @ beta) ** 2, BELOW, "return one number", id="an array"),
 ])
 def test_scaled_gap_wrong(wrong, condition, says):
@@ -259,6 +287,11 @@ def from_a_sample(blocks):
     return least(few) * len(X) / len(few)
 
 
+def smallest_nonzero(blocks):
+    values = [np.linalg.eigvalsh(2 * X.T @ X) for X in blocks]
+    return sum(each[each > 1e-9 * each[-1]][0] for each in values)
+
+
 def hessian(blocks):
     return 2 * sum(X.T @ X for X in blocks)
 
@@ -267,8 +300,11 @@ ABOVE, EVERY, UNITS = "never above the smallest eigenvalue", "every block counts
 
 
 @pytest.mark.parametrize(("wrong", "condition", "says"), [
-    pytest.param(lambda blocks: len(blocks) * least(blocks[0]), ABOVE, "what the first sees", id="chunks are alike"),
-    pytest.param(from_a_sample, ABOVE, "an estimate is no proof", id="a sample, scaled up"),
+    pytest.param(lambda blocks: len(blocks) * least(blocks[0]), ABOVE, "sort them by a feature", id="chunks are alike"),
+    pytest.param(from_a_sample, ABOVE, "An estimate is no proof", id="a sample, scaled up"),
+    pytest.param(lambda blocks: sum(2 * np.linalg.svd(X, compute_uv=False)[-1] ** 2 for X in blocks), ABOVE,
+                 "fewer rows than columns has", id="svd of short blocks"),
+    pytest.param(smallest_nonzero, ABOVE, "fewer rows than columns has", id="smallest nonzero eigenvalues"),
     pytest.param(lambda blocks: np.linalg.eigvalsh(hessian(blocks))[-1], ABOVE, "ascending order", id="the largest"),
     pytest.param(lambda blocks: sum(np.linalg.eigvalsh(hessian([X]))[-1] for X in blocks), ABOVE, "largest eigenvalues",
                  id="the largest of each"),

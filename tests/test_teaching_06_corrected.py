@@ -91,13 +91,27 @@ def allowing(most):
     return corrected
 
 
+def by_the_2_norm(q, beta, lam, XS, d):
+    s = -(q + 2 * XS.T @ (XS @ d))
+    free = moved(feasible=lambda s, lam: s)(q, beta, lam, XS, d)
+    return free if np.linalg.norm(s) <= lam * (1 + 1e-9) else np.inf
+
+
+def one_sided(q, beta, lam, XS, d):
+    s = -(q + 2 * XS.T @ (XS @ d))
+    return moved(feasible=lambda s, lam: s)(q, beta, lam, XS, d) if s.min() >= -lam * (1 + 1e-9) else np.inf
+
+
 @pytest.mark.parametrize(("wrong", "condition", "says"), [
     pytest.param(moved(feasible=lambda s, lam: s), INFEASIBLE, "nearly is no proof", id="finite though infeasible"),
     pytest.param(moved(feasible=lambda s, lam: np.clip(s, -lam, lam)), INFEASIBLE, "Clipping w", id="clipped"),
-    pytest.param(allowing(lambda lam: 1.01 * lam), INFEASIBLE, "no more and no less", id="nearly"),
-    pytest.param(allowing(lambda lam: lam * (1 + 1e-5)), INFEASIBLE, "no more and no less", id="as np.isclose has it"),
+    pytest.param(allowing(lambda lam: 1.01 * lam), INFEASIBLE, "forgive a part in 10⁹", id="nearly"),
+    pytest.param(allowing(lambda lam: lam * (1 + 1e-5)), INFEASIBLE, "forgive a part in 10⁹",
+                 id="as np.isclose has it"),
     pytest.param(allowing(lambda lam: lam), FORGIVEN, "forgive a part in 10⁹", id="strict"),
     pytest.param(allowing(lambda lam: lam + 1e-9), FORGIVEN, "forgive a part in 10⁹ of lam", id="1e-9 for any lam"),
+    pytest.param(by_the_2_norm, FORGIVEN, "the largest |w_j| decides", id="2-norm of w"),
+    pytest.param(one_sided, INFEASIBLE, "whatever its sign", id="one side of w"),
     pytest.param(moved(price=lambda t, d: t @ t / 2), ANY, "without a ½", id="half the price"),
     pytest.param(moved(price=lambda t, d: 0.0), ANY, "the move is not free", id="moves are free"),
     pytest.param(moved(carry=lambda lam, beta, s: 0 * beta), ANY, "the other is", id="the price alone"),
@@ -107,7 +121,7 @@ def allowing(most):
     pytest.param(moved(carry=lambda lam, beta, s: lam * abs(beta) + s * beta), ANY, "the sign of w", id="sign of w"),
     pytest.param(moved(carry=lambda lam, beta, s: -s * beta), ANY, "the penalty is missing", id="no penalty"),
     pytest.param(moved(curve=1), SHARP, "H = 2XSᵀXS", id="curvature without its 2"),
-    pytest.param(lambda q, beta, lam, XS, d: np.inf, FORGIVEN, "no more and no less", id="never a claim"),
+    pytest.param(lambda q, beta, lam, XS, d: np.inf, FORGIVEN, "forgive a part in 10⁹", id="never a claim"),
     pytest.param(lambda q, beta, lam, XS, d: moved()(q, beta, lam, XS, d) * np.ones(2), INFEASIBLE,
                  "return one number", id="an array"),
 ])

@@ -89,7 +89,8 @@ def but(loss=lambda eta, ratio: ratio + eta, d1=lambda ratio: 1 - ratio, d2=lamb
                  SLOPES, "not in μ", id="the derivative in μ"),
     pytest.param(lambda eta, y: tuple(2 * part for part in by_the_mean(eta, y)), LOWEST, "the deviance",
                  id="the deviance, not half of it"),
-    pytest.param(lambda eta, y: by_the_mean(eta, y)[::-1], LOWEST, "log μ is missing", id="the wrong order"),
+    pytest.param(lambda eta, y: by_the_mean(eta, y)[::-1], LOWEST, "in this order", id="the wrong order"),
+    pytest.param(lambda eta, y: by_the_mean(np.clip(eta, -20, 20), y), SLOPES, "clip neither", id="η clipped"),
 ])  # fmt: skip
 def test_gamma_wrong(wrong, condition, says):
     with np.errstate(all="ignore"):
@@ -210,7 +211,32 @@ def with_sign(q, H, beta, lam):
 
 
 NEWTON, STAY = "Newton's step where lam = 0", "zeros stay where no slope exceeds lam"
-MINIMUM = "the model's minimum, whatever the metric"
+MINIMUM, ENDS = "the model's minimum, whatever the metric", "an iteration ends when no coordinate moves"
+
+
+def sweeping(enough):
+    """Coordinate descent until the moves of a sweep are `enough`."""
+
+    def prox_newton(q, H, beta, lam):
+        v = np.zeros(len(q))
+        for _ in range(20_000):
+            old = v.copy()
+            for j in range(len(v)):
+                s = q[j] + H[j] @ (v - beta)
+                v[j] = shrinkage(v[j] - s / H[j, j], lam / H[j, j])
+            if enough(v - old, v):
+                break
+        return v
+
+    return prox_newton
+
+
+def all_at_once(q, H, beta, lam):
+    v, h = beta, np.diag(H)
+    with np.errstate(all="ignore"):
+        for _ in range(20_000):
+            v = shrinkage(v - (q + H @ (v - beta)) / h, lam / h)
+    return v
 
 
 @pytest.mark.parametrize(("wrong", "condition", "says"), [
@@ -234,6 +260,13 @@ MINIMUM = "the model's minimum, whatever the metric"
     pytest.param(lambda q, H, beta, lam: by_active_sets(q, 2 * H, beta, lam), NEWTON, "once, not twice", id="2H"),
     pytest.param(lambda q, H, beta, lam: by_active_sets(q, H, 0 * beta, lam), NEWTON, "centred at 0", id="from 0"),
     pytest.param(lambda q, H, beta, lam: by_active_sets(q, H, beta, lam / 2), STAY, "not half of it", id="half of λ"),
+    pytest.param(sweeping(lambda moves, v: abs(moves[-1]) <= 1e-12 * np.linalg.norm(v)), ENDS, "the last included",
+                 id="looks at the last move"),
+    pytest.param(sweeping(lambda moves, v: max(moves) <= 1e-12 * np.linalg.norm(v)), ENDS, "largest size |move|",
+                 id="signed moves"),
+    pytest.param(sweeping(lambda moves, v: max(map(abs, moves)) < 1e-6), ENDS, "v has a unit", id="below 1e-6"),
+    pytest.param(sweeping(lambda moves, v: max(map(abs, moves)) < 1e-8), ENDS, "v has a unit", id="below 1e-8"),
+    pytest.param(all_at_once, NEWTON, "at the newest v", id="all coordinates at once"),
     pytest.param(by_sweeps(3), NEWTON, "stops too early", id="three sweeps"),
     pytest.param(just_short, NEWTON, "stops too early", id="seven digits of a step"),
     pytest.param(first_newton(by_sweeps(3)), MINIMUM, "stops too early", id="three sweeps with a penalty"),

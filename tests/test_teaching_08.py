@@ -76,6 +76,8 @@ CORRELATED, SEEDED = "correlation respected", "a seed, and only the seed"
 
 
 @pytest.mark.parametrize(("wrong", "condition", "says"), [
+    pytest.param(lambda H, seed: abs(drawn(H, seed)).max(), ONE, "of each draw", id="the largest of all draws"),
+    pytest.param(lambda H, seed: abs(drawn(H, seed)).max(axis=1).mean(), ONE, "of each draw", id="the wrong axis"),
     pytest.param(lambda H, seed: 1 / np.sqrt(np.trace(H) / len(H)), ONE, "the standard deviation", id="√(1/n)"),
     pytest.param(lambda H, seed: np.sqrt(2 / np.pi) * spread(H).max(), LARGEST, "the largest of many",
                  id="one coordinate's error"),
@@ -252,6 +254,41 @@ def without_the_last(F, G, dim):
 
 UNIT, INTERCEPT, LAM, SHAPE = "a problem is itself in any unit", "an intercept with a price is another problem", \
     "another λ is another problem", "the same minimiser is not enough"
+POINTS = "every coordinate of a point counts"
+
+
+def at_points(points):
+    """An answer that is right but for its points."""
+
+    def same_problem(F, G, dim):
+        f, g = (np.array([value(v) for v in points(np.random.default_rng(19), dim)]) for value in (F, G))
+        f, g = f - f[0], g - g[0]
+        a = (f @ g) / (f @ f)
+        return bool(a > 0 and abs(g - a * f).max() <= 1e-8 * abs(g).max())
+
+    return same_problem
+
+
+def equal(rng, dim):
+    return rng.normal(size=(8, 1)) * np.ones(dim)
+
+
+def on_a_line(rng, dim):
+    return rng.normal(size=(8, 1)) * rng.normal(size=dim)
+
+
+def positive(rng, dim):
+    return rng.random((8, dim))
+
+
+def unit_vectors(rng, dim):
+    return np.vstack([np.zeros(dim), np.eye(dim), 2 * np.eye(dim)])
+
+
+def tiny(rng, dim):
+    return 1e-4 * rng.normal(size=(30, dim))
+
+
 MANY, UPSIDE, SYMMETRIC = "many rows hide nothing", "not upside down", "symmetric"
 
 
@@ -269,6 +306,9 @@ MANY, UPSIDE, SYMMETRIC = "many rows hide nothing", "not upside down", "symmetri
     pytest.param(same_order, SHAPE, "neither their order", id="the same order"),
     pytest.param(without_the_last, INTERCEPT, "draw every coordinate", id="the last coordinate at 0"),
     pytest.param(alike, MANY, "about the same shape", id="about the same shape"),
+    *[pytest.param(at_points(points), POINTS, "points must be general", id=points.__name__) for points in (
+        equal, on_a_line, positive, unit_vectors)],
+    pytest.param(at_points(tiny), POINTS, "near a point all is flat", id="tiny"),
     pytest.param(to_one_part_of_F, SYMMETRIC, "in G's unit", id="the tolerance of one of them"),
     pytest.param(lambda F, G, dim: 1.0, UNIT, "end with a comparison", id="a number"),
 ])  # fmt: skip

@@ -6,6 +6,7 @@ import dask
 import numpy as np
 import pytest
 from answers import accepted, rejected
+from distributed import Client, wait
 
 from glmlab.teaching import check, exercise
 
@@ -59,10 +60,13 @@ ALONE, FLOOR, WHOLE, FALLS = (
     (lambda W, work, tasks, a, add: work * math.ceil(tasks / W) / tasks + a * tasks, ALONE, "add seconds more"),
     (lambda W, work, tasks, a, add: work + a * tasks + add, WHOLE, "share the work"),
     (lambda W, work, tasks, a, add: max(work * math.ceil(tasks / W) / tasks, a * tasks) + add, ALONE, "terms add"),
+    (lambda W, work, tasks, a, add: work * math.ceil(tasks / W) / tasks + a * tasks + add * W, WHOLE, "however many"),
+    (lambda W, work, tasks, a, add: work * (tasks // W + 1) / tasks + a * tasks + add, ALONE, "where W divides tasks"),
     (lambda W, work, tasks, a, add: f"{work / W} s", ALONE, "a str, not a number"),
     (lambda W, work, tasks, a, add: [work / W, a * tasks, add], ALONE, "one number is needed"),
 ], ids=["shared scheduler", "all shared", "parts of tasks", "rounded down", "all work a task", "free tasks", "one a",
-        "free sum", "no sharing", "overlap", "text", "three terms"])  # fmt: skip
+        "free sum", "no sharing", "overlap", "sum a worker",
+        "one task more", "text", "three terms"])  # fmt: skip
 def test_predict_time_wrong(wrong, condition, says):
     rejected("predict_time", wrong, condition, says)
 
@@ -109,13 +113,15 @@ NEEDED, ANSWER = "what one worker needs", "True or False"
     (lambda r, c, w, limit, t, k: r / w + k * t <= 0.6 * limit, NEEDED, "both copies"),
     (lambda r, c, w, limit, t, k: c * (r / w + k * t) <= 0.6 * limit, NEEDED, "not what the tasks need"),
     (lambda r, c, w, limit, t, k: c * r / w + k * t <= limit, NEEDED, "the whole limit is too much"),
+    (lambda r, c, w, limit, t, k: c * r / w + k * t <= 0.7 * limit, NEEDED, "at 70 % it has begun"),
     (lambda r, c, w, limit, t, k: c * r + k * t <= 0.6 * limit, NEEDED, "divide the rows by the workers"),
     (lambda r, c, w, limit, t, k: c * r / w + k * t < 0.6 * limit, NEEDED, "compare by <="),
     (lambda r, c, w, limit, t, k: c * r / w + k * t > 0.6 * limit, NEEDED, "True says that it fits"),
     (lambda r, c, w, limit, t, k: 0.6 * limit - c * r / w - k * t, ANSWER, "True or False is needed"),
     (lambda r, c, w, limit, t, k: "yes", ANSWER, "the comparison itself"),
     (lambda r, c, w, limit, t, k: True, NEEDED, "it said True"),
-], ids=["one thread", "no temp", "pool", "one copy", "temp copied", "whole limit", "one worker", "strict", "turned",
+], ids=["one thread", "no temp", "pool", "one copy", "temp copied", "whole limit", "70 %",
+        "one worker", "strict", "turned",
         "a number", "text", "always"])  # fmt: skip
 def test_fits_wrong(wrong, condition, says):
     rejected("fits", wrong, condition, says)
@@ -160,6 +166,52 @@ def counted(store, name, rows):
 @pytest.mark.parametrize("right", [by_dask_persist, with_pop, with_a_local_name, with_update, counted])
 def test_swap_written_otherwise(right):
     accepted("swap", right)
+
+
+def test_swap_through_a_client():
+    """As the notebook persists: the check looks at the chunks in this process all the same."""
+    with Client(n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0") as client:
+
+        def by_client(store, name, rows):
+            store[name] = client.persist(store[name].rechunk({0: rows}))
+            return store[name].npartitions
+
+        def and_wait(store, name, rows):
+            new = client.persist(store[name].rechunk((rows, -1)))
+            wait(new)
+            store[name] = new
+            return new.npartitions
+
+        def of_a_list(store, name, rows):
+            [store[name]] = client.persist([store[name].rechunk({0: rows})])
+            return len(store[name].chunks[0])
+
+        def forgotten(store, name, rows):
+            client.persist(store[name].rechunk({0: rows}))
+            return store[name].npartitions
+
+        for right in (by_client, and_wait, of_a_list):
+            accepted("swap", right)
+        rejected("swap", forgotten, SAME, "did you assign")
+
+
+def the_name_x(store, name, rows):
+    store["X"] = store["X"].rechunk((rows, -1)).persist()
+    return store["X"].npartitions
+
+
+def square_chunks(store, name, rows):
+    store[name] = store[name].rechunk(rows).persist()
+    return store[name].npartitions
+
+
+def cut_columns(store, name, rows):
+    store[name] = store[name].rechunk({1: rows}).persist()
+    return store[name].npartitions
+
+
+def nothing_returned(store, name, rows):
+    store[name] = store[name].rechunk((rows, -1)).persist()
 
 
 def only_the_recipe(store, name, rows):
@@ -232,6 +284,10 @@ SAME, ONCE, FREE = "the same numbers in new chunks", "made once, and kept", "nob
     (the_array, SAME, "npartitions"),
     (chunks_in_place_of_rows, SAME, "chunks have `rows` rows"),
     (through_this_process, ONCE, "compute brings all rows"),
+    (the_name_x, SAME, "under the name that is given"),
+    (square_chunks, SAME, "cut rows, not columns"),
+    (cut_columns, SAME, "cut rows, not columns"),
+    (nothing_returned, SAME, "Return how many"),
 ])
 def test_swap_wrong(wrong, condition, says):
     rejected("swap", wrong, condition, says)

@@ -1,16 +1,13 @@
 """The exercises of notebook 01: chunk size, rows that do not depend on the chunks, mixed operands."""
 
-from contextlib import contextmanager
-
 import cloudpickle
 import dask
 import dask.array as da
 import numpy as np
-from dask.callbacks import Callback
 
 from .exercise import Exercise, require
 from .exercises00 import peak
-from .guard import FLOAT64, lost_digits, short
+from .guard import FLOAT64, counting, lost_digits, short
 
 # ---------------------------------------------------------------- 1. how many rows fit a chunk
 
@@ -127,7 +124,7 @@ ROWS = Exercise(
     ),
     stub='''
     def rows(n, p, chunks, seed):
-        """Random rows: a lazy dask array (n, p) of float64.
+        """Random rows: a lazy dask array (n, p) of float64, drawn in blocks of one length, whatever n and chunks are.
 
         chunks  rows of one chunk, or a tuple of lengths that sum to n
         seed    an int; it and n, p determine the rows, and chunks does not
@@ -225,11 +222,14 @@ def equal_under_other_chunks(rows):
     hint="which task draws the last row, and what else does it draw? Let every block draw its own rows only",
 )
 def few_rows_few_blocks(rows):
-    X = _draw(rows, n=100_000, p=20)
-    with counting():
-        held = peak(X[-100:].compute)
-    words = f"to compute the last 100 rows it held {held / 1e6:.1f} MB of an array of {X.nbytes / 1e6:.1f} MB"
-    require(held < X.nbytes / 3, f"{words}: an array larger than one worker could not be drawn")
+    for n, p, share in ((100_000, 20, 3), (400_000, 100, 8)):  # a block that grows with n takes the same share of both
+        X = _draw(rows, n=n, p=p)
+        with counting():
+            held = peak(X[-100:].compute)
+        words = f"to compute the last 100 rows it held {held / 1e6:.1f} MB of an array of {X.nbytes / 1e6:.1f} MB"
+        words = f"{words}: an array larger than one worker could not be drawn"
+        grows = "a block has the same length for every n" if n > 100_000 else None
+        require(held < X.nbytes / share, words, grows)
 
 
 @ROWS.condition("no row occurs twice", hint="compare blocks 0 and 1: does each have a seed of its own?")
@@ -290,12 +290,16 @@ def other_rows(rows):
 
 @ROWS.condition(
     "no two seeds share a row",
-    hint="seed + k gives block 1 of seed 0 and block 0 of seed 1 the same numbers; a pair (seed, k) does not",
+    hint="seed + k gives block 1 of seed 0 and block 0 of seed 1 the same numbers, and 10·seed + k does so ten blocks "
+    "later; a pair (seed, k) does not",
 )
 def seeds_share_nothing(rows):
     drawn = [_numbers(_draw(rows, seed=seed)) for seed in (0, 1, 2, 1_000)]
     different = len(np.unique(np.concatenate(drawn), axis=0))
     require(different == len(drawn) * N, f"{len(drawn)} seeds share {len(drawn) * N - different:,} rows")
+    many, n = _numbers(_draw(rows, n=101_000, p=1, seed=0)), 500
+    again = np.isin(_numbers(_draw(rows, n=n, p=1, seed=1)), many).sum()
+    require(not again, f"of {n} rows of seed 1 {again} occur among {len(many):,} rows of seed 0, too")
 
 
 # ---------------------------------------------------------------- 3. multiply any mixture
@@ -369,7 +373,11 @@ def right_values(dot):
             require(off <= 1e-12, words, lost_digits(off))
 
 
-@DOT.condition("nothing is computed early", hint="methods dispatch on the left operand: what is type(X)?")
+@DOT.condition(
+    "nothing is computed early",
+    hint="compute, persist and np.asarray ask for numbers at once. X.dot(b) with a NumPy X does so as well, because a "
+    "method asks its left operand alone",
+)
 def no_early_compute(dot):
     for name, lazy in PAIRS.items():
         _, (X, b) = _operands(21, *lazy)
@@ -384,11 +392,3 @@ def lazy_iff_an_operand_is(dot):
         _, (X, b) = _operands(22, *lazy)
         got, want = _kind(dot(X, b)), "dask" if any(lazy) else "numpy"
         require(got == want, f"for {name} it returned {got}, where {want} is needed")
-
-
-@contextmanager
-def counting():
-    """Count the computes. They run on threads of this machine even where a cluster is open."""
-    computes = []
-    with dask.config.set(scheduler="synchronous"), Callback(start=computes.append):
-        yield computes

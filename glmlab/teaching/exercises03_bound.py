@@ -50,6 +50,7 @@ def _expect_bound(smooth_bound, H, e, mu, where):
         "the parabola is lowest at d = −g/μ: divide by μ": square * mu / 2,
         "insert d = −g/μ into gᵀd + (μ/2)‖d‖²: what is left is −‖g‖²/2μ, with one ½": square / (4 * mu),
         "‖g‖² is sum over the coordinates, do not take a mean": square / len(g) / (2 * mu),
+        "square the entries first, then sum": g.sum() ** 2 / (2 * mu),
         "‖g‖ is the 2-norm of g, not its largest entry": np.abs(g).max() ** 2 / (2 * mu),
         "square the norm of g: the gap is quadratic in it": np.sqrt(square) / (2 * mu),
         "a norm of g has the unit of a slope: square it, and divide by a curvature": np.sqrt(square),
@@ -58,7 +59,8 @@ def _expect_bound(smooth_bound, H, e, mu, where):
 
 @SMOOTH_BOUND.condition(
     "zero where g is zero, and only there",
-    hint="g = 0 proves β optimal: nothing may be added, and nothing small rounded away",
+    hint="g = 0 proves β optimal: nothing may be added. And g = 0 means every coordinate: none may be left out or "
+    "rounded away",
 )
 def zero_iff_stationary(smooth_bound):
     at_optimum = _bound(smooth_bound, np.zeros(3), 0.7, "for g = 0")

@@ -11,8 +11,7 @@ from dask.callbacks import Callback
 from dask.delayed import Delayed
 
 from .exercise import Exercise, require
-from .exercises01 import counting
-from .guard import short
+from .guard import counting, short
 
 EPS = np.finfo(float).eps
 
@@ -69,6 +68,9 @@ class Calls:
     def __dask_tokenize__(self):
         return id(self)
 
+    def __repr__(self):
+        return "kernel"
+
     def run(self, value):
         """The delayed value, computed in one thread, without optimisation of its graph."""
         with counting(), Callback(pretask=lambda key, *_: setattr(self, "running", key)):
@@ -96,7 +98,9 @@ def _built(one_pass, kernel, Xs, ys, beta):
 
 @ONE_PASS.condition(
     "one delayed value, nothing computed",
-    hint="count rounds: each compute is one. dask.delayed(sum)(parts) adds without computing; return that",
+    hint="count rounds: each compute is one. dask.delayed(kernel)(X_k, y_k, …) is a call for later, kernel(X_k, …) a "
+    "call now; dask.delayed(sum)(parts) adds without computing; return that",
+    errors=True,
 )
 def one_result(one_pass):
     for lengths, p in CUTS:
@@ -106,7 +110,9 @@ def one_result(one_pass):
 
 @ONE_PASS.condition(
     "the kernel sees one chunk at a time",
-    hint="rows must not travel: K calls, each with its own X_k and y_k; only what they return is added",
+    hint="rows must not travel: K calls, each with its own X_k and y_k, as kernel(X_k, y_k, beta); only what they "
+    "return is added",
+    errors=True,
 )
 def one_call_a_chunk(one_pass):
     for lengths, p in CUTS:
@@ -115,6 +121,7 @@ def one_call_a_chunk(one_pass):
         seen, K = tuple(kernel.lengths), len(lengths)
         words = f"for chunks of {lengths} rows the kernel was called with {seen} rows"
         hints = {
+            "the kernel was never called: delay the function that is given, dask.delayed(kernel)": not seen,
             "a chunk is left out: zip Xs and ys, all of them": len(seen) < K and set(seen) <= set(lengths),
             "call the kernel once for each chunk, and use all that it returns": len(seen) > K,
         }
@@ -226,16 +233,21 @@ TREE_SUM = Exercise(
 def _summed(tree_sum, parts, *fan):
     with counting() as computes:
         value = tree_sum(list(parts), *fan)
-        require(not computes, "it computed; build the tree from delayed sums, and let others compute")
-    require(isinstance(value, Delayed), f"for K = {len(parts)} it returned {short(value)}; a delayed value is needed")
+        later = "dask.delayed(sum)(group) adds later; compute and persist belong to the caller"
+        require(not computes, "it computed; build the tree from delayed sums, and let others compute", later)
+    words = f"for K = {len(parts)} it returned {short(value)}; a delayed value is needed"
+    require(isinstance(value, Delayed), words, "return the one delayed sum that is left")
     return value
 
 
 def _sum_of(tree_sum, values, *fan):
     """The computed sum of some values, if it has the shape of one of them."""
+    before = np.array(values)
     value = _summed(tree_sum, [dask.delayed(v) for v in values], *fan)
     with counting():
         found = value.compute(scheduler="sync")
+    inside = "total += part changes the array that total is, and that is the first part: write total = total + part"
+    require(np.array_equal(before, np.array(values)), "its tasks changed the parts that they were given", inside)
     words = f"for {len(values)} values like {short(values[0])} it computed {short(found)}"
     entries = "parts may be arrays: add them entry by entry, by sum(run) or with axis=0"
     require(np.shape(found) == np.shape(values[0]), words, entries)
@@ -244,7 +256,8 @@ def _sum_of(tree_sum, values, *fan):
 
 @TREE_SUM.condition(
     "each part once",
-    hint="take K = 7 and fan = 4 by hand: where do parts 4, 5 and 6 go? A slice may be shorter than fan",
+    hint="fan is 4 unless it is given; parts stays as it is; where K = 1 the sum is parts[0]. And with K = 7 and fan = "
+    "4, where do parts 4, 5 and 6 go? A slice may be shorter than fan",
     errors=True,
 )
 def each_once(tree_sum):

@@ -50,6 +50,9 @@ MACHINES = (
     (10**8, 20, 3e-4, 5e-10, 16, 2e9, (16, 48, 50, 112, 200)),
     (10**6, 100, 4e-2, 1e-9, 8, 1e9, (1, 2, 4, 8, 16)),
     (10**6, 100, 1e-1, 1e-9, 4, 1e8, (1, 2, 4, 8, 16, 64)),
+    (10**6, 100, 1e-1, 1e-9, 4, 2e7, (1, 2, 4, 8, 16, 64, 256)),  # 64 fits if a number took one byte
+    (10**8, 2, 1e-1, 5e-10, 16, 4.5e8, (16, 50, 64, 200)),  # 50 fits if X had one column
+    (10**3, 10, 1e-9, 1e-3, 4, 1e12, (7, 9, 12)),  # T rises to 9, then falls
 )
 
 
@@ -71,6 +74,10 @@ MISTAKES = {  # hint: the functions (seconds of K, bytes in work) of an answer w
     "min(K, cores) chunks are in work at a time, not one": (seconds_of, lambda K, n, p, cores: 8 * n * p / K),
     "only the chunks in work must fit, not all of them": (seconds_of, lambda K, n, p, cores: 8 * n * p),
     "mem limits K: leave out what does not fit": (seconds_of, lambda *k: 0),
+    "X has n·p numbers, and so a chunk has n·p/K of them":
+        (seconds_of, lambda K, n, p, cores: in_work(K, n, 1, cores)),
+    "b is the price of one of n·p numbers: T has the term b·n·p·⌈K/cores⌉/K":
+        (lambda K, n, p, a, b, cores: seconds_of(K, n, 1, a, b, cores), in_work),
     "a number takes 8 bytes": (seconds_of, lambda *k: in_work(*k) / 8),
     "⌈K/cores⌉ is rounded up: a last chunk makes other cores wait":
         (lambda K, n, p, a, b, cores: a * K + b * n * p * (K // cores) / K, in_work),
@@ -105,8 +112,9 @@ def _pick(seconds, need, n, p, a, b, cores, mem, Ks):
 
 @BEST_K.condition(
     "one of Ks",
-    hint="return the number of chunks itself, neither its place in Ks nor its seconds. One of Ks always fits: if none "
-    "passed your test of mem, only min(K, cores) chunks of 8·n·p/K bytes are in memory at a time",
+    hint="return the number of chunks itself, neither its place in Ks nor its seconds; Ks may be a tuple, and "
+    "sorted(Ks) makes a list of it. One of Ks always fits: if none passed your test of mem, only min(K, cores) chunks "
+    "of 8·n·p/K bytes are in memory at a time",
     errors=True,
 )
 def one_of_them(best_K):
@@ -127,7 +135,9 @@ def fits(best_K):
 
 
 @BEST_K.condition(
-    "no allowed K is faster", hint="T has two terms: with few chunks cores are idle, with many each costs a"
+    "no allowed K is faster",
+    hint="T has two terms: with few chunks cores are idle, with many each costs a. It jumps at multiples of cores: "
+    "look at every K of Ks",
 )
 def fastest(best_K):
     for machine in MACHINES:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .exercise import Exercise, recognised, require
-from .guard import EXACT_ZEROS, an_array, lost_digits, short, two
+from .guard import ARRAYS, EXACT_ZEROS, an_array, lost_digits, short, two
 
 # ---------------------------------------------------------------- 1. shrinkage
 
@@ -17,12 +17,12 @@ def shrink(v, t):
 SHRINK = Exercise(
     name="shrink",
     statement=(
-        "v is a number or an array, t ≥ 0 a number or an array of its shape. Return, entry by entry, the w that makes "
-        "t|w| + ½(w − v)² least."
+        "v is an array (p,), t ≥ 0 a number. Return the array (p,) whose entries w make t|w| + ½(w − v)² least, each "
+        "for its v."
     ),
     stub='''
     def shrink(v, t):
-        """argmin_w t|w| + ½(w − v)², entry by entry."""
+        """argmin_w t|w| + ½(w − v)², entry by entry: an array (p,), like v; t ≥ 0 is a number."""
         raise NotImplementedError
     ''',
     reference=shrink,
@@ -40,6 +40,7 @@ THRESHOLDS = (0.0, 0.3, 1.5)
 def _shrunk(shrink, v, t):
     p = shrink(v, t)
     require(np.shape(p) == np.shape(v), f"for v {short(v)} it returned {short(p)}; the result must have the shape of v")
+    require(isinstance(p, np.ndarray), f"for v {short(v)} it returned {short(p)}; an array is needed", ARRAYS)
     p = np.asarray(p, dtype=float)
     finite = "t may be 0, and so may v: divide by neither"
     require(np.isfinite(p).all(), f"for v {short(v)} and t {short(t)} it returned nan or inf", finite)
@@ -47,10 +48,12 @@ def _shrunk(shrink, v, t):
 
 
 @SHRINK.condition(
-    "as many numbers as v has", hint="work entry by entry, with np.where or np.maximum: v may be an array", errors=True
+    "as many numbers as v has",
+    hint="work entry by entry, with np.where, np.maximum or a loop: v is an array",
+    errors=True,
 )
 def shape_of_v(shrink):
-    for v in (VALUES, VALUES[:6].reshape(2, 3), 0.7, -2.0):
+    for v in (VALUES, VALUES[:6], VALUES[:1]):
         _shrunk(shrink, v, 0.5)
 
 
@@ -89,23 +92,14 @@ def is_prox(shrink):
 
 def _expect_slope(v, p, t):
     off = np.where(p == 0, np.maximum(np.abs(v) - t, 0), np.abs(v - p - t * np.sign(p))) / (1 + np.abs(v))
-    k, t = np.argmax(off), np.broadcast_to(t, v.shape)
-    words, little = f"v = {v[k]:.3g}, t = {t[k]:.3g} gives p = {p[k]:.3g}", 0 < np.abs(p[k]) < 1e-12
+    k = np.argmax(off)
+    words, little = f"v = {v[k]:.3g}, t = {t:.3g} gives p = {p[k]:.3g}", 0 < np.abs(p[k]) < 1e-12
     require(off[k] <= 1e-9, words, lost_digits(off[k]) or recognised(p, {
         "that is what the penalty takes away: return what is left": np.clip(v, -t, t),
         "the threshold is t, not t/2": v - np.clip(v, -t / 2, t / 2),
         "the threshold is t, not 2t": v - np.clip(v, -2 * t, 2 * t),
         "a square would divide by 1 + t; the kink of |p| subtracts t": v / (1 + t),
     }) or (EXACT_ZEROS if little else None))  # fmt: skip
-
-
-@SHRINK.condition(
-    "a threshold for each entry", hint="t may be an array: compare entry by entry, without if", errors=True
-)
-def array_threshold(shrink):
-    v = np.tile(VALUES, 2)
-    t = np.random.default_rng(50).uniform(0, 2, len(v))
-    _expect_slope(v, _shrunk(shrink, v, t), t)
 
 
 # ---------------------------------------------------------------- 2. a chunk's own problem
@@ -163,7 +157,8 @@ def _solve(local_update, chunk, rho):
 
 @LOCAL_UPDATE.condition(
     "where ρ is huge b stays at z − u",
-    hint="differentiate (ρ/2)‖b − z + u‖²: where is its slope zero? With the wrong sign of u disagreement grows",
+    hint="where ρ is huge the term (ρ/2)‖b − z + u‖² decides: differentiate it. Where is its slope zero? In the system "
+    "the given ρ stands on the diagonal, and before z − u",
 )
 def huge_rho(local_update):
     for seed in CHUNKS:
@@ -172,7 +167,7 @@ def huge_rho(local_update):
         words = f"for X {chunk.name} and ρ = 1e9 it lies {np.abs(b - there).max():.3g} from z − u"
         require(np.abs(b - there).max() <= 1e-5 * (1 + np.abs(there).max()), words, recognised(b - there, {
             "the slope of (ρ/2)‖b − z + u‖² is zero at b = z − u: mind the sign of u": 2 * chunk.u,
-            "u is missing: the second term pulls towards z − u": chunk.u,
+            "u is missing, or ρ does not multiply it: the second term pulls towards z − u": chunk.u,
             "z is missing: the second term pulls towards z − u, not towards −u": -chunk.z,
             "the second term pulls towards z − u, not towards 0": -there,
         }, rtol=1e-4))  # fmt: skip
@@ -265,6 +260,8 @@ def _votes(seed, K, p):
 
 def _vote(z_update, B, U, z, lam, rho, alpha):
     new, moved = two(z_update(B, U, z, lam, rho, alpha), "z, U", f"for B {B.shape}")
+    swapped = np.shape(new) == U.shape and np.shape(moved) == z.shape
+    require(not swapped, f"for B {B.shape} z is {short(new)} and U is {short(moved)}", "z comes first: return z, U")
     return an_array(new, z.shape, f"for B {B.shape} z is"), an_array(moved, U.shape, f"for B {B.shape} U is")
 
 

@@ -177,3 +177,13 @@ def counts_like_the_loop(zeros_at):
             words = f"λ = {lam:g}, ρ = {rho:g}, K = {K}, α = {alpha:g}: {count} zeros in round {k}"
             words = f"{words}, where a loop whose chunks answer beta has {truth}"
             require(count == truth, words, lambda: _clock_mistake(zeros_at))
+
+
+@ZEROS_AT.condition(
+    "a sum equal to the threshold leaves a zero",
+    hint="shrinking v by t gives 0 where |v| ≤ t: compare by ≤",
+)
+def zero_on_the_edge(zeros_at):
+    beta = np.array([0.25, -0.25, 0.5, 0.125])  # in round 4 the sums are kαβ = ±1, 2 and 0.5, and λ/(ρK) = 1
+    count = one_number(zeros_at(beta, 1.0, 1.0, 1, 4, 1.0), "where two sums equal the threshold")
+    require(count == 3, f"the sums are 1, −1, 2 and 0.5, the threshold is 1: 3 entries are 0, and it counts {count:g}")

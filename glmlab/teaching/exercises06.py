@@ -118,11 +118,13 @@ def zero_at_optimum(kkt):
 
 
 CHOICE = "may s_j be chosen where beta_j is not 0? There |β_j| has a derivative, and only one s_j is allowed"
+UP_TO = "at beta_j = 0 the penalty cancels up to lam of q_j, and no more"
 CASES = {  # (q_j, beta_j) for lam = 2, and the hint for an answer that is 0 there
     "beta_j > 0 with q_j = 0": (0.0, 1.0, CHOICE),
     "beta_j > 0 with q_j = +lam": (2.0, 1.0, "mind the sign: optimal is q_j = −lam where beta_j > 0"),
     "beta_j < 0 with q_j = lam/2": (1.0, -3.0, CHOICE),
-    "beta_j = 0 with q_j = 1.5 lam": (3.0, 0.0, "at beta_j = 0 the penalty cancels up to lam of q_j, and no more"),
+    "beta_j = 0 with q_j = 1.5 lam": (3.0, 0.0, UP_TO),
+    "beta_j = 0 with q_j = −1.5 lam": (-3.0, 0.0, f"{UP_TO}: it is the size |q_j| that counts"),
 }
 
 
@@ -218,16 +220,23 @@ def _gap_mistakes(problem, beta):
         "ℓ* of (y − η)², which has no ½, is θ²/4 + θy": bound(quarter=0.5),
         "ℓ*(θ) is θ²/4 + θy: mind the sign of θy": bound(sign=-1.0),
         "do not multiply θ by more than 1": bound(s=lam / np.abs(X.T @ theta).max()),
-        "the slope of (y − η)² is θ = 2(η − y)": bound(theta=r, s=min(1.0, lam / np.abs(X.T @ r).max())),
+        "θ is too short by a factor 2: the slope of (y − η)² is θ = 2(η − y), and the factor is lam/max|x_jᵀθ|":
+            bound(theta=r, s=min(1.0, lam / np.abs(X.T @ r).max())),
+        "the loss has no ½: F(beta) is ‖y − X beta‖² + lam‖beta‖₁": bound(primal=primal - r @ r / 2),
+        "θ = 0 proves no more than F* ≥ 0": bound(s=0.0),
+        "that is the dual value −Σ ℓ*(θᵢ) alone: the bound is F(beta) minus it": -bound(primal=0.0),
+        "the dual value is −Σ ℓ*(θᵢ), and it is subtracted: add Σ ℓ*(θᵢ)": primal - bound(primal=0.0),
+        "the loss and its conjugate are sums over the rows, no means":
+            primal - r @ r + (r @ r + bound(primal=0.0)) / len(y),
         "the largest |x_jᵀθ| decides, not the 2-norm": bound(s=min(1.0, lam / np.linalg.norm(X.T @ theta))),
         "sum over the rows, do not take a mean": bound() / len(y),
-        "θ = 0 proves no more than F* ≥ 0": bound(s=0.0),
     }
 
 
 @SCALED_GAP.condition(
     "the gap never exceeds it",
-    hint="weak duality asks for |x_jᵀθ| ≤ lam in every column: print X.T @ theta after scaling. And F has a penalty",
+    hint="the bound is F(beta), penalty included, plus Σ ℓ*(θᵢ), without ½ or 1/n; and print X.T @ theta after "
+    "scaling: weak duality asks for |x_jᵀθ| ≤ lam in every column",
 )
 def scaled_never_below(scaled_gap):
     for k, problem in enumerate(problems(620)):
@@ -251,6 +260,19 @@ def scaled_zero_at_optimum(scaled_gap):
         words = f"for {problem.name} it claims {bound:.4g} at the optimum, where F = {F:.4g}"
         small = bound <= 1e-7 * (F + problem.y @ problem.y)
         require(small, words, recognised(bound, _gap_mistakes(problem, problem.best)))
+
+
+@SCALED_GAP.condition(
+    "no shrinking where Xᵀθ = 0",
+    hint="where no |x_jᵀθ| exceeds lam the largest factor ≤ 1 is 1, also where all of them are 0: divide by none",
+    errors=True,
+)
+def scaled_at_zero_slope(scaled_gap):
+    X = np.array([[1.0, 2.0], [-1.0, -2.0]])
+    for y in (np.zeros(2), np.ones(2)):  # Xᵀy = 0, so that beta = 0 is optimal
+        with np.errstate(all="ignore"):
+            bound = one_number(scaled_gap(X, y, np.zeros(2), 1.0), "for y orthogonal to all columns")
+        require(abs(bound) <= 1e-12, f"for y = {y.tolist()}, Xᵀy = 0 and beta = 0 the gap is 0; it claims {bound:.4g}")
 
 
 @SCALED_GAP.condition(
@@ -280,119 +302,3 @@ def scaled_sums(scaled_gap):
     rows = np.vstack([problem.X, problem.X]), np.append(problem.y, problem.y)
     twice = one_number(scaled_gap(*rows, beta, 2 * problem.lam), "for every row twice")
     require(abs(twice - 2 * once) <= 1e-9 * twice, f"{once:.4g}, but {twice:.4g} for every row twice and 2 lam")
-
-
-# ---------------------------------------------------------------- 4. the least curvature
-
-
-def mu_lower(blocks):
-    return sum(2 * np.linalg.eigvalsh(X.T @ X)[0] for X in blocks)
-
-
-MU_LOWER = Exercise(
-    name="mu_lower",
-    statement=(
-        "blocks is a list of the K row chunks X_k (n_k, p) of X. Return a number that does not exceed λmin(H), the "
-        "smallest eigenvalue of H = 2XᵀX, and is at least 0.99 · K · min_k λmin(2X_kᵀX_k)."
-    ),
-    stub='''
-    def mu_lower(blocks):
-        """A lower bound of the smallest eigenvalue of H = 2 Σ X_kᵀX_k, one number. blocks: list of the X_k (n_k, p)."""
-        raise NotImplementedError
-    ''',
-    reference=mu_lower,
-    hints=(
-        "H is a sum over blocks. How small can vᵀHv be for a v of length 1, if every block tells its λmin(H_k)?",
-        "vᵀHv = Σ vᵀH_k v ≥ Σ λmin(H_k): smallest eigenvalues add up to a lower bound. (λmin of the sum is exact, and "
-        "needs p² numbers from each block.)",
-        "sum(2 * np.linalg.eigvalsh(X.T @ X)[0] for X in blocks).",
-    ),
-)
-
-
-def _blocks(seed, lengths, p, *, sort=False):
-    """Blocks of unequal lengths with correlated columns.
-
-    sort=True puts the rows with the largest |xᵀd| first, d the direction of the smallest eigenvalue of XᵀX.
-    """
-    rng = np.random.default_rng(seed)
-    X = (rng.normal(size=(sum(lengths), p)) + 1.5 * rng.normal(size=(sum(lengths), 1))) * np.geomspace(1, 4, p)
-    if sort:
-        flat = np.linalg.eigh(X.T @ X)[1][:, 0]
-        X = X[np.argsort(-np.abs(X @ flat))]
-    return np.split(X, np.cumsum(lengths)[:-1])
-
-
-def rare(seed):
-    """Three blocks; only in the last one is the last column not 0."""
-    blocks = _blocks(seed, (30, 30, 30), 3)
-    return [np.where(np.arange(3) == 2, 0.0, block) for block in blocks[:2]] + blocks[2:]
-
-
-BLOCKS = {
-    "random rows": lambda: _blocks(660, (20, 7, 33), 4),
-    "sorted rows": lambda: _blocks(661, (25, 25, 25, 25), 3, sort=True),
-    "sorted rows, the other way round": lambda: _blocks(662, (40, 30, 20), 3, sort=True)[::-1],
-    "a column that only the last block has": lambda: rare(663),
-    "fewer rows than columns": lambda: _blocks(664, (2, 3, 2), 5),
-    "the same block three times": lambda: 3 * _blocks(667, (12,), 4),
-    "one block": lambda: _blocks(665, (30,), 4),
-    "one column": lambda: _blocks(666, (3, 1, 6), 1),
-}
-
-
-def _curvature(blocks):
-    X = np.vstack(blocks)
-    return np.linalg.eigvalsh(2 * X.T @ X)
-
-
-@MU_LOWER.condition(
-    "in the units of a curvature",
-    hint="H is quadratic in X: singular values have to be squared, and a number that does not see X is no curvature",
-)
-def mu_scales(mu_lower):
-    blocks = BLOCKS["random rows"]()
-    first = one_number(mu_lower(blocks), "for random rows")
-    for c in (1e-3, 100.0):
-        scaled = one_number(mu_lower([c * X for X in blocks]), f"for {c:g} X")
-        require(abs(scaled - c**2 * first) <= 1e-7 * c**2 * abs(first), f"{first:.4g} became {scaled:.4g} for {c:g} X")
-
-
-@MU_LOWER.condition(
-    "never above the smallest eigenvalue",
-    hint="do all blocks see what the first sees? Sort the rows by a feature, and try a sample that missed the rare "
-    "ones: an estimate is no proof",
-)
-def mu_is_a_lower_bound(mu_lower):
-    for name, make in BLOCKS.items():
-        blocks = make()
-        found, values = one_number(mu_lower(blocks), f"for {name}"), _curvature(blocks)
-        words = f"for {name} λmin(H) = {values[0]:.4g}, and it says {found:.4g}"
-        require(found <= values[0] + 1e-11 * values[-1], words, recognised(found, {
-            "eigvalsh sorts the eigenvalues in ascending order: the first one is the smallest": values[-1],
-            "diagonal entries of H are not its eigenvalues: none is below λmin(H)":
-                2 * (np.vstack(blocks) ** 2).sum(0).min(),
-            "the trace divided by p is the mean eigenvalue": values.mean(),
-            "the largest eigenvalues of the blocks bound that of H, the smallest bound the smallest": sum(
-                _curvature([X])[-1] for X in blocks),
-        }))  # fmt: skip
-
-
-@MU_LOWER.condition(
-    "every block counts",
-    hint="eigenvalues of sums: λmin(H₁ + H₂) ≥ λmin(H₁) + λmin(H₂). Is the 2 of ∇²(y − η)² there, and no 1/n or 1/K?",
-)
-def mu_adds_up(mu_lower):
-    for name, make in BLOCKS.items():
-        blocks = make()
-        each = [_curvature([X])[0] for X in blocks]
-        found, least = one_number(mu_lower(blocks), f"for {name}"), len(blocks) * min(each)
-        words = f"for {name} each of {len(blocks)} blocks has λmin(H_k) ≥ {min(each):.4g}; for all it says {found:.4g}"
-        enough = found >= 0.99 * least - 1e-11 * _curvature(blocks)[-1]
-        require(enough, words, recognised(found, {
-            "the Hessian of (y − η)² has a 2: H = 2XᵀX, and H_k = 2X_kᵀX_k": sum(each) / 2,
-            "the Hessian of ‖y − Xβ‖² has a 2: H = 2XᵀX": _curvature(blocks)[0] / 2,
-            "smallest eigenvalues of blocks add up: neither the worst block alone nor a mean proves as much": min(each),
-            "H is a sum over rows: do not divide by n": _curvature(blocks)[0] / sum(map(len, blocks)),
-            "0 is a lower bound that proves nothing": 0.0,
-        }))  # fmt: skip

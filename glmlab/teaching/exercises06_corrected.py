@@ -55,7 +55,10 @@ def _bound(corrected, problem, beta, XS, d, what):
     return one_number(value, f"for {problem.name}, {what},")
 
 
-FORGIVE = "rounding carries w a few ε beyond lam: forgive a part in 10⁹ of lam, no more and no less"
+FORGIVE = (
+    "the largest |w_j| decides, whatever its sign: inf where it exceeds lam, but rounding carries w a few ε beyond "
+    "lam, so forgive a part in 10⁹ of lam"
+)
 
 
 @CORRECTED.condition(

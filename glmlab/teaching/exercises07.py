@@ -104,10 +104,12 @@ def gamma_is_finite(gamma):
 def gamma_is_lowest_at_y(gamma):
     y = np.array([1e-3, 0.2, 1.0, 7.0, 900.0])
     best = np.log(y)
-    lowest, slope, _ = gamma_at(gamma, best, y, "where μ = y")
+    lowest, slope, last = gamma_at(gamma, best, y, "where μ = y")
     for move in (-2.0, -0.1, 0.1, 2.0):
-        there, _, _ = gamma_at(gamma, best + move, y, f"where log μ = log y + {move}")
+        there, second, third = gamma_at(gamma, best + move, y, f"where log μ = log y + {move}")
         rise, expected = there - lowest, np.exp(-move) + move - 1
+        order = np.allclose(second - slope, expected, atol=1e-9) or np.allclose(third - last, expected, atol=1e-9)
+        require(not order, "the loss is not the first of the three arrays", "return loss, d1, d2, in this order")
         k = int(np.argmax(np.abs(rise - expected)))
         words = f"for y = {y[k]:g} the loss rises by {rise[k]:.4g} from log μ = log y to log y + {move:g}"
         require(np.allclose(rise, expected, atol=1e-9), f"{words}; −log density by {expected:.4g}", recognised(rise, {
@@ -132,6 +134,13 @@ def gamma_derivatives(gamma):
         agrees(d2, slopes(lambda e, y=y: gamma_at(gamma, e, y, "")[1], eta), np.abs(d1), "d2", eta, {
             "1 is the Fisher information, the expected value of d2: differentiate d1 with y fixed": np.ones(len(eta)),
         })  # fmt: skip
+    far = np.array([-60.0, -38.0, -21.0, 21.0, 38.0, 60.0])
+    y = np.exp(far) * [0.4, 2.0, 1.5, 0.7, 3.0, 1.2]
+    _, d1, d2 = gamma_at(gamma, far, y, "far from 0")
+    for what, found, expected in (("d1", d1, 1 - y * np.exp(-far)), ("d2", d2, y * np.exp(-far))):
+        k = int(np.argmax(np.abs(found - expected)))
+        words = f"at η = {far[k]:g}, y = {y[k]:.3g} it says {what} = {found[k]:.4g}, where it is {expected[k]:.4g}"
+        require(np.allclose(found, expected, rtol=1e-6), words, "a μ far from 1 is right, too: clip neither η nor μ")
 
 
 # ---------------------------------------------------------------- 3. a Newton step that knows the penalty
@@ -207,12 +216,31 @@ def model(seed, p, share, spread=30.0):
 MODELS = ((2, 0.3), (5, 0.1), (8, 0.4), (6, 0.01), (1, 0.2), (4, 1.2))  # columns, λ
 
 
+def by_small_numbers():
+    """Models whose solution an iteration misses if it measures its moves wrongly."""
+    apart = np.array([[2.0, 1.0], [1.0, 2.0]])
+    steep = np.array([[1.0, 0.99], [0.99, 1.0]])
+    held = np.array([[4.0, 3.0, 0.0], [3.0, 4.0, 0.0], [0.0, 0.0, 1.0]])
+    return {
+        "all moves in one direction": Model(np.array([3.0, 2.5]), apart, np.zeros(2), 0.1),
+        "all moves in the other one": Model(np.array([-3.0, -2.5]), apart, np.zeros(2), 0.1),
+        "a last coordinate that stays 0": Model(np.array([-9.0, -4.0, 0.0]), held, np.zeros(3), 1.0),
+        "a first coordinate that stays 0": Model(np.array([0.0, -4.0, -9.0]), held[::-1, ::-1], np.zeros(3), 1.0),
+        "numbers near 1e-5": Model(1e-5 * np.array([-9.0, -4.0]), held[:2, :2], np.zeros(2), 1e-5),
+        "columns that correlate by 0.99": Model(np.array([-1.0, -0.999]), steep, np.zeros(2), 1e-6),
+    }
+
+
 def models(seed):
     return [model(seed + k, p, share) for k, (p, share) in enumerate(MODELS)]
 
 
 def a_point(prox_newton, problem, where):
-    return an_array(prox_newton(*problem), problem.q.shape, f"{where} it returned")
+    v = prox_newton(*problem)
+    grown = isinstance(v, np.ndarray) and v.shape == problem.q.shape and not np.isfinite(v).all()
+    apart = "its iteration runs away: let a coordinate move by the slope at the newest v, and divide by H_jj"
+    require(not grown, f"{where} it returned inf or nan", apart)
+    return an_array(v, problem.q.shape, f"{where} it returned")
 
 
 EARLY = "your iteration stops too early: go on until the largest move is below 1e-12 of ‖v‖"
@@ -281,3 +309,16 @@ def model_is_minimised(prox_newton):
         require(missed <= 1e-7, words, partial(_stops_early, prox_newton, problem, v))
         held = np.abs(problem.slope(v)) < problem.lam * (1 - 1e-4)  # the penalty holds these at 0
         require(np.all(v[held] == 0), f"where the minimiser is 0 it returned {short(v[held].tolist())}", EXACT_ZEROS)
+
+
+@PROX_NEWTON.condition(
+    "an iteration ends when no coordinate moves",
+    hint="measure the largest size |move| over all coordinates of a sweep, the first and the last included; compare "
+    "it with 1e-12 of ‖v‖, because v has a unit",
+)
+def ends_in_time(prox_newton):
+    for name, problem in by_small_numbers().items():
+        v = a_point(prox_newton, problem, f"for {name}")
+        missed = problem.missed(v)
+        words = f"for {name} a proximal step from its v still moves by {missed:.2g} of ‖v‖"
+        require(missed <= 1e-7, words)

@@ -85,7 +85,8 @@ KINDS = ("LogisticRegression", "SGDClassifier", "Lasso")
 def a_lam(to_lam, value, n, kind):
     where = f"for ({value:g}, {n}, {kind!r})"
     answer = one_number(to_lam(value, n, kind), where, hint="return the number λ")
-    require(np.isfinite(answer) and answer > 0, f"{where} it returned {answer:g}", "λ is positive and finite")
+    positive = "λ is positive and finite, and rarely a whole number"
+    require(np.isfinite(answer) and answer > 0, f"{where} it returned {answer:g}", positive)
     return answer
 
 

@@ -42,7 +42,7 @@ NEGATIVE_BINOMIAL = Exercise(
 
 
     class NegativeBinomial(Family):
-        """Counts of mean μ = e^η and variance μ + μ²/r: ℓ(η; y) = (y + r) log(r + e^η) − yη."""
+        """Counts of mean μ = e^η and variance μ + μ²/r: ℓ(η; y) = (y + r) log(r + e^η) − yη, finite at every η."""
 
         def __init__(self, r):
             raise NotImplementedError  # keep r in self; a Family needs no super().__init__()

@@ -71,6 +71,8 @@ MISTAKES = {  # hint: an answer that makes this mistake
         lambda s, b, target: np.argmax(b <= target) if (b <= target).any() else np.inf,
     "return the first second with a small enough bound: the look before it proved less": lambda s, b, target:
         s[max(np.argmax(b <= target) - 1, 0)] if (b <= target).any() else np.inf,
+    "return the entry of seconds as it is: it counts from the start of the run already":
+        lambda s, b, target: _first(s, b <= target) - s[0],
     "return the first such second, not the last": lambda s, b, target: np.max(s[b <= target], initial=-np.inf),
     "return inf where no bound is small enough: the last second of the run proves nothing": lambda s, b, target:
         min(_first(s, b <= target), s[-1]),
@@ -79,7 +81,10 @@ MISTAKES = {  # hint: an answer that makes this mistake
 
 def _time_of(time_to, run, target):
     seconds, bounds = (np.array(part) for part in RUNS[run])
-    return one_number(time_to(seconds, bounds, target), f"{run}, target {target:g}:")
+    found, where = time_to(seconds, bounds, target), f"{run}, target {target:g}:"
+    lost = isinstance(found, float) and np.isnan(found)
+    require(not lost, f"{where} it returned nan", "return inf, np.inf, where no bound is small enough")
+    return one_number(found, where)
 
 
 def _mistake(time_to):

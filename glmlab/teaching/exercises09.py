@@ -12,8 +12,7 @@ import numpy as np
 from dask.base import collections_to_expr
 
 from .exercise import Exercise, recognised, require
-from .exercises01 import counting
-from .guard import one_number, short
+from .guard import counting, one_number, short
 
 # ---------------------------------------------------------------- 1. seconds of a pass
 
@@ -71,6 +70,10 @@ TIME_MISTAKES = {
         lambda W, work, tasks, a, add: work * np.ceil(tasks / W) / tasks + a * tasks,
     "W workers share the work: the busiest has ⌈tasks/W⌉ of the tasks":
         lambda W, work, tasks, a, add: work + a * tasks + add,
+    "⌈tasks/W⌉ is tasks // W where W divides tasks, and one more only where it does not":
+        lambda W, work, tasks, a, add: work * (tasks // W + 1) / tasks + a * tasks + add,
+    "the sum at the end takes add seconds once, however many workers there are":
+        lambda W, work, tasks, a, add: work * np.ceil(tasks / W) / tasks + a * tasks + add * W,
     "nothing overlaps here: the terms add, the largest alone is too little":
         lambda W, work, tasks, a, add: np.maximum(work * np.ceil(tasks / W) / tasks, a * tasks) + add,
 }  # fmt: skip
@@ -120,7 +123,9 @@ def floor(predict_time):
 
 
 @PREDICT_TIME.condition(
-    "a worker takes whole tasks", hint="the pass ends when the busiest worker does: it has ⌈tasks/W⌉ of the tasks"
+    "a worker takes whole tasks",
+    hint="write down three terms: the busiest worker's ⌈tasks/W⌉ tasks, the scheduler's a·tasks, and the sum. Only the "
+    "first depends on W",
 )
 def whole_tasks(predict_time):
     for given in PASSES:
@@ -187,6 +192,8 @@ NEEDS = {  # hint: the bytes that a worker needs, and what it has, of an answer 
     "copies multiplies the rows, not what the tasks need": (lambda r, c, w, limit, t, k: c * (r / w + k * t), 0.6),
     "60 % of the limit is where dask starts to write to disk: the whole limit is too much":
         (lambda r, c, w, limit, t, k: c * r / w + k * t, 1.0),
+    "dask starts to write to disk at 60 % of the limit; at 70 % it has begun long ago":
+        (lambda r, c, w, limit, t, k: c * r / w + k * t, 0.7),
     "the limit is that of one worker, and so is what you compare with it: divide the rows by the workers":
         (lambda r, c, w, limit, t, k: c * r + k * t, 0.6),
     "60 % exactly is still room: compare by <=":
@@ -217,7 +224,10 @@ def an_answer(fits):
         _answer(fits, given)
 
 
-@FITS.condition("what one worker needs", hint="a worker holds copies·rows/workers, and its tasks need threads·temp")
+@FITS.condition(
+    "what one worker needs",
+    hint="a worker holds copies·rows/workers, its tasks need threads·temp, and the sum may take 60 % of limit, no more",
+)
 def one_worker_needs(fits):
     for given in CLUSTERS:
         rows, copies, workers, limit, temp, threads = given
@@ -269,8 +279,11 @@ SWAP = Exercise(
     ),
 )
 
-# rows of the old chunks, columns, rows of the new chunks
-RECHUNKS = (((40, 40, 40), 3, 10), ((8,) * 6, 2, 24), ((30, 10, 20), 1, 60), ((20, 20), 4, 7))
+# rows of the old chunks, columns, rows of the new chunks, name in the store
+RECHUNKS = (
+    ((8, 6), 5, 2, "X"), ((40, 40, 40), 3, 10, "X"), ((8,) * 6, 2, 24, "Z"), ((30, 10, 20), 1, 60, "X"),
+    ((20, 20), 4, 7, "Z"),
+)  # fmt: skip
 
 
 class Store(UserDict):
@@ -280,43 +293,56 @@ class Store(UserDict):
         return id(self)
 
 
-def _swapped(swap, lengths, p, rows):
+def _swapped(swap, lengths, p, rows, name):
     """What it returned, the store, the numbers, weak references to the old chunks; did computes bring rows here?"""
     X = np.arange(float(sum(lengths) * p)).reshape(-1, p)
     blocks = [X[first : first + m].copy() for first, m in zip(np.cumsum((0, *lengths[:-1])), lengths, strict=True)]
     old = [weakref.ref(block) for block in blocks]
     pieces = [da.from_delayed(dask.delayed(block), block.shape, X.dtype) for block in blocks]
-    store = Store(X=da.concatenate(pieces), y="not to be touched")
+    store = Store({name: da.concatenate(pieces), "y": "not to be touched"})
     del blocks, pieces
-    with dask.config.set(scheduler="threads"), counting() as computes:
-        found = swap(store, "X", rows)
+    with counting() as computes:
+        found = swap(store, name, rows)
         fetched = [any("finalize" in str(key) for key in graph) for graph in computes]  # a key that `compute` adds
         computes.clear()
     gc.collect()
     return found, store, X, old, fetched
 
 
-def _new(store, where):
-    require(set(store) == {"X", "y"}, f"{where} the store has the names {sorted(store)}; they were X and y")
-    found = store["X"]
+def _new(store, name, where):
+    require(set(store) == {name, "y"}, f"{where} the store has the names {sorted(store)}; they were {name} and y")
+    found = store[name]
     hint = "persist leaves the chunks where they are; compute and np.array bring all rows into this process"
-    require(isinstance(found, da.Array), f"{where} store['X'] is {short(found)}; a dask array is needed", hint)
+    require(isinstance(found, da.Array), f"{where} store[{name!r}] is {short(found)}; a dask array is needed", hint)
     return found
+
+
+def _where(lengths, rows, name):
+    return f"chunks of {lengths} rows, rows = {rows}, name = {name!r}:"
+
+
+def _cuts(chunks):
+    down, across = map(len, chunks)
+    return f"{down} × {across} chunks, the first with {chunks[0][0]} rows and {chunks[1][0]} columns"
 
 
 @SWAP.condition(
     "the same numbers in new chunks",
-    hint="store[name] = the new array; its chunks have `rows` rows, the last one maybe fewer, and all columns",
+    hint="store[name] = the new array, under the name that is given; its chunks have `rows` rows, the last one maybe "
+    "fewer, and all columns. Return how many there are",
     errors=True,
 )
 def same_numbers(swap):
-    for lengths, p, rows in RECHUNKS:
-        where = f"chunks of {lengths} rows, rows = {rows}:"
-        found, store, X, _, _ = _swapped(swap, lengths, p, rows)
-        new = _new(store, where)
+    for lengths, p, rows, name in RECHUNKS:
+        where = _where(lengths, rows, name)
+        found, store, X, _, _ = _swapped(swap, lengths, p, rows, name)
+        new = _new(store, name, where)
         wanted = da.core.normalize_chunks((rows, -1), X.shape, dtype=X.dtype)
-        reason = "did you assign the new array to store[name]?" if new.chunks[0] == tuple(lengths) else None
-        require(new.chunks == wanted, f"{where} it left chunks of {new.chunks}, not {wanted}", reason)
+        reason = "did you assign the new array to store[name]?" if new.chunks == (lengths, (p,)) else None
+        if len(new.chunks[1]) > 1:
+            reason = "cut rows, not columns: rechunk((rows, -1)) leaves each row whole"
+        words = f"{where} it left {_cuts(new.chunks)}; needed are {_cuts(wanted)}"
+        require(new.chunks == wanted, words, reason)
         require(np.array_equal(new.compute(scheduler="sync"), X), f"{where} the numbers are not those of before")
         words = f"{where} it returned {short(found)}, not {len(wanted[0])}"
         count = "return the number of new chunks: npartitions"
@@ -328,15 +354,15 @@ def same_numbers(swap):
     hint="a rechunk without persist is a recipe: every pass would cut the old chunks anew, and so they must stay",
 )
 def made_once(swap):
-    for lengths, p, rows in RECHUNKS:
-        where = f"chunks of {lengths} rows, rows = {rows}:"
-        _, store, _, _, computes = _swapped(swap, lengths, p, rows)
-        new = _new(store, where)
+    for lengths, p, rows, name in RECHUNKS:
+        where = _where(lengths, rows, name)
+        _, store, _, _, computes = _swapped(swap, lengths, p, rows, name)
+        new = _new(store, name, where)
         tasks = len(dict(collections_to_expr([new], optimize_graph=False).__dask_graph__()))
-        require(computes, f"{where} nothing was computed, and store['X'] is a recipe of {tasks} tasks")
+        require(computes, f"{where} nothing was computed, and store[{name!r}] is a recipe of {tasks} tasks")
         once = "one persist is enough: keep its result"
         require(len(computes) == 1, f"{where} the rows were computed {len(computes)} times", once)
-        words = f"{where} store['X'] is a recipe of {tasks} tasks for {new.npartitions} chunks"
+        words = f"{where} store[{name!r}] is a recipe of {tasks} tasks for {new.npartitions} chunks"
         keep = "keep what persist returns: it leaves the array that you call it on as it was"
         require(tasks == new.npartitions, words, keep)
         here = "persist leaves the chunks where they are; compute brings all rows into this process"
@@ -348,9 +374,9 @@ def made_once(swap):
     hint="del of a local name frees nothing while the store, or a list of yours, still refers to the same chunks",
 )
 def nobody_refers(swap):
-    for lengths, p, rows in RECHUNKS:
-        _, store, _, old, _ = _swapped(swap, lengths, p, rows)
+    for lengths, p, rows, name in RECHUNKS:
+        _, store, _, old, _ = _swapped(swap, lengths, p, rows, name)
         left = sum(block() is not None for block in old)
-        words = f"chunks of {lengths} rows, rows = {rows}: {left} of {len(old)} old chunks are still in memory"
+        words = f"{_where(lengths, rows, name)} {left} of {len(old)} old chunks are still in memory"
         require(left == 0, words)
         del store

@@ -9,9 +9,14 @@ import threading
 import time
 import traceback
 from numbers import Real
+from types import SimpleNamespace
+from unittest.mock import patch
 
+import dask
+import distributed
 import numpy as np
 from dask.base import tokenize
+from dask.callbacks import Callback
 from dask.delayed import Delayed
 
 from .exercise import Wrong, require
@@ -104,6 +109,33 @@ def random_state_kept():
         yield
     finally:
         np.random.set_state(state)
+
+
+@contextlib.contextmanager
+def counting():
+    """Count the computes. They run in this process even where a cluster is open, also those that a client is asked for.
+
+    The chunks of a check are in this process. What a cluster made of them could not be looked at here.
+    """
+    computes = []
+    asked = patch.multiple(distributed.Client, persist=_persist_here, compute=_compute_here)
+    with dask.config.set(scheduler="synchronous"), Callback(start=computes.append), asked:
+        yield computes
+
+
+def _persist_here(client, collections, **options):
+    """For `Client.persist`: one collection for one, a list for several."""
+    several = isinstance(collections, (list, tuple, set, frozenset))
+    made = dask.persist(*(collections if several else [collections]))
+    return list(made) if several else made[0]
+
+
+def _compute_here(client, collections, sync=False, **options):
+    """For `Client.compute`: what looks like a future, whose result is known already; with sync=True the result."""
+    several = isinstance(collections, (list, tuple, set, frozenset))
+    results = dask.compute(*(collections if several else [collections]))
+    made = [found if sync else SimpleNamespace(result=lambda timeout=None, f=found: f) for found in results]
+    return made if several else made[0]
 
 
 def _stop(thread):

@@ -225,7 +225,7 @@ for length in (3, 4):
 
 # %% tags=["exercise"] id="c01-030"
 def rows(n, p, chunks, seed):
-    """Random rows: a lazy dask array (n, p) of float64.
+    """Random rows: a lazy dask array (n, p) of float64, drawn in blocks of one length, whatever n and chunks are.
 
     chunks  rows of one chunk, or a tuple of lengths that sum to n
     seed    an int; it and n, p determine the rows, and chunks does not

@@ -442,6 +442,8 @@ def tsqr(Xs, ys):
     """Least squares by QR of each block, then of the stacked Rs; returns β (p,).
 
     Xs, ys   lists of the X_k (n_k, p) and of the y_k (n_k,)
+
+    A Q_k is as large as X_k: hold one at a time, and keep R_k and Q_kᵀy_k only.
     """
     raise NotImplementedError
 

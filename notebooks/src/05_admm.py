@@ -77,7 +77,7 @@ print(cluster.dashboard_link(client) or "This client has no dashboard.")
 
 # %% tags=["exercise"] id="c05-007"
 def shrink(v, t):
-    """argmin_w t|w| + ½(w − v)², entry by entry."""
+    """argmin_w t|w| + ½(w − v)², entry by entry: an array (p,), like v; t ≥ 0 is a number."""
     raise NotImplementedError
 
 
