@@ -190,6 +190,15 @@ RIGHT = {  # name: the solver, and what it claims
 # --- wrong ------------------------------------------------------------------------------------------------------
 
 
+def last_unpenalised(f, g, start):
+    """It takes the last coefficient for an intercept, wherever there is none."""
+    t, beta = 1 / largest(f, start), start
+    while True:
+        yield State(beta)
+        v = beta - t * f.loss_grad(beta).grad
+        beta = np.append(g.prox(v, t)[:-1], v[-1])
+
+
 def two_parameters(f, start):
     yield State(start)
 
@@ -508,6 +517,7 @@ WRONG = {  # name: the solver, the check that finds it, words of the sentence, a
     "objective with intercept": (value_with_intercept, "objective", "F with a penalised intercept"),
     "norm of the gradient": (gradient_norm, "residual", "the length of the gradient; write f.residual"),
     "unscaled residual": (unscaled, "residual", "the unscaled KKT residual; write f.residual"),
+    "last unpenalised": (last_unpenalised, "certificate|lambda|divergence", "without an intercept"),
     "kept between runs": (remembers, "repetition", "a second run yields other states .* local variables"),
     "unseeded": (unseeded, "repetition", "give random numbers a seed", LOGISTIC),
     "penalised intercept": (penalised_intercept, "intercept", "whose intercept is penalised, too .*: use g.prox"),

@@ -56,7 +56,7 @@ def test_what_cannot_be_judged_is_not_tried():
 
 def test_a_fault_of_many_problems_is_counted():
     audit = check_solver(WRONG["three states"][0], **LOGISTIC)
-    assert "2 of 2 problems end so" in audit.faults[0].says
+    assert "3 of 3 problems end so" in audit.faults[0].says
 
 
 def test_what_is_no_solver_is_refused_as_run_refuses_it():

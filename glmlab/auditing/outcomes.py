@@ -117,7 +117,7 @@ def diverging_cure(walk, twin):
 
 
 def other_lambda(problem, beta, grad, allowed):
-    """The c ≠ 1 for which β minimises f + c·g, None if there is none."""
+    """The c ≥ 0, not 1, for which β minimises f + c·g, None if there is none."""
     known = lambdas(problem.g, len(beta))
     if known is None or not np.any(known[0] + known[1] > 0):
         return None
@@ -127,7 +127,7 @@ def other_lambda(problem, beta, grad, allowed):
         return None
     c, kept = -(grad @ slope) / (slope @ slope), (beta != 0) | (l1 == 0)
     misfit = np.where(kept, np.abs(grad + c * slope), np.maximum(np.abs(grad) - max(c, 0.0) * l1, 0.0))
-    return float(c) if misfit.max() <= allowed else None
+    return float(c) if c > -1e-6 and misfit.max() <= allowed else None
 
 
 def lambda_cure(c, n):

@@ -46,7 +46,7 @@ class Problem(NamedTuple):
 
 
 def problems(families, penalties):
-    """One Problem for every family with every penalty; both are names or objects.
+    """One Problem for every family with every penalty, and one that lacks an intercept; both are names or objects.
 
     Penalties by name get a λ that matters: a fifth of the λ that makes all coefficients zero, or a fifth of the mean
     curvature. Raises TypeError or ValueError for what is neither a name nor fit for its place.
@@ -57,7 +57,9 @@ def problems(families, penalties):
             among("penalty", penalty, PENALTIES)
         else:
             named("penalty", penalty, PENALTIES, PENALTY_NEEDS)
-    return [posed(family, penalty, seed) for seed, family in enumerate(families) for penalty in penalties]
+    found = [posed(family, penalty, seed) for seed, family in enumerate(families) for penalty in penalties]
+    bare = [problem._replace(intercept=False) for problem in found if problem.intercept]
+    return found + bare[:1]  # there the last coefficient is one of the penalised
 
 
 def posed(family, penalty, seed, labels=None):
