@@ -19,17 +19,18 @@
 # %% [markdown] tags=["workshop"] id="contract"
 # ## The contract (10 min · core)
 #
-# What must a solver do so that others can run it, stop it, prove its answer and time it?
+# What must a solver do so that others can run, stop, certify and time it?
 #
 # It is a **generator function** `solver(f, g, start)`. At each `yield` it hands out a value and waits, with all its
-# variables, until the next is asked for. Here $f$ is the loss over all rows, $g$ the penalty and
-# `start` an array of `f.dim` coefficients. The solver repeats three steps:
+# variables, until the next is asked for. Here $f$ is the loss over all rows and $g$ the penalty; `start`
+# holds `f.dim` coefficients. The solver repeats three steps:
 #
 # 1. *evaluate*: ask $f$ for value and gradient at $\beta$;
 # 2. *yield* a `State` with this $\beta$;
 # 3. *update*: compute the next $\beta$.
 #
-# The first state is at `start`. The loop need not end, because `run`, which drives solvers, decides when to stop.
+# The first state is at `start`. The loop need not end: `run`, which drives solvers, decides when to stop. One that
+# cannot move may return.
 
 # %% tags=["setup", "parameters", "figure"] id="c11-002"
 import dataclasses
@@ -68,9 +69,9 @@ viz.show(viz.solver_loop())
 # |`g.prox(v, t)`|$\operatorname{argmin}_b\,g(b)+\frac1{2t}\lVert b-v\rVert^2$|0|
 # |`g.grad(beta)`|$\nabla g(\beta)$, if `g.smooth`|0|
 #
-# After `loss_grad`, asking again at the same $\beta$ costs no pass; after `loss` alone it does. The squared loss has no
-# $\frac12$. The residual is 0 only at the optimum; it is scaled (06), so that it does not depend on units. `State(beta)` is
-# enough: `run` computes what is missing.
+# After `loss_grad`, asking again at the same $\beta$ costs no pass; after `loss` alone it does. The squared loss has
+# no $\frac12$. The residual is 0 only at the optimum; it is scaled (06), so that it does not depend on units.
+# `State(beta)` is enough: `run` computes what is missing.
 #
 # Here is a template, proximal gradient with a fixed step length. Copy it, and change the update. Its `step=1e-3` suits
 # small problems only.
@@ -160,7 +161,7 @@ ratio = guess.measured(sum(abs(end - 1.5) < 1e-9 for end in ends.values()))
 # one array, so the first of its sixty states shows the last $\beta$.
 #
 # `check_solver` tries a solver on small problems, in memory and on dask. It names the usual faults and says how to mend
-# them. If it names none, that is no proof, and it cannot end a loop inside your solver that never ends. By default it
+# them. If it names none, that is no proof. It waits for ever if a loop inside your solver never ends. By default it
 # tries all families and penalties. If your solver is for fewer, say which ones it *claims*.
 
 # %% tags=["assert"] id="check-wrong"
@@ -179,8 +180,8 @@ assert abs(ends["late"] - 1.5) < 1e-9 and abs(ends["reused"] - 1.5) < 1e-9 and e
 # the old β and g at the new one. That is F at no β.</details>
 #
 # <details><summary><b>Check yourself.</b> Why does <code>shrunk</code> solve another problem?</summary>The prox with
-# step length t shrinks by tλ. With 1 in the place of t it shrinks by λ, so it solves a problem whose penalty is 1/t times
-# as heavy. That is the number c in the message.</details>
+# step length t shrinks by tλ. With 1 in the place of t it shrinks by λ, so it solves a problem whose penalty is 1/t
+# times as heavy. That is the number c in the message.</details>
 #
 # *Recap.*
 # - A right answer does not prove a right solver.
@@ -193,19 +194,19 @@ assert abs(ends["late"] - 1.5) < 1e-9 and abs(ends["reused"] - 1.5) < 1e-9 and e
 #
 # $$f(\beta^+)\le f(\beta)+\nabla f(\beta)^\top d+\frac1{2t}\|d\|^2 .$$
 #
-# Then $F$ does not rise, because $\beta^+$ minimises the model plus $g$, which is $F(\beta)$ at $\beta$. Every $t\le1/L$
+# Then $F$ does not rise: $\beta^+$ minimises the model plus $g$, and at $\beta$ this sum is $F(\beta)$. Every $t\le1/L$
 # passes, where $L$ is the largest curvature of $f$. So a search that halves $t$ ends.
 
 # %% [markdown] id="ex-solver"
 # *Example.* Let $f(b)=b^2$ and $b=1$, so the slope is 2. With $t=1$ we get to $-1$, where $f=1$. The model says
 # $1-4+2=-1$: the test fails. With $t=\frac12$ we get to $0$, where $f=0$. The model says $1-2+1=0$: it passes.
 #
-# Near the optimum rounding can make the test fail forever, and then `run` never ends. So add $10^{-13}|f(\beta)|$ to the
-# right side. Each test costs a pass, so begin at $t=1$ and keep the last $t$.
+# Near the optimum rounding can make the test fail forever, and then `run` never ends. So add $10^{-13}|f(\beta)|$ to
+# the right side. Each test costs a pass, so begin at $t=1$ and keep the last $t$.
 #
-# **Exercise 1.** Write `my_solver(f, g, start)`. Any method will do: momentum, ADMM, Newton's method, or, in ten lines, the
-# template with this search. It must be certified to $10^{-6}$ for least squares and the logistic loss, each with a ridge
-# and with L1.
+# **Exercise 1.** Write `my_solver(f, g, start)`. Any method will do: momentum, ADMM, Newton's method, or, in ten
+# lines, the template with this search. It must be certified to $10^{-6}$ for least squares and the logistic loss,
+# each with a ridge and with L1.
 
 
 # %% tags=["exercise"] id="ex-solver-code"
@@ -226,22 +227,23 @@ my_solver = use(my_solver)
 # $10^{-5}$: with two chunks in this process, and with one on each of two workers. **Predict**: divide the passes on the
 # cluster by those here.
 #
-# <details><summary>Answer</summary>The quotient is 1. The solver asks f the same questions, and the chunks are the same,
-# so the sums and all states are the same. Only the seconds differ, because each round between processes sends messages.
-# Our own <code>my_solver</code> is momentum with the search. It makes about three passes an iteration.</details>
+# <details><summary>Answer</summary>The quotient is 1. The solver asks f the same questions, and the chunks are the
+# same, so the sums and all states are the same. Only the seconds differ, because each round between processes sends
+# messages. Our own <code>my_solver</code> is momentum with the search. It makes about three passes an
+# iteration.</details>
 #
-# Can we believe the proof? It is made from $\beta$ and the rows, and states $F(\beta)-F^*\le\delta$. The **bound** $\delta$
-# includes an allowance for the rounding of $F(\beta)$. The **relative** gap beside it leaves this allowance out: here it is
-# $\delta$ without it, divided by $F(\beta)$. The second cell looks for an $F$ below $F(\beta)-\delta$ with another program,
-# scikit-learn's liblinear.
+# Can we believe the proof? It is made from $\beta$ and the rows, and states $F(\beta)-F^*\le\delta$. The **bound**
+# $\delta$ includes an allowance for the rounding of $F(\beta)$. The **relative** gap beside it leaves this allowance
+# out: here it is $\delta$ without it, divided by $F(\beta)$. The second cell looks for an $F$ below $F(\beta)-\delta$
+# with another program, scikit-learn's liblinear.
 #
-# <details><summary>Why does the run to 10⁻⁶ go further than asked?</summary>If X has at most about four million numbers and
-# tol is at most 10⁻⁶, a proved tol is not enough for <code>run</code>. It goes on until the next step would hardly move
-# any row, because there a pass costs little. A run to 10⁻⁵ stops at the proof.</details>
+# <details><summary>Why does the run to 10⁻⁶ go further than asked?</summary>If X has at most about four million
+# numbers and tol is at most 10⁻⁶, a proved tol is not enough for <code>run</code>. It goes on until the next step
+# would hardly move any row, because there a pass costs little. A run to 10⁻⁵ stops at the proof.</details>
 
 # %% tags=["predict", "assert"] id="anywhere-code"
 more = predict("passes on the cluster ÷ passes here", None)
-client, rows = cluster.client(), n // 2  # of a chunk
+client, rows = cluster.client(), n // 2  # two worker processes; rows of a chunk
 X_w, y_w = (cluster.dealt(client, a, rows) for a in (X, y))  # on the workers
 places = {"here": glmlab.as_chunks(X, y, chunks=rows), "on workers": glmlab.as_chunks(X_w, y_w)}
 runs = {}
@@ -275,8 +277,8 @@ mine
 #
 # When is an answer good enough? Many solvers stop when $\beta$ hardly moves.
 #
-# *Example.* For $f(b)=(b-1)^2$ at $b=0$, with step length $10^{-6}$, the slope is $-2$, so $b$ moves by $2\cdot10^{-6}$.
-# Yet $F-F^*=1$.
+# *Example.* For $f(b)=(b-1)^2$ at $b=0$, with step length $10^{-6}$, the slope is $-2$, so $b$ moves by
+# $2\cdot10^{-6}$. Yet $F-F^*=1$.
 #
 # A certificate needs only $f$, $g$ and $\beta$. If one says `bound` $0.24$ and `relative` $0.02$, then `tol` $=0.05$ is
 # proved and $0.01$ is not. Where it proves nothing, both are `inf`.
@@ -342,9 +344,9 @@ assert gaps["step 1/(100 L)", "moved little"] > 0.9 * at_zero
 #
 # ## From a formula to a solver (12 min · core)
 #
-# How does a method from a paper become code? The step $1/L$ is made for the steepest direction. **Barzilai and Borwein**
-# (1988) use the curvature $\alpha$ along the *last* move, $s=\beta^+-\beta$. With the gradients $q=\nabla f(\beta)$
-# and $q^+=\nabla f(\beta^+)$, the next step length is $1/\alpha$, where
+# How does a method from a paper become code? The step $1/L$ is made for the steepest direction. **Barzilai and
+# Borwein** (1988) use the curvature $\alpha$ along the *last* move, $s=\beta^+-\beta$. With the gradients
+# $q=\nabla f(\beta)$ and $q^+=\nabla f(\beta^+)$, the next step length is $1/\alpha$, where
 #
 # $$\alpha=\frac{s^\top(q^+-q)}{s^\top s}.$$
 
@@ -379,8 +381,8 @@ def passes_to(run, height):
 
 to = {name: passes_to(run, lowest + 1e-6 * best.objective) for name, run in shown.items()}
 times.measured(to["step 1/L"] / to["Barzilai–Borwein"])
-title = f"Barzilai–Borwein reaches a relative gap of 1e-6 in {to['Barzilai–Borwein']:g} passes, 1/L in {to['step 1/L']:g}"
-picture = viz.convergence(shown, y="objective", optimum=lowest, title=title)
+title = "Barzilai–Borwein reaches a relative gap of 1e-6 in {Barzilai–Borwein:g} passes, 1/L in {step 1/L:g}"
+picture = viz.convergence(shown, y="objective", optimum=lowest, title=title.format_map(to))
 [ax] = picture.figure.axes
 ax.set(xscale="log", ylabel="F − F*, dotted: 1e-6 F")
 ax.axhline(1e-6 * best.objective, color="black", lw=1, ls=":", marker="")
@@ -418,7 +420,7 @@ assert passes["barzilai_borwein"] < passes["proximal_gradient"]
 assert passes["pilot_newton"] < 5, "three or four passes, as the course promised"
 
 # %% [markdown] tags=["workshop"] id="audit"
-# *Answer.* The title has it, beside the quotient of the seconds. These need not agree, because passes of one solver may cost
+# *Answer.* The figure has passes and seconds. Their quotients need not agree, because passes of one solver may cost
 # more than those of another.
 #
 # <details><summary><b>Check yourself.</b> A solver's States say that their objective is −10⁹. What does the table
@@ -429,8 +431,8 @@ assert passes["pilot_newton"] < 5, "three or four passes, as the course promised
 #
 # ## Believe no result (10 min · core)
 #
-# A stranger hands you a `Result`. Which of its fields can you believe? The solver wrote them. But you have the rows, and
-# know which family and penalty you asked for.
+# A stranger hands you a `Result`. Which of its fields can you believe? The solver wrote them. But you have the rows,
+# and know which family and penalty you asked for.
 #
 # *Example.* On the two rows, a result has $b=1.125$, objective $5.5$ and `converged=True`. We found $F=5.78125$ there.
 # The value $5.5$ is that of $b=1.5$.
@@ -475,9 +477,9 @@ assert list(believed.values()) == [True, True, False, False]
 #
 # ## The flights (6 min · core)
 #
-# Does your solver work on data that nobody made up? The rows are the flights of 07, with an intercept: is a flight late?
-# We take $\lambda=n/400$ for $n$ flights. Most columns hold zeros and ones, and in some a one is rare, so curvatures differ
-# widely.
+# Does your solver work on data that nobody made up? The rows are the flights of 07, with an intercept: is a flight
+# late? We take $\lambda=n/400$ for $n$ flights. Most columns hold zeros and ones, and in some a one is rare, so
+# curvatures differ widely.
 #
 # **Predict**: divide the passes of your solver by those of the package's default, both to a relative gap of $10^{-6}$.
 #
@@ -509,8 +511,9 @@ assert unfooled(default, X_f, late_f) and unfooled(by_me, X_f, late_f)
 # it gets certificates (06).
 #
 # *Example.* The **pseudo-Huber** loss $\sqrt{1+r^2}-1$ with $r=y-\eta$ grows like $|r|$ for large $r$: an outlier
-# with $r=10$ costs 9.05, not 100. Its conjugate is $\ell^*(\theta)=y\theta+1-\sqrt{1-\theta^2}$ for $|\theta|\le1$, else
-# $\infty$. The second class forgets $y\theta$. Does `check_family` notice, in the conjugate and in the *price* of a row (06)?
+# with $r=10$ costs 9.05, not 100. Its conjugate is $\ell^*(\theta)=y\theta+1-\sqrt{1-\theta^2}$ for $|\theta|\le1$,
+# else $\infty$. The second class forgets $y\theta$. Does `check_family` notice, in the conjugate and in the *price*
+# of a row (06)?
 
 
 # %% tags=["optional", "assert"] id="own-family"
@@ -539,11 +542,11 @@ print(*(f"- {fault.name}: {fault.says}" for fault in glmlab.check_family(Forgetf
 assert glmlab.check_family(PseudoHuber()) and not glmlab.check_family(Forgetful())
 
 # %% [markdown] tags=["optional"] id="own-penalty-text"
-# A **penalty** needs `value`, `distance`, and `prox` or `grad`. For each coefficient, `distance` says how far $-\nabla f$
-# is from the nearest subgradient of $g$: 0 everywhere at the optimum. Take
-# $g(b)=\lambda\|b\|$, the norm itself and not its square. It keeps all coefficients or makes all zero. Its prox shortens
-# the whole vector by $t\lambda$. For example, $t\lambda=1$ shortens $(3,4)$, of length 5, to $(2.4,3.2)$, of length 4.
-# The second class forgets $t$.
+# A **penalty** needs `value`, `distance`, and `prox` or `grad`. For each coefficient, `distance` says how far
+# $-\nabla f$ is from the nearest subgradient of $g$: 0 everywhere at the optimum. Take $g(b)=\lambda\|b\|$, the norm
+# itself and not its square. It keeps all coefficients or makes all zero. Its prox shortens the whole vector by
+# $t\lambda$. For example, $t\lambda=1$ shortens $(3,4)$, of length 5, to $(2.4,3.2)$, of length 4. The second class
+# forgets $t$.
 #
 # Then `my_solver` fits twice: the new penalty with the logistic loss, and the new family with L1.
 #
@@ -590,8 +593,8 @@ for name, b in {"pseudo-Huber": new_family.beta, "least squares": squares}.items
     print(f"{name}: largest error of a coefficient {abs(b - beta_true).max():.2g}")
 
 # %% [markdown] tags=["optional"] id="sklearn"
-# *Recap.* A family is a loss with two derivatives, a penalty a value with a prox. Without conjugates there is a fit, but
-# no proof.
+# *Recap.* A family is a loss with two derivatives, a penalty a value with a prox. Without conjugates there is a fit,
+# but no proof.
 #
 # ## Together with scikit-learn (6 min · optional)
 #
@@ -658,8 +661,9 @@ assert set(own.predict(X_s)) <= {"yes", "no"}
 # <details><summary><b>Check yourself.</b> Does the certificate of an answer say that the solver is right?</summary>It
 # says that this answer is. <code>check_solver</code> tries others.</details>
 #
-# **Next.** Your own rows. In a script, keep them below `if __name__ == "__main__":`, because workers import it. The ledger
-# below has the rows of all notebooks that ran on this machine. Notebook 06 says why those of the blog post have a "?".
+# **Next.** Your own rows. In a script, put the calls below `if __name__ == "__main__":`, because the workers import the script. The
+# ledger below has the rows of all notebooks that ran on this machine. Notebook 06 says why those of the blog post
+# have a "?".
 
 # %% tags=["assert"] id="ledger"
 at = {"here": here, "on workers": away, "the flights": by_me}
