@@ -661,9 +661,9 @@ assert set(own.predict(X_s)) <= {"yes", "no"}
 # <details><summary><b>Check yourself.</b> Does the certificate of an answer say that the solver is right?</summary>It
 # says that this answer is. <code>check_solver</code> tries others.</details>
 #
-# **Next.** Your own rows. In a script, put the calls below `if __name__ == "__main__":`, because the workers import the script. The
-# ledger below has the rows of all notebooks that ran on this machine. Notebook 06 says why those of the blog post
-# have a "?".
+# **Next.** Your own rows. In a script, put the calls below `if __name__ == "__main__":`, because the workers import
+# the script. The ledger below has the rows of all notebooks that ran on this machine. Notebook 06 says why those of
+# the blog post have a "?".
 
 # %% tags=["assert"] id="ledger"
 at = {"here": here, "on workers": away, "the flights": by_me}
