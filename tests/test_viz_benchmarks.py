@@ -69,8 +69,13 @@ def test_standings_have_passes_and_ranges_of_seconds_to_the_smallest_gap():
         assert [line.get_markerfacecolor() == "none" for line in marks] == open_ones
     assert [bar.get_segments()[0][:, 0].tolist() for bar in right.collections] == [[0.1, 0.4], [0.02, 0.03]]
     assert [label.get_text() for label in left.get_yticklabels()] == ["mine", "lost (never)", "best"]
-    assert picture.figure.get_suptitle() == "To a gap of 1e-06: mine 20 passes, best 4"
-    assert picture.finding == "To a proved gap of 1e-06: mine 20 passes, 0.2 s; lost never; best 4 passes, 0.02 s."
+    assert picture.figure.get_suptitle() == (
+        "To a proved gap of 1e-6: mine needs 5 times the passes\nand 10 times the seconds of best"
+    )
+    assert [text.get_text() for text in picture.figure.legends[0].get_texts()] == [
+        "written in this notebook", "the package's",
+    ]  # fmt: skip
+    assert picture.finding == "To a proved gap of 1e-6: mine 20 passes, 0.2 s; lost never; best 4 passes, 0.02 s."
 
 
 def test_the_title_of_standings_says_who_is_first_and_who_did_not_get_there():

@@ -9,7 +9,7 @@ def barzilai_borwein(f, g, start, *, memory=5, sigma=0.01):
     """Proximal gradient on F = f + g with steps by Barzilai and Borwein, made safe (SpaRSA).
 
     Update: β⁺ = prox_{g/α}(β − ∇f(β)/α), α doubled until F(β⁺) ≤ max F over the last `memory` + 1 states
-    − (σ/2) α ‖β⁺ − β‖²; then α = sᵀr ÷ sᵀs with s = β⁺ − β and r = ∇f(β⁺) − ∇f(β), the curvature that was met.
+    − (σ/2) α ‖β⁺ − β‖²; then α = sᵀr ÷ sᵀs with s = β⁺ − β and r = ∇f(β⁺) − ∇f(β), the curvature along s.
     Oracle: one loss+gradient pass an iteration, and one more for each doubling: the pass that tests a trial point is
     the next iteration's.
     Rate: α lies between two positive numbers, as convergence needs. For convex f F − F* is O(1/k), and it falls
@@ -17,7 +17,7 @@ def barzilai_borwein(f, g, start, *, memory=5, sigma=0.01):
     Reference: Wright, Nowak & Figueiredo (2009), "Sparse reconstruction by separable approximation", §II.
     """
     beta, (loss, grad), heights = start, f.loss_grad(start), []
-    alpha = first = np.linalg.norm(grad) or 1.0  # a first step of length 1
+    alpha = first = np.linalg.norm(grad) or 1.0  # so the first move is about 1 long
     while True:
         F = loss + g.value(beta)
         yield State(beta, F, f.residual(beta, grad, g))

@@ -5,6 +5,7 @@ import statistics
 import textwrap
 
 import numpy as np
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from .convergence import X_AXES
@@ -134,12 +135,12 @@ def standings(table, mine=1):
     """Passes and seconds of several solvers to one proved gap: a row each, both axes logarithmic.
 
     table  what `bench.row` returned
-    mine   so many solvers, the first ones, are the reader's own; their markers are filled
+    mine   so many solvers, the first ones, are a notebook's or its reader's own; their markers are filled
 
     A bar leads from the fastest run to the slowest. Who did not get there has a row without a marker.
     """
     gap = list(table.columns)[list(table.columns).index("fastest") - 1].removeprefix("s to ")
-    fig, axes = new_figure(1, 2, size=(9.4, 1.9 + 0.42 * len(table)), sharey=True)
+    fig, axes = new_figure(1, 2, size=(9.4, 2.3 + 0.42 * len(table)), sharey=True)
     there = table[np.isfinite(table["passes"])]
     for k, name in enumerate(table.index):
         if name in there.index:
@@ -152,29 +153,36 @@ def standings(table, mine=1):
     for ax, label in zip(axes, ("passes over the rows", "seconds, median and range"), strict=True):
         ax.set(xscale="log", xlabel=label)
         low, high = ax.get_xlim()
-        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 30 * low else (1,)))
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         ax.xaxis.set_minor_formatter(NullFormatter())
+    handles = []
+    for k, whose in enumerate(("written in this notebook", "the package's")):
+        handles.append(Line2D([], [], color=COLOURS[k], marker=MARKERS[k], ls="", ms=9, mew=1.8, label=whose))
+    handles[1].set_markerfacecolor("none")
+    fig.legend(handles=handles, loc="outside lower center", ncols=2)
     names = [name if name in there.index else f"{name} (never)" for name in table.index]
     axes[0].set_yticks(range(len(table)), names)
     axes[0].set_ylim(len(table) - 0.5, -0.5)
-    fig.suptitle(f"To a gap of {gap}: {_place(table, there)}", x=0.02, ha="left", fontsize=13)
+    goal = gap.replace("e-0", "e-")
+    fig.suptitle(f"To a proved gap of {goal}: {_place(table, there, gap)}", x=0.02, ha="left", fontsize=13)
     said = [f"{name} {row['passes']:.3g} passes, {row[f's to {gap}']:.2g} s" if name in there.index else f"{name} never"
             for name, row in table.iterrows()]  # fmt: skip
-    finding = f"To a proved gap of {gap}: {'; '.join(said)}."
+    finding = f"To a proved gap of {goal}: {'; '.join(said)}."
     alt = f"A row for each solver, two panels with logarithmic axes, passes and seconds to the same gap. {finding}"
     return Picture(fig, alt, finding)
 
 
-def _place(table, there):
-    """The title: how many passes the first solver needs beside who needs the fewest."""
+def _place(table, there, gap):
+    """The title: what the first solver needs beside who needs the fewest passes."""
     name = table.index[0]
     if name not in there.index:
         return f"{name} never got there"
     fewest, passes = there["passes"].astype(float).idxmin(), there["passes"]
     if fewest == name:
         return f"{name} needs the fewest passes, {passes[name]:.3g}"
-    return f"{name} {passes[name]:.3g} passes, {fewest} {passes[fewest]:.3g}"
+    ratios = (there.loc[name, key] / there.loc[fewest, key] for key in ("passes", f"s to {gap}"))
+    return "{} needs {:.3g} times the passes\nand {:.3g} times the seconds of {}".format(name, *ratios, fewest)
 
 
 # ---------------------------------------------------------------- then and now

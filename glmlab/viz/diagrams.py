@@ -82,7 +82,10 @@ def solver_loop():
     _box(ax, (6.55, 1.9), (1.0, 1.7), "f", COLOURS[0])
     for k, y in enumerate((3.0, 1.9, 0.8)):
         _box(ax, (8.95, y), (1.3, 0.7), f"$X_{k + 1}, y_{k + 1}$", COLOURS[0])
-        _arrow(ax, (7.05, 1.9 + 0.35 * (1 - k)), (8.3, y))
+        high = 1.9 + 0.5 * (1 - k)
+        _arrow(ax, (7.05, high + 0.1), (8.3, y + 0.1))
+        _arrow(ax, (8.3, y - 0.1), (7.05, high - 0.1))
+    _words(ax, (7.0, 0.6), "β goes out,\nsums come back", "center")
     for left, right, asks, answers in ((1.75, 3.05, "next?", "State"), (4.95, 6.05, "β", "f(β), ∇f(β)")):
         _arrow(ax, (left, 2.3), (right, 2.3), asks)
         _arrow(ax, (right, 1.5), (left, 1.5))
@@ -94,7 +97,7 @@ def solver_loop():
     alt = (
         "Four columns. Left, the function run, which proves, stops and times, asks your solver for the next state and "
         "gets one. Your solver goes round: evaluate, yield, update. It sends β to f and gets f(β) and its gradient. "
-        "Only f reaches the chunks X₁, y₁ to X₃, y₃, which are here or on workers."
+        "Only f reaches the chunks X₁, y₁ to X₃, y₃, which are here or on workers: it sends them β and gets sums."
     )
     finding = "A solver evaluates, yields and updates. Only f reaches the chunks; only run decides when to stop."
     return Picture(fig, alt, finding)
