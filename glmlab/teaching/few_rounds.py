@@ -51,10 +51,12 @@ def spent(result, best, tol):
 
 
 def table(results, best, tols=(1e-6, 1e-9)):
-    """A frame with a row for each of {name: Result}: iterations, and for each gap "rounds, passes" or "no"."""
-    return pd.DataFrame({name: {"iterations": result.n_iter} | {f"to {tol:g}": in_words(spent(result, best, tol))
-                                                                for tol in tols}
-                         for name, result in results.items()}).T  # fmt: skip
+    """A frame with a row for each of {name: Result}: iterations, last gap, for each gap "rounds, passes" or "no"."""
+    return pd.DataFrame({
+        name: {"iterations": result.n_iter, "last gap": f"{races.gaps(result.trace.objective, best)[-1]:.0e}"}
+        | {f"to {tol:g}": in_words(spent(result, best, tol)) for tol in tols}
+        for name, result in results.items()
+    }).T  # fmt: skip
 
 
 def in_words(cost):
@@ -126,8 +128,13 @@ def arrivals(seconds, until, seed=0):
         heapq.heappush(due, (now + seconds[k] * rng.uniform(1 - JITTER, 1 + JITTER), k))
 
 
-def made_up_seconds(solver, f, g, best, seconds, *, tol, workers=None, max_iter=200, seed=0, **options):
-    """Made-up seconds until the relative gap of a solver, started at 0, is at most `tol`; inf if it never is.
+def made_up_seconds(*given, **options):
+    """The seconds of `made_up`, which takes the same arguments."""
+    return made_up(*given, **options)[1]
+
+
+def made_up(solver, f, g, best, seconds, *, tol, workers=None, max_iter=200, seed=0, **options):
+    """A solver's Result from 0, and made-up seconds until its relative gap is at most `tol`; inf if it never is.
 
     The clock is that of `arrivals`. A solver that takes a `crew` works by that clock. Any other one makes rounds, and a
     round ends with the slowest worker. workers: workers[k] has chunk k; by default each chunk has a worker of its own.
@@ -140,8 +147,8 @@ def made_up_seconds(solver, f, g, best, seconds, *, tol, workers=None, max_iter=
     result = walked(solver, f, g, best, tol=tol, max_iter=max_iter, start=np.zeros(f.dim), **options)
     rounds = spent(result, best, tol).rounds
     if np.isinf(rounds) or not waits:
-        return rounds if np.isinf(rounds) else float(crew.now)
+        return result, rounds if np.isinf(rounds) else float(crew.now)
     lengths, owners = np.zeros((rounds, f.n_chunks)), np.arange(f.n_chunks) if workers is None else workers
     for k, worker in enumerate(owners):
         lengths[:, worker] += seconds[k] * rng.uniform(1 - JITTER, 1 + JITTER, rounds)
-    return float(lengths.max(axis=1).sum())
+    return result, float(lengths.max(axis=1).sum())

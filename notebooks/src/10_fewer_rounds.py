@@ -1,11 +1,11 @@
 # %% [markdown] id="c10-001"
 # # Ask less often: one round, a few rounds, four passes
 #
-# *Chunks solve problems of their own, a step repairs the mean of their answers, and the curvature of a few rows does
-# better than both.*
+# *Chunks solve problems of their own, a step repairs the mean of their answers, and the curvature of a few rows needs
+# fewer passes than both.*
 #
-# **85 minutes** with the exercises, 57 of them on the core path. Prerequisites: [06 certificates](06_certificates.ipynb)
-# and [07 families and penalties](07_families_and_penalties.ipynb). Symbols and words:
+# **85 minutes** with the exercises, 57 of them on the core path. Prerequisites: [06](06_certificates.ipynb) and
+# [07](07_families_and_penalties.ipynb), for the optional section [05](05_admm.ipynb). Symbols and words:
 # [glossary](00_start_here.ipynb#Notation-and-glossary).
 #
 # Afterwards you can
@@ -14,7 +14,7 @@
 # - remove most of it with one Newton step;
 # - say on which rows methods of few rounds break;
 # - draw a pilot, and predict how fast its Hessian converges;
-# - write an ADMM that waits for nobody, and say when it loses (optional).
+# - write an ADMM that never waits, and say when it loses (optional).
 
 # %% tags=["setup", "parameters"] id="c10-002"
 import numpy as np
@@ -31,12 +31,12 @@ m = n // n_chunks  # rows of a chunk
 X, y, beta_true = datasets.make_logistic(n, p, seed=20009)
 logistic = {"family": "logistic", "penalty": g}
 best = glmlab.fit(X, y, **logistic, tol=1e-12)
-print(best.certificate)
+print(f"F at the reference is proved to be within {best.certificate.bound / best.objective:.0e} F of its minimum.")
 
 # %% [markdown] tags=["workshop"] id="c10-003"
 # ## Ask once (16 min, core)
 #
-# Notebook 09 asked how long a round takes. Can a fit need fewer rounds? The extreme is to ask once.
+# Notebook 09 asked how long a round takes. Can a fit need fewer? The extreme is one.
 #
 # Chunk $k$ holds $n_k$ of the $n$ rows, and $f_k$ is their loss. Scaled up, it stands for all rows:
 # $\hat f_k=\frac n{n_k}f_k$. Each of the $K$ chunks minimises $\hat f_k+g$ alone. If $\beta_k$ is its answer, the
@@ -44,14 +44,14 @@ print(best.certificate)
 #
 # $$\bar\beta=\frac1n\sum_{k=1}^Kn_k\,\beta_k .$$
 #
-# Our rows are those of the post's benchmark, with the ridge $g(\beta)=\frac12\|\beta\|^2$. They lie in this process,
-# because passes and rounds do not depend on where rows lie. The **error** of an answer is its largest difference from
-# the minimiser $\beta^*$ of all rows.
+# Our rows are those of the post's benchmark, so all columns lie between 0 and 1. The penalty is the ridge
+# $g(\beta)=\frac12\|\beta\|^2$. The rows lie in this process, because passes and rounds do not depend on where rows lie.
+# The **error** of an answer is its largest difference from the minimiser $\beta^*$ of all rows.
 
 # %% tags=["assert"] id="c10-005"
 def answers(K):
     """The minimisers of K chunks with equally many rows, (K, p): one round."""
-    rows = n // K  # of a chunk; its own loss with rows/n of the penalty has the minimiser of the scaled-up loss
+    rows = n // K  # of a chunk; its loss + (rows/n)·g has the same minimiser as its scaled-up loss + g
     return np.array([glmlab.fit(X[i : i + rows], y[i : i + rows], family="logistic", penalty=Ridge(rows / n), tol=1e-9).beta
                      for i in range(0, n, rows)])  # fmt: skip
 
@@ -73,34 +73,37 @@ for K in (10, 40, 160):
 assert all(3 < errors[4 * K][1] / errors[K][1] < 6 for K in (10, 40)), "a quarter of the rows: about four times"
 
 # %% [markdown] id="c10-006"
-# An average is far better than one answer. But with a quarter of the rows in each chunk its error is about four times as
-# large, although four times as many answers are averaged.
+# An average is far better than one answer. But if each chunk has a quarter of the rows, the average's error is about four
+# times as large, although four times as many answers are averaged.
 #
 # <details><summary>Why?</summary>
 #
-# Let $F_k=\hat f_k+g$, and let $H$ be the Hessian of $F$. To first order, chunk $k$ errs by $-H^{-1}\nabla F_k(\beta^*)$.
+# Let $F_k=\hat f_k+g$. To first order, chunk $k$ errs by $-(\nabla^2F)^{-1}\nabla F_k$, both taken at $\beta^*$.
 # The weighted mean of the $\nabla F_k$ is $\nabla F$, which is zero at $\beta^*$. So these errors cancel *exactly*.
 #
-# What remains is of second order. Too few rows make logistic coefficients too large, in all chunks alike. This **bias**
-# is proportional to $1/n_k$, and no number of chunks removes it.
+# What remains is of second order. Too few rows make logistic coefficients too large, in all chunks alike, because a
+# small sample is separated more easily. This **bias** is proportional to $1/n_k$, and no number of chunks removes it.
 #
 # </details>
 #
-# A second round can repair the average. We take one Newton step on all rows: $\beta^+=\bar\beta-\nabla^2F(\bar\beta)^{-1}
+# A second round can repair the average, by one Newton step on all rows: $\beta^+=\bar\beta-\nabla^2F(\bar\beta)^{-1}
 # \nabla F(\bar\beta)$.
 #
-# *A small example.* Two equal chunks have the losses $f_1(b)=(b-1)^2$ and $f_2(b)=3(b-3)^2$. Their minimisers are 1 and 3,
-# with the average 2. There $F'(b)=2(b-1)+6(b-3)$ is $-4$, and $F''=8$. The step goes to $2+\frac48=2.5$, where $F'$ is
-# zero.
+# *A small example.* Two equal chunks have the losses $f_1(b)=(b-1)^2$ and $f_2(b)=3(b-3)^2$. Their minimisers are 1
+# and 3, with the average 2. There $F'(b)=2(b-1)+6(b-3)=-4$ and $F''=8$. The step goes to $2+\frac48=2.5$, where
+# $F'=0$.
 #
-# **Exercise 1.** Write `one_step`. Some chunks may have no minimiser.
+# Without a penalty a chunk may have no minimiser: its row is `nan`. Such a third chunk would change nothing here: we
+# divide by the rows of the first two.
+#
+# **Exercise 1.** Write `one_step`.
 
 # %% tags=["exercise"] id="c10-007"
 def one_step(betas, n_k, grad, hess):
     """The average of the chunks' minimisers after one Newton step on all rows, (p,).
 
     betas: (K, p), nan in the row of a chunk that has no minimiser, which is left out;
-    n_k: (K,) rows of the chunks; grad(b), hess(b): gradient (p,) and Hessian (p, p) of F.
+    n_k: (K,) rows of the chunks; grad(b), hess(b): gradient (p,) and Hessian (p, p) of F, one pass at the same b.
     """
     raise NotImplementedError
 
@@ -142,34 +145,36 @@ assert error(stepped) < errors[n_chunks][1] / 10 and proofs[1].relative < proofs
 # </details>
 #
 # *Recap.* An average costs one round. In it errors of first order cancel, and a bias of order $1/n_k$ remains. One Newton
-# step on all rows squares the error.
+# step on all rows squares the error, up to a constant.
 
 # %% [markdown] tags=["workshop"] id="c10-012"
 # ## Ask a few times (13 min, core)
 #
-# Can a chunk do better once it knows the slope of *all* rows at some $\beta$? It takes this slope and the curvature of its
-# own rows. That is its **surrogate** of $F$:
+# Can a chunk do better once it knows the slope of *all* rows at some $\beta$? This slope and the curvature of its own
+# rows make its **surrogate** of $F$:
 #
 # $$\hat f_k(b)+\big(\nabla f(\beta)-\nabla\hat f_k(\beta)\big)^\top(b-\beta)+g(b).$$
 #
-# At $\beta$ it has the slope of $F$, so nothing leaves $\beta^*$. Three methods use it:
+# At $\beta$ it has the slope of $F$. So a method that stands at $\beta^*$ stays there. Three methods use surrogates:
 #
 # 1. **CSL** (Jordan, Lee and Yang 2019): one chunk minimises its surrogate, and we go there.
-# 2. **CEASE** (Fan, Guo and Wang 2023): every chunk does, with a small pull towards $\beta$, and we take the mean.
-# 3. **GIANT** (Wang and others 2018): we take the mean of the chunks' Newton directions, and shorten it until $F$ falls.
+# 2. **CEASE** (Fan, Guo and Wang 2023): all add $\frac12\|b-\beta\|_A^2$ with a small diagonal $A$; we take the mean.
+# 3. **GIANT** (Wang and others 2018): we take the mean of the surrogates' Newton directions, and shorten it until $F$
+#    falls.
 
 # %% [markdown] id="surrogate-example"
-# *A small example.* The same two chunks, from $\beta=2$, where $F$ has the slope $-4$. Scaled up, their curvatures are 4
-# and 12, where $F$ has 8, and the optimum is 2.5.
+# *A small example.* The chunks again, from $\beta=2$, where $F'=-4$. Scaled up, their curvatures are 4 and 12;
+# $F''=8$ and $\beta^*=2.5$.
 #
-# - CSL with chunk 1 goes to $2+\frac44=3$, where the slope is 4, then back to 2, and so on.
-# - CSL with chunk 2 goes to $2+\frac4{12}$: a third of the error is left.
-# - GIANT and CEASE without a pull go to $2+\frac23$: a third is left.
+# - CSL with chunk 1 goes to $2+\frac44=3$, then back.
+# - CSL with chunk 2, GIANT and CEASE with $A=0$: a third of the error is left.
 #
-# For a quadratic loss CSL multiplies its error by at most $\varepsilon=\|I-\hat H^{-1/2}H\hat H^{-1/2}\|$, where $\hat H$
-# is the chunk's scaled-up Hessian: here $|1-\frac84|=1$ and $|1-\frac8{12}|=\frac13$.
+# Let $H$ and $\hat H$ be the Hessians of $F$ and $\hat f_k+g$. If $f$ is quadratic, CSL multiplies its error $e$,
+# measured by $\sqrt{e^\top\hat He}$, by at most $\varepsilon=\|I-\hat H^{-1/2}H\hat H^{-1/2}\|$, here $|1-\frac84|=1$
+# or $|1-\frac8{12}|=\frac13$, and the gap by at most about $\varepsilon^2$.
 #
-# **Predict.** How many passes will CSL need to a gap of $10^{-6}$?
+# **Predict.** If $\varepsilon\approx2\sqrt{p/n_k}$, how many passes to a gap of $10^{-6}$? An iteration costs 1 for the
+# slope, and $1/K$ for each Newton step on CSL's chunk.
 
 # %% tags=["predict", "assert"] id="c10-013"
 few = predict("passes of CSL to 1e-6", None)
@@ -185,7 +190,7 @@ def compared(X, y, best, rows, g=g, names=METHODS):
 
 mixed = compared(X, y, best, m)
 few.measured(few_rounds.spent(mixed["CSL"], best, 1e-6).passes)
-print(few_rounds.table(mixed, best))
+print(few_rounds.table(mixed, best).to_string())
 for name, result in mixed.items():
     seen, own, apart = few_rounds.counted(result, X, y, m)
     assert own.rounds == result.rounds and abs(own.passes - result.passes) < 1e-9, name
@@ -197,25 +202,42 @@ lowest, to = best.objective - best.certificate.bound, {}
 for x in ("rounds", "passes"):
     to[x] = {name: getattr(few_rounds.spent(result, best, 1e-6), x) for name, result in mixed.items()}
     least = min(to[x], key=to[x].get)
-    title = f"To a gap of 1e-6 the fewest {x}: {least}, {to[x][least]:.3g}"
-    viz.show(viz.convergence(mixed, x=x, optimum=lowest, title=title))
+    title = f"{least[0].upper()}{least[1:]} needs the fewest {x} to 1e-6: {to[x][least]:.3g}"
+    picture = viz.convergence(mixed, x=x, optimum=lowest, title=title)
+    picture.figure.axes[0].axhline(1e-6, color="gray", lw=1)
+    viz.show(picture)
 saved, more = (to[x]["average and step"] - to[x]["auto"] for x in ("rounds", "passes"))
 print(f"auto and the average with a step take equally long if a round costs {more / -saved:.1f} times a pass.")
 price, core = simulator.recorded().prices.round, simulator.recorded().core
 for rows, workers in ((n, 2), (800_000_000, 64)):
     ratio = price / (simulator.chunk_seconds(rows, p, core) / workers)
-    print(f"By 09's prices, {rows:,} rows on {workers} workers: a round costs {ratio:.2g} times a pass.")
+    sooner = "auto" if ratio < more / -saved else "average and step"
+    print(f"By 09's prices, {rows:,} rows on {workers} workers: a round costs {ratio:.2g} times a pass, so take {sooner}.")
 assert saved < 0 < more and min(to["passes"], key=to["passes"].get) == "auto"
 
 # %% [markdown] id="c10-014"
-# *Auto* is what `fit` takes by default, and a later section explains it. A line begins where its method knows its starting
-# point: an average needs nothing for that.
+# *Auto* is the default of `fit` for many rows, and a later section explains it. A line begins when its method has
+# evaluated $F$ at its first $\beta$, which is the pilot's answer for auto. The average's line begins at $\beta=0$, for
+# comparison.
 #
+# <details><summary>What does an iteration cost?</summary>
+#
+# | method | rounds | passes |
+# |---|---|---|
+# | average, then the step | 1, then 1 | reads of the chunks, then 1 |
+# | CSL | 2 | 1, and the reads of one chunk |
+# | CEASE | 2 | 1, and the reads of all chunks |
+# | GIANT | 3 | 3 |
+# | proximal Newton | 2 | 2 |
+# | auto | 1 | 1, with the gradient or also the Hessian |
+#
+# </details>
 # <details><summary>How were passes and rounds counted?</summary>
 #
 # Each solver books its own, and `table` prints them. We do not rely on that: `counted` repeats every run, counts the
 # graphs that dask is asked to compute, and notes each read of a chunk inside a task. The two agree, by an assert. An
-# iterate needs no certificate of its own, because that of `best` bounds $F^*$ from below.
+# iterate needs no certificate of its own, because that of `best` bounds $F^*$ from below. The tables divide $F-F^*$ by
+# $F^*$, the figures by $F$ at the start, which is little more here.
 #
 # </details>
 #
@@ -225,17 +247,17 @@ assert saved < 0 < more and min(to["passes"], key=to["passes"].get) == "auto"
 # %% [markdown] tags=["workshop"] id="c10-046"
 # ## Where they break (11 min, core)
 #
-# If the rows of a chunk are drawn at random, $\varepsilon$ is of the size of $\sqrt{p/n_k}$, because random errors of a
+# If the rows of a chunk are drawn at random, $\varepsilon$ is of the size of $2\sqrt{p/n_k}$, because random errors of a
 # Hessian shrink like that. But which chunk is drawn at random? Files are written by day, by shop or by outcome.
 #
 # So we take the same rows in two other orders: sorted by $y$, and sorted by the first column. The minimiser does not
 # depend on the order. In a third trial we take only the first 2,500 rows, in chunks of 50.
 #
-# **Predict.** Which of the five methods above *auto* reach a gap of $10^{-6}$ within 15 iterations when the rows are
-# sorted by the first column?
+# **Predict.** How many of the five methods other than *auto* reach a relative gap of $10^{-6}$ within 15 iterations when
+# the rows are sorted by the first column?
 
 # %% tags=["predict", "assert"] id="c10-015"
-reach = predict("methods above auto that reach 1e-6 on rows sorted by a column", None)
+reach = predict("methods other than auto that reach 1e-6 on rows sorted by a column", None)
 by_y, by_column, few_X, few_y = np.argsort(y, kind="stable"), np.argsort(X[:, 0]), X[:2500], y[:2500]
 few_best = glmlab.fit(few_X, few_y, **logistic, tol=1e-12)
 trials = {
@@ -246,23 +268,28 @@ trials = {
 }
 arrived = {}
 for trial, (results, reference) in trials.items():
-    print(f"{trial}\n{few_rounds.table(results, reference)}\n")
+    print(f"{trial}\n{few_rounds.table(results, reference).to_string()}\n")
     arrived[trial] = {name for name in results if few_rounds.spent(results[name], reference, 1e-6).passes < np.inf}
 reach.measured(len(arrived["sorted by column 1"] - {"auto"}))
 assert "average and step" not in arrived["sorted by y"] | arrived["chunks of 50 rows"]
-assert not arrived["sorted by column 1"] & {"CSL", "CEASE", "GIANT"} and "CSL" not in arrived["chunks of 50 rows"]
+assert arrived["sorted by column 1"] == {"average and step", "proximal Newton", "auto"}
+assert "CSL" not in arrived["chunks of 50 rows"]
 assert all({"auto", "proximal Newton"} <= names for names in arrived.values())
 
 # %% [markdown] id="c10-016"
+# *Answer.* Two do: proximal Newton, which does not care for the order, and the average with a step.
+#
 # <details><summary>Why does each order break other methods?</summary>
 #
-# *Sorted by $y$*, most chunks hold one class. Their loss alone falls forever as the coefficients grow, and only the
-# penalty stops it, far from $\beta^*$. So the average is too bad for one step. A surrogate has the slope of all rows, and
-# only its curvature is wrong.
+# *Sorted by $y$*, most chunks hold one class. Because no column is negative, their loss alone falls for ever as the
+# coefficients grow, and only the penalty stops it, far from $\beta^*$. So the average is too bad for one step. A
+# surrogate has the slope of all rows, and only its curvature is wrong.
 #
-# *Sorted by the first column*, this column hardly varies within a chunk. So the chunk sees hardly any curvature in one
-# direction, and its steps there are far too long. CSL and CEASE diverge. GIANT searches along its direction until $F$
-# falls, so it gets stuck instead.
+# *Sorted by the first column*, the first of ten chunks has the rows where this column is below about 0.1. Its mean
+# square is there about a hundredth of that of all rows. So CSL's chunk sees hardly any curvature along it, and its
+# steps are far too long: the gap grows. Such chunks spoil the mean of CEASE, too. GIANT shortens its direction until
+# $F$ falls, so its gap falls slowly. The average survives because this order does not look at $y$. Each chunk's
+# answer is noisy, but the chunks do not err in the same direction.
 #
 # *With 50 rows for 15 columns* the bias of the average is large, and the curvature of CSL's one chunk is poor. Means over
 # many chunks are only slow.
@@ -273,7 +300,7 @@ assert all({"auto", "proximal Newton"} <= names for names in arrived.values())
 
 # %% tags=["assert"] id="c10-047"
 def hessian(rows):
-    """The Hessian of F at its minimiser, the loss of these rows scaled up to stand for all n."""
+    """The Hessian at the minimiser of F. The loss is that of these rows, scaled up to n; the ridge adds I."""
     some = Objective("logistic", as_chunks(X[rows], y[rows]))
     return some.loss_grad_hess(best.beta).hess * n / len(rows) + np.eye(p)
 
@@ -287,12 +314,15 @@ H = hessian(np.arange(n))
 everywhere = np.random.default_rng(1).choice(n, m, replace=False)
 eps = {"mixed": np.arange(m), "sorted by y": by_y[:m], "sorted by column 1": by_column[:m], "from everywhere": everywhere}
 eps = {name: epsilon(rows) for name, rows in eps.items()}
-print(*(f"ε = {value:8.3f}  {name}" for name, value in eps.items()), f"√(p/n_k) = {np.sqrt(p / m):.3f}", sep="\n")
+print(*(f"ε = {value:8.3f}  {name}" for name, value in eps.items()), f"2√(p/n_k) = {2 * np.sqrt(p / m):.3f}", sep="\n")
+last = np.divide(*races.gaps(mixed["CSL"].trace.objective, best)[-3:-1])
+print(f"CSL on mixed rows: its last iteration but one divided the gap by {last:.0f}; 1/ε² = {eps['mixed'] ** -2:.0f}")
 assert eps["sorted by column 1"] > 10 > 1 > 2 * eps["from everywhere"]
 
 # %% [markdown] id="l1-breaks"
-# And an L1 penalty? Each chunk has its zeros in other places, so their mean loses zeros. A Newton direction knows nothing
-# of the kink of $|\beta_j|$. CSL and CEASE minimise with the penalty itself, so they keep the zeros. We try 20,000 rows.
+# And an L1 penalty? Each chunk has its zeros in other places, so their mean has fewer zeros. A Newton direction knows
+# nothing of the kink of $|\beta_j|$. CSL and CEASE minimise with the penalty itself, so they keep the zeros. We try
+# 20,000 rows.
 
 # %% tags=["assert"] id="c10-048"
 X_20, y_20 = X[:20_000], y[:20_000]
@@ -302,7 +332,7 @@ with_zeros = compared(X_20, y_20, sparse, 2_000, lasso, ("CSL", "CEASE", "auto")
 chunk = {"family": "logistic", "penalty": L1(lasso.lam / 10)}
 own = np.array([glmlab.fit(X_20[i : i + 2_000], y_20[i : i + 2_000], **chunk).beta for i in range(0, 20_000, 2_000)])
 averaged = own.mean(axis=0)
-print(few_rounds.table(with_zeros, sparse))
+print(few_rounds.table(with_zeros, sparse).to_string())
 print(f"zeros: minimiser {np.sum(sparse.beta == 0)}, chunks {np.sum(own == 0, axis=1)}, average {np.sum(averaged == 0)}")
 try:
     glmlab.fit(X_20, y_20, family="logistic", penalty=lasso, solver="giant")
@@ -312,23 +342,26 @@ assert all(np.array_equal(result.beta == 0, sparse.beta == 0) for result in with
 assert np.sum(averaged == 0) < np.sum(sparse.beta == 0)
 
 # %% [markdown] tags=["workshop"] id="c10-017"
-# *Recap.* Averages break on chunks with bad answers, surrogates on chunks with a bad curvature, and a certificate tells.
+# *Recap.* Averages break on chunks with bad answers, surrogates on chunks with a bad curvature. Certify the answer: it
+# shows both.
 #
 # ## Keep the Hessian of a few rows (15 min, core)
 #
-# A surrogate needs the curvature of *some* rows. A **pilot** is a sample that has its share of rows from every chunk, so
-# no order of the rows can spoil it. We bring it here in one round, fit it, and *keep* its scaled-up Hessian $\hat H$. Then
-# each iteration is one pass for the gradient, and
+# A surrogate needs the curvature of *some* rows. A **pilot** is a sample that has its share of rows from every chunk,
+# spread over the chunk, so sorted rows cannot spoil it. We bring it here in one round, fit it, and *keep* the Hessian
+# $\hat C$ of its scaled-up loss. Then each iteration is one pass for the gradient, and
 #
-# $$\beta^+=\operatorname{argmin}_b\ \nabla f(\beta)^\top(b-\beta)+\tfrac12(b-\beta)^\top\hat H(b-\beta)+g(b).$$
+# $$\beta^+=\operatorname{argmin}_b\ \nabla f(\beta)^\top(b-\beta)+\tfrac12(b-\beta)^\top\hat C(b-\beta)+g(b).$$
 #
-# We solve this small problem here, so L1 is as easy as a ridge. This is *auto*, the default of `fit` for many rows.
+# We solve this small problem here, so L1 is as easy as a ridge. This is *auto*. With our ridge $\hat H=\hat C+I$.
 
 # %% [markdown] id="pilot-example"
 # *A small example.* Two chunks have 6 and 2 rows, and the pilot shall have 4. The shares are $4\cdot\frac68=3$ and
-# $4\cdot\frac28=1$. From the first chunk we take every second row, starting at a random one of the first two. These
-# three rows come from everywhere in the chunk. The *first* three rows would do as well if the order were random, but on
-# sorted rows they are all alike.
+# $4\cdot\frac28=1$. From the first chunk we take every second row, starting at a random one of the first two. The *first*
+# three rows would do as well if the order were random, but on sorted rows they are all alike.
+#
+# A share of 2.6 may become 2 or 3 rows. For 3 of 7 rows we take $r$, $r+\frac73$ and $r+\frac{14}3$, rounded down, with
+# $r$ drawn from $[0,\frac73)$ anew for each chunk.
 #
 # **Exercise 2.** Write `pilot(lengths, m, seed)`: which rows of each chunk belong to a pilot of `m` rows.
 
@@ -336,7 +369,7 @@ assert np.sum(averaged == 0) < np.sum(sparse.beta == 0)
 def pilot(lengths, m, seed):
     """The numbers of about m rows, from each chunk its share, spread over the chunk.
 
-    lengths: rows of the K chunks; m: rows of the pilot; seed: the same one draws the same
+    lengths: rows of the K chunks; m: rows of the pilot, at most all; seed: the same one draws the same
     rows. Returns a list of K arrays of whole numbers, 0 being the first row of a chunk.
     """
     raise NotImplementedError
@@ -347,15 +380,16 @@ pilot = use(pilot)
 # solution("pilot")
 
 # %% [markdown] id="c10-020"
-# We run the method by hand on the rows sorted by the first column, with pilots of yours. For comparison, one pilot has the
-# first rows of the file.
+# We run the method by hand on the rows sorted by the first column, with pilots of yours, and with the first rows of the
+# file.
 #
-# How fast should it be? If the pilot has $m$ rows, an entry of $I-\hat H^{-1/2}H\hat H^{-1/2}$ is about $1/\sqrt m$ in
-# size. So it multiplies the length of a random error by about $\sqrt{p/m}$, and the gap, which is quadratic in it, by
-# $p/m$. In the worst direction the gap is multiplied by $\varepsilon^2$, where $\varepsilon\approx1/(1-\sqrt{p/m})^2-1$
-# for random rows.
+# How fast is it? If the pilot has $m$ rows, an entry of $I-\hat H^{-1/2}H\hat H^{-1/2}$ is about $1/\sqrt m$ in size.
+# So this matrix multiplies the length of a random error by about $\sqrt{p/m}$, and the gap by $p/m$. But it turns the
+# error towards its worst direction, and there the gap is multiplied by $\varepsilon^2$. For random rows
+# $\varepsilon\approx1/(1-\sqrt{p/m})^2-1$, which is near $2\sqrt{p/m}$ if $m$ is large.
 #
-# **Predict.** The pilot has 100 rows for each of the $p$ columns. By what number is the gap divided in a pass?
+# **Predict.** The pilot has 100 rows for each of the $p$ columns. By what number does a pass divide the gap, after the
+# first?
 
 # %% id="c10-021"
 X_sorted, y_sorted = X[by_column], y[by_column]
@@ -363,7 +397,7 @@ on_all = Objective("logistic", as_chunks(X_sorted, y_sorted, chunks=m))
 
 
 def walk(rows, passes=7):
-    """The relative gaps of the kept Hessian of these rows, pass by pass."""
+    """The relative gaps of the kept Hessian of these rows, pass by pass, and its ε."""
     few, times = Objective("logistic", as_chunks(X_sorted[rows], y_sorted[rows])), n / len(rows)
     beta = glmlab.fit(X_sorted[rows], y_sorted[rows], family="logistic", penalty=Ridge(1 / times)).beta
     kept, heights = times * few.loss_grad_hess(beta).hess + np.eye(p), []
@@ -371,7 +405,8 @@ def walk(rows, passes=7):
         loss, slope = on_all.loss_grad(beta)
         heights.append(loss + g.value(beta))
         beta = beta - np.linalg.solve(kept, slope + beta)
-    return np.maximum(races.gaps(heights, best), 1e-15)
+    eps = np.abs(1 - np.linalg.eigvals(np.linalg.solve(kept, H))).max()
+    return np.maximum(races.gaps(heights, best), 1e-15), eps
 
 
 # %% tags=["predict", "figure", "assert"] id="c10-049"
@@ -383,27 +418,38 @@ def drawn_rows(each, seed):
     return np.concatenate([k * m + part for k, part in enumerate(pilot([m] * n_chunks, each * p, seed))])
 
 
-curves = {f"{each} rows for each column": walk(drawn_rows(each, 1)) for each in (10, 100, 300)}
-curves["the file's first 100 for each column"] = walk(np.arange(100 * p))
-again = [walk(drawn_rows(100, seed)) for seed in (1, 2, 3)]
-fall = np.median([(gaps[0] / gaps[3]) ** (1 / 3) for gaps in again])
-divided.measured(fall)
+curves, later = {}, {}
 for each in (10, 100, 300):
-    print(f"{each} rows for each column: m/p = {each}, 1/ε² ≈ {(1 / (1 - each**-0.5) ** 2 - 1) ** -2:.2g}")
-title = f"With 100 rows for each column a pass divides the gap by {fall:.0f}"
+    name = f"{each} rows for each column"
+    gaps, worst = walk(drawn_rows(each, 1))
+    curves[name], later[each] = gaps, (gaps[1] / gaps[4]) ** (1 / 3)
+    print(f"{name}: the first pass divides the gap by {gaps[0] / gaps[1]:.3g}, the next three by {later[each]:.3g} each; "
+          f"1/ε² = {worst**-2:.2g}, by the formula {(1 / (1 - each**-0.5) ** 2 - 1) ** -2:.2g}")  # fmt: skip
+    assert each == 10 or later[each] > 0.8 / worst**2, "no slower than the worst direction"
+curves["the file's first rows, 100 for each column"], _ = walk(np.arange(100 * p))
+divided.measured(later[100])
+title = f"100 rows a column soon divide the gap by {later[100]:.0f} a pass; the file's first rows diverge"
 viz.show(viz.gap_curves(curves, ylabel="(F − F*) / F*", title=title, step="pass"))
 ten, hundred, three_hundred, first_rows = curves.values()
-assert 8 < fall < 200, "of the predicted size"
+assert 3 < later[100] < 100 and gaps[0] / gaps[1] > 10, "of the predicted size"
 assert max(hundred[2], three_hundred[2]) < ten[2] and first_rows[3] > first_rows[0]
 
 # %% [markdown] id="c10-022"
-# A pilot does what all rows do, if it has enough rows for each column, and `fit` chooses its size by that. It also
-# compares the diagonal of $\hat H$ with that of all rows, refuses a step that does not make $F$ fall, and asks for the
-# Hessian of all rows if progress is slow.
+# The first pass is fast, later ones come near $1/\varepsilon^2$. Below 1 a pilot may diverge. The formula is a guess, for
+# normal rows of equal weight, with $\hat H$ taken at $\beta^*$.
 #
-# The course began with ten rounds that proved nothing. How many passes does the default need for the post's benchmark with
-# its L1 penalty? The rows are recipes (notebook 09) that nobody stores. Then come notebook 01's flights, whose columns
-# are mostly zeros and ones, and the trials above.
+# `fit` takes enough rows a column. It compares the diagonal of $\hat H$ with that of all rows, refuses a step
+# that does not make $F$ fall, and takes the Hessian of all rows if that saves passes.
+#
+# <details><summary>Why may the gap of auto fall much faster in its last pass?</summary>
+#
+# If the rows are few, `fit` takes the Hessian of all rows for the last digits. Then the last step is one of Newton's
+# method.
+#
+# </details>
+#
+# The course began with ten rounds that proved nothing. How many passes does the default need for the post's benchmark
+# with its L1 penalty? Its rows are recipes that nobody stores (09). We also count for 01's flights and the trials.
 #
 # **Predict** the passes to $10^{-9}$ for the benchmark.
 
@@ -416,7 +462,7 @@ flights = glmlab.fit(*datasets.flights("xy"), family="logistic", penalty=L1(10.0
 cost = {}
 for name, result in {f"benchmark, {rows_many:,} rows": many, "flights": flights}.items():
     cost[name] = [few_rounds.spent(result, result, tol) for tol in (1e-6, 1e-9)]
-    print(f"{name}, to 1e-6 and 1e-9: {' · '.join(map(few_rounds.in_words, cost[name]))}")
+    print(f"{name}, to 1e-6 and 1e-9: {' · '.join(map(few_rounds.in_words, cost[name]))}; {result.passes:.1f} in all")
     assert result.converged and result.solver == "pilot_newton"
 (b6, b9), (f6, f9) = cost.values()
 needed.measured(b9.passes)
@@ -429,18 +475,21 @@ for trial, (results, reference) in (trials | {"L1": (with_zeros, sparse)}).items
     assert ours < min(6, passes[rival])
 
 # %% [markdown] id="c10-024"
-# Three or four passes to $10^{-9}$ for the benchmark: the first looks at the rows from the pilot's answer, and each of the
-# others adds several digits. The flights need more, because rare airlines and airports have few rows in a pilot.
+# Three or four passes to $10^{-9}$ for the benchmark: the first evaluates the gradient at the pilot's answer, and each of
+# the others adds digits. The flights need more, because rare airlines and airports have few rows in a pilot.
+#
+# "In all" can be a pass more, and the ledger counts it: `fit` ends when the gap is proved, and if the rows are few it
+# goes on to the last digits of $\beta$.
 #
 # <details><summary><b>Check yourself.</b> When is a pilot the wrong choice?</summary>
 #
-# If there are too few rows for each column. Then a pilot is too small for a good Hessian, or it is nearly all of the data.
-# `fit` then takes proximal Newton, which needs two passes an iteration.
+# If there are too few rows for each column. Then a pilot is too small for a good Hessian, or it is nearly all of the
+# data. `fit` then takes proximal Newton, which needs two passes an iteration.
 #
 # </details>
 #
-# *Recap.* No order of the rows spoils the Hessian of a pilot. It costs one round, and then one pass an iteration, which
-# divides the gap by a number between about $1/\varepsilon^2$ and $m/p$.
+# *Recap.* Sorted rows do not spoil the Hessian of a pilot. It costs one round, and then one pass an iteration. The first
+# pass divides the gap by a number of the size of $m/p$, later ones by about $1/\varepsilon^2$ or more.
 
 # %% tags=["assert"] id="c10-025"
 rows = {"10: average and one step": (mixed["average and step"], X.nbytes), "10: kept Hessian": (mixed["auto"], X.nbytes),
@@ -488,9 +537,9 @@ on_arrival = use(on_arrival)
 # solution("on_arrival")
 
 # %% [markdown] tags=["optional"] id="c10-034"
-# We run your function by a **made-up clock**, so that the result is the same on every machine. A task of chunk $k$ takes
-# `seconds[k]`, changed at random by up to 20 %. There are 8 chunks of 1,000 rows, a quadratic loss and an L1 penalty. Once
-# all chunks are equally fast, and once chunk 0 takes ten times as long.
+# We run your function by a **made-up clock**, so that the result is the same on every machine. A task of chunk $k$
+# takes `seconds[k]`, changed at random by up to 20 %. There are 8 chunks of 1,000 rows, a quadratic loss and an L1
+# penalty. In the first run all chunks are equally fast. In the second, chunk 0 takes ten times as long.
 #
 # **Predict.** After 2,000 made-up seconds, how far apart are the two $z$?
 
@@ -523,9 +572,9 @@ assert max(np.abs(z - exact).max(), np.abs(z_slow - exact).max()) < 1e-8 and vot
 # %% [markdown] tags=["optional"] id="c10-036"
 # A chunk that votes ten times as often has no more weight, so the limit is the same. But is one there sooner?
 #
-# **PIAG**, the proximal incremental aggregated gradient, does the same with gradients. It keeps the last gradient of every
-# chunk, and whenever one arrives, it steps along their sum: $\beta^+=\operatorname{prox}(\beta-t\sum_k\nabla f_k)$. Some
-# of these gradients are old.
+# **PIAG**, the proximal incremental aggregated gradient, does the same with gradients. It keeps the last gradient of
+# every chunk, and whenever one arrives, it steps along their sum:
+# $\beta^+=\operatorname{prox}_{tg}(\beta-t\sum_k\nabla f_k)$. Some of these gradients are old.
 #
 # <details><summary>How long may a step be?</summary>
 #
@@ -559,7 +608,7 @@ for times in (0.3, 1, 3):
     }
 print("ADMM: made-up seconds to a gap of 1e-4\n", pd.DataFrame(clocks).round().to_string())
 for all_wait, none_waits, slow_waits, hurries, moved in (line.values() for line in clocks.values()):
-    assert all_wait < none_waits and moved < min(hurries, slow_waits)
+    assert all_wait < none_waits and moved < hurries < slow_waits
 assert hurries < 0.7 * slow_waits, "for the largest ρ, which needs the most rounds"
 
 # %% tags=["assert", "optional"] id="c10-040"
@@ -574,16 +623,25 @@ steps = {
 times = {name: {who: seconds_of(solver, seconds, tol=0.02, **rule)
                 for who, seconds in (("alike", alike), ("one slow", slow))}
          for name, (solver, rule) in steps.items()}  # fmt: skip
-print("gradients: made-up seconds to a gap of 0.02\n", pd.DataFrame(times).T.round().to_string())
+print("gradients: made-up seconds to a gap of 0.02, inf if not reached\n", pd.DataFrame(times).T.round().to_string())
 fixed, adaptive = (times[f"PIAG, {rule} rule"]["one slow"] for rule in ("fixed", "adaptive"))
-assert adaptive < 0.7 * fixed and times["gradient, waiting, t = 1/L"]["one slow"] < fixed
-assert np.isinf(list(times["PIAG, t = 1/L"].values())).all(), "it diverges, even if nobody is slow"
+waiting = times["gradient, waiting, t = 1/L"]
+assert adaptive < 0.7 * fixed and waiting["one slow"] < adaptive
+assert waiting["alike"] < min(times[f"PIAG, {rule} rule"]["alike"] for rule in ("fixed", "adaptive"))
+for who, seconds in (("alike", alike), ("one slow", slow)):
+    heights = few_rounds.made_up("piag", f_8, g, best_8, seconds, tol=0.02, step=1 / L,
+                                 max_iter=40)[0].trace.objective  # fmt: skip
+    print(f"PIAG, t = 1/L, {who}: at the end F is {heights[-1] / heights[0]:.1f} times F at the start.")
+    assert heights[-1] > 2 * heights[0], "it diverges"
 
 # %% [markdown] tags=["optional"] id="c10-039"
+# *Answer.* If all are alike, neither. With a slow worker asynchronous ADMM is, more so for larger $\rho$. PIAG by its
+# rules is not.
+#
 # <details><summary>Why does asynchronous ADMM lose if nobody is slow?</summary>
 #
 # A vote is an answer to an old $z$, so each update does less. Waiting costs little then: the slowest of eight random
-# times is not much longer than their mean. With a slow worker waiting costs a factor of ten, and old votes are the
+# times is not much longer than their mean. With a slow worker a round takes ten times as long, and old votes are the
 # smaller harm.
 #
 # </details>
@@ -591,13 +649,14 @@ assert np.isinf(list(times["PIAG, t = 1/L"].values())).all(), "it diverges, even
 #
 # While the slow chunk does one task, the others make about 70 steps, and by the rules all of these together may be no
 # longer than one step $1/L$. The rules prove convergence for the worst order of arrivals. Ours is not the worst, so a
-# longer step converges here, without a proof. The step $1/L$ diverges, even if nobody is slow.
+# longer step converges here, without a proof. With the step $1/L$ $F$ grows, even if nobody is slow.
 #
 # </details>
 #
-# The best cure is to give the slow worker fewer rows, and to wait. Here a fast worker took over its chunk. `placed` does
-# this on a cluster: it measures how fast each worker is, and moves whole chunks. Now we race on eight real workers, one of
-# which is made ten times as slow. Between tasks they sleep, so that eight of them do not compete for one machine.
+# The best cure is to give the slow worker fewer rows, and to wait. Here a fast worker took over its chunk. `placed`
+# does this on a cluster: it measures how fast each worker is, and moves whole chunks. Now we race on eight real
+# workers, one of them made ten times as slow. They mostly sleep, so that eight hardly compete for one machine. A
+# racer arrives when its gap is *proved*, so its line may end below the tolerance.
 #
 # **Predict** the order in which ADMM, asynchronous ADMM, and ADMM with moved chunks arrive.
 
@@ -605,44 +664,52 @@ assert np.isinf(list(times["PIAG, t = 1/L"].values())).all(), "it diverges, even
 client = cluster.client(n_workers=8, processes=scale.pick(ci=False, workshop=True, full=True))
 X_dealt, y_dealt = slow_worker.dealt_rows(client, n=scale.pick(ci=160_000, workshop=280_000, full=280_000))
 admm = [slow_worker.SYNC, slow_worker.ASYNC, slow_worker.MOVED]
-long = 0.015, 5, 1e-4, None  # every racer, median of five
-task, repeats, tol, racers = scale.pick(ci=(0.003, 1, 1e-2, admm), workshop=long, full=long)
+task, repeats, tol, racers = scale.pick(ci=(0.003, 1, 1e-2, admm), workshop=(0.015, 3, 1e-4, admm),
+                                        full=(0.015, 5, 1e-4, None))  # fmt: skip
 setting = {"rho": 3 * len(X_dealt) / (4 * X_dealt.numblocks[0]),  # three times a chunk's curvature at β = 0
-           "task": task, "tol": tol, "say": lambda line: print(line.ljust(60), end="\r")}  # fmt: skip
+           "task": task, "tol": tol}  # fmt: skip
 race = slow_worker.race(client, X_dealt, y_dealt, repeats=repeats, only=racers, **setting)
 calm = slow_worker.race(client, X_dealt, y_dealt, repeats=1, only=admm[:2], times=1.0, **setting)
 print(race.table().to_string())
 print(f"one slow: {race.finding()}\nnobody slow: {calm.finding()}")
-first = min(race.seconds, key=race.median)
-title = f"One worker of 8 is slow: {first} is first at {tol:g}, after {race.median(first):.2g} s"
+first = min(race.seconds, key=lambda name: race.seconds[name][-1])  # the last run of each is drawn
+title = f"One worker of 8 is slow. First to prove a gap of {tol:g}: {first}"
 viz.show(viz.convergence(race.results, x="seconds", title=title))
 assert all(result.certificate.relative <= tol for result in race.results.values())
 client.close()
 assert client.status == "closed"
 
 # %% [markdown] tags=["optional"] id="c10-052"
-# *Recap.* An asynchronous method uses old answers. It pays if waiting costs more than that, and it costs if nobody is slow.
-# First see whether the slow worker can have fewer rows.
+# *Answer.* The line "one slow" says who won here. What is certain is arithmetic: in as many rounds, a round that waits
+# takes ten tasks, and two if a fast worker has both chunks. So moving pays as long as tasks are long against messages.
+#
+# Whether asynchronous ADMM beats waiting depends on $\rho$: below a chunk's curvature it wins little, or loses. It also
+# depends on the machine: each of its many answers is a message that one process must handle. If tasks are short, or other
+# programs run, that may take longer than waiting.
+#
+# *Recap.* An asynchronous method uses old answers. It pays if waiting costs more. First see whether the slow worker can
+# have fewer rows.
 
 # %% [markdown] id="c10-026"
 # ## What we measured · Check yourself · Next
 #
-# - In an average of the chunks' answers errors of first order cancel, and a bias of order $1/n_k$ remains. One Newton step
-#   removes most of it.
+# - In an average errors of first order cancel, and a bias of order $1/n_k$ remains. One Newton step removes most of it.
 # - Averages and surrogates need few rounds if the chunks are alike. None of them survived all our orders of the rows.
-# - The Hessian of a pilot did, with three or four passes on the benchmark, and with fewer passes than any other method.
-# - With a slow worker asynchronous ADMM beats waiting by the made-up clock, and moving chunks beats both. Without one,
-#   waiting wins (optional).
+# - The Hessian of a pilot survived them: three or four passes to $10^{-9}$ on the benchmark, and in each trial fewer than
+#   any other method.
+# - By the made-up clock, asynchronous ADMM beats waiting if a worker is slow, and moving its chunk beats both. If nobody is
+#   slow, waiting wins (optional).
 #
 # <details><summary>You have 1,000 chunks of 50 rows and 20 columns. Average, or pilot?</summary>
 #
-# The pilot. With 50 rows for 20 columns each chunk's answer has a large bias, and the average keeps it. Some chunks have
-# no minimiser at all.
+# The pilot. With 50 rows for 20 columns each chunk's answer has a large bias, and the average keeps it. Without a penalty
+# some chunks have no minimiser at all.
 #
 # </details>
 # <details><summary>Every chunk gets twice as many rows. What becomes of the error of the average, and after one step?</summary>
 #
-# The error of the average is proportional to $1/n_k$, so it halves. The step squares it, so a quarter is left.
+# The error of the average is proportional to $1/n_k$, so it halves. The step squares it, so a quarter of the error after
+# the step is left.
 #
 # </details>
 # <details><summary>A round costs a minute, a pass a second, and the chunks are alike. Which method?</summary>
