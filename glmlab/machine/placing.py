@@ -2,7 +2,9 @@
 
 dask sends the task of a chunk to a worker that holds it. A slow worker then decides how long every pass takes, and dask
 does not change that: it steals tasks only if moving their rows is cheap against the work, where it counts a tenth of a
-second for each move, and it knows no speeds of workers.
+second for each move, and it knows no speeds of workers. So it may also steal a task of a moved chunk for the slow
+worker, which is idle, and undo the move. Start the scheduler with DASK_DISTRIBUTED__SCHEDULER__WORK_STEALING=False
+against that.
 """
 
 import time
