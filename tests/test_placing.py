@@ -10,7 +10,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from breakage import equal_bits, local_cluster, recomputable, sockets_collected, solve  # noqa: F401
-from distributed import Client, LocalCluster, wait
+from distributed import Client, wait
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
@@ -21,15 +21,6 @@ from glmlab.machine.stragglers import slowed
 from tools.soak import left_behind
 
 PAUSE = 0.02
-
-
-@pytest.fixture(scope="module")
-def client():
-    """A client of workers that are threads of this process."""
-    with dask.config.set({"distributed.worker.profile.enabled": False}), LocalCluster(
-        n_workers=3, threads_per_worker=1, processes=False, dashboard_address=":0", memory_limit=0
-    ) as cluster, Client(cluster) as client:  # fmt: skip
-        yield client
 
 
 def busy(seconds=PAUSE):

@@ -2,26 +2,15 @@
 
 from contextlib import nullcontext
 
-import dask
 import dask.array as da
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster
 
 from glmlab import Objective, as_chunks
 from glmlab.maths.penalties import Ridge
 from glmlab.teaching import slow_worker
 from glmlab.teaching.slow_worker import Race, dealt_rows, largest_curvature, race
 from tools.soak import left_behind
-
-
-@pytest.fixture(scope="module")
-def client():
-    """A client of workers that are threads of this process."""
-    with dask.config.set({"distributed.worker.profile.enabled": False}), LocalCluster(
-        n_workers=3, threads_per_worker=1, processes=False, dashboard_address=":0", memory_limit=0
-    ) as cluster, Client(cluster) as client:  # fmt: skip
-        yield client
 
 
 def rows(client):

@@ -102,29 +102,6 @@ def test_where_bounds_cost_passes_only_drawn_states_get_one(place, clock):
     assert line.get_xdata().tolist() == asked and line.get_ydata().tolist() == [2.0**-k for k in asked]
 
 
-@pytest.mark.parametrize("fit_intercept", [False, True])
-def test_a_fit_shows_valid_bounds_and_ends_with_the_results_own(place, clock, monkeypatch, fit_intercept):
-    rng = np.random.default_rng(1)
-    X, y, offset = rng.normal(size=(80, 3)), rng.poisson(2.0, size=80).astype(float), np.linspace(0, 0.5, 80)
-    problem = {"family": "poisson", "offset": offset, "penalty": glmlab.Ridge(0.5)}
-    watches = []
-    init = live.Live.__init__
-
-    def note(self, *args, **options):
-        init(self, *args, **options)
-        self._next = 0.0  # as if all iterations took seconds
-        watches.append(self)
-
-    monkeypatch.setattr(live.Live, "__init__", note)
-    result = viz.live_fit("counts", X, y, fit_intercept=fit_intercept, solver="gradient_descent", **problem)
-    [watch] = watches
-    assert watch.objectives[-1] == result.objective and watch.bounds[-1] == result.certificate.bound
-    assert watch.bounds[0] >= watch.objectives[0] - result.objective > 0, "the first state was drawn, and proved"
-    assert place.shown[-1].startswith(f"counts: iteration {len(watch.bounds) - 1}, F = {result.objective:.10g}")
-    plain = glmlab.fit(X, y, fit_intercept=fit_intercept, solver="gradient_descent", **problem)
-    assert np.array_equal(result.beta, plain.beta) and result.passes == plain.passes, "watching changes nothing"
-
-
 def test_it_is_a_callback_that_never_stops_a_run(place):
     rng = np.random.default_rng(0)
     f = glmlab.Objective("gaussian", glmlab.as_chunks(rng.normal(size=(50, 3)), rng.normal(size=50)))

@@ -17,7 +17,7 @@ from .diagrams import reduction, solver_loop, who_computes
 from .estimation import error_by_rows
 from .graphs import graph, task_counts
 from .interactive import load_bokeh
-from .live import Live, live_fit
+from .live import Live
 from .odds import odds
 from .penalties import penalty_paths, prices
 from .picture import Picture, show
@@ -49,7 +49,6 @@ __all__ = [
     "error_by_rows",
     "gap_curves",
     "graph",
-    "live_fit",
     "load_bokeh",
     "new_figure",
     "noise_band",

@@ -4,32 +4,11 @@ import time
 
 import numpy as np
 
-from glmlab.fitting import certify, fit
-
 from .picture import Picture
 from .style import COLOURS, new_figure
 from .words import count_text, number_text
 
-PROBLEM = ("family", "penalty", "sample_weight", "offset")  # the options of `fit` that belong to the objective
 EVERY, SHARE = 1.0, 0.1  # seconds between two drawings at least, and their largest share of the time
-
-
-def live_fit(title, X, y, *, fit_intercept=False, **options):
-    """`glmlab.fit` with a `Live` display. Takes the parameters of `fit`, except callback; returns its Result.
-
-    Each drawn state is certified, which takes one pass or a few. In a run shorter than a second only the Result is
-    drawn, which has a certificate.
-    """
-    problem = {name: options[name] for name in PROBLEM if name in options}
-
-    def bound(state):
-        beta, intercept = (state.beta[:-1], state.beta[-1]) if fit_intercept else (state.beta, None)
-        return certify(X, y, beta, intercept=intercept, **problem).bound
-
-    with Live(bound, title=title, sparing=True) as watch:
-        result = fit(X, y, fit_intercept=fit_intercept, callback=watch, **options)
-        watch(result)
-    return result
 
 
 class Live:
