@@ -10,7 +10,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from breakage import equal_bits, local_cluster, recomputable, sockets_collected, solve  # noqa: F401
-from distributed import Client, wait
+from distributed import Client, get_worker, wait
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
@@ -136,6 +136,27 @@ def test_chunks_go_where_they_should_with_all_that_belongs_to_them(client):
     assert same[0].loss == same[1].loss and same[0].grad.tolist() == same[1].grad.tolist()
     del X, y, moved, array, was, futures
     assert left_behind(client)["tasks"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("sockets_collected")
+def test_no_task_of_a_moved_chunk_is_stolen_for_the_slow_worker():
+    """The tasks are long, so that dask would gladly give them to the worker that has none."""
+    with local_cluster(workers=3) as cluster, Client(cluster) as client:
+        slow, *others = sorted(client.nthreads())
+        X = client.persist(da.ones((300, 2), chunks=(10, 2)))
+        [moved] = placed(client, X, speed={slow: 0.001} | dict.fromkeys(others, 1.0))
+        at = set()
+        with slowed(client, 10.0, worker=slow):
+            for _ in range(2):
+                at |= set(moved.map_blocks(worked_at, dtype=object, meta=np.empty((0, 0), object)).compute().ravel())
+        assert at == set(others)
+
+
+def worked_at(block):
+    """The worker that has this task, after a tenth of a second."""
+    time.sleep(0.1)
+    return np.full((1, 1), get_worker().address, dtype=object)
 
 
 def test_sparse_chunks_move_too(client):

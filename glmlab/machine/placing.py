@@ -1,10 +1,8 @@
 """Chunks where they are worked on in time: each worker gets as many rows as it is fast.
 
-dask sends the task of a chunk to a worker that holds it. A slow worker then decides how long every pass takes, and dask
-does not change that: it steals tasks only if moving their rows is cheap against the work, where it counts a tenth of a
-second for each move, and it knows no speeds of workers. So it may also steal a task of a moved chunk for the slow
-worker, which is idle, and undo the move. Start the scheduler with DASK_DISTRIBUTED__SCHEDULER__WORK_STEALING=False
-against that.
+dask sends the task of a chunk to a worker that holds it. A slow worker then decides how long every pass takes. Chunks
+that move away from it are of no use as long as dask steals their tasks for it: it is idle, and dask knows no speeds of
+workers. So `placed` stops stealing.
 """
 
 import time
@@ -71,6 +69,7 @@ def placed(client, *arrays, speed=None):
     where = owners(arrays[0].chunks[0], speeds(client) if speed is None else speed)
     moved = [moved_to(client, a, where) for a in arrays]
     distributed.wait(moved)
+    client.run_on_scheduler(stop_stealing)
     client.run_on_scheduler(loosen, keys=[future.key for a in moved for future in client.futures_of(a)])
     return moved
 
@@ -91,6 +90,12 @@ def loosen(keys, dask_scheduler):
     for key in keys:
         if key in dask_scheduler.tasks:
             dask_scheduler.tasks[key].loose_restrictions = True
+
+
+async def stop_stealing(dask_scheduler):
+    """End work stealing where the scheduler does it (distributed.stealing.WorkStealing)."""
+    if "stealing" in dask_scheduler.extensions:
+        await dask_scheduler.extensions["stealing"].stop()
 
 
 def copied(block):

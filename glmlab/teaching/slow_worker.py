@@ -1,15 +1,14 @@
 """The race of notebook 10: one worker is slow, and who gets to a proved gap first?
 
 What wins, when and why. Chunks that are moved away from the slow worker win by far, since nobody waits any more, and
-the method stays the same, as long as dask steals no task back for the slow worker (machine/placing.py). Where chunks
-must stay, asynchronous ADMM takes about half of the time of synchronous ADMM at the same ρ, if ρ is above the curvature
-of a chunk. There ADMM needs many rounds, and while the slow worker votes once the others vote about ten times and
-settle on what they can without it. It is half and not a tenth, because the slow worker's last vote holds z back by ρ,
-and because its next vote is for the z of one vote ago. Below the curvature the slow worker's votes decide alone, and
-asynchrony wins little or loses. That is where synchronous ADMM is fastest, so that tuning ρ wins as much as asynchrony.
-PIAG must take steps that suit its longest delay; adaptive steps, which suit the delay at hand, about halve its time.
-Then it is hardly faster than gradient steps that wait. Without a slow worker everything asynchronous loses: it relaxes
-less, takes smaller steps, and its messages are as many but not together.
+the method stays the same. Where chunks must stay, asynchronous ADMM takes about half of the time of synchronous ADMM at
+the same ρ, if ρ is above the curvature of a chunk. There ADMM needs many rounds, and while the slow worker votes once
+the others vote about ten times and settle on what they can without it. It is half and not a tenth, because the slow
+worker's last vote holds z back by ρ, and because its next vote is for the z of one vote ago. Below the curvature the
+slow worker's votes decide alone, and asynchrony wins little or loses. That is where synchronous ADMM is fastest, so
+that tuning ρ wins as much as asynchrony. PIAG must take steps that suit its longest delay; adaptive steps, which suit
+the delay at hand, about halve its time. Then it is hardly faster than gradient steps that wait. Without a slow worker
+everything asynchronous loses: it relaxes less, takes smaller steps, and its messages are as many but not together.
 """
 
 import math
