@@ -58,6 +58,15 @@ class Choosing:
 
 
 @dataclass(frozen=True)
+class Working:
+    """When a penalty with an L1 term is worth a working set, and how many coordinates that has."""
+
+    narrow: int = 300  # coefficients up to which p × p systems are cheap
+    near: float = 0.9  # of λ₁: a |∇f_j| above it may exceed λ₁ once others have moved, and then a pass would be lost
+    least: int = 100  # coordinates: with fewer, each of many passes would find more that must enter
+
+
+@dataclass(frozen=True)
 class Keeping:
     """When a kept Hessian is scaled, and when a new one pays."""
 
@@ -79,6 +88,7 @@ class Proving:
 
     interior: float = 0.9  # of the family's reach: a dual point that moved less is interior, so that a minimum exists
     sharp: float = 0.1  # of the reach: below it prices are nearly quadratic, the bound is the gap, no polish is needed
+    slack: float = 1e-8  # of √(S ÷ Σ w ℓ″): by how much all rows may shift to make the intercept's slope 0, for nothing
     nearly: float = 0.55  # D ÷ ℓ″t², ½ at best: up to here a price from known sums does, and rows are not asked again
     invisible: float = 1e-12  # of |x|·|v|: a direction v that moves every row by less is one that X does not have
     deaf: float = 2.5e-10  # of S: rounding of η may cost so much, and four times of it is the least that can be proved,

@@ -32,9 +32,10 @@ class Shape:
     [
         (8_000_000, 15, "pilot_newton", "pilot_newton"), (15_000, 15, "pilot_newton", "pilot_newton"),
         (14_999, 15, "newton", "proximal_newton"), (99_000, 100, "newton", "proximal_newton"),
-        (99_000, 101, "lbfgs", "pilot_newton"), (100_000, 1000, "lbfgs", "pilot_newton"),
-        (30_000, 1000, "lbfgs", "pilot_newton"), (29_999, 1000, "newton", "proximal_newton"),
-        (300, 1000, "newton", "proximal_newton"), (10, 3, "newton", "proximal_newton"),
+        (99_000, 101, "lbfgs", "pilot_newton"), (99_000, 300, "lbfgs", "pilot_newton"),
+        (100_000, 301, "lbfgs", "working_sets"), (30_000, 1000, "lbfgs", "working_sets"),
+        (29_999, 1000, "newton", "working_sets"), (300, 1000, "newton", "working_sets"),
+        (10, 3, "newton", "proximal_newton"),
     ],
 )  # fmt: skip
 def test_the_choice_by_rows_and_columns(n, p, smooth, l1):

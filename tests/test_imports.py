@@ -12,6 +12,7 @@ LAYERS = [
     "maths.sums",
     "maths.families maths.penalties maths.conventions",
     "maths.quadratic",
+    "maths.bounds maths.working",
     "rows.dispatch rows.kernels rows.formulas rows.elementary rows.loops rows.ledger rows.sampling rows.tables "
     "rows.threads",
     "rows.twins",
@@ -20,10 +21,12 @@ LAYERS = [
     "rows.arrivals rows.chunks rows.columns rows.faults rows.scale rows.survey",
     "rows.ondask",
     "rows.entrance rows.objective",
+    "maths.wide",
     "maths.certificates maths.existence",
     "solvers.result",
     "solvers.linesearch solvers.stopping solvers.log solvers.ending",
-    "solvers.gradient solvers.newton solvers.pilot solvers.lbfgs solvers.admm solvers.asynchronous",
+    "solvers.gradient solvers.newton solvers.pilot solvers.lbfgs solvers.admm solvers.asynchronous "
+    "solvers.working_sets",
     "solvers.start",
     "solvers.rounds",
     "solvers solvers.run",

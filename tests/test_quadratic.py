@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import ElasticNet, Lasso
 
-from glmlab.maths.quadratic import Curvature, lasso_point, newton_direction, spectrum, sweep
+from glmlab.maths.quadratic import Curvature, lasso_point, newton_direction, spectrum, swept
 from glmlab.policy import Algebra
 
 EPS = np.finfo(float).eps
@@ -127,7 +127,7 @@ def test_a_sweep_never_raises_the_objective():
 
     heights = [objective(v)]
     for _ in range(10):
-        v = sweep(v, H, -(G + H @ (v - start)), l1)
+        v = swept(v, H, -(G + H @ (v - start)), l1)
         heights.append(objective(v))
     assert np.all(np.diff(heights) <= 1e-12 * abs(heights[0])) and heights[-1] < heights[0] - 1
 

@@ -18,13 +18,14 @@ from glmlab.solvers import (
     pilot_newton,
     proximal_gradient,
     proximal_newton,
+    working_sets,
 )
 from glmlab.solvers.linesearch import armijo, first_step, objective_along
 from glmlab.solvers.newton import is_model
 
 FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
 SMOOTH = [gradient_descent, newton, lbfgs]
-ANY = [proximal_gradient, fista, proximal_newton, pilot_newton, consensus_admm]
+ANY = [proximal_gradient, fista, proximal_newton, pilot_newton, working_sets, consensus_admm]
 EPS = np.finfo(float).eps
 every_family = pytest.mark.parametrize("family", FAMILIES)
 every_solver = pytest.mark.parametrize("solver", SMOOTH + ANY, ids=lambda solver: solver.__name__)

@@ -37,10 +37,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammaincinv
 
+from glmlab.maths.bounds import blank
 from glmlab.maths.families import Family
 from glmlab.maths.penalties import lambdas
 from glmlab.maths.quadratic import Curvature, minimise_model
 from glmlab.maths.sums import Price
+from glmlab.maths.wide import supported
+from glmlab.maths.working import is_wide
 from glmlab.policy import Proving, Rounding
 
 EPS = np.finfo(float).eps
@@ -74,18 +77,26 @@ def certificate_at(f, g, beta, polish=0, sample=None, policy=Proving()):
     the bound is as rigorous, cheaper, and looser by about 1 ÷ (their share).
     Far from the optimum the bound at β may be loose or not exist. `polish` allows so many damped Newton steps to a
     better β⁺; then F(β) − F* ≤ F(β) − F(β⁺) + bound(β⁺), where the last is as sharp as the steps make it.
+    Where columns are many and an L1 term keeps most of them at 0, the dual point moves along a few (wide.py), on all
+    rows.
     """
     if lambdas(g, f.dim) is None or not is_priced(f.family):
         return unproved(f, g, beta)
+    wide = is_wide(g, f.dim)
+    sample = None if wide else sample
+
+    def bound_at(point):
+        return supported(f, g, point, policy) if wide else corrected(f, g, point, sample, policy)
+
     before = passes_so_far(f, sample)
     with f.booked_apart():
-        first = best = here = corrected(f, g, beta, sample, policy)
+        first = best = here = bound_at(beta)
         bound, used, point = first.bound, 0, beta
         while used < polish and here.furthest > policy.sharp * f.family.reach:
             point = damped(f, g, point, here)
             if point is None:
                 break
-            here, used = corrected(f, g, point, sample, policy), used + 1
+            here, used = bound_at(point), used + 1
             through = max(first.objective - here.objective, 0.0) + here.bound + first.worst
             best, bound = (here, through) if through < bound else (best, bound)
         relative = (bound - best.likely) / unit(f, first, policy) if np.isfinite(bound) else np.inf
@@ -96,22 +107,6 @@ def certificate_at(f, g, beta, polish=0, sample=None, policy=Proving()):
                        tuple(first.step.tolist()), first.errors)  # fmt: skip
 
 
-class Corrected(NamedTuple):
-    """The bound at one β, and the model's step from there."""
-
-    objective: float  # F(β)
-    kkt: float
-    worst: float  # how wrong the computed F(β) can be
-    likely: float  # how wrong it is likely to be, which is part of the bound
-    step: np.ndarray  # (dim,) d
-    rank: int
-    bound: float = np.inf
-    why: str = ""  # why there is no bound
-    noise: float = 0.0  # the price of what rounding has done to η, without which the bound would be smaller
-    errors: float = np.nan
-    furthest: float = np.inf  # max |t|: near 0 the bound is nearly the gap
-
-
 @np.errstate(over="ignore", invalid="ignore")  # where sums overflow there is no bound, and no warning either
 def corrected(f, g, beta, sample=None, policy=Proving(), rounding=Rounding()):
     """The bound at β with the dual point moved along the model's step.
@@ -120,7 +115,7 @@ def corrected(f, g, beta, sample=None, policy=Proving(), rounding=Rounding()):
     digits, for R; and one where H is singular, to see whether X is.
     """
     seen, rows = gather(f, beta, sample), sample or f
-    here = blank(f, g, beta, seen)
+    here = blank(f, g, beta, seen, seen.grad)
     if not (np.isfinite(here.objective) and np.isfinite(seen.hess).all() and np.isfinite(seen.grad).all()):
         return here._replace(why="the loss or its curvature overflows")
     l1, l2 = lambdas(g, f.dim)
@@ -161,17 +156,6 @@ def gather(f, beta, sample):
     times = f.survey.weight / part.weight if part.weight > 0 else 1.0
     grown = {name: times * getattr(part, name) for name in ("loss_size", "slope_size", "dual_rounding", "eta_size")}
     return part._replace(loss=loss, grad=grad, **grown)
-
-
-def blank(f, g, beta, seen):
-    """What is known of β before there is a bound: F, the residual, and how wrong the computed F may be.
-
-    The rounding of η differs from row to row, so that it is likely to add up like √n, and adds up like n at worst.
-    """
-    value = float(g.value(beta))
-    likely = 8 * EPS * (seen.loss_size + seen.eta_size / np.sqrt(f.n) + abs(value)) + f.n * np.finfo(float).tiny
-    kkt = float(np.abs(g.distance(beta, seen.grad)).max())
-    return Corrected(seen.loss + value, kkt, likely + 8 * EPS * seen.eta_size, likely, np.zeros(f.dim), f.dim)
 
 
 def passes_so_far(f, sample):

@@ -1,5 +1,6 @@
 """The p × p problems that remain once rows have been summed: scaled symmetric solves, a quadratic plus an L1 term."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -182,11 +183,11 @@ def lasso_point(G, H, beta, l1, *, policy=Algebra()):
         return beta + newton_direction(G, H)
     root, H = unit_diagonal(H)
     G, l1, start = G / root, l1 / root, beta * root
-    free, v = l1 == 0, start.copy()
+    free, v, polished = l1 == 0, start.copy(), False
     for attempt in range(20 * len(v) + 100):
         if attempt == policy.warm:
             for _ in range(policy.sweeps):
-                v = sweep(v, H, -(G + H @ (v - start)), l1)
+                v = swept(v, H, -(G + H @ (v - start)), l1)
         slope = -(G + H @ (v - start))  # optimal iff slope_j = l1_j sign v_j, |slope_j| ≤ l1_j where v_j = 0
         noise = 4 * EPS * (np.abs(G) + l1 + np.abs(H) @ (np.abs(v) + np.abs(start)))
         enters = (v == 0) & ~free & (np.abs(slope) > l1 + noise)
@@ -200,25 +201,49 @@ def lasso_point(G, H, beta, l1, *, policy=Algebra()):
             move, ray = towards(H, pull, stays, policy)
         before = v
         v, lower = best_along(v, move, ray, H, slope, l1)
-        if not lower or np.array_equal(v, before):
-            v = sweep(v, H, slope, l1)
+        settling = not (lower or ray or polished or enters.any())
+        if settling and np.all(np.sign(v + move) == np.sign(v), where=~free):
+            v, polished = v + move, True  # it solves the linear problem; only the objective cannot tell any more
+        elif not lower or np.array_equal(v, before):
+            v = swept(v, H, slope, l1)
         if np.array_equal(v, before):
             break
     return v / root
 
 
-def sweep(v, H, slope, l1):
-    """One round of coordinate descent from v (p,), where the negative gradient is `slope`.
+def swept(v, H, slope, l1):
+    """One round of coordinate descent from v (p,), where the negative gradient is `slope`; a new array.
 
     H (p, p) has unit diagonal (0 for a column of zeros).
     """
-    v, slope = v.copy(), slope.copy()
-    for j in np.flatnonzero(np.diag(H) > 0):
-        pulled = slope[j] + v[j]
-        new = np.sign(pulled) * max(abs(pulled) - l1[j], 0.0)
-        slope -= H[:, j] * (new - v[j])
-        v[j] = new
+    v = v.copy()
+    sweep = compiled_sweep() if len(v) > COMPILED else sweep_in_place
+    sweep(v, np.ascontiguousarray(H), slope.copy(), l1)
     return v
+
+
+COMPILED = 100  # coordinates: a sweep over fewer takes less time than loading what compiles it
+
+
+def sweep_in_place(v, H, slope, l1):
+    for j in range(len(v)):
+        if H[j, j] > 0:
+            pulled = slope[j] + v[j]
+            size = abs(pulled) - l1[j]
+            new = (size if pulled > 0 else -size) if size > 0 else 0.0
+            slope -= H[j] * (new - v[j])
+            v[j] = new
+
+
+@functools.cache
+def compiled_sweep():
+    """`sweep_in_place`, compiled where numba can; the bits are the same."""
+    try:
+        from numba import njit
+
+        return njit(cache=True, nogil=True, error_model="numpy")(sweep_in_place)
+    except Exception:  # numba is missing, does not suit this NumPy, or finds no place for its cache
+        return sweep_in_place
 
 
 def towards(H, pull, A, policy):

@@ -145,6 +145,23 @@ class Price(NamedTuple):
     furthest: float  # max |t|
 
 
+class HessOn(NamedTuple):
+    hess: np.ndarray  # (m, m) ∇²f in m coordinates
+
+
+class Dual(NamedTuple):
+    """A dual point θ = ℓ′(η) + ℓ″(η)·Xd of β: its slopes, its price, and how far rounding may reach."""
+
+    loss: float  # f(β)
+    loss_size: float  # as in Evidence
+    eta_size: float  # as in Evidence
+    dual_rounding: float  # as in Evidence
+    slope: np.ndarray  # (dim,) Xᵀ(wθ)
+    size: float  # Σ w times the size of the numbers that θ is made of
+    price: float  # Σ w D(t), at worst over what t may be
+    furthest: Largest  # max |t| over the rows of positive weight
+
+
 class Alignment(NamedTuple):
     """How rows lie to a direction d: how many of them forbid a descent without end."""
 

@@ -16,8 +16,10 @@ from scipy import sparse
 from glmlab.maths.families import suits_the_loss
 from glmlab.maths.sums import (
     Alignment,
+    Dual,
     Evidence,
     Factor,
+    HessOn,
     Largest,
     Losses,
     LossGrad,
@@ -306,6 +308,39 @@ def price(rows, family, beta, d, moves, policy=POLICY):
         total += weigh(block.w, each).sum()
         furthest = max(furthest, weigh(None if block.w is None else block.w > 0, np.abs(t) + r).max(initial=0.0))
     return Price(total, furthest)
+
+
+@quietly
+def hess_on(rows, family, beta, A, policy=POLICY):
+    """∇²f at β in the coordinates A (m,), rising numbers. All β_j outside are 0, so that their columns are not read."""
+    hess = np.zeros((len(A), len(A)))
+    for block in blocks(rows, len(beta), policy):
+        some = block._replace(X=block.X[:, A])
+        hess += gram(some.X, weigh(block.w, family.d2loss(predictor(some, beta[A]), block.y)))
+    return HessOn(hess)
+
+
+@quietly
+def dual(rows, family, beta, d, slack, policy=POLICY):
+    """The slopes and the price of θ = ℓ′(η) + ℓ″(η)·t with t = Xd, known to ± slack and to what rounding has moved."""
+    A = np.flatnonzero((beta != 0) | (d != 0))
+    total = Dual(0.0, 0.0, 0.0, 0.0, np.zeros(len(beta)), 0.0, 0.0, Largest(0.0))
+    for block in blocks(rows, len(beta), policy):
+        some = block._replace(X=block.X[:, A])
+        eta, t, size_eta = predictor(some, beta[A]), some.X @ d[A], sizes(some, beta[A])
+        each = weigh(block.w, family.loss(eta, block.y))
+        slope, curve = family.dloss(eta, block.y), family.d2loss(eta, block.y)
+        error, sure = slipped(family, block, eta, size_eta)
+        size = np.where(sure, np.abs(slope), family.size(eta, block.y) + curve * size_eta) + curve * np.abs(t)
+        r = slack + error
+        prices = np.maximum(family.price(t - r, eta, block.y), family.price(t + r, eta, block.y))
+        far = weigh(None if block.w is None else block.w > 0, np.abs(t) + r).max(initial=0.0)
+        total = add([total, Dual(
+            each.sum(), np.abs(each).sum(), weigh(block.w, np.abs(slope) * size_eta).sum(),
+            weigh(block.w, curve * error**2).sum(), block.X.T.dot(weigh(block.w, slope + curve * t)),
+            weigh(block.w, size).sum(), weigh(block.w, prices).sum(), Largest(far),
+        )])  # fmt: skip
+    return total
 
 
 @quietly

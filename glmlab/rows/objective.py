@@ -58,7 +58,7 @@ class Objective(Ledger):
         self.kernels = chosen(kernels, self.family, chunks)
         self.dim, self.n, self.n_chunks = chunks.dim, chunks.n, len(chunks.lengths)
         self.diagonal = None  # (dim,) of ∇²f, from the last pass that brought a finite one
-        self._last = self._hess = self._factor = self._survey = self._pilot = None
+        self._last = self._hess = self._hess_on = self._factor = self._survey = self._pilot = None
         self._pilot_with_survey = False
 
     def __repr__(self):
@@ -99,6 +99,13 @@ class Objective(Ledger):
     def quadratic(self):
         """Is ∇²f the same at every β? It is then summed once, and later passes are those of `loss_grad`."""
         return getattr(self.family, "quadratic", False)
+
+    def hess_on(self, beta, A):
+        """∇²f(β) in the coordinates A (m,): (m, m). All β_j outside A are 0. No work for the last β and A again."""
+        last = self._hess_on
+        if last is None or not (np.array_equal(last[0], beta) and np.array_equal(last[1], A)):
+            self._hess_on = last = np.array(beta), np.array(A), self._sum("hess_on", beta, A).hess
+        return last[2]
 
     def factor(self, beta):
         """R (at most dim, dim) with RᵀR = ∇²f(β), which keeps digits that ∇²f has lost. Free where ∇²f is the same."""
@@ -247,6 +254,13 @@ class Objective(Ledger):
         """Σ w D(t) and max |t| for t = Xd ± Σ |Xm|, m the columns of moves: the cost of a dual move along Xd."""
         prices, furthest = zip(*self._map("price", beta, d, moves), strict=True)
         return numpy_kernels.Price(math.fsum(prices), max(furthest))
+
+    def dual(self, beta, d, slack=0.0):
+        """The dual point ℓ′(η) + ℓ″(η)·Xd of β: its slopes, its price, and what rounding may have done: a Dual.
+
+        slack: by how much all t = Xd may be shifted; the price is that of the worst shift.
+        """
+        return self._sum("dual", beta, d, slack)
 
     def visibility(self, V):
         """How large Xv is against the sizes of X and v, at worst over rows and columns v of V: ~ε if no row sees V."""

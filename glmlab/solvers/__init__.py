@@ -13,6 +13,7 @@ from glmlab.solvers.lbfgs import lbfgs
 from glmlab.solvers.newton import newton, proximal_newton
 from glmlab.solvers.pilot import pilot_newton
 from glmlab.solvers.rounds import averaging, averaging_newton, cease, csl, giant
+from glmlab.solvers.working_sets import working_sets
 
 
 class Method(NamedTuple):
@@ -37,6 +38,7 @@ METHODS = [
     Method(proximal_newton, PROX | {"model"}, estimates=True),
     Method(pilot_newton, PROX | {"model"}, "pilot", estimates=True),
     Method(lbfgs, GRADIENT | {"model"}, "pilot", estimates=True),
+    Method(working_sets, PROX | {"model"}, "pilot", estimates=True),
     Method(consensus_admm, PROX, "pilot"),
 ]
 ASYNCHRONOUS = [Method(async_admm, PROX, "pilot"), Method(piag, PROX)]  # which bits they give depends on who is fast
