@@ -63,6 +63,7 @@ class Working:
 
     narrow: int = 300  # coefficients up to which p × p systems are cheap
     near: float = 0.9  # of λ₁: a |∇f_j| above it may exceed λ₁ once others have moved, and then a pass would be lost
+    most: int = 2000  # coordinates: the Hessian of so many has 32 MB, and each chunk makes one
     least: int = 100  # coordinates: with fewer, each of many passes would find more that must enter
 
 

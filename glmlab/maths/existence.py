@@ -45,9 +45,14 @@ def better_for_ever(f, direction, dust, policy=Existing()):
 def escapes(f, beta, free, steps, policy=Existing()):
     """Directions (dim,) within the free coordinates along which F may fall for ever, and how exact each is.
 
-    First β itself, which solves no system: along it a row moves if it moves by more than rounding. Then the directions
-    of `steps` Newton steps, which are as exact as solving for them is.
+    Where one coordinate is free, as an intercept beside penalised columns, there are two. Else first β itself, which
+    solves no system: along it a row moves if it moves by more than rounding. Then the directions of `steps` Newton
+    steps, which are as exact as solving for them is.
     """
+    if free.sum() == 1:
+        along = free.astype(float)
+        yield from ((along, policy.dust), (-along, policy.dust))
+        return
     if np.any(beta[free]) and np.isfinite(beta).all():
         yield np.where(free, beta, 0.0), 8 * f.dim * np.finfo(float).eps
     for _ in range(steps):

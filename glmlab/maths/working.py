@@ -24,32 +24,38 @@ def working_set(g, beta, grad, policy=Working()):
     """The numbers (m,) of the coordinates that may move, in rising order; grad (dim,) is ∇f at β.
 
     All that are not 0 and all without an L1 term, then those with the largest |∇f_j| ÷ λ₁, if that is above
-    policy.near: up to twice as many in all as are not 0, and up to policy.least.
+    policy.near: up to twice as many in all as are not 0, and up to policy.least. Where policy.most has no room for so
+    many, those that are furthest from optimal: a block, beside which the others keep their values.
     """
     l1, _ = lambdas(g, len(beta))
-    held = (beta != 0) | (l1 == 0)
+    free = l1 == 0
+    held = (beta != 0) | free
     with np.errstate(divide="ignore", invalid="ignore"):
         pull = np.where(held, 0.0, np.abs(grad) / l1)
     near = np.flatnonzero(pull > policy.near)
-    room = max(policy.least - held.sum(), held.sum())
+    room = policy.most - held.sum()
+    if room < min(policy.least, len(near)):
+        worst = np.where(free, np.inf, g.distance(beta, grad))
+        return np.sort(np.argpartition(worst, -policy.most)[-policy.most :])
+    room = min(max(policy.least - held.sum(), held.sum()), room)
     if len(near) > room:
         near = near[np.argpartition(pull[near], -room)[-room:]]
     return np.sort(np.append(np.flatnonzero(held), near))
 
 
 def model_on(f, g, beta, grad, A):
-    """The minimiser of the quadratic model of F at β over the coordinates A, the others held at 0: a Model."""
+    """The minimiser of the quadratic model of F at β over the coordinates A, the others kept as they are: a Model."""
     found = minimise_model(g, beta[A], grad[A], f.hess_on(beta, A))
-    point, step = np.zeros_like(beta), np.zeros_like(beta)
+    point, step = beta.copy(), np.zeros_like(beta)
     point[A], step[A] = found.point, found.step
     return found._replace(point=point, step=step)
 
 
-def excess(f, g, beta, grad, A):
-    """An estimate of by how much F falls if that coordinate outside A leaves 0 for which it falls most."""
-    l1, l2 = lambdas(g, len(beta))
-    over = np.maximum(np.abs(grad) - l1, 0.0)
-    over[A] = 0.0
+def outside(f, g, beta, grad, A):
+    """An estimate of by how much F falls if that coordinate outside A moves for which it falls most."""
+    _, l2 = lambdas(g, len(beta))
+    off = g.distance(beta, grad)
+    off[A] = 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
-        falls = over**2 / (2 * (f.diagonal + l2)) if f.diagonal is not None else over
-    return float(np.where(over > 0, falls, 0.0).max(initial=0.0))
+        falls = np.square(off) / (2 * (f.diagonal + l2)) if f.diagonal is not None else off
+    return float(np.where(off > 0, falls, 0.0).max(initial=0.0))

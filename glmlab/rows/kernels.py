@@ -312,11 +312,12 @@ def price(rows, family, beta, d, moves, policy=POLICY):
 
 @quietly
 def hess_on(rows, family, beta, A, policy=POLICY):
-    """∇²f at β in the coordinates A (m,), rising numbers. All β_j outside are 0, so that their columns are not read."""
-    hess = np.zeros((len(A), len(A)))
+    """∇²f at β in the coordinates A (m,), rising numbers."""
+    hess, inside = np.zeros((len(A), len(A))), np.count_nonzero(beta) == np.count_nonzero(beta[A])
     for block in blocks(rows, len(beta), policy):
         some = block._replace(X=block.X[:, A])
-        hess += gram(some.X, weigh(block.w, family.d2loss(predictor(some, beta[A]), block.y)))
+        eta = predictor(some, beta[A]) if inside else predictor(block, beta)
+        hess += gram(some.X, weigh(block.w, family.d2loss(eta, block.y)))
     return HessOn(hess)
 
 

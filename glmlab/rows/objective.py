@@ -101,7 +101,7 @@ class Objective(Ledger):
         return getattr(self.family, "quadratic", False)
 
     def hess_on(self, beta, A):
-        """∇²f(β) in the coordinates A (m,): (m, m). All β_j outside A are 0. No work for the last β and A again."""
+        """∇²f(β) in the coordinates A (m,): (m, m). No work for the last β and A again."""
         last = self._hess_on
         if last is None or not (np.array_equal(last[0], beta) and np.array_equal(last[1], A)):
             self._hess_on = last = np.array(beta), np.array(A), self._sum("hess_on", beta, A).hess

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from glmlab.checks import frozen
-from glmlab.maths.working import excess, model_on, working_set
+from glmlab.maths.working import model_on, outside, working_set
+from glmlab.policy import Working
 from glmlab.solvers.linesearch import armijo, rounding, settled
 from glmlab.solvers.pilot import descends
 
@@ -21,12 +22,13 @@ class WorkingState(NamedTuple):
     working: int  # how many coordinates A has
 
 
-def working_sets(f, g, start):
+def working_sets(f, g, start, *, working=Working()):
     """Proximal Newton on F = f + g, g = λ₁‖β‖₁ + (λ₂/2)‖β‖² with λ₁ > 0, over the coordinates that may leave 0.
 
     Update: A holds the coordinates that are not 0 and those with the largest |∇f_j| (maths.working.working_set).
     β⁺ = β + t (v − β), where v minimises the quadratic model of f at β plus g over A, exactly; t = 1 where F then falls
     by a tenth of what its slope promised, else the longest of ½, ¼, … by Armijo's rule.
+    Where more than about working.most coordinates are not 0, A is a block of them.
     Oracle: one loss+gradient pass over all columns, which also finds who must enter A, and one pass over the columns of
     A for the Hessian. No p × p matrix is made.
     Rate: quadratic once A holds the support of the optimum and no |∇f_j| outside exceeds λ₁.
@@ -37,11 +39,11 @@ def working_sets(f, g, start):
     loss, grad = f.loss_grad(beta)
     while True:
         objective = loss + g.value(beta)
-        A = working_set(g, beta, grad)
-        model, outside = model_on(f, g, beta, grad, A), excess(f, g, beta, grad, A)
-        decrement, residual = max(model.decrement, outside), f.residual(beta, grad, g)
+        A = working_set(g, beta, grad, working)
+        model, left = model_on(f, g, beta, grad, A), outside(f, g, beta, grad, A)
+        decrement, residual = max(model.decrement, left), f.residual(beta, grad, g)
         yield WorkingState(frozen(beta), objective, residual, decrement, frozen(model.step), len(A))
-        if np.isnan(model.promise) or (settled(model.promise, objective) and not outside):
+        if np.isnan(model.promise) or (settled(model.promise, objective) and not left):
             return
         new, point = f.loss_grad(model.point), model.point
         bent, value = (new.grad - grad) @ model.step, new.loss + g.value(point)
