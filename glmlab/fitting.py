@@ -8,6 +8,7 @@ from glmlab.checks import flag, number, vector
 from glmlab.maths.certificates import certificate_at
 from glmlab.maths.families import FAMILIES, FAMILY_NEEDS
 from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, lambdas
+from glmlab.maths.products import needs_products
 from glmlab.maths.working import is_wide
 from glmlab.names import named, spelt
 from glmlab.policy import Choosing
@@ -80,6 +81,8 @@ def choose(solver, f, g, policy=Choosing()):
         return "fista", f"of {g!r} only the prox is known"
     if is_wide(g, f.dim):
         return "working_sets", f"an L1 term keeps most of {f.dim:,} coefficients at 0"
+    if needs_products(g, f.dim):
+        return "newton_cg", f"a matrix of {f.dim:,} x {f.dim:,} is too large"
     full, kind = ("newton", "smooth") if g.smooth else ("proximal_newton", "not smooth")
     if f.quadratic:
         return full, f"{g!r} is {kind} and the Hessian of least squares is summed once"

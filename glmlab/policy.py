@@ -59,9 +59,10 @@ class Choosing:
 
 @dataclass(frozen=True)
 class Working:
-    """When a penalty with an L1 term is worth a working set, and how many coordinates that has."""
+    """When the curvature is known on a working set or by products alone, and how many coordinates a set has."""
 
-    narrow: int = 300  # coefficients up to which p × p systems are cheap
+    narrow: int = 300  # coefficients up to which p × p systems are cheap: above it an L1 term is worth a working set
+    square: int = 2000  # coefficients up to which a p × p matrix is made where a ridge keeps all of them from 0
     near: float = 0.9  # of λ₁: a |∇f_j| above it may exceed λ₁ once others have moved, and then a pass would be lost
     most: int = 2000  # coordinates: the Hessian of so many has 32 MB, and each chunk makes one
     least: int = 100  # coordinates: with fewer, each of many passes would find more that must enter
@@ -89,6 +90,7 @@ class Proving:
 
     interior: float = 0.9  # of the family's reach: a dual point that moved less is interior, so that a minimum exists
     sharp: float = 0.1  # of the reach: below it prices are nearly quadratic, the bound is the gap, no polish is needed
+    share: float = 0.1  # of the slope: what conjugate gradients may leave of it; the bound is then nearly as sharp
     slack: float = 1e-8  # of √(S ÷ Σ w ℓ″): by how much all rows may shift to make the intercept's slope 0, for nothing
     nearly: float = 0.55  # D ÷ ℓ″t², ½ at best: up to here a price from known sums does, and rows are not asked again
     invisible: float = 1e-12  # of |x|·|v|: a direction v that moves every row by less is one that X does not have

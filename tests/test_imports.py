@@ -12,7 +12,7 @@ LAYERS = [
     "maths.sums",
     "maths.families maths.penalties maths.conventions",
     "maths.quadratic",
-    "maths.bounds maths.working",
+    "maths.bounds maths.products maths.working",
     "rows.dispatch rows.kernels rows.formulas rows.elementary rows.loops rows.ledger rows.sampling rows.tables "
     "rows.threads",
     "rows.twins",
@@ -26,7 +26,7 @@ LAYERS = [
     "solvers.result",
     "solvers.linesearch solvers.stopping solvers.log solvers.ending",
     "solvers.gradient solvers.newton solvers.pilot solvers.lbfgs solvers.admm solvers.asynchronous "
-    "solvers.working_sets",
+    "solvers.working_sets solvers.newton_cg",
     "solvers.start",
     "solvers.rounds",
     "solvers solvers.run",

@@ -15,6 +15,7 @@ from glmlab.solvers import (
     gradient_descent,
     lbfgs,
     newton,
+    newton_cg,
     pilot_newton,
     proximal_gradient,
     proximal_newton,
@@ -24,7 +25,7 @@ from glmlab.solvers.linesearch import armijo, first_step, objective_along
 from glmlab.solvers.newton import is_model
 
 FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
-SMOOTH = [gradient_descent, newton, lbfgs]
+SMOOTH = [gradient_descent, newton, newton_cg, lbfgs]
 ANY = [proximal_gradient, fista, proximal_newton, pilot_newton, working_sets, consensus_admm]
 EPS = np.finfo(float).eps
 every_family = pytest.mark.parametrize("family", FAMILIES)
@@ -110,12 +111,15 @@ def test_a_step_that_is_none_is_refused_before_any_pass(solver, step):
     assert f.passes == f.extra_passes == 0
 
 
-@pytest.mark.parametrize("solver", SMOOTH + ANY[:-1], ids=lambda solver: solver.__name__)
+BY_ITERATION = [solver for solver in SMOOTH + ANY if solver not in (newton_cg, consensus_admm)]
+
+
+@pytest.mark.parametrize("solver", BY_ITERATION, ids=lambda solver: solver.__name__)
 def test_passes_an_iteration_are_what_the_docstring_says(solver):
     """Once steps are settled: one pass where the trial pass is the next one or the step constant, else two.
 
-    What ADMM's chunks do by themselves is counted in test_admm.py. A second-order method may have ended before the
-    fourth: at the optimum to the last bit no step descends.
+    What ADMM's chunks do by themselves is counted in test_admm.py, conjugate gradients in test_newton_cg.py. A
+    second-order method may have ended before the fourth: at the optimum to the last bit no step descends.
     """
     _, f, g, start = setting(penalty=suited(solver))
     f.survey  # noqa: B018

@@ -14,13 +14,14 @@ GROUPS = {
                      "solvers.run solvers.stopping policy solvers.result maths.certificates "
                      "maths.existence estimators",
     "The mathematics": "maths.families maths.penalties maths.quadratic maths.conventions maths.sums "
-                       "maths.working maths.wide maths.bounds",
+                       "maths.working maths.products maths.wide maths.bounds",
     "The rows and their passes": "rows.entrance rows.tables rows.columns rows.chunks rows.ondask rows.faults "
                                  "rows.arrivals "
                                  "rows.objective rows.ledger rows.scale rows.sampling rows.survey rows.kernels "
                                  "rows.kernel_sets rows.fused rows.loops rows.twins rows.formulas rows.elementary "
                                  "rows.dispatch rows.threads",
-    "Solvers": "solvers solvers.gradient solvers.newton solvers.pilot solvers.lbfgs solvers.working_sets solvers.admm "
+    "Solvers": "solvers solvers.gradient solvers.newton solvers.pilot solvers.lbfgs solvers.newton_cg "
+               "solvers.working_sets solvers.admm "
                "solvers.rounds solvers.asynchronous solvers.linesearch solvers.start",
     "Data and machines": "datasets machine.cluster machine.connecting machine.local machine.workers machine.shipping "
                          "machine.memory machine.placing machine.stragglers machine.costmodel "

@@ -149,6 +149,10 @@ class HessOn(NamedTuple):
     hess: np.ndarray  # (m, m) ∇²f in m coordinates
 
 
+class HessTimes(NamedTuple):
+    product: np.ndarray  # (dim,) ∇²f times a vector
+
+
 class Dual(NamedTuple):
     """A dual point θ = ℓ′(η) + ℓ″(η)·Xd of β: its slopes, its price, and how far rounding may reach."""
 

@@ -1,7 +1,9 @@
 """The bound of certificates.py where columns are many: the dual point moves along a few of them, and nothing is p × p.
 
-d is the model's step on a working set A (working.py), t = Xd and θ = ℓ′(η) + ℓ″(η)·t. One pass finds the slope
-v = −Xᵀ(wθ) of every column and the price Σ w D(t). Fenchel and Young's inequality, coordinate by coordinate, gives
+d is the model's step on a working set A (working.py), or with a ridge alone what conjugate gradients find
+(products.py). Any d would do; a better one gives a sharper bound. t = Xd and θ = ℓ′(η) + ℓ″(η)·t. One pass finds the
+slope v = −Xᵀ(wθ) of every column and the price Σ w D(t). Fenchel and Young's inequality, coordinate by coordinate,
+gives
 
     F(β) − F* ≤ S(θ) = Σ wᵢ Dᵢ(tᵢ) + Σ_j [g_j(β_j) + g_j*(v_j) − v_j β_j].
 
@@ -24,23 +26,21 @@ import numpy as np
 
 from glmlab.maths.bounds import blank
 from glmlab.maths.penalties import lambdas
+from glmlab.maths.products import direction, needs_products
 from glmlab.maths.working import model_on, working_set
 from glmlab.policy import Proving, Rounding
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # where sums overflow there is no bound
 def supported(f, g, beta, policy=Proving(), rounding=Rounding()):
-    """The bound at β, a Corrected, with the dual point moved along the model's step on a working set.
+    """The bound at β, a Corrected, with the dual point moved along a step on a working set, or of conjugate gradients.
 
-    It takes three passes: the gradient, the Hessian on the set (both are known if a solver has just been here), and the
-    dual point's slope and price.
+    It takes a pass for the dual point's slope and price. Gradient and step are known if a solver has just been here.
     """
     loss, grad = f.loss_grad(beta)
     l1, l2 = lambdas(g, f.dim)
     free = bool(l1[-1] == 0 and l2[-1] == 0)
-    A = working_set(g, beta, grad)
-    d = model_on(f, g, beta, grad, A).step
-    level = f.hess_on(beta, A)[-1, -1] if free else 0.0  # Σ w ℓ″
+    d, level = step_from(f, g, beta, grad, free, policy)
     slack = policy.slack * np.sqrt(f.scale.unit(loss + g.value(beta)) / level) if free else 0.0
     seen = f.dual(beta, d, slack if np.isfinite(slack) else 0.0)
     here = blank(f, g, beta, seen, grad)._replace(step=d, furthest=seen.furthest.values)
@@ -72,3 +72,21 @@ def supported(f, g, beta, policy=Proving(), rounding=Rounding()):
     if not np.isfinite(bound):
         return here._replace(why="the dual point lies outside its domain")
     return here._replace(bound=bound, noise=seen.dual_rounding / 2)
+
+
+def step_from(f, g, beta, grad, free, policy):
+    """The step d (dim,) along which the dual point moves, and Σ w ℓ″ where an intercept is free.
+
+    With an L1 term the model's step on a working set. With a ridge alone the direction of conjugate gradients; a last
+    move of the intercept then makes its slope 0.
+    """
+    if not needs_products(g, f.dim):
+        A = working_set(g, beta, grad)
+        return model_on(f, g, beta, grad, A).step, f.hess_on(beta, A)[-1, -1] if free else 0.0
+    heading = direction(f, g, beta, grad + lambdas(g, f.dim)[1] * beta, policy.share)
+    if not free:
+        return heading.d, 0.0
+    level = f.hess_on(beta, np.array([f.dim - 1]))[0, 0]
+    d = heading.d.copy()
+    d[-1] += heading.left[-1] / level
+    return d, level

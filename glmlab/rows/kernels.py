@@ -20,6 +20,7 @@ from glmlab.maths.sums import (
     Evidence,
     Factor,
     HessOn,
+    HessTimes,
     Largest,
     Losses,
     LossGrad,
@@ -319,6 +320,16 @@ def hess_on(rows, family, beta, A, policy=POLICY):
         eta = predictor(some, beta[A]) if inside else predictor(block, beta)
         hess += gram(some.X, weigh(block.w, family.d2loss(eta, block.y)))
     return HessOn(hess)
+
+
+@quietly
+def hess_times(rows, family, beta, d, policy=POLICY):
+    """∇²f(β) d, (dim,)."""
+    product = np.zeros_like(beta)
+    for block in blocks(rows, len(beta), policy):
+        curve = weigh(block.w, family.d2loss(predictor(block, beta), block.y))
+        product += block.X.T.dot(curve * (block.X @ d))
+    return HessTimes(product)
 
 
 @quietly

@@ -59,6 +59,7 @@ class Objective(Ledger):
         self.dim, self.n, self.n_chunks = chunks.dim, chunks.n, len(chunks.lengths)
         self.diagonal = None  # (dim,) of ∇²f, from the last pass that brought a finite one
         self._last = self._hess = self._hess_on = self._factor = self._survey = self._pilot = None
+        self.heading = None  # the last direction by products with ∇²f (maths/products.py)
         self._pilot_with_survey = False
 
     def __repr__(self):
@@ -106,6 +107,10 @@ class Objective(Ledger):
         if last is None or not (np.array_equal(last[0], beta) and np.array_equal(last[1], A)):
             self._hess_on = last = np.array(beta), np.array(A), self._sum("hess_on", beta, A).hess
         return last[2]
+
+    def hess_times(self, beta, d):
+        """∇²f(β) d (dim,), in a pass."""
+        return self._sum("hess_times", beta, d).product
 
     def factor(self, beta):
         """R (at most dim, dim) with RᵀR = ∇²f(β), which keeps digits that ∇²f has lost. Free where ∇²f is the same."""

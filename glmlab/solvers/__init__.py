@@ -11,6 +11,7 @@ from glmlab.solvers.asynchronous import async_admm, piag
 from glmlab.solvers.gradient import fista, gradient_descent, proximal_gradient
 from glmlab.solvers.lbfgs import lbfgs
 from glmlab.solvers.newton import newton, proximal_newton
+from glmlab.solvers.newton_cg import newton_cg
 from glmlab.solvers.pilot import pilot_newton
 from glmlab.solvers.rounds import averaging, averaging_newton, cease, csl, giant
 from glmlab.solvers.working_sets import working_sets
@@ -38,6 +39,7 @@ METHODS = [
     Method(proximal_newton, PROX | {"model"}, estimates=True),
     Method(pilot_newton, PROX | {"model"}, "pilot", estimates=True),
     Method(lbfgs, GRADIENT | {"model"}, "pilot", estimates=True),
+    Method(newton_cg, GRADIENT | {"model"}, "pilot", estimates=True),
     Method(working_sets, PROX | {"model"}, "pilot", estimates=True),
     Method(consensus_admm, PROX, "pilot"),
 ]

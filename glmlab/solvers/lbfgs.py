@@ -9,10 +9,8 @@ from glmlab.checks import frozen, whole
 from glmlab.maths.penalties import lambdas
 from glmlab.maths.quadratic import Curvature, by_cholesky
 from glmlab.policy import Choosing
-from glmlab.solvers.linesearch import armijo, rounding, settled
-from glmlab.solvers.pilot import descends, first_hessian, full
-
-SHORTER = 2.0 ** -np.arange(1, 25, 1.0)  # tried, all in one pass, where the unit step does not descend
+from glmlab.solvers.linesearch import SHORTER, armijo, descends, rounding, settled
+from glmlab.solvers.pilot import first_hessian, full
 
 
 class LbfgsState(NamedTuple):
@@ -54,9 +52,7 @@ def lbfgs(f, g, start, *, memory=10, seed=0, choosing=Choosing()):
     while True:
         d = -two_loop(here.slope, pairs, first.solve)
         promise, residual = -(here.slope @ d), f.residual(here.beta, here.grad, g)
-        yield LbfgsState(
-            frozen(here.beta), here.objective, residual, promise / 2, frozen(d), t, len(pairs), first.name
-        )
+        yield LbfgsState(frozen(here.beta), here.objective, residual, promise / 2, frozen(d), t, len(pairs), first.name)
         if settled(promise, here.objective):
             return
         t, new = 1.0, at(g, here.beta + d, *f.loss_grad(here.beta + d))

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+SHORTER = 2.0 ** -np.arange(1, 25, 1.0)  # tried, all in one pass, where the unit step does not descend
+
 
 def objective_along(f, g, beta, direction, steps):
     """F(β + t·direction) for every t in steps, in one pass; +∞ where it overflows."""
@@ -39,6 +41,29 @@ def armijo(f, g, beta, objective, slope, direction, steps, c=1e-4, likely=False,
             return 0.0
         t = first_of(measurable)
     return t
+
+
+def descends(objective, promise, bent, value, noise):
+    """Does F fall enough, to `value`: by a tenth of what its slope promised for a unit step?
+
+    Where a tenth is less than the noise of F, the slope at the far end of the step decides: it is bent − promise.
+    """
+    if 0.1 * promise > noise:
+        return value <= objective - 0.1 * promise
+    return value <= objective + noise and bent - promise <= 0.8 * promise
+
+
+def landed(f, g, beta, objective, grad, promise, d, whole):
+    """Where a step leads: (point, what the pass there found, t), t = 1 if F falls enough, else by Armijo's rule.
+
+    grad (dim,) is ∇f at β; the slope of F along d is −promise; whole (dim,) is β + d. t is 0 where no step helps.
+    """
+    new = f.loss_grad(whole)
+    if descends(objective, promise, (new.grad - grad) @ d, new.loss + g.value(whole), rounding(f, beta, objective)):
+        return whole, new, 1.0
+    t = armijo(f, g, beta, objective, -promise, d, SHORTER)
+    point = beta + t * d
+    return point, f.loss_grad(point) if t else new, t
 
 
 def sum_error(value):

@@ -8,7 +8,7 @@ import numpy as np
 from glmlab.checks import frozen, whole
 from glmlab.maths.quadratic import Curvature, by_cholesky, minimise_model, unit_lengths
 from glmlab.policy import Keeping
-from glmlab.solvers.linesearch import armijo, rounding, settled
+from glmlab.solvers.linesearch import armijo, descends, rounding, settled
 
 
 class PilotState(NamedTuple):
@@ -138,16 +138,6 @@ def repaired(sampled, diagonal, surely):
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = diagonal / sampled
     return np.where((ratio < surely) & (ratio > 1 / surely), sampled, diagonal)
-
-
-def descends(objective, promise, bent, value, noise):
-    """Does F fall enough, to `value`: by a tenth of what its slope promised for a unit step?
-
-    Where a tenth is less than the noise of F, the slope at the far end of the step decides: it is bent − promise.
-    """
-    if 0.1 * promise > noise:
-        return value <= objective - 0.1 * promise
-    return value <= objective + noise and bent - promise <= 0.8 * promise
 
 
 def pays(decrement, before, wanted, dim, enough, policy=Keeping()):

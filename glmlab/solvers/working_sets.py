@@ -7,10 +7,7 @@ import numpy as np
 from glmlab.checks import frozen
 from glmlab.maths.working import model_on, outside, working_set
 from glmlab.policy import Working
-from glmlab.solvers.linesearch import armijo, rounding, settled
-from glmlab.solvers.pilot import descends
-
-SHORTER = 2.0 ** -np.arange(1, 25, 1.0)  # tried, all in one pass, where the unit step does not descend
+from glmlab.solvers.linesearch import landed, settled
 
 
 class WorkingState(NamedTuple):
@@ -45,12 +42,7 @@ def working_sets(f, g, start, *, working=Working()):
         yield WorkingState(frozen(beta), objective, residual, decrement, frozen(model.step), len(A))
         if np.isnan(model.promise) or (settled(model.promise, objective) and not left):
             return
-        new, point = f.loss_grad(model.point), model.point
-        bent, value = (new.grad - grad) @ model.step, new.loss + g.value(point)
-        if not descends(objective, model.promise, bent, value, rounding(f, beta, objective)):
-            t = armijo(f, g, beta, objective, -model.promise, model.step, SHORTER)
-            if t == 0.0:
-                return
-            point = beta + t * model.step
-            new = f.loss_grad(point)
-        beta, loss, grad = point, new.loss, new.grad
+        beta, found, t = landed(f, g, beta, objective, grad, model.promise, model.step, model.point)
+        if t == 0.0:
+            return
+        loss, grad = found
