@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glmlab import certify
+from glmlab import L1, certify, fit
 from glmlab.bench import entries, harness, problems, report, shipped, targets
 from glmlab.bench.__main__ import main
 from glmlab.bench.entries import ENTRIES, Entry
@@ -36,7 +36,9 @@ def small(tmp_path_factory):
 
 # --- problems
 
-@pytest.mark.parametrize("name", ["laptop", "badly scaled", "sorted by label", "poisson", "lasso"])
+@pytest.mark.parametrize("name", [
+    "laptop", "badly scaled", "sorted by label", "poisson", "lasso", "square, L1", "square, lasso",
+])  # fmt: skip
 def test_the_optimum_is_one_and_the_generating_coefficients_are_not(small, name):
     known = small(name)
     X, y, beta = known.load()
@@ -49,6 +51,15 @@ def test_the_optimum_is_one_and_the_generating_coefficients_are_not(small, name)
 def test_a_share_of_zeros_is_what_its_lambda_gives(small):
     known = small("laptop, a third zero")
     assert len(known.support) in (9, 10, 11) and known.lam > 1
+
+
+def test_a_share_of_the_largest_lambda_leaves_few_coefficients_and_all_of_it_none(small):
+    known = small("square, L1")
+    X, y, _ = known.load()
+    assert 0 < len(known.support) < 100
+    largest = known.lam / known.problem.of_max
+    for share, none in ((1.0, True), (0.99, False)):
+        assert (fit(X, y, family="logistic", penalty=L1(share * largest)).beta == 0).all() == none
 
 
 def test_rows_are_written_once_and_whole(small):

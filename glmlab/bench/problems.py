@@ -67,6 +67,19 @@ def wide(n):
     return datasets.make_logistic(n, p, x="normal", beta=beta)
 
 
+def normal_logistic(n, p, beta):
+    """Labels of normal columns."""
+    return datasets.make_logistic(n, p, x="normal", beta=beta)
+
+
+def square(n, columns=1, make=normal_logistic):
+    """`columns` × n normal columns, of which 20 have nonzero coefficients of size 1."""
+    p, rng = columns * n, np.random.default_rng(8)
+    beta = np.zeros(p)
+    beta[rng.choice(p, 20, replace=False)] = rng.normal(size=20)
+    return make(n, p, beta=beta)
+
+
 @dataclass(frozen=True)
 class Rows:
     """A function that makes rows, and their number at each scale."""
@@ -85,6 +98,9 @@ ROWS = {
     "poisson15": Rows(lambda n: datasets.make_poisson(n, 15), 4_000_000),
     "flights": Rows(flights, 327_346),
     "wide1000": Rows(wide, 100_000, 3_000),
+    "square2000": Rows(square, 2_000, 400),
+    "broad5000": Rows(lambda n: square(n, columns=5), 1_000, 100),
+    "regression2000": Rows(lambda n: square(n, make=datasets.make_regression), 2_000, 400),
 }
 
 
@@ -92,7 +108,11 @@ ROWS = {
 
 @dataclass(frozen=True)
 class Problem:
-    """Rows and an objective. `penalty` is a function of λ, a number or the share of coefficients that it zeroes."""
+    """Rows and an objective.
+
+    penalty: a function of λ. λ is `lam`, or what zeroes the share `zeros` of the coefficients, or the share `of_max` of
+    the λ that zeroes all.
+    """
 
     name: str
     rows: str
@@ -100,6 +120,7 @@ class Problem:
     penalty: Callable
     lam: float = 1.0
     zeros: float | None = None
+    of_max: float | None = None
     says: str = ""
 
     def folder(self, root, scale):
@@ -115,7 +136,12 @@ def none(lam):
 
 def share(zeros, rows, family, name, says):
     """An L1 problem whose λ has to be found: it zeroes about this share of the coefficients."""
-    return Problem(name, rows, family, L1, np.nan, zeros, says)
+    return Problem(name, rows, family, L1, np.nan, zeros, says=says)
+
+
+def sparse_answer(of_max, rows, family, name):
+    """An L1 problem on as many columns as rows or more, with this share of the λ that zeroes all."""
+    return Problem(name, rows, family, L1, np.nan, of_max=of_max, says=f"normal columns, {of_max:g} of the largest λ")
 
 
 LIST = [
@@ -132,6 +158,11 @@ LIST = [
     Problem("flights", "flights", "logistic", L1, says="the real table"),
     share(0.9, "wide1000", "logistic", "wide, L1", "1,000 columns, of which a tenth is kept"),
     Problem("wide, ridge", "wide1000", "logistic", Ridge, 10.0, says="1,000 columns"),
+    sparse_answer(0.1, "square2000", "logistic", "square, L1"),
+    sparse_answer(0.01, "square2000", "logistic", "square, weak L1"),
+    sparse_answer(0.1, "broad5000", "logistic", "broad, L1"),
+    sparse_answer(0.01, "broad5000", "logistic", "broad, weak L1"),
+    sparse_answer(0.1, "regression2000", "gaussian", "square, lasso"),
 ]
 PROBLEMS = {problem.name: problem for problem in LIST}
 
@@ -182,16 +213,24 @@ def write(folder, X, y, beta):
 
 
 def solved(problem, folder):
-    """λ, F* and its bound, S and the support, by full Newton steps with NumPy's kernels, which do not race."""
+    """λ, F* and its bound, S and the support, by Newton steps with NumPy's kernels, which do not race."""
     X, y = np.load(folder / "X.npy", mmap_mode="r"), np.load(folder / "y.npy")
-    lam = problem.lam if problem.zeros is None else zeroing(problem, X, y)
+    lam = lam_of(problem, X, y)
     options = {"family": problem.family, "penalty": problem.penalty(lam), "kernels": "numpy"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the bound says how exact it is
-        result = fit(X, y, solver="proximal_newton", tol=PRECISE, **options)
+        result = fit(X, y, solver="proximal_newton" if problem.of_max is None else "working_sets", tol=PRECISE,
+                     **options)  # fmt: skip
     f = Objective(problem.family, as_chunks(X, y), "numpy")
     return {"lam": lam, "optimum": result.objective, "proved": result.certificate.bound,
             "size": float(f.scale.unit(result.objective)), "support": np.flatnonzero(result.beta).tolist()}  # fmt: skip
+
+
+def lam_of(problem, X, y):
+    """The λ of a problem."""
+    if problem.of_max is not None:
+        return problem.of_max * path(np.asarray(X), y, family=problem.family, n_lams=1).lam_max
+    return problem.lam if problem.zeros is None else zeroing(problem, X, y)
 
 
 def zeroing(problem, X, y, rows=500_000, step=0.8):
