@@ -92,7 +92,9 @@ def walked(rows, family, beta, policy, diag=False, hess=False, slope_size=False,
 
 def mirrored(lower):
     """The symmetric matrix with this lower triangle."""
-    lower += np.tril(lower, -1).T
+    diagonal = lower.diagonal().copy()
+    lower += lower.T
+    np.fill_diagonal(lower, diagonal)
     return lower
 
 
