@@ -2,9 +2,11 @@
 problem gets which set. tests/test_kernels.py gives every form of rows to both sets; tests/test_twins.py has a reader's
 families."""
 
+import hashlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import dask
 import dask.array as da
@@ -19,6 +21,7 @@ from glmlab import L1, Gaussian, Logistic, Objective, as_chunks, fit
 from glmlab.machine import cluster
 from glmlab.policy import Blocks
 from glmlab.rows import kernels
+from glmlab.rows.chunks import sparse_part
 from glmlab.rows.kernels import Rows
 
 pytestmark = compiled
@@ -230,6 +233,179 @@ def test_memory_threads_and_dask_give_the_same_bits(family, dtype):
     assert found[0] == found[1] == found[2]
 
 
+# --- sparse rows ------------------------------------------------------------------------------------------------------
+
+
+def sparse_rows_of(family, n, p, extras="bare", dtype=float, index=np.int32):
+    """A third of the numbers are stored. The last column has none, and neither has the first row."""
+    rows, beta = rows_of(family, n, p, extras, dtype)
+    X = rows.X * (np.random.default_rng(n).random((n, p)) < 1 / 3)
+    X[:1], X[:, p - 1 :] = 0, 0
+    X = sparse.csr_array(X)
+    X.indptr, X.indices = X.indptr.astype(index), X.indices.astype(index)
+    return rows._replace(X=X), beta
+
+
+def asked_at(name, beta):
+    """What a kernel is given behind rows and family."""
+    some = np.flatnonzero(np.arange(len(beta)) % 3 != 1)
+    inside = np.isin(np.arange(len(beta)), some)
+    more = {"losses": (np.stack([beta, beta / 2, 0 * beta]),), "spans": (len(beta),),
+            "hess_on": (beta * inside, some), "dual": (beta * inside, np.roll(beta, 1) / 9, 1e-3)}  # fmt: skip
+    return more.get(name, (beta,))
+
+
+SPARSE = [*KERNELS, "spans", "hess_on", "dual"]
+
+
+@every_family
+@pytest.mark.parametrize("extras", EXTRAS)
+@pytest.mark.parametrize("p", [1, 15, 130])
+def test_every_kernel_finds_in_sparse_rows_what_numpy_finds(family, p, extras):
+    """Chunks of no row, of one row, of full blocks, and of blocks with a rest; all types of numbers and indices."""
+    for n, dtype, index in [(0, float, np.int32), (1, np.float32, np.int32), (256, float, np.int64),
+                            (259, np.float32, np.int64), (521, float, np.int32)]:  # fmt: skip
+        rows, beta = sparse_rows_of(family, n, p, extras, dtype, index)
+        for name in SPARSE:
+            given = asked_at(name, beta)
+            ours, theirs = (fields(getattr(module, name)(rows, family, *given)) for module in (fused, kernels))
+            assert ours.keys() == theirs.keys()
+            for field, value in theirs.items():
+                np.testing.assert_allclose(ours[field], value, rtol=1e-12, atol=1e-14 * (n + 1),
+                                           err_msg=f"{name} {field} {n}")  # fmt: skip
+
+
+@every_family
+@pytest.mark.parametrize("p", [15, 130])
+def test_sums_over_many_blocks_of_sparse_rows_agree_with_the_naive_twin(family, p):
+    rows, beta = sparse_rows_of(family, 3001, p, "all three")
+    true, found = naive_sums(family, rows, beta), fused.evidence(rows, family, beta)
+    assert abs(found.loss - true["loss"]) <= 4e-16 * true["abs_loss"] * 8
+    assert np.all(np.abs(found.grad - true["grad"]) <= 8 * np.finfo(float).eps * found.slope_size)
+    size = np.abs(true["X"]).T @ ((true["w"] * true["curve"])[:, None] * np.abs(true["X"]))
+    assert np.all(np.abs(found.hess - true["hess"]) <= 1e-14 * size) and np.array_equal(found.hess, found.hess.T)
+
+
+def halved(X):
+    """Every number stored twice, as two halves, and the columns of a row in falling order."""
+    order = np.concatenate([np.arange(a, b)[::-1] for a, b in zip(X.indptr[:-1], X.indptr[1:], strict=True)])
+    twice = np.repeat(order, 2)
+    return type(X)((X.data[twice] / 2, X.indices[twice], 2 * X.indptr), shape=X.shape)
+
+
+def with_data(X, data):
+    X = X.copy()
+    X.data = data
+    return X
+
+
+SPARSE_FORMS = {
+    "stored twice": halved,
+    "matrix": sparse.csr_matrix,
+    "by columns": sparse.csc_array,
+    "wide indices": lambda X: sparse_rows_of(Logistic(), *X.shape, dtype=np.float32, index=np.int64)[0].X,
+    "mixed indices": lambda X: mixed(X),
+    "float64": lambda X: X.astype(float),
+    "big-endian": lambda X: with_data(X, X.data.astype(">f4")),
+    "unaligned": lambda X: with_data(X, unaligned(X.data)),
+    "read-only": lambda X: with_data(X, np.frombuffer(X.data.tobytes(), X.data.dtype)),
+}
+
+
+def mixed(X):
+    X = X.copy()
+    X.indptr = X.indptr.astype(np.int64)
+    return X
+
+
+@pytest.mark.parametrize("form", SPARSE_FORMS)
+def test_every_form_of_sparse_rows_gives_the_same_bits_and_is_left_as_it_was(form):
+    rows, beta = sparse_rows_of(Logistic(), 300, 40, "all three", np.float32)
+    X = SPARSE_FORMS[form](rows.X)
+    before = X.data.copy()
+    for name in SPARSE:
+        given = asked_at(name, beta)
+        kernel = getattr(fused, name)
+        assert bits(kernel(rows._replace(X=X), Logistic(), *given)) == bits(kernel(rows, Logistic(), *given))
+    assert np.array_equal(X.data, before)
+
+
+@every_family
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_in_sparse_rows_is_not_overlooked(family, value):
+    for row in (1, 63, 258):
+        rows, beta = sparse_rows_of(family, 259, 5, "offset")
+        X = rows.X.tolil()
+        X[row, 2] = value
+        found = fused.loss_grad(rows._replace(X=X.tocsr()), family, beta)
+        assert not (np.isfinite(found.loss) and np.isfinite(found.grad).all())
+
+
+@every_family
+def test_a_sparse_row_of_weight_zero_hides_its_overflow(family):
+    rows, beta = sparse_rows_of(family, 300, 3, "weights")
+    X = rows.X.tolil()
+    X[7] = 1e200 * np.sign(beta) * (-1 if family.name == "gamma" else 1)
+    rows, rows.w[7] = rows._replace(X=X.tocsr()), 0.0
+    rest = np.delete(np.arange(300), 7)
+    without = Rows(*(None if column is None else column[rest] for column in rows))
+    for name in SPARSE[:-1]:
+        given = asked_at(name, beta)
+        ours, theirs = (fields(getattr(fused, name)(some, family, *given)) for some in (rows, without))
+        for field, value in theirs.items():
+            np.testing.assert_allclose(ours[field], value, rtol=1e-12, atol=1e-12, err_msg=f"{name} {field}")
+
+
+@pytest.mark.parametrize("family", FAMILIES[1:3], ids=lambda f: f.name)
+def test_memory_threads_and_dask_give_the_same_bits_for_sparse_rows(family):
+    rows, beta = sparse_rows_of(family, 2000, 13, "all three", index=np.int64)
+    chunks = (1, 700, 13, 900, 386)
+    lazy = [da.from_array(c, chunks=(chunks, *c.shape[1:])) for c in (rows.X.toarray(), *rows[1:])]
+    lazy[0] = lazy[0].map_blocks(sparse.csr_array, meta=sparse.csr_array((0, 0)))
+    found = []
+    for threads in (1, 2):
+        f = Objective(family, as_chunks(*rows[:2], sample_weight=rows.w, offset=rows.o, intercept=True, chunks=chunks,
+                                        threads=threads), "fused")  # fmt: skip
+        found.append(bits(f.evidence(beta)) + bits(f.dual(*asked_at("dual", beta))))
+    with dask.config.set(scheduler="threads", num_workers=2):
+        f = Objective(family, as_chunks(*lazy[:2], sample_weight=lazy[2], offset=lazy[3], intercept=True), "fused")
+        found.append(bits(f.evidence(beta)) + bits(f.dual(*asked_at("dual", beta))))
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+@pytest.mark.parametrize("cut", [(0, 0), (0, 90), (13, 14), (20, 90), (90, 90)])
+def test_a_part_of_sparse_rows_is_the_same_without_copies(index, cut):
+    X, cut = sparse_rows_of(Logistic(), 90, 5, index=index)[0].X, slice(*cut)
+    part = sparse_part(X, cut)
+    for ours, all_of_them in ((part.data, X.data), (part.indices, X.indices)):
+        assert not len(ours) or np.shares_memory(ours, all_of_them)
+    assert part.indices.dtype == part.indptr.dtype == index
+    part.check_format(full_check=True)  # which copies small parts of large arrays
+    assert type(part) is type(X) and part.shape == X[cut].shape and (part != X[cut]).nnz == 0
+
+
+def test_a_part_of_unordered_sparse_rows_does_not_claim_order():
+    X = halved(sparse_rows_of(Logistic(), 90, 5)[0].X)
+    assert not sparse_part(X, slice(0, 50)).has_canonical_format
+
+
+def test_the_cache_of_the_sparse_loops_knows_the_text_of_the_loops_that_they_call():
+    from glmlab.rows import loops, sparse_loops
+
+    text = hashlib.sha256(Path(loops.__file__).read_text(encoding="utf-8").encode()).hexdigest()
+    for name in ("walk", "walk_losses", "walk_spans", "walk_hess_on", "walk_dual", "walk_back"):
+        assert getattr(sparse_loops, name).py_func.__qualname__ == f"{name}_{text[:24]}"
+
+
+def test_coefficients_for_other_columns_are_refused_for_sparse_rows():
+    rows, beta = sparse_rows_of(Logistic(), 90, 5)
+    for name in SPARSE:
+        for wrong in (beta[:-1], np.append(beta, [0, 0])):
+            with pytest.raises(ValueError, match="do not belong together"):
+                getattr(fused, name)(rows, Logistic(), *asked_at(name, wrong))
+
+
 # --- who gets which ---------------------------------------------------------------------------------------------------
 
 
@@ -238,11 +414,12 @@ def small():
     return rows.X, rows.y
 
 
-def test_dense_rows_get_fused_kernels_and_sparse_rows_do_not():
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array, sparse.csc_matrix])
+def test_dense_rows_and_sparse_rows_get_fused_kernels(make):
     X, y = small()
+    X = make(X)
     assert fit(X, y, family="logistic", penalty=L1(1)).kernels == "fused"
     assert fit(X, y, family="logistic", penalty=L1(1), kernels="numpy").kernels == "numpy"
-    assert fit(sparse.csr_array(X), y, family="logistic", penalty=L1(1)).kernels == "numpy"
     f = Objective("logistic", as_chunks(X, y))
     assert {g.kernels for g in (f, f.pilot(), f.sample(0.5), f.thin(0.5))} == {"fused"}
     assert "fused kernels" in repr(fit(X, y, family="logistic", penalty=L1(1)))
@@ -252,12 +429,6 @@ def test_coefficients_may_be_integers_in_any_layout():
     f, beta = Objective("logistic", as_chunks(*small())), np.array([2, 0, -1])
     for form in (beta, np.repeat(beta, 2)[::2], beta[::-1].copy()[::-1]):
         assert bits(f.map(fused.loss_grad, shared=(Logistic(), form))[0]) == bits(f.loss_grad(beta.astype(float)))
-
-
-def test_fused_kernels_for_sparse_rows_are_refused_with_reason_and_cure():
-    X, y = small()
-    with pytest.raises(ValueError, match=r"kernels 'fused'.*sparse.*kernels='numpy'"):
-        Objective("logistic", as_chunks(sparse.csr_array(X), y), "fused")
 
 
 WITHOUT_NUMBA = """

@@ -15,7 +15,7 @@ LAYERS = [
     "maths.bounds maths.products maths.working",
     "rows.dispatch rows.kernels rows.formulas rows.elementary rows.loops rows.ledger rows.sampling rows.tables "
     "rows.threads",
-    "rows.twins",
+    "rows.sparse_loops rows.twins",
     "rows.fused",
     "rows.kernel_sets",
     "rows.arrivals rows.chunks rows.columns rows.faults rows.scale rows.survey",
@@ -51,7 +51,7 @@ LAYERS = [
 LEVEL = {name: level for level, line in enumerate(LAYERS) for name in line.split()}
 # The modules that need not know that there are clusters.
 NO_DASK = set("names checks policy maths solvers".split()) | {f"rows.{name}" for name in (
-    "elementary formulas fused kernel_sets kernels ledger loops objective sampling scale survey threads "
+    "elementary formulas fused kernel_sets kernels ledger loops objective sampling scale sparse_loops survey threads "
     "twins").split()}  # fmt: skip
 MAY_USE_DASK = "solvers.asynchronous"
 

@@ -18,8 +18,8 @@ GROUPS = {
     "The rows and their passes": "rows.entrance rows.tables rows.columns rows.chunks rows.ondask rows.faults "
                                  "rows.arrivals "
                                  "rows.objective rows.ledger rows.scale rows.sampling rows.survey rows.kernels "
-                                 "rows.kernel_sets rows.fused rows.loops rows.twins rows.formulas rows.elementary "
-                                 "rows.dispatch rows.threads",
+                                 "rows.kernel_sets rows.fused rows.loops rows.sparse_loops rows.twins rows.formulas "
+                                 "rows.elementary rows.dispatch rows.threads",
     "Solvers": "solvers solvers.gradient solvers.newton solvers.pilot solvers.lbfgs solvers.newton_cg "
                "solvers.working_sets solvers.admm "
                "solvers.rounds solvers.asynchronous solvers.linesearch solvers.start",

@@ -62,7 +62,7 @@ def kernels() -> str:
     from glmlab.maths.families import FAMILIES
     from glmlab.rows.kernel_sets import loader
 
-    trouble = loader(*(family() for family in FAMILIES.values()))()
+    trouble = loader(*(family() for family in FAMILIES.values()), sparse=True)()
     return f"kernels: numpy's only, the fused ones do not load ({trouble})" if trouble else "kernels: fused, compiled"
 
 

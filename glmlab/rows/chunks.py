@@ -116,6 +116,17 @@ class Chunks:
         return InMemory(rows, [len(part.y) for part in parts], intercept=self.intercept, threads=self.threads)
 
 
+def sparse_part(X, cut):
+    """Rows `cut` of CSR rows. Only their indptr is copied, where scipy's own X[cut] copies all numbers."""
+    first, last = X.indptr[cut.start], X.indptr[cut.stop]
+    part = type(X)((cut.stop - cut.start, X.shape[1]), dtype=X.dtype)
+    # The constructor would look at all indices, and copy those that are wider than need be.
+    part.indptr, part.indices = X.indptr[cut.start : cut.stop + 1] - first, X.indices[first:last]
+    part.data = X.data[first:last]
+    part.has_canonical_format = X.has_canonical_format  # which scipy finds once for X, not once for each part
+    return part
+
+
 class InMemory(Chunks):
     """Arrays of this process; passes run on its threads, on all cores where `threads` is None."""
 
@@ -126,11 +137,13 @@ class InMemory(Chunks):
     def chunk(self, k):
         """The rows of chunk k; nothing is copied."""
         cut = slice(self.ends[k] - self.lengths[k], self.ends[k])
-        return Rows(*(None if column is None else column[cut] for column in self.rows))
+        X = sparse_part(self.rows.X, cut) if self.sparse else self.rows.X[cut]
+        return Rows(X, *(None if column is None else column[cut] for column in self.rows[1:]))
 
     def bare(self):
         """The same rows without their columns: the intercept is all that is left, `dim` is 1."""
-        return InMemory(self.rows._replace(X=self.rows.X[:, :0]), self.lengths, intercept=True, threads=self.threads)
+        X = sparse.csr_array((len(self.rows.y), 0)) if self.sparse else self.rows.X[:, :0]
+        return InMemory(self.rows._replace(X=X), self.lengths, intercept=True, threads=self.threads)
 
     def scaled(self, n):
         """The same rows, cut anew, with weights that are multiplied so that they stand for n rows."""

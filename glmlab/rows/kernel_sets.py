@@ -13,34 +13,34 @@ def chosen(kernels, family, chunks):
     """
     if kernels is not None and among("kernels", kernels, KERNELS) == "numpy":
         return "numpy"
-    why = unfused(family, chunks)
+    load = loader(family, sparse=chunks.sparse)
+    why = load()  # the first place that imports them
     if why and kernels == "fused":
         raise ValueError(f"kernels 'fused' cannot be used: {why}. Pass kernels='numpy', or leave it out")
     if why:
         return "numpy"
-    for worker, trouble in chunks.elsewhere(loader(family)).items():
+    for worker, trouble in chunks.elsewhere(load).items():
         if trouble:
             raise RuntimeError(f"worker {worker} cannot load the fused kernels ({trouble}). Install there the numba "
                                "that is installed here, or pass kernels='numpy'")  # fmt: skip
     return "fused"
 
 
-def unfused(family, chunks):
-    """Why the fused kernels cannot serve this problem, "" if they can. This is the first place that imports them."""
-    return "the rows of X are sparse" if chunks.sparse else loader(family)()
-
-
-def loader(*families):
+def loader(*families, sparse=False):
     """A function that loads the fused kernels and the families' twins, and says what kept it from that, or "".
+
+    sparse: are the loops over sparse rows needed too?
 
     It travels to workers by value, as a closure does.
     """
 
     def load():
         try:
-            import glmlab.rows.fused  # noqa: F401
+            import glmlab.rows.fused
             from glmlab.rows.twins import prepare
 
+            if sparse:
+                import glmlab.rows.sparse_loops  # noqa: F401
             for family in families:
                 prepare(family)
         except Exception as error:  # numba has many ways to fail: missing, too old for NumPy, no place for its cache

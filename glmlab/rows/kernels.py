@@ -75,7 +75,7 @@ def part(column, cut):
 def blocks(rows, dim, policy=POLICY):
     """The chunk as Rows, block by block: dense blocks that stay in cache, or a sparse chunk as one block."""
     n = rows.X.shape[0]
-    height = n if sparse.issparse(rows.X) else policy.height(dim)
+    height = max(n, 1) if sparse.issparse(rows.X) else policy.height(dim)
     make = with_ones if sparse.issparse(rows.X) else dense
     for first in range(0, n, height):
         cut = slice(first, first + height)
@@ -273,7 +273,12 @@ def slipped(family, block, eta, size_eta, rounding=Rounding()):
     error of the other rows is 0 here.
     """
     curve = family.d2loss(eta, block.y)
-    wrong = rounding.slope * (family.size(eta, block.y) + curve * size_eta)
+    return blurred(family, curve, family.size(eta, block.y) + curve * size_eta, rounding)
+
+
+def blurred(family, curve, made_of, rounding=Rounding()):
+    """The same from ℓ″ and from the size of the numbers that the slopes are made of."""
+    wrong = rounding.slope * made_of
     sure = wrong < rounding.own * family.reach * curve
     return np.divide(wrong, curve, where=sure, out=np.zeros_like(wrong)), sure
 
@@ -340,19 +345,27 @@ def dual(rows, family, beta, d, slack, policy=POLICY):
     for block in blocks(rows, len(beta), policy):
         some = block._replace(X=block.X[:, A])
         eta, t, size_eta = predictor(some, beta[A]), some.X @ d[A], sizes(some, beta[A])
-        each = weigh(block.w, family.loss(eta, block.y))
-        slope, curve = family.dloss(eta, block.y), family.d2loss(eta, block.y)
-        error, sure = slipped(family, block, eta, size_eta)
-        size = np.where(sure, np.abs(slope), family.size(eta, block.y) + curve * size_eta) + curve * np.abs(t)
-        r = slack + error
-        prices = np.maximum(family.price(t - r, eta, block.y), family.price(t + r, eta, block.y))
-        far = weigh(None if block.w is None else block.w > 0, np.abs(t) + r).max(initial=0.0)
-        total = add([total, Dual(
-            each.sum(), np.abs(each).sum(), weigh(block.w, np.abs(slope) * size_eta).sum(),
-            weigh(block.w, curve * error**2).sum(), block.X.T.dot(weigh(block.w, slope + curve * t)),
-            weigh(block.w, size).sum(), weigh(block.w, prices).sum(), Largest(far),
-        )])  # fmt: skip
+        pieces = (getattr(family, name)(eta, block.y) for name in ("loss", "dloss", "d2loss", "size"))
+        found = dual_of(family, block.y, block.w, eta, t, size_eta, slack, pieces)
+        total = add([total, found._replace(slope=block.X.T.dot(found.slope))])
     return total
+
+
+@quietly
+def dual_of(family, y, w, eta, t, size_eta, slack, pieces):
+    """The Dual of rows without their X: `slope` is w θ of each row. The pieces are ℓ, ℓ′, ℓ″ and their size."""
+    loss, slope, curve, size = pieces
+    each, made_of = weigh(w, loss), size + curve * size_eta
+    error, sure = blurred(family, curve, made_of)
+    made_of = np.where(sure, np.abs(slope), made_of) + curve * np.abs(t)
+    r = slack + error
+    # D is convex, so its largest value on [t − r, t + r] is at an end.
+    prices = np.maximum(family.price(t - r, eta, y), family.price(t + r, eta, y))
+    return Dual(
+        each.sum(), np.abs(each).sum(), weigh(w, np.abs(slope) * size_eta).sum(), weigh(w, curve * error**2).sum(),
+        weigh(w, slope + curve * t), weigh(w, made_of).sum(), weigh(w, prices).sum(),
+        Largest(weigh(None if w is None else w > 0, np.abs(t) + r).max(initial=0.0)),
+    )  # fmt: skip
 
 
 @quietly

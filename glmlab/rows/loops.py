@@ -206,12 +206,15 @@ def gram(X, h, panel, product, hess):
 
 
 @exactly
-def allow(X, y, w, o, beta, rounding, small, pieces, work, part, numbers, slope_size, largest):
-    """The rounding allowances of `evidence` and the largest |x|. The rows of `pieces` are ℓ, ℓ′, ℓ″ and their size."""
+def allow(w, rounding, small, pieces, work, numbers):
+    """The rounding allowances of `evidence` for a block of rows, whose η are made of numbers as large as work[1].
+
+    The rows of `pieces` are ℓ, ℓ′, ℓ″ and their size. Leaves in the last what the slopes are made of, and in work[0] a
+    1 for each row that counts, a 0 for the others.
+    """
     loss, slope, curve, size = pieces[0], pieces[1], pieces[2], pieces[3]
     loss_size, eta_size, dual_rounding = work[0], work[1], work[2]
-    predict_size(X, beta, o, eta_size)
-    for i in range(X.shape[0]):
+    for i in range(loss.size):
         made_of = size[i] + curve[i] * eta_size[i]
         wrong = rounding * made_of
         sure = wrong < small * curve[i]  # this row is its own dual point (kernels.slipped)
@@ -224,10 +227,8 @@ def allow(X, y, w, o, beta, rounding, small, pieces, work, part, numbers, slope_
     numbers[1] += total(loss_size)
     numbers[2] += total(dual_rounding)
     numbers[3] += total(eta_size)
-    counts = loss_size
-    for i in range(X.shape[0]):
-        counts[i] = 1.0 if not w.size or w[i] > 0 else 0.0
-    measure(X, size, counts, part, slope_size, largest)
+    for i in range(loss.size):
+        loss_size[i] = 1.0 if not w.size or w[i] > 0 else 0.0
 
 
 def for_both(*signature):
@@ -260,7 +261,9 @@ def walk(
         predict(x, beta, o_, long, eta)
         evaluate(family, p, eta, y_, asked)
         if slope_size.size:
-            allow(x, y_, w_, o_, beta, rounding, small, pieces, work, part, numbers, slope_size, largest)
+            predict_size(x, beta, o_, work[1])
+            allow(w_, rounding, small, pieces, work, numbers)
+            measure(x, pieces[3], work[0], part, slope_size, largest)
         weigh(w_, loss)
         weigh(w_, slope)
         if not first_two:

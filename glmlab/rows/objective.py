@@ -46,7 +46,7 @@ class Objective(Ledger):
     Vectors have length `dim`: p coefficients, then the intercept where the chunks have one. `passes` counts
     row-touches ÷ n, `rounds` the times that work was sent out; what is asked inside `with f.booked_apart():` counts in
     `extra_passes` and `extra_rounds` instead. `kernels` is "numpy" or "fused", what each task runs; None chooses
-    "fused" where numba imports, rows are dense and the family has compiled twins. `policy` says how rows are drawn.
+    "fused" where numba imports and the family has a compiled twin. `policy` says how rows are drawn.
     Raises ValueError where "fused" is asked for and cannot be, RuntimeError where a worker cannot load it.
     """
 
