@@ -330,6 +330,14 @@ def test_every_form_of_sparse_rows_gives_the_same_bits_and_is_left_as_it_was(for
     assert np.array_equal(X.data, before)
 
 
+@pytest.mark.parametrize("dtype", [np.int8, bool])
+def test_small_integers_that_are_stored_twice_do_not_overflow(dtype):
+    X = sparse.csr_array((np.full(2, 100).astype(dtype), np.zeros(2, int), [0, 2]), shape=(1, 1))
+    rows, beta = Rows(X, np.ones(1)), np.full(1, 0.01)
+    ours, theirs = (module.loss_grad(rows, Gaussian(), beta) for module in (fused, kernels))
+    assert ours.grad.tolist() == pytest.approx(theirs.grad.tolist(), rel=1e-14)
+
+
 @every_family
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_in_sparse_rows_is_not_overlooked(family, value):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from kernel_sets import COMPILED, compiled
 from naive import Doubled
-from scipy import special
+from scipy import sparse, special
 
 from glmlab import L1, Logistic, Objective, as_chunks, certify, fit
 from glmlab.machine import cluster
@@ -69,11 +69,12 @@ def problem(n=2000, p=5):
 # --- a reader's family ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
 @pytest.mark.parametrize("delta", [0.8, 2])
-def test_a_readers_family_has_fused_kernels_that_find_what_numpy_finds(delta):
+def test_a_readers_family_has_fused_kernels_that_find_what_numpy_finds(delta, make):
     family = in_a_notebook()["PseudoHuber"](delta)
     X, y, w, o = problem()
-    ours, theirs = (Objective(family, as_chunks(X, y, sample_weight=w, offset=o, intercept=True), asked)
+    ours, theirs = (Objective(family, as_chunks(make(X), y, sample_weight=w, offset=o, intercept=True), asked)
                     for asked in (None, "numpy"))  # fmt: skip
     assert (ours.kernels, theirs.kernels) == ("fused", "numpy")
     for beta in (np.zeros(6), np.linspace(-1, 2, 6)):
@@ -84,10 +85,11 @@ def test_a_readers_family_has_fused_kernels_that_find_what_numpy_finds(delta):
         np.testing.assert_allclose(ours.losses(beta[None]), theirs.losses(beta[None]), rtol=1e-13)
 
 
-def test_its_fits_are_certified():
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+def test_its_fits_are_certified(make):
     family = in_a_notebook()["PseudoHuber"](0.8)
     X, y, w, o = problem()
-    found = [fit(X, y, family=family, penalty=L1(3.0), sample_weight=w, offset=o, kernels=kernels)
+    found = [fit(make(X), y, family=family, penalty=L1(3.0), sample_weight=w, offset=o, kernels=kernels)
              for kernels in (None, "numpy")]  # fmt: skip
     assert [result.kernels for result in found] == ["fused", "numpy"]
     assert all(result.certificate.rigorous and result.certificate.relative <= 1e-9 for result in found)

@@ -60,7 +60,7 @@ def canonical(X):
     """
     X = X.tocsr()
     if not X.has_canonical_format:
-        X = X.copy()
+        X = X.astype(np.float64)  # a copy, in which sums of small integers do not overflow
         X.sum_duplicates()
     index = np.int32 if X.indptr.dtype == X.indices.dtype == np.int32 else np.int64
     number = np.float32 if X.dtype == np.float32 else np.float64
