@@ -85,11 +85,6 @@ TARGETS = [
     *(faster("wide, L1", peer, setting, 1) for peer, setting in (("glum", 1e-9), ("liblinear", 1e-4))),
     *(faster("wide, ridge", peer, setting, 1) for peer, setting in (
         ("glum", 1e-9), ("liblinear", 1e-4), ("newton-cholesky", 1e-4))),
-    *(at_most(f"{name}: against {peer}", us(name, 1e-6), Side(name, peer, 1e-8, 1e-6), limit)
-      for name in ("square, L1", "square, weak L1", "broad, L1", "broad, weak L1")
-      for peer, limit in (("liblinear", 0.5), ("skglm", 1.0))),
-    at_most("square, lasso: against Lasso", us("square, lasso", 1e-6),
-            Side("square, lasso", "Lasso (scikit-learn)", 1e-8), 0.5),
     at_most("never stored: cost of a row, 8e8 of them against 1e6", BIG, SMALL, 1.15, "times a row's cost"),
     at_most("never stored: peak memory at 8e8 rows", BIG, BIG, 0.5, "GB"),
     at_most("from disk, larger than memory: against reading", DISK, READING, 1.5, "times reading, a pass"),
