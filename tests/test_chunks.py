@@ -26,6 +26,7 @@ from glmlab.rows.chunks import FAN, InMemory, groups
 from glmlab.rows.kernels import Rows
 from glmlab.rows.ondask import OnDask, Shared
 from glmlab.rows.sampling import Draw
+from glmlab.rows.survey import labels
 from glmlab.rows.tables import cut
 from glmlab.rows.threads import one_blas_thread
 
@@ -333,7 +334,7 @@ def test_persisted_rows_stay_as_long_as_the_chunks():
 
 def test_a_map_is_one_list_task():
     lazy = as_chunks(lazily(X), Y)
-    assert len(lazy.graph("pass", kernels.labels, (), (), None)) == 3 + 1
+    assert len(lazy.graph("pass", labels, (), (), None)) == 3 + 1
 
 
 def test_map_keeps_order_and_gives_each_chunk_its_own():

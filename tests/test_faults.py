@@ -31,6 +31,7 @@ import glmlab.machine.cluster
 from glmlab import ClusterError, NotConverged, Ridge, datasets, fit
 from glmlab.policy import Chunking
 from glmlab.rows import faults, kernels
+from glmlab.rows.survey import labels
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.usefixtures("sockets_collected")]
 
@@ -132,7 +133,7 @@ def test_the_last_sum_is_made_here_where_results_are_small(client, monkeypatch, 
     assert [len(each) for each in asked] == [keys]
     whole = rows.lazy(kernels.loss_grad, shared).compute()
     assert found.loss == whole.loss and np.array_equal(found.grad, whole.grad)
-    assert len(rows.map(kernels.labels)) == len(asked[-1]) == 20
+    assert len(rows.map(labels)) == len(asked[-1]) == 20
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from glmlab.maths.sums import Largest, LossGrad, add
 from glmlab.policy import Blocks
 from glmlab.rows import kernels as in_numpy
 from glmlab.rows.kernels import Rows
+from glmlab.rows.survey import culprits, labels
 
 N, P = 700, 5
 FAMILIES = [Gaussian(), Logistic(), Poisson(), Gamma()]
@@ -339,10 +340,10 @@ def test_align_counts_rows_that_stop_a_descent(form, height, kernels):
 @pytest.mark.parametrize("form", ["plain", "csr", "float32"])
 def test_culprits_name_the_argument_and_one_value(name, form):
     rows, _ = rows_of(Gaussian(), form=form, extras="all three")
-    assert in_numpy.culprits(rows) is None
+    assert culprits(rows) is None
     of_X = rows.X.data if form == "csr" else rows.X
     {"X": of_X, "y": rows.y, "sample_weight": rows.w, "offset": rows.o}[name].flat[[11, 40]] = -np.inf
-    assert in_numpy.culprits(rows) == (name, -np.inf, 2)
+    assert culprits(rows) == (name, -np.inf, 2)
 
 
 @every_family
@@ -405,4 +406,4 @@ def test_add_is_a_sum_field_by_field_in_the_order_given():
 
 def test_labels():
     rows, _ = rows_of(Logistic())
-    assert in_numpy.labels(rows).tolist() == [0.0, 1.0]
+    assert labels(rows).tolist() == [0.0, 1.0]

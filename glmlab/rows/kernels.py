@@ -392,18 +392,3 @@ def align(rows, family, d, dust, visible, policy=POLICY):
         held += int(np.sum((np.abs(t) > size_x @ dust) & counts & ~family.recedes(t, block.y)))
         moved += int(np.sum((np.abs(t) > size_x @ visible) & counts))
     return Alignment(held, moved)
-
-
-def culprits(rows):
-    """The first argument that holds a NaN or an infinity: (its name, one such value, how many). None if none does."""
-    named = {"X": rows.X.data if sparse.issparse(rows.X) else rows.X, "y": rows.y, "sample_weight": rows.w}
-    for name, values in (named | {"offset": rows.o}).items():
-        values = np.asarray([] if values is None else values)
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            return name, float(values[~np.isfinite(values)][0]), int(np.sum(~np.isfinite(values)))
-    return None
-
-
-def labels(rows):
-    """At most five distinct values of y."""
-    return np.unique(np.asarray(rows.y, dtype=np.float64))[:5]

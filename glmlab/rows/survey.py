@@ -1,9 +1,9 @@
 """What the first pass refuses: values that no family, weight or offset can have."""
 
 import numpy as np
+from scipy import sparse
 
 from glmlab.checks import not_finite
-from glmlab.rows import kernels
 
 
 def refuse(found, f):
@@ -25,7 +25,7 @@ def refuse(found, f):
 
 def refuse_not_finite(f):
     """The error that names the argument with a NaN or an infinity. It takes a pass, made only when a sum shows one."""
-    found = [culprit for culprit in f.chunks.map(kernels.culprits) if culprit]
+    found = [culprit for culprit in f.chunks.map(culprits) if culprit]
     if found:
         name, value, _ = found[0]
         total = sum(count for other, _, count in found if other == name)
@@ -34,5 +34,20 @@ def refuse_not_finite(f):
 
 def some_labels(f, most=5):
     """A few distinct values of y, for messages."""
-    parts = f.chunks.map(kernels.labels)
+    parts = f.chunks.map(labels)
     return np.unique(np.concatenate(parts))[:most]
+
+
+def culprits(rows):
+    """The first argument that holds a NaN or an infinity: (its name, one such value, how many). None if none does."""
+    named = {"X": rows.X.data if sparse.issparse(rows.X) else rows.X, "y": rows.y, "sample_weight": rows.w}
+    for name, values in (named | {"offset": rows.o}).items():
+        values = np.asarray([] if values is None else values)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            return name, float(values[~np.isfinite(values)][0]), int(np.sum(~np.isfinite(values)))
+    return None
+
+
+def labels(rows):
+    """At most five distinct values of y."""
+    return np.unique(np.asarray(rows.y, dtype=np.float64))[:5]

@@ -381,10 +381,7 @@ def row_lengths(given, chunks=None):
 
 
 def default_lengths(X, policy=POLICY):
-    """Row counts of equal chunks for data in memory, from their size alone: the same on every machine.
-
-    The size is n, p and dtype; of sparse rows it is their nonzeros, with as much again for their columns' numbers.
-    """
+    """Row counts of equal chunks for data in memory, from n, p, dtype and nonzeros: the same everywhere."""
     n, numbers = X.shape[0], 2 * X.nnz if is_sparse(X) else math.prod(X.shape)
     wanted = -(-numbers * X.dtype.itemsize // policy.chunk)
     return cut(n, -(-n // min(policy.most, max(1, wanted))))

@@ -10,7 +10,8 @@ from glmlab.maths.certificates import Certificate
 from glmlab.names import nearest
 from glmlab.rows.columns import refuse_other_names
 from glmlab.rows.entrance import row_by_row
-from glmlab.rows.kernels import Rows, blocks, culprits, predictor
+from glmlab.rows.kernels import Rows, blocks, predictor
+from glmlab.rows.survey import culprits
 from glmlab.rows.tables import column, matrix, refuse_other_rows
 from glmlab.rows.threads import one_blas_thread
 

@@ -1,0 +1,212 @@
+"""Working sets: L1 on many columns is solved and proved right, without a matrix of p × p."""
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+from breakage import equal_bits
+from naive import optimum, random_problem
+from scipy import sparse
+from sklearn.linear_model import Lasso, LogisticRegression
+
+from glmlab import L1, ElasticNet, NotConverged, Objective, as_chunks, certify, fit, path
+from glmlab.maths import quadratic
+from glmlab.maths.quadratic import sweep_in_place, swept
+from glmlab.maths.wide import supported
+from glmlab.maths.working import is_wide, working_set
+from glmlab.policy import Working
+
+FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
+EXTRAS = [{}, {"weighted": 1, "shifted": 1}, {"intercept": 1}, {"weighted": 1, "shifted": 1, "intercept": 1}]
+every_family = pytest.mark.parametrize("family", FAMILIES)
+
+
+def wide(n=150, p=400, seed=0, family="logistic", rows="dense"):
+    """More columns than rows, of which five matter."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, p)) * (rng.random((n, p)) < 0.1 if rows == "sparse" else 1)
+    eta = X[:, :5].sum(axis=1) + 0.3
+    y = {"gaussian": eta + rng.normal(size=n), "logistic": (rng.random(n) < 1 / (1 + np.exp(-eta))).astype(float),
+         "poisson": rng.poisson(np.exp(np.clip(eta, -3, 3))).astype(float)}[family]  # fmt: skip
+    return (sparse.csr_array(X) if rows == "sparse" else X), y
+
+
+# --- the proof --------------------------------------------------------------------------------------------------------
+
+
+@every_family
+@pytest.mark.parametrize("penalty", [L1(6.0), ElasticNet(8.0, 0.6)], ids=repr)
+@pytest.mark.parametrize("extras", EXTRAS)
+def test_no_bound_on_a_working_set_is_below_the_true_gap(family, penalty, extras):
+    problem = random_problem(family, penalty, seed=3, **extras)
+    best, f = optimum(problem), problem.objective(chunks=30)
+    lowest, near = problem.value(best), 0
+    for seed, distance in enumerate((0.0, 1e-14, 1e-10, 1e-7, 1e-4, 1e-2, 0.3, 2.0)):
+        moves = distance * np.random.default_rng(seed).normal(size=f.dim)
+        for beta in (best.astype(float) + moves, best.astype(float) + np.where(best == 0, 0, moves)):
+            gap, found = problem.value(beta) - lowest, supported(f, problem.g, beta)
+            assert found.bound >= gap, (distance, found.bound, gap)
+            near += distance <= 1e-4 and np.isfinite(found.bound)
+    assert near == 10, "near the optimum there is always a bound"
+
+
+@pytest.mark.parametrize("rows", ["dense", "sparse"])
+@pytest.mark.parametrize("family", ["gaussian", "logistic", "poisson"])
+def test_near_the_optimum_the_bound_is_nearly_the_gap(family, rows):
+    X, y = wide(family=family, rows=rows)
+    best = fit(X, y, family=family, penalty=L1(8.0), tol=1e-9)
+    for size in (1e-1, 1e-2, 1e-3):
+        beta = best.beta * (1 + size * np.random.default_rng(1).normal(size=len(best.beta)))
+        found = certify(X, y, beta, family=family, penalty=L1(8.0))
+        gap = found.objective - best.objective
+        assert gap - 2 * best.certificate.bound <= found.bound <= 3 * gap + 1e-9 * abs(best.objective)
+
+
+@pytest.mark.parametrize(("y", "family"), [(np.ones(150), "logistic"), (np.zeros(150), "poisson")])
+def test_without_an_optimum_there_is_no_bound(y, family):
+    """The penalty holds the columns, but the free intercept runs away."""
+    X, _ = wide()
+    with pytest.warns(NotConverged, match="no minimum exists"):
+        found = fit(X, y, family=family, penalty=L1(3.0), fit_intercept=True)
+    assert np.isinf(found.certificate.bound)
+
+
+# --- the answer -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rows", ["dense", "sparse"])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_at_default_settings_it_is_scikit_learns_answer(rows, intercept):
+    X, y = wide(rows=rows)
+    result = fit(X, y, family="logistic", penalty=L1(4.0), fit_intercept=intercept)
+    assert result.converged and result.solver == "working_sets" and 0 < np.count_nonzero(result.beta) < 100
+    assert "most of" in result.status
+    best = LogisticRegression(C=0.25, l1_ratio=1.0, solver="saga", fit_intercept=intercept, tol=1e-10, max_iter=100_000)
+    best.fit(X, y)
+    np.testing.assert_allclose(result.beta, best.coef_[0], atol=1e-6)
+    X, y = wide(rows=rows, family="gaussian")
+    result = fit(X, y, family="gaussian", penalty=L1(40.0), fit_intercept=intercept)  # its loss is (y − η)²
+    best = Lasso(alpha=20.0 / len(y), fit_intercept=intercept, tol=1e-14, max_iter=100_000).fit(X, y)
+    np.testing.assert_allclose(result.beta, best.coef_, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", ["gaussian", "logistic", "poisson"])
+def test_it_is_proximal_newtons_answer_with_an_elastic_net(family):
+    X, y = wide(family=family)
+    options = {"family": family, "penalty": ElasticNet(8.0, 0.7), "fit_intercept": True}
+    ours, full = (fit(X, y, solver=solver, **options) for solver in ("working_sets", "proximal_newton"))
+    assert ours.converged and full.converged
+    np.testing.assert_allclose(ours.beta, full.beta, atol=1e-8)
+
+
+def test_few_coordinates_at_a_time_find_the_same_answer():
+    """A block of the support at a time, as where the support is larger than any Hessian may be."""
+    X, y = wide(300, 350)
+    whole, blocks = (fit(X, y, family="logistic", penalty=L1(0.5), fit_intercept=True, solver="working_sets",
+                         working=Working(most=most)) for most in (2000, 40))  # fmt: skip
+    assert whole.converged and blocks.converged and np.count_nonzero(whole.beta) > 60
+    assert blocks.state.working == 40
+    np.testing.assert_allclose(blocks.beta, whole.beta, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", ["dense", "sparse"])
+def test_memory_and_dask_give_equal_bits(rows):
+    X, y = wide(rows=rows)
+    lengths = (60, 50, 40)
+    edges = np.cumsum((0, *lengths))
+    blocks = [X[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    lazy = da.concatenate([da.from_array(block, chunks=block.shape, asarray=False) for block in blocks])
+    here, there = (Objective("logistic", chunks) for chunks in (
+        as_chunks(X, y, chunks=lengths), as_chunks(lazy, da.from_array(y, chunks=(lengths,)))))  # fmt: skip
+    A, beta = np.arange(0, 400, 7), np.zeros(400)
+    beta[A[:10]] = 0.1
+    assert here.hess_on(beta, A).tobytes() == there.hess_on(beta, A).tobytes()
+    for one, other in zip(here.dual(beta, beta), there.dual(beta, beta), strict=True):
+        assert np.array_equal(getattr(one, "values", one), getattr(other, "values", other))
+
+
+def test_dask_and_distributed_give_equal_bits(client):
+    X, y = wide()
+    lazy = dask.persist(da.from_array(X, chunks=(50, 400)), da.from_array(y, chunks=50))
+    with dask.config.set(scheduler="threads"):
+        local = fit(X, y, family="logistic", penalty=L1(4.0), threads=1)
+    assert local.converged
+    found = [fit(*lazy, family="logistic", penalty=L1(4.0)) for _ in range(2)]
+    equal_bits(*found)
+    np.testing.assert_allclose(found[0].beta, local.beta, atol=1e-9)
+
+
+def test_a_path_is_its_single_fits():
+    X, y = wide()
+    found = path(X, y, family="logistic", n_lams=4, ratio=0.1)
+    assert found.converged and not found[0].beta.any()
+    for result in found[1:]:
+        alone = fit(X, y, family="logistic", penalty=result.penalty)
+        np.testing.assert_allclose(result.beta, alone.beta, atol=1e-8)
+
+
+# --- what it costs ----------------------------------------------------------------------------------------------------
+
+
+def test_no_square_matrix_of_all_columns_is_made(monkeypatch):
+    plain, sizes = Objective.kernel, []
+    on = Objective.hess_on
+
+    def refusing(self, name):
+        assert name not in ("loss_grad_hess", "evidence", "factor"), f"{name} makes a matrix of p × p"
+        return plain(self, name)
+
+    monkeypatch.setattr(Objective, "kernel", refusing)
+    monkeypatch.setattr(Objective, "hess_on", lambda self, beta, A: sizes.append(len(A)) or on(self, beta, A))
+    X, y = wide(rows="sparse", p=30_000)
+    assert fit(X, y, family="logistic", penalty=L1(1.0), fit_intercept=True).converged
+    assert max(sizes) < 400
+
+
+def test_a_hessian_on_the_same_set_at_the_same_point_is_summed_once():
+    f = Objective("logistic", as_chunks(*wide()))
+    A, beta = np.arange(20), np.zeros(400)
+    first, before = f.hess_on(beta, A), f.passes
+    assert f.hess_on(beta, A) is first and f.passes == before
+    f.hess_on(beta, A[1:])
+    f.hess_on(beta + 1, A[1:])
+    assert f.passes == before + 2
+
+
+def test_the_set_holds_what_is_not_zero_what_is_free_and_who_pulls_hardest():
+    g, beta, grad = L1(1.0), np.zeros(500), np.linspace(0, 2, 500)
+    beta[3] = 1.0
+    A = working_set(g, beta, grad)
+    assert 3 in A and len(A) == 100 and set(range(401, 500)) <= set(A)
+    assert len(working_set(g, beta, 0.5 * grad)) == 51  # 0.9 of λ₁ and more
+    assert is_wide(g, 500) and not is_wide(g, 300) and not is_wide(ElasticNet(1.0, 0.0), 500)
+
+
+# --- the model of the step --------------------------------------------------------------------------------------------
+
+
+def quadratic_problem(p=300, seed=0):
+    rng = np.random.default_rng(seed)
+    A = rng.normal(size=(p + 50, p))
+    return rng.normal(size=p) * 20, A.T @ A, np.zeros(p), np.full(p, 15.0)
+
+
+def test_a_compiled_sweep_has_the_bits_of_the_plain_one():
+    G, H, start, l1 = quadratic_problem()
+    root = np.sqrt(np.diag(H))
+    H, slope, l1 = H / root[:, None] / root, -G / root, l1 / root
+    plain = start.copy()
+    sweep_in_place(plain, H, slope.copy(), l1)
+    assert swept(start, H, slope, l1).tobytes() == plain.tobytes() and np.count_nonzero(plain) > 10
+
+
+def test_the_active_set_settles_in_few_steps(monkeypatch):
+    """Where the objective can no longer tell, the linear system is solved once more, and coordinates do not creep."""
+    steps, plain = [], quadratic.towards
+    monkeypatch.setattr(quadratic, "towards", lambda *given: steps.append(1) or plain(*given))
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 500))
+    y = (rng.random(400) < 1 / (1 + np.exp(-X[:, :20].sum(axis=1)))).astype(float)
+    largest = np.abs(X.T @ (y - 0.5)).max()
+    result = fit(X, y, family="logistic", penalty=L1(0.01 * largest))
+    assert result.converged and len(steps) <= 7 * result.n_iter
