@@ -53,7 +53,7 @@ def supported(f, g, beta, policy=Proving(), rounding=Rounding()):
         if not here.furthest < policy.interior * f.family.reach:
             return here._replace(why="the dual point is not interior: no minimum may exist")
         tilt = abs(v[-1]) + error[-1]
-        if not tilt <= slack * level / 2:
+        if not (np.isfinite(slack) and tilt <= slack * level / 2):
             return here._replace(why="the slope of the intercept is not small")
         error, v = error + 1.001 * tilt * largest, np.append(v[:-1], 0.0)
         error[-1] = 0.0
