@@ -372,7 +372,7 @@ assert client.status == "closed"
 # |in 06|$S$ rows that move, $\varphi$ their share, $\sigma$ scale of slopes, $a$ excess of a slope, $\xi$ element of $\partial F$|
 # |in 07|$\mu$ mean of $y$, $r$ size of a negative binomial|
 # |in 09|$W$ workers|
-# |in 10|$\hat H$ Hessian of some rows, $\varepsilon$ its error, $\bar\beta$ a mean, $v_k$ vote, $\tau$ age|
+# |in 10|$\hat H$, $\hat C$ Hessians, $\varepsilon$ error, $m$ pilot rows, $\bar\beta$ mean, $v_k$ vote, $\tau$ age|
 # |in 11|$s$ move, $\alpha$ curvature along it, $\sigma$ share of a decrease|
 
 # %% [markdown] id="c00-047"
@@ -394,7 +394,7 @@ assert client.status == "closed"
 # **What it costs, and what is proved**
 #
 # - **pass**: every row is read once.
-# - **round**: every chunk is worked on once, and all answers are awaited.
+# - **round**: some chunks, or all, work once, and all are awaited.
 # - **reduction**: small results of chunks are added.
 # - **ledger**: the table of all our runs.
 # - **gap**: $F(\beta) - F^*$.

@@ -36,7 +36,7 @@ print(f"F at the reference is proved to be within {best.certificate.bound / best
 # %% [markdown] tags=["workshop"] id="c10-003"
 # ## Ask once (16 min, core)
 #
-# Notebook 09 asked how long a round takes. Can a fit need fewer? The extreme is one.
+# Notebook 09 asked how long a round takes. Can a fit need fewer rounds? The extreme is one round.
 #
 # Chunk $k$ holds $n_k$ of the $n$ rows, and $f_k$ is their loss. Scaled up, it stands for all rows:
 # $\hat f_k=\frac n{n_k}f_k$. Each of the $K$ chunks minimises $\hat f_k+g$ alone. If $\beta_k$ is its answer, the
@@ -45,7 +45,7 @@ print(f"F at the reference is proved to be within {best.certificate.bound / best
 # $$\bar\beta=\frac1n\sum_{k=1}^Kn_k\,\beta_k .$$
 #
 # Our rows are those of the post's benchmark, so all columns lie between 0 and 1. The penalty is the ridge
-# $g(\beta)=\frac12\|\beta\|^2$. The rows lie in this process, because passes and rounds do not depend on where rows lie.
+# $g(\beta)=\frac12\|\beta\|^2$. Passes and rounds do not depend on where rows lie.
 # The **error** of an answer is its largest difference from the minimiser $\beta^*$ of all rows.
 
 # %% tags=["assert"] id="c10-005"
@@ -73,8 +73,8 @@ for K in (10, 40, 160):
 assert all(3 < errors[4 * K][1] / errors[K][1] < 6 for K in (10, 40)), "a quarter of the rows: about four times"
 
 # %% [markdown] id="c10-006"
-# An average is far better than one answer. But if each chunk has a quarter of the rows, the average's error is about four
-# times as large, although four times as many answers are averaged.
+# An average is far better than one answer. But with a quarter of the rows in each chunk, its error is about four times
+# as large. *Too long* is measured along $\beta^*$.
 #
 # <details><summary>Why?</summary>
 #
@@ -82,7 +82,8 @@ assert all(3 < errors[4 * K][1] / errors[K][1] < 6 for K in (10, 40)), "a quarte
 # The weighted mean of the $\nabla F_k$ is $\nabla F$, which is zero at $\beta^*$. So these errors cancel *exactly*.
 #
 # What remains is of second order. Too few rows make logistic coefficients too large, in all chunks alike, because a
-# small sample is separated more easily. This **bias** is proportional to $1/n_k$, and no number of chunks removes it.
+# small sample is easier to divide into its two classes. This **bias** is proportional to $1/n_k$, and no number of
+# chunks removes it.
 #
 # </details>
 #
@@ -93,8 +94,8 @@ assert all(3 < errors[4 * K][1] / errors[K][1] < 6 for K in (10, 40)), "a quarte
 # and 3, with the average 2. There $F'(b)=2(b-1)+6(b-3)=-4$ and $F''=8$. The step goes to $2+\frac48=2.5$, where
 # $F'=0$.
 #
-# Without a penalty a chunk may have no minimiser: its row is `nan`. Such a third chunk would change nothing here: we
-# divide by the rows of the first two.
+# Without a penalty a chunk may have no minimiser: its row is `nan`. Such a third chunk would not change the average, 2.
+# But its rows count in $F'$ and $F''$.
 #
 # **Exercise 1.** Write `one_step`.
 
@@ -133,6 +134,7 @@ def hess(b):
 stepped = one_step(answers(n_chunks), np.full(n_chunks, m), grad, hess)
 left.measured(error(stepped))
 proofs = [glmlab.certify(X, y, beta, **logistic) for beta in (means[n_chunks], stepped)]
+print(f"relative gap at β = 0: {n * np.log(2) / best.objective - 1:.1g}")
 print(f"relative gap, certified: average {proofs[0].relative:.0e}, after one step {proofs[1].relative:.0e}")
 assert error(stepped) < errors[n_chunks][1] / 10 and proofs[1].relative < proofs[0].relative / 100
 
@@ -158,8 +160,9 @@ assert error(stepped) < errors[n_chunks][1] / 10 and proofs[1].relative < proofs
 # At $\beta$ it has the slope of $F$. So a method that stands at $\beta^*$ stays there. Three methods use surrogates:
 #
 # 1. **CSL** (Jordan, Lee and Yang 2019): one chunk minimises its surrogate, and we go there.
-# 2. **CEASE** (Fan, Guo and Wang 2023): all add $\frac12\|b-\beta\|_A^2$ with a small diagonal $A$; we take the mean.
-# 3. **GIANT** (Wang and others 2018): we take the mean of the surrogates' Newton directions, and shorten it until $F$
+# 2. **CEASE** (Fan, Guo and Wang 2023): all chunks add $\frac12\sum_ja_j(b_j-\beta_j)^2$ with small $a_j\ge0$, and we
+#    take the mean.
+# 3. **GIANT** (Wang and others 2018): we take the mean of the surrogates' Newton directions, and halve it until $F$
 #    falls.
 
 # %% [markdown] id="surrogate-example"
@@ -167,14 +170,15 @@ assert error(stepped) < errors[n_chunks][1] / 10 and proofs[1].relative < proofs
 # $F''=8$ and $\beta^*=2.5$.
 #
 # - CSL with chunk 1 goes to $2+\frac44=3$, then back.
-# - CSL with chunk 2, GIANT and CEASE with $A=0$: a third of the error is left.
+# - CSL with chunk 2, GIANT and CEASE with $a=0$: a third of the error is left.
 #
-# Let $H$ and $\hat H$ be the Hessians of $F$ and $\hat f_k+g$. If $f$ is quadratic, CSL multiplies its error $e$,
-# measured by $\sqrt{e^\top\hat He}$, by at most $\varepsilon=\|I-\hat H^{-1/2}H\hat H^{-1/2}\|$, here $|1-\frac84|=1$
-# or $|1-\frac8{12}|=\frac13$, and the gap by at most about $\varepsilon^2$.
+# Let $H$ and $\hat H$ be the Hessians of $F$ and $\hat f_k+g$. Then
+# $\varepsilon=\|I-\hat H^{-1/2}H\hat H^{-1/2}\|$ is the largest relative error of $\hat H$: here
+# $|1-\frac84|=1$ or $|1-\frac8{12}|=\frac13$. If $f$ and $g$ are quadratic, CSL multiplies the gap by
+# at most $\varepsilon^2$.
 #
-# **Predict.** If $\varepsilon\approx2\sqrt{p/n_k}$, how many passes to a gap of $10^{-6}$? An iteration costs 1 for the
-# slope, and $1/K$ for each Newton step on CSL's chunk.
+# **Predict.** If $\varepsilon\approx2\sqrt{p/n_k}$, how many passes from $\beta=0$ (gap above) to $10^{-6}$? A slope
+# costs 1, at the start too, and each of about three Newton steps $1/K$.
 
 # %% tags=["predict", "assert"] id="c10-013"
 few = predict("passes of CSL to 1e-6", None)
@@ -218,7 +222,7 @@ assert saved < 0 < more and min(to["passes"], key=to["passes"].get) == "auto"
 # %% [markdown] id="c10-014"
 # *Auto* is the default of `fit` for many rows, and a later section explains it. A line begins when its method has
 # evaluated $F$ at its first $\beta$, which is the pilot's answer for auto. The average's line begins at $\beta=0$, for
-# comparison.
+# comparison. To evaluate $F$ at its answer takes one more round and pass.
 #
 # <details><summary>What does an iteration cost?</summary>
 #
@@ -241,8 +245,8 @@ assert saved < 0 < more and min(to["passes"], key=to["passes"].get) == "auto"
 #
 # </details>
 #
-# *Recap.* A surrogate has the slope of all rows and the curvature of a chunk's rows. It needs few rounds if $\varepsilon$
-# is small. But few rounds are not few passes: the price of a round decides which of them counts.
+# *Recap.* A surrogate needs few iterations if $\varepsilon$ is small, but each takes two or three rounds. Few rounds
+# are not few passes: the price of a round decides which of them counts.
 
 # %% [markdown] tags=["workshop"] id="c10-046"
 # ## Where they break (11 min, core)
@@ -282,8 +286,8 @@ assert all({"auto", "proximal Newton"} <= names for names in arrived.values())
 # <details><summary>Why does each order break other methods?</summary>
 #
 # *Sorted by $y$*, most chunks hold one class. Because no column is negative, their loss alone falls for ever as the
-# coefficients grow, and only the penalty stops it, far from $\beta^*$. So the average is too bad for one step. A
-# surrogate has the slope of all rows, and only its curvature is wrong.
+# coefficients grow in size, and only the penalty stops it, far from $\beta^*$. So the average is too bad for one step.
+# A surrogate has the slope of all rows, and only its curvature is wrong.
 #
 # *Sorted by the first column*, the first of ten chunks has the rows where this column is below about 0.1. Its mean
 # square is there about a hundredth of that of all rows. So CSL's chunk sees hardly any curvature along it, and its
@@ -321,8 +325,8 @@ assert eps["sorted by column 1"] > 10 > 1 > 2 * eps["from everywhere"]
 
 # %% [markdown] id="l1-breaks"
 # And an L1 penalty? Each chunk has its zeros in other places, so their mean has fewer zeros. A Newton direction knows
-# nothing of the kink of $|\beta_j|$. CSL and CEASE minimise with the penalty itself, so they keep the zeros. We try
-# 20,000 rows.
+# nothing of the kink of $|\beta_j|$. CSL and CEASE minimise with the penalty itself: at $\beta^*$ every surrogate has
+# the minimiser $\beta^*$, so near it all chunks have the same zeros. We try 20,000 rows.
 
 # %% tags=["assert"] id="c10-048"
 X_20, y_20 = X[:20_000], y[:20_000]
@@ -348,8 +352,8 @@ assert np.sum(averaged == 0) < np.sum(sparse.beta == 0)
 # ## Keep the Hessian of a few rows (15 min, core)
 #
 # A surrogate needs the curvature of *some* rows. A **pilot** is a sample that has its share of rows from every chunk,
-# spread over the chunk, so sorted rows cannot spoil it. We bring it here in one round, fit it, and *keep* the Hessian
-# $\hat C$ of its scaled-up loss. Then each iteration is one pass for the gradient, and
+# spread over the chunk, so no order spoils it. We bring it here in one round, fit it, and *keep* the Hessian
+# $\hat C$ of its scaled-up loss there. Then each iteration is one pass for the gradient, and
 #
 # $$\beta^+=\operatorname{argmin}_b\ \nabla f(\beta)^\top(b-\beta)+\tfrac12(b-\beta)^\top\hat C(b-\beta)+g(b).$$
 #
@@ -360,8 +364,8 @@ assert np.sum(averaged == 0) < np.sum(sparse.beta == 0)
 # $4\cdot\frac28=1$. From the first chunk we take every second row, starting at a random one of the first two. The *first*
 # three rows would do as well if the order were random, but on sorted rows they are all alike.
 #
-# A share of 2.6 may become 2 or 3 rows. For 3 of 7 rows we take $r$, $r+\frac73$ and $r+\frac{14}3$, rounded down, with
-# $r$ drawn from $[0,\frac73)$ anew for each chunk.
+# A share of 2.6 may become 2 or 3 rows, and one of 0.4 none or 1. For 3 of 7 rows we take $r$, $r+\frac73$ and
+# $r+\frac{14}3$, rounded down, with $r$ drawn from $[0,\frac73)$ anew for each chunk.
 #
 # **Exercise 2.** Write `pilot(lengths, m, seed)`: which rows of each chunk belong to a pilot of `m` rows.
 
@@ -380,16 +384,16 @@ pilot = use(pilot)
 # solution("pilot")
 
 # %% [markdown] id="c10-020"
-# We run the method by hand on the rows sorted by the first column, with pilots of yours, and with the first rows of the
+# We run the method on the rows sorted by the first column, with pilots of yours, and with the first rows of the
 # file.
 #
 # How fast is it? If the pilot has $m$ rows, an entry of $I-\hat H^{-1/2}H\hat H^{-1/2}$ is about $1/\sqrt m$ in size.
 # So this matrix multiplies the length of a random error by about $\sqrt{p/m}$, and the gap by $p/m$. But it turns the
-# error towards its worst direction, and there the gap is multiplied by $\varepsilon^2$. For random rows
-# $\varepsilon\approx1/(1-\sqrt{p/m})^2-1$, which is near $2\sqrt{p/m}$ if $m$ is large.
+# error towards its worst direction, and there the gap is multiplied by $\varepsilon^2$. A rough guess
+# is $\varepsilon\approx1/(1-\sqrt{p/m})^2-1$, near $2\sqrt{p/m}$ if $m$ is large.
 #
-# **Predict.** The pilot has 100 rows for each of the $p$ columns. By what number does a pass divide the gap, after the
-# first?
+# **Predict** by this guess. The pilot has 100 rows for each of the $p$ columns. By what number does a pass divide the
+# gap, after the first?
 
 # %% id="c10-021"
 X_sorted, y_sorted = X[by_column], y[by_column]
@@ -435,8 +439,8 @@ assert 3 < later[100] < 100 and gaps[0] / gaps[1] > 10, "of the predicted size"
 assert max(hundred[2], three_hundred[2]) < ten[2] and first_rows[3] > first_rows[0]
 
 # %% [markdown] id="c10-022"
-# The first pass is fast, later ones come near $1/\varepsilon^2$. Below 1 a pilot may diverge. The formula is a guess, for
-# normal rows of equal weight, with $\hat H$ taken at $\beta^*$.
+# The first pass is fast, later ones come near $1/\varepsilon^2$. If this is below 1, the method may
+# diverge. The guess is for normal rows of equal weight, at $\beta^*$.
 #
 # `fit` takes enough rows a column. It compares the diagonal of $\hat H$ with that of all rows, refuses a step
 # that does not make $F$ fall, and takes the Hessian of all rows if that saves passes.
@@ -448,8 +452,8 @@ assert max(hundred[2], three_hundred[2]) < ten[2] and first_rows[3] > first_rows
 #
 # </details>
 #
-# The course began with ten rounds that proved nothing. How many passes does the default need for the post's benchmark
-# with its L1 penalty? Its rows are recipes that nobody stores (09). We also count for 01's flights and the trials.
+# How many passes does the default need for the post's benchmark with its L1 penalty? Its rows are drawn again in each
+# pass and never stored (09). We also count for 01's flights and the trials.
 #
 # **Predict** the passes to $10^{-9}$ for the benchmark.
 
@@ -510,8 +514,9 @@ ledger
 #
 # $$z=\operatorname{argmin}_w\ \lambda\|w\|_1+\tfrac\rho2\sum_k\|v_k-w\|^2,\qquad u_k=v_k-z .$$
 #
-# Only chunk $k$ is sent the new $z$ and its new $u_k$. The others go on with what they have. Where nothing moves any
-# more, $b=z$ for every chunk. Then $z$ meets the conditions of notebook 05, so it is the optimum, whoever was slow.
+# Only chunk $k$ is sent the new $z$ and its new $u_k$. The others go on with what they have. Where nothing moves,
+# $b=z$ for every chunk. Then $z$ meets the conditions of notebook 05, so it is the optimum. That it gets there needs a
+# bound on the delays.
 
 # %% [markdown] tags=["optional"] id="c10-031"
 # *A small example.* One coefficient, two chunks, $\lambda=2$, $\rho=1$ and the votes $v=(3,5)$. Their mean is 4. Shrunk
@@ -570,7 +575,7 @@ print(f"votes of chunks 0 and 1: {votes[:2]}; z from the minimiser: {np.abs(z_sl
 assert max(np.abs(z - exact).max(), np.abs(z_slow - exact).max()) < 1e-8 and votes[1] > 8 * votes[0]
 
 # %% [markdown] tags=["optional"] id="c10-036"
-# A chunk that votes ten times as often has no more weight, so the limit is the same. But is one there sooner?
+# A chunk that votes ten times as often has no more weight: both runs end at the minimiser. But is one there sooner?
 #
 # **PIAG**, the proximal incremental aggregated gradient, does the same with gradients. It keeps the last gradient of
 # every chunk, and whenever one arrives, it steps along their sum:
@@ -680,12 +685,13 @@ client.close()
 assert client.status == "closed"
 
 # %% [markdown] tags=["optional"] id="c10-052"
-# *Answer.* The line "one slow" says who won here. What is certain is arithmetic: in as many rounds, a round that waits
-# takes ten tasks, and two if a fast worker has both chunks. So moving pays as long as tasks are long against messages.
+# *Answer.* The line "one slow" says who won. What is certain is arithmetic: in as many rounds, a round that waits
+# takes as long as ten tasks, or two if a fast worker has both chunks. So moving pays if tasks are long
+# against messages.
 #
-# Whether asynchronous ADMM beats waiting depends on $\rho$: below a chunk's curvature it wins little, or loses. It also
-# depends on the machine: each of its many answers is a message that one process must handle. If tasks are short, or other
-# programs run, that may take longer than waiting.
+# Whether asynchronous ADMM beats waiting depends on $\rho$: by the made-up clock it wins little if $\rho$ is small. It
+# also depends on the machine: each of its many answers is a message that one process must handle. If tasks are short,
+# or other programs run, that may take longer than waiting.
 #
 # *Recap.* An asynchronous method uses old answers. It pays if waiting costs more. First see whether the slow worker can
 # have fewer rows.
@@ -694,7 +700,7 @@ assert client.status == "closed"
 # ## What we measured · Check yourself · Next
 #
 # - In an average errors of first order cancel, and a bias of order $1/n_k$ remains. One Newton step removes most of it.
-# - Averages and surrogates need few rounds if the chunks are alike. None of them survived all our orders of the rows.
+# - If chunks are alike, an average needs few rounds, surrogates few iterations. None survived all our trials.
 # - The Hessian of a pilot survived them: three or four passes to $10^{-9}$ on the benchmark, and in each trial fewer than
 #   any other method.
 # - By the made-up clock, asynchronous ADMM beats waiting if a worker is slow, and moving its chunk beats both. If nobody is

@@ -70,7 +70,7 @@ viz.show(viz.solver_loop())
 # |`g.grad(beta)`|$\nabla g(\beta)$, if `g.smooth`|0|
 #
 # After `loss_grad`, asking again at the same $\beta$ costs no pass; after `loss` alone it does. The squared loss has
-# no $\frac12$. The residual is 0 only at the optimum; it is scaled (06), so that it does not depend on units.
+# no $\frac12$. The residual is 0 only at the optimum. It is scaled (06).
 # `State(beta)` is enough: `run` computes what is missing.
 #
 # Here is a template, proximal gradient with a fixed step length. Copy it, and change the update. Its `step=1e-3` suits
@@ -161,7 +161,7 @@ ratio = guess.measured(sum(abs(end - 1.5) < 1e-9 for end in ends.values()))
 # one array, so the first of its sixty states shows the last $\beta$.
 #
 # `check_solver` tries a solver on small problems, in memory and on dask. It names the usual faults and says how to mend
-# them. If it names none, that is no proof. It waits for ever if a loop inside your solver never ends. By default it
+# them. An empty list is no proof. The check waits for ever if a loop inside your solver never ends. By default it
 # tries all families and penalties. If your solver is for fewer, say which ones it *claims*.
 
 # %% tags=["assert"] id="check-wrong"
@@ -201,8 +201,8 @@ assert abs(ends["late"] - 1.5) < 1e-9 and abs(ends["reused"] - 1.5) < 1e-9 and e
 # *Example.* Let $f(b)=b^2$ and $b=1$, so the slope is 2. With $t=1$ we get to $-1$, where $f=1$. The model says
 # $1-4+2=-1$: the test fails. With $t=\frac12$ we get to $0$, where $f=0$. The model says $1-2+1=0$: it passes.
 #
-# Near the optimum rounding can make the test fail forever, and then `run` never ends. So add $10^{-13}|f(\beta)|$ to
-# the right side. Each test costs a pass, so begin at $t=1$ and keep the last $t$.
+# Rounding can make the test fail forever. So add $10^{-13}|f(\beta)|$ to
+# the right side. Each test costs a pass, so begin at $t=1$ and keep the last $t$. Test by `f.loss_grad`.
 #
 # **Exercise 1.** Write `my_solver(f, g, start)`. Any method will do: momentum, ADMM, Newton's method, or, in ten
 # lines, the template with this search. It must be certified to $10^{-6}$ for least squares and the logistic loss,
@@ -229,12 +229,12 @@ my_solver = use(my_solver)
 #
 # <details><summary>Answer</summary>The quotient is 1. The solver asks f the same questions, and the chunks are the
 # same, so the sums and all states are the same. Only the seconds differ, because each round between processes sends
-# messages. Our own <code>my_solver</code> is momentum with the search. It makes about three passes an
-# iteration.</details>
+# messages. Our own <code>my_solver</code> is momentum with the search. An iteration takes a
+# pass at β, one where momentum leads, and one a test of t.</details>
 #
 # Can we believe the proof? It is made from $\beta$ and the rows, and states $F(\beta)-F^*\le\delta$. The **bound**
-# $\delta$ includes an allowance for the rounding of $F(\beta)$. The **relative** gap beside it leaves this allowance
-# out: here it is $\delta$ without it, divided by $F(\beta)$. The second cell looks for an $F$ below $F(\beta)-\delta$
+# $\delta$ includes an allowance for the rounding of $F(\beta)$. The **relative** gap is the bound without this
+# allowance, divided by $F(\beta)$. The second cell looks for an $F$ below $F(\beta)-\delta$
 # with another program, scikit-learn's liblinear.
 #
 # <details><summary>Why does the run to 10⁻⁶ go further than asked?</summary>If X has at most about four million
@@ -275,13 +275,14 @@ mine
 #
 # ## Stop on a proof (10 min · core)
 #
-# When is an answer good enough? Many solvers stop when $\beta$ hardly moves.
+# When is an answer good enough? Many stop when $\beta$ hardly moves.
 #
 # *Example.* For $f(b)=(b-1)^2$ at $b=0$, with step length $10^{-6}$, the slope is $-2$, so $b$ moves by
 # $2\cdot10^{-6}$. Yet $F-F^*=1$.
 #
-# A certificate needs only $f$, $g$ and $\beta$. If one says `bound` $0.24$ and `relative` $0.02$, then `tol` $=0.05$ is
-# proved and $0.01$ is not. Where it proves nothing, both are `inf`.
+# What a state says proves nothing. A certificate needs only $f$, $g$ and $\beta$. If one says `bound`
+# $0.24$ and `relative` $0.02$, then `tol` $=0.05$ is proved and $0.01$ is not. Where it proves nothing, both are
+# `inf`.
 #
 # **Exercise 2.** Write `until(f, g, tol, state)`: is it proved that the relative gap of `state.beta` is at most `tol`?
 
@@ -344,7 +345,8 @@ assert gaps["step 1/(100 L)", "moved little"] > 0.9 * at_zero
 #
 # ## From a formula to a solver (12 min · core)
 #
-# How does a method from a paper become code? The step $1/L$ is made for the steepest direction. **Barzilai and
+# How does a method from a paper become code? The step $1/L$ must be safe along the
+# direction of largest curvature, and is short along all others. **Barzilai and
 # Borwein** (1988) use the curvature $\alpha$ along the *last* move, $s=\beta^+-\beta$. With the gradients
 # $q=\nabla f(\beta)$ and $q^+=\nabla f(\beta^+)$, the next step length is $1/\alpha$, where
 #
@@ -403,7 +405,7 @@ assert np.any(np.diff(bb.trace.objective) > 0), "F does rise for a while"
 #
 # <details><summary>What are its columns?</summary>The median of the seconds to each gap. Then, to the smallest gap, the
 # seconds of the fastest and the slowest run, the passes, rounds and iterations. Last, the gap proved at the end. A gap
-# that was never reached has inf. A look at a tenth of the rows counts as a tenth of a pass.</details>
+# that was never reached has inf. A pilot of a tenth of the rows (10) counts as a tenth of a pass.</details>
 #
 # **Predict**: divide your passes by those of `pilot_newton` (10), both to a proved $10^{-6}$.
 
@@ -543,7 +545,8 @@ assert glmlab.check_family(PseudoHuber()) and not glmlab.check_family(Forgetful(
 
 # %% [markdown] tags=["optional"] id="own-penalty-text"
 # A **penalty** needs `value`, `distance`, and `prox` or `grad`. For each coefficient, `distance` says how far
-# $-\nabla f$ is from the nearest subgradient of $g$: 0 everywhere at the optimum. Take $g(b)=\lambda\|b\|$, the norm
+# $-\nabla f$ is from the nearest subgradient of $g$ (at a kink, any slope of a line
+# that touches $g$ from below): 0 everywhere at the optimum. Take $g(b)=\lambda\|b\|$, the norm
 # itself and not its square. It keeps all coefficients or makes all zero. Its prox shortens the whole vector by
 # $t\lambda$. For example, $t\lambda=1$ shortens $(3,4)$, of length 5, to $(2.4,3.2)$, of length 4. The second class
 # forgets $t$.
