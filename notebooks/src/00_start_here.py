@@ -281,8 +281,8 @@ assert difference <= 1e-10
 # Every notebook adds rows to one **ledger**, which is kept on disk. So it also has the rows of notebooks that ran before on
 # this machine. Its first rows hold what the post printed, where $\lambda$ is the weight of the penalty. A pass over a tenth
 # of the rows counts as 0.1 passes. *Tasks* counts the function calls that the scheduler handed out, *bytes* is the size of
-# the data, and *zeros* counts the coefficients that are exactly zero. The last column is the certified relative gap. It is
-# a "?" for the post's rows, because the post printed no certificate.
+# the data, and *zeros* counts the coefficients that are exactly zero. The last column is the certified relative gap. The
+# post printed none, so its rows have a "?", or what was proved of them later.
 
 # %% id="c00-038"
 ledger.add(

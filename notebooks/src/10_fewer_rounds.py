@@ -640,7 +640,7 @@ for who, seconds in (("alike", alike), ("one slow", slow)):
     assert heights[-1] > 2 * heights[0], "it diverges"
 
 # %% [markdown] tags=["optional"] id="c10-039"
-# *Answer.* If all are alike, neither. With a slow worker asynchronous ADMM is, more so for larger $\rho$. PIAG by its
+# *Answer.* If all are alike, none that is proved. If not, asynchronous ADMM is, more so for larger $\rho$. PIAG by its
 # rules is not.
 #
 # <details><summary>Why does asynchronous ADMM lose if nobody is slow?</summary>
