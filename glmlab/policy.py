@@ -65,6 +65,7 @@ class Working:
     square: int = 2000  # coefficients up to which a p × p matrix is made where a ridge keeps all of them from 0
     near: float = 0.9  # of λ₁: a |∇f_j| above it may exceed λ₁ once others have moved, and then a pass would be lost
     most: int = 2000  # coordinates: the Hessian of so many has 32 MB, and each chunk makes one
+    steps: int = 500  # of conjugate gradients, each a pass: after so many a new gradient helps more than another step
     least: int = 100  # coordinates: with fewer, each of many passes would find more that must enter
 
 
@@ -132,6 +133,7 @@ class Algebra:
     pivot: float = 1e-4  # smallest diagonal entry of a Cholesky factor, scaled: its square, 1e-8, leaves eight digits
     warm: int = 2  # active-set steps before sweeps of coordinate descent: a good start needs no more
     sweeps: int = 30  # sweeps made then: each costs p², a step p³, so a bad start is improved by many cheap moves
+    compiled: int = 100  # coordinates: a sweep over fewer takes less time than loading what compiles it
     ray: float = 1e-6  # share of the pull in the null space of H: above it the objective falls along a ray
     dust: float = 1e-9  # of the largest entry of a ray: smaller entries are rounding
 

@@ -417,37 +417,28 @@ def test_an_error_of_a_task_is_raised_with_the_last_state():
     assert np.isfinite(caught.value.result.objective)
 
 
-@pytest.fixture(scope="module")
-def inside():
-    """A client of workers that are threads of this process."""
-    with dask.config.set({"distributed.worker.profile.enabled": False}), LocalCluster(
-        n_workers=3, threads_per_worker=1, processes=False, dashboard_address=":0", memory_limit=0
-    ) as cluster, Client(cluster) as client:  # fmt: skip
-        yield client
-
-
 NOTHING = {"tasks": 0, "queues": 0, "variables": 0, "publish": 0, "events": 0}
 
 
 @pytest.mark.parametrize("solver", ["async_admm", "piag"])
-def test_nothing_is_left_on_the_scheduler(inside, solver):
+def test_nothing_is_left_on_the_scheduler(client, solver):
     X, y = recomputable(pause=0.01)
     options = {"family": "logistic", "penalty": Ridge(1), "solver": solver, "kernels": "numpy"}
-    assert fit(X, y, tol=1e-6, **options).converged and left_behind(inside) == NOTHING
+    assert fit(X, y, tol=1e-6, **options).converged and left_behind(client) == NOTHING
     with pytest.raises(ZeroDivisionError) as caught:
         fit(X, y, callback=lambda state: state.updates > 2 and 1 / 0, **options)
-    assert left_behind(inside) == NOTHING and caught.value.result.beta.shape == (P,)
+    assert left_behind(client) == NOTHING and caught.value.result.beta.shape == (P,)
     with pytest.warns(NotConverged, match="Interrupted"):
         fit(X, y, callback=lambda state: state.updates > 2 and interrupt(state), **options)
-    assert left_behind(inside) == NOTHING
+    assert left_behind(client) == NOTHING
     made = SOLVERS_TOO[solver](Objective("logistic", as_chunks(X, y)), Ridge(1), np.zeros(P))
     next(made), next(made)  # in mid-flight
-    assert left_behind(inside, patience=0)["tasks"] > 0
+    assert left_behind(client, patience=0)["tasks"] > 0
     made.close()
-    assert left_behind(inside) == NOTHING
+    assert left_behind(client) == NOTHING
     list(islice(SOLVERS_TOO[solver](Objective("logistic", as_chunks(X, y)), Ridge(1), np.zeros(P)), 3))
     gc.collect()
-    assert left_behind(inside) == NOTHING and not inside.futures
+    assert left_behind(client) == NOTHING and not client.futures
 
 
 @pytest.mark.usefixtures("sockets_collected")

@@ -132,9 +132,10 @@ def test_ranges_of_columns_are_numpys_and_those_of_the_rows_that_count(p, extras
 
 
 @every_family
+@pytest.mark.parametrize("sparsely", [False, True])
 @pytest.mark.parametrize("p", [15, 40, 130])
-def test_sums_over_many_blocks_agree_with_the_naive_twin(family, p):
-    rows, beta = rows_of(family, 3001, p, "all three")
+def test_sums_over_many_blocks_agree_with_the_naive_twin(family, p, sparsely):
+    rows, beta = (sparse_rows_of if sparsely else rows_of)(family, 3001, p, "all three")
     true, found = naive_sums(family, rows, beta), fused.evidence(rows, family, beta)
     assert abs(found.loss - true["loss"]) <= 4e-16 * true["abs_loss"] * 8
     assert np.all(np.abs(found.grad - true["grad"]) <= 8 * np.finfo(float).eps * found.slope_size)
@@ -273,17 +274,6 @@ def test_every_kernel_finds_in_sparse_rows_what_numpy_finds(family, p, extras):
             for field, value in theirs.items():
                 np.testing.assert_allclose(ours[field], value, rtol=1e-12, atol=1e-14 * (n + 1),
                                            err_msg=f"{name} {field} {n}")  # fmt: skip
-
-
-@every_family
-@pytest.mark.parametrize("p", [15, 130])
-def test_sums_over_many_blocks_of_sparse_rows_agree_with_the_naive_twin(family, p):
-    rows, beta = sparse_rows_of(family, 3001, p, "all three")
-    true, found = naive_sums(family, rows, beta), fused.evidence(rows, family, beta)
-    assert abs(found.loss - true["loss"]) <= 4e-16 * true["abs_loss"] * 8
-    assert np.all(np.abs(found.grad - true["grad"]) <= 8 * np.finfo(float).eps * found.slope_size)
-    size = np.abs(true["X"]).T @ ((true["w"] * true["curve"])[:, None] * np.abs(true["X"]))
-    assert np.all(np.abs(found.hess - true["hess"]) <= 1e-14 * size) and np.array_equal(found.hess, found.hess.T)
 
 
 def halved(X):

@@ -9,7 +9,7 @@ from naive import optimum, random_problem
 from scipy import sparse
 from sklearn.linear_model import Lasso, LogisticRegression
 
-from glmlab import L1, ElasticNet, NotConverged, Objective, as_chunks, certify, fit, path
+from glmlab import L1, ElasticNet, NotConverged, Objective, Ridge, as_chunks, certify, fit, path
 from glmlab.maths import quadratic
 from glmlab.maths.quadratic import sweep_in_place, swept
 from glmlab.maths.wide import supported
@@ -179,6 +179,7 @@ def test_the_set_holds_what_is_not_zero_what_is_free_and_who_pulls_hardest():
     A = working_set(g, beta, grad)
     assert 3 in A and len(A) == 100 and set(range(401, 500)) <= set(A)
     assert len(working_set(g, beta, 0.5 * grad)) == 51  # 0.9 of λ₁ and more
+    assert len(working_set(Ridge(1.0), beta, grad, Working(most=40))) == 500
     assert is_wide(g, 500) and not is_wide(g, 300) and not is_wide(ElasticNet(1.0, 0.0), 500)
 
 

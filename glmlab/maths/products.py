@@ -26,11 +26,11 @@ class Heading(NamedTuple):
     left: np.ndarray  # (dim,) −∇F(β) − ∇²F(β) d
 
 
-def direction(f, g, beta, slope, share, limit=500):
+def direction(f, g, beta, slope, share, policy=Working()):
     """The Heading with ‖∇²F(β) d + slope‖ ≤ share · ‖slope‖ in the metric of the inverse diagonal; slope is ∇F(β).
 
-    By conjugate gradients: one pass a step, `limit` of them at most. Any d so found is a direction of descent. f keeps
-    the last one, so that a certificate at the same β costs no second search.
+    By conjugate gradients: one pass a step, policy.steps of them at most. Any d so found is a direction of descent. f
+    keeps the last one, so that a certificate at the same β costs no second search.
     Reference: Nocedal & Wright (2006), Algorithms 5.3 and 7.1; the diagonal of ∇²F as preconditioner.
     """
     last = f.heading
@@ -43,7 +43,7 @@ def direction(f, g, beta, slope, share, limit=500):
     z = left / curve
     p, size = z, left @ z
     enough = share**2 * size
-    for _ in range(limit):
+    for _ in range(policy.steps):
         if not size > enough:
             break
         bent = f.hess_times(beta, p) + l2 * p

@@ -187,7 +187,7 @@ def lasso_point(G, H, beta, l1, *, policy=Algebra()):
     for attempt in range(20 * len(v) + 100):
         if attempt == policy.warm:
             for _ in range(policy.sweeps):
-                v = swept(v, H, -(G + H @ (v - start)), l1)
+                v = swept(v, H, -(G + H @ (v - start)), l1, policy=policy)
         slope = -(G + H @ (v - start))  # optimal iff slope_j = l1_j sign v_j, |slope_j| ≤ l1_j where v_j = 0
         noise = 4 * EPS * (np.abs(G) + l1 + np.abs(H) @ (np.abs(v) + np.abs(start)))
         enters = (v == 0) & ~free & (np.abs(slope) > l1 + noise)
@@ -205,27 +205,25 @@ def lasso_point(G, H, beta, l1, *, policy=Algebra()):
         if settling and np.all(np.sign(v + move) == np.sign(v), where=~free):
             v, polished = v + move, True  # it solves the linear problem; only the objective cannot tell any more
         elif not lower or np.array_equal(v, before):
-            v = swept(v, H, slope, l1)
+            v = swept(v, H, slope, l1, policy=policy)
         if np.array_equal(v, before):
             break
     return v / root
 
 
-def swept(v, H, slope, l1):
+def swept(v, H, slope, l1, *, policy=Algebra()):
     """One round of coordinate descent from v (p,), where the negative gradient is `slope`; a new array.
 
     H (p, p) has unit diagonal (0 for a column of zeros).
     """
     v = v.copy()
-    sweep = compiled_sweep() if len(v) > COMPILED else sweep_in_place
+    sweep = compiled_sweep() if len(v) > policy.compiled else sweep_in_place
     sweep(v, np.ascontiguousarray(H), slope.copy(), l1)
     return v
 
 
-COMPILED = 100  # coordinates: a sweep over fewer takes less time than loading what compiles it
-
-
 def sweep_in_place(v, H, slope, l1):
+    """The same, in the arrays v and slope themselves: loops that can be compiled."""
     for j in range(len(v)):
         if H[j, j] > 0:
             pulled = slope[j] + v[j]

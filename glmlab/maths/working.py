@@ -25,10 +25,13 @@ def working_set(g, beta, grad, policy=Working()):
 
     All that are not 0 and all without an L1 term, then those with the largest |∇f_j| ÷ λ₁, if that is above
     policy.near: up to twice as many in all as are not 0, and up to policy.least. Where policy.most has no room for so
-    many, those that are furthest from optimal: a block, beside which the others keep their values.
+    many, those that are furthest from optimal: a block, beside which the others keep their values. Without an L1 term
+    there is no set: all coordinates.
     """
     l1, _ = lambdas(g, len(beta))
     free = l1 == 0
+    if free.all():
+        return np.arange(len(beta))
     held = (beta != 0) | free
     with np.errstate(divide="ignore", invalid="ignore"):
         pull = np.where(held, 0.0, np.abs(grad) / l1)
