@@ -40,10 +40,15 @@ class Entry:
     package: str = "glmlab"  # what must be importable
     cores: int | None = None  # that it may use; None: all
     blas_threads: int | None = None  # of each call; None: one for each core
+    sparse: bool = False  # does it race on sparse rows, too?
 
     @property
     def installed(self):
         return importlib.util.find_spec(self.package) is not None
+
+    def takes(self, problem):
+        """Can it solve this problem on these rows?"""
+        return self.can(problem) and (self.sparse or not problem.sparse)
 
 
 # --- which problems
@@ -229,7 +234,7 @@ def column_sum(X, y, posed, _):
 LOGISTIC_PEERS = of("logistic", "l1", "l2")
 LIST = [
     Entry("X.sum()", column_sum, (0,), always),
-    Entry("glmlab", ours(), TOLS, always),
+    Entry("glmlab", ours(), TOLS, always, sparse=True),
     Entry("glmlab, numpy kernels", ours(kernels="numpy"), TOLS, always),
     Entry("glmlab, 2 processes", on_processes, TOLS, always),
     Entry("glmlab, one core", ours(), TOLS, always, cores=1),
@@ -237,8 +242,8 @@ LIST = [
         "pilot_newton": always, "proximal_newton": always, "newton": smooth, "lbfgs": smooth,
         "consensus_admm": always, "fista": always, "proximal_gradient": always, "gradient_descent": smooth,
     }.items()),
-    Entry("glum", estimator(glum), (1e-3, 1e-6, 1e-9), always, "glum"),
-    Entry("liblinear", sklearn_logistic("liblinear"), (1e-2, 1e-4, 1e-8), LOGISTIC_PEERS),
+    Entry("glum", estimator(glum), (1e-3, 1e-6, 1e-9), always, "glum", sparse=True),
+    Entry("liblinear", sklearn_logistic("liblinear"), (1e-2, 1e-4, 1e-6, 1e-8), LOGISTIC_PEERS, sparse=True),
     Entry("saga", sklearn_logistic("saga"), (1e-2, 1e-4), of("logistic", "l1", "l2", "none")),
     Entry("newton-cholesky", sklearn_logistic("newton-cholesky"), (1e-4, 1e-8), of("logistic", "l2", "none")),
     Entry("lbfgs (scikit-learn)", sklearn_logistic("lbfgs"), (1e-4, 1e-8), of("logistic", "l2", "none")),
@@ -248,8 +253,10 @@ LIST = [
     Entry("intelex OLS", least_squares("sklearnex"), (0,), of("gaussian", "none"), "sklearnex"),
     Entry("LinearRegression", least_squares("sklearn"), (0,), of("gaussian", "none")),
     Entry("Lasso (scikit-learn)", estimator(lasso), (1e-4, 1e-8), of("gaussian", "l1")),
-    Entry("celer", estimator(celer), (1e-4, 1e-8), lambda p: kind(p) == "l1" and p.family != "poisson", "celer"),
-    Entry("skglm", estimator(skglm), (1e-4, 1e-8), lambda p: kind(p) == "l1" and p.family != "poisson", "skglm"),
+    Entry("celer", estimator(celer), (1e-4, 1e-6, 1e-8), lambda p: kind(p) == "l1" and p.family != "poisson", "celer",
+          sparse=True),
+    Entry("skglm", estimator(skglm), (1e-4, 1e-6, 1e-8), lambda p: kind(p) == "l1" and p.family != "poisson", "skglm",
+          sparse=True),
     Entry("snapml", estimator(snapml), (1e-3, 1e-6), LOGISTIC_PEERS, "snapml"),
     Entry("statsmodels IRLS", statsmodels, (1e-8,), lambda p: kind(p) == "none", "statsmodels"),
     Entry("dask-glm admm", dask_glm("admm", lambda steps: {"abstol": 0, "reltol": 0, "max_iter": steps}),

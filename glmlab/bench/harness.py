@@ -40,7 +40,7 @@ def everything(problems=None):
     """Each entry on each problem that it can solve, with each of its settings."""
     chosen = [PROBLEMS[name] for name in problems or PROBLEMS]
     return [(problem.name, entry.name, setting) for problem in chosen for entry in ENTRIES.values()
-            if entry.can(problem) for setting in entry.ladder]  # fmt: skip
+            if entry.takes(problem) for setting in entry.ladder]  # fmt: skip
 
 
 def race(wishes, *, scale, data, results, cap, say=print):

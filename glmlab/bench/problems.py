@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse as sp
 
 from glmlab import datasets
 from glmlab.fitting import fit
@@ -80,6 +81,21 @@ def square(n, columns=1, make=normal_logistic):
     return make(n, p, beta=beta)
 
 
+def words(n, columns=1.0, each=27):
+    """Counts of words in CSR, `columns` × n words and `each` drawn a row; the k-th is drawn with weight 1/(k + 10).
+
+    50 of the 1,000 most frequent words have nonzero coefficients.
+    """
+    p, rng = int(columns * n), np.random.default_rng(9)
+    often = np.cumsum(1 / (np.arange(p) + 10.0))
+    places = np.searchsorted(often, rng.random((n, each)) * often[-1]).astype(np.int32)
+    X = sp.csr_array((np.ones(places.size), places.ravel(), np.arange(n + 1, dtype=np.int32) * each), shape=(n, p))
+    X.sum_duplicates()
+    beta = np.zeros(p)
+    beta[rng.choice(min(p, 1000), 50, replace=False)] = rng.normal(size=50)
+    return X, (rng.random(n) < sigmoid(X @ beta)).astype(float), beta
+
+
 @dataclass(frozen=True)
 class Rows:
     """A function that makes rows, and their number at each scale."""
@@ -87,6 +103,7 @@ class Rows:
     make: Callable  # n → X (n, p), y (n,), and the β that made y or None
     full: int
     ci: int = 20_000
+    sparse: bool = False  # is X a CSR array?
 
 
 ROWS = {
@@ -101,6 +118,9 @@ ROWS = {
     "square2000": Rows(square, 2_000, 400),
     "broad5000": Rows(lambda n: square(n, columns=5), 1_000, 100),
     "regression2000": Rows(lambda n: square(n, make=datasets.make_regression), 2_000, 400),
+    "words2000": Rows(lambda n: words(n, 0.1), 20_000, 2_000, sparse=True),
+    "words20000": Rows(words, 20_000, 500, sparse=True),
+    "words100000": Rows(lambda n: words(n, 0.5, each=50), 200_000, 1_000, sparse=True),
 }
 
 
@@ -129,6 +149,10 @@ class Problem:
     def count(self, scale):
         return getattr(ROWS[self.rows], scale)
 
+    @property
+    def sparse(self):
+        return ROWS[self.rows].sparse
+
 
 def none(lam):
     return Zero()
@@ -141,7 +165,7 @@ def share(zeros, rows, family, name, says):
 
 def sparse_answer(of_max, rows, family, name):
     """An L1 problem on as many columns as rows or more, with this share of the λ that zeroes all."""
-    return Problem(name, rows, family, L1, np.nan, of_max=of_max, says=f"normal columns, {of_max:g} of the largest λ")
+    return Problem(name, rows, family, L1, np.nan, of_max=of_max, says=f"{of_max:g} of the largest λ")
 
 
 LIST = [
@@ -163,6 +187,9 @@ LIST = [
     sparse_answer(0.1, "broad5000", "logistic", "broad, L1"),
     sparse_answer(0.01, "broad5000", "logistic", "broad, weak L1"),
     sparse_answer(0.1, "regression2000", "gaussian", "square, lasso"),
+    sparse_answer(0.01, "words2000", "logistic", "text, 2,000 words"),
+    sparse_answer(0.01, "words20000", "logistic", "text, 20,000 words"),
+    sparse_answer(0.01, "words100000", "logistic", "text, 100,000 words"),
 ]
 PROBLEMS = {problem.name: problem for problem in LIST}
 
@@ -186,7 +213,14 @@ class Posed:
     def load(self):
         """X, y and the generating β (None where there is none), in memory."""
         beta = self.folder / "beta.npy"
-        return np.load(self.folder / "X.npy"), np.load(self.folder / "y.npy"), np.load(beta) if beta.exists() else None
+        return *stored(self.folder), np.load(beta) if beta.exists() else None
+
+
+def stored(folder, mmap_mode=None):
+    """X and y as `write` wrote them; dense rows stay on disk where mmap_mode is "r"."""
+    dense = (folder / "X.npy").exists()
+    X = np.load(folder / "X.npy", mmap_mode=mmap_mode) if dense else sp.load_npz(folder / "X.npz")
+    return X, np.load(folder / "y.npy")
 
 
 def posed(problem, root, scale, say=print):
@@ -203,9 +237,12 @@ def posed(problem, root, scale, say=print):
 
 
 def write(folder, X, y, beta):
-    """Write rows as .npy files. y comes last, so that a folder with y is complete."""
+    """Write rows as .npy and .npz files. y comes last, so that a folder with y is complete."""
     folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "X.npy", np.ascontiguousarray(X))
+    if sp.issparse(X):
+        sp.save_npz(folder / "X.npz", X, compressed=False)
+    else:
+        np.save(folder / "X.npy", np.ascontiguousarray(X))
     if beta is not None:
         np.save(folder / "beta.npy", beta)
     np.save(folder / "partial.npy", y)
@@ -214,7 +251,7 @@ def write(folder, X, y, beta):
 
 def solved(problem, folder):
     """λ, F* and its bound, S and the support, by Newton steps with NumPy's kernels, which do not race."""
-    X, y = np.load(folder / "X.npy", mmap_mode="r"), np.load(folder / "y.npy")
+    X, y = stored(folder, mmap_mode="r")
     lam = lam_of(problem, X, y)
     options = {"family": problem.family, "penalty": problem.penalty(lam), "kernels": "numpy"}
     with warnings.catch_warnings():
@@ -229,7 +266,7 @@ def solved(problem, folder):
 def lam_of(problem, X, y):
     """The λ of a problem."""
     if problem.of_max is not None:
-        return problem.of_max * path(np.asarray(X), y, family=problem.family, n_lams=1).lam_max
+        return problem.of_max * path(X, y, family=problem.family, n_lams=1).lam_max
     return problem.lam if problem.zeros is None else zeroing(problem, X, y)
 
 

@@ -13,13 +13,14 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse as sp
 
 import glmlab
 import glmlab.machine.cluster
 from glmlab.bench.entries import ENTRIES, on_processes
 from glmlab.bench.experiments import EXPERIMENTS
 from glmlab.bench.memory import cpu_seconds, peak_memory
-from glmlab.bench.problems import PROBLEMS, Posed
+from glmlab.bench.problems import PROBLEMS, Posed, stored
 from glmlab.rows.threads import cores
 
 WARM_ROWS = 3_000
@@ -50,7 +51,7 @@ def race(wish):
         wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
         peak = peak_memory() - before
     return {
-        "wall": wall, "cpu": cpu, "memory": peak, "data": X.nbytes + y.nbytes, "passes": answer.passes,
+        "wall": wall, "cpu": cpu, "memory": peak, "data": nbytes(X) + y.nbytes, "passes": answer.passes,
         "rounds": answer.rounds, "trace": answer.trace, "says": answer.says, "used": cores(),
         **judged(X, y, beta, posed, answer.beta),
     }  # fmt: skip
@@ -63,10 +64,16 @@ def confine(number):
 
 def warm_up(entry, posed, setting):
     """Run the same solver on a few rows: it imports and compiles what it needs."""
-    X, y = (np.load(posed.folder / f"{name}.npy", mmap_mode="r") for name in ("X", "y"))
+    X, y = stored(posed.folder, mmap_mode="r")
     step = max(1, len(y) // WARM_ROWS)
+    few = X[::step] if sp.issparse(X) else np.ascontiguousarray(X[::step])
     with contextlib.suppress(Exception):  # a peer may refuse so few rows; only the race counts
-        entry.solve(np.ascontiguousarray(X[::step]), np.ascontiguousarray(y[::step]), posed, setting)
+        entry.solve(few, np.ascontiguousarray(y[::step]), posed, setting)
+
+
+def nbytes(X):
+    """The bytes of X, an array or a CSR array."""
+    return X.data.nbytes + X.indices.nbytes + X.indptr.nbytes if sp.issparse(X) else X.nbytes
 
 
 @contextlib.contextmanager
