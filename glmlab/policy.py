@@ -70,6 +70,17 @@ class Working:
 
 
 @dataclass(frozen=True)
+class Descent:
+    """When coordinate descent on sparse columns has minimised a quadratic model (`maths.descent`)."""
+
+    step: float = 1e-2  # of d: what a solver's last sweep may move; a model that is minimised better saves no pass
+    proof: float = 1e-5  # of d: the same for a certificate, whose bound has all that is left as a price of first order
+    last: float = 1e-15  # of v: its last digits
+    sweeps: int = 50  # of which each costs as much as two products: more are worth a factorisation
+    carried: int = 150_000_000  # numbers of columns that are brought to the client: 1.8 GB with their rows
+
+
+@dataclass(frozen=True)
 class Keeping:
     """When a kept Hessian is scaled, and when a new one pays."""
 

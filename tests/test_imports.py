@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "glmlab"
 LAYERS = [
     "names checks policy workspace machine.memory",
     "maths.sums",
-    "maths.families maths.penalties maths.conventions",
+    "maths.descent maths.families maths.penalties maths.conventions",
     "maths.quadratic",
     "maths.bounds maths.products maths.working",
     "rows.dispatch rows.kernels rows.formulas rows.elementary rows.loops rows.ledger rows.sampling rows.tables "
@@ -18,7 +18,7 @@ LAYERS = [
     "rows.sparse_loops rows.twins",
     "rows.fused",
     "rows.kernel_sets",
-    "rows.arrivals rows.chunks rows.columns rows.faults rows.scale rows.survey",
+    "rows.arrivals rows.by_columns rows.chunks rows.columns rows.faults rows.scale rows.survey",
     "rows.ondask",
     "rows.entrance rows.objective",
     "maths.wide",
@@ -51,7 +51,7 @@ LAYERS = [
 LEVEL = {name: level for level, line in enumerate(LAYERS) for name in line.split()}
 # The modules that need not know that there are clusters.
 NO_DASK = set("names checks policy maths solvers".split()) | {f"rows.{name}" for name in (
-    "elementary formulas fused kernel_sets kernels ledger loops objective sampling scale sparse_loops survey threads "
+    "by_columns elementary formulas fused kernel_sets kernels ledger loops objective sampling scale sparse_loops survey threads "
     "twins").split()}  # fmt: skip
 MAY_USE_DASK = "solvers.asynchronous"
 

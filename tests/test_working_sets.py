@@ -9,12 +9,15 @@ from naive import optimum, random_problem
 from scipy import sparse
 from sklearn.linear_model import Lasso, LogisticRegression
 
-from glmlab import L1, ElasticNet, NotConverged, Objective, Ridge, as_chunks, certify, fit, path
+from glmlab import L1, ElasticNet, NotConverged, Objective, Ridge, as_chunks, certify, fit, path, run
+from glmlab.bench.problems import words
 from glmlab.maths import quadratic
+from glmlab.maths.descent import Columns, descend
 from glmlab.maths.quadratic import sweep_in_place, swept
 from glmlab.maths.wide import supported
 from glmlab.maths.working import is_wide, working_set
-from glmlab.policy import Working
+from glmlab.policy import Descent, Working
+from glmlab.rows.by_columns import columns
 
 FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
 EXTRAS = [{}, {"weighted": 1, "shifted": 1}, {"intercept": 1}, {"weighted": 1, "shifted": 1, "intercept": 1}]
@@ -176,10 +179,11 @@ def test_a_hessian_on_the_same_set_at_the_same_point_is_summed_once():
 def test_the_set_holds_what_is_not_zero_what_is_free_and_who_pulls_hardest():
     g, beta, grad = L1(1.0), np.zeros(500), np.linspace(0, 2, 500)
     beta[3] = 1.0
-    A = working_set(g, beta, grad)
+    f = Objective("logistic", as_chunks(np.ones((1, 500)), np.ones(1)))
+    A = working_set(f, g, beta, grad)
     assert 3 in A and len(A) == 100 and set(range(401, 500)) <= set(A)
-    assert len(working_set(g, beta, 0.5 * grad)) == 51  # 0.9 of λ₁ and more
-    assert len(working_set(Ridge(1.0), beta, grad, Working(most=40))) == 500
+    assert len(working_set(f, g, beta, 0.5 * grad)) == 51  # 0.9 of λ₁ and more
+    assert len(working_set(f, Ridge(1.0), beta, grad, Working(most=40))) == 500
     assert is_wide(g, 500) and not is_wide(g, 300) and not is_wide(ElasticNet(1.0, 0.0), 500)
 
 
@@ -211,3 +215,120 @@ def test_the_active_set_settles_in_few_steps(monkeypatch):
     largest = np.abs(X.T @ (y - 0.5)).max()
     result = fit(X, y, family="logistic", penalty=L1(0.01 * largest))
     assert result.converged and len(steps) <= 7 * result.n_iter
+
+
+# --- sparse columns ---------------------------------------------------------------------------------------------------
+
+
+def counts(n=400, p=600, seed=0):
+    """Word counts: no number is negative, and the first columns are in nearly every row."""
+    rng = np.random.default_rng(seed)
+    X = sparse.csr_array(rng.poisson(3 / np.sqrt(1 + np.arange(p)), (n, p)).astype(float))
+    eta = X[:, :40] @ rng.normal(0, 0.5, 40)
+    return X, (rng.random(n) < 1 / (1 + np.exp(-eta + eta.mean()))).astype(float)
+
+
+def modelled(X, seed=0, l2=0.0):
+    """What `descend` is given at a random β: columns in another order than A's, curvatures, slopes."""
+    rng, p = np.random.default_rng(seed), X.shape[1]
+    which, beta = rng.permutation(p), rng.normal(size=p) * (rng.random(p) < 0.3)
+    back = np.empty(p, dtype=int)
+    back[which] = np.arange(p)
+    return (Columns.of([X[:150, back], X[150:, back]]), which, rng.random(X.shape[0]), rng.normal(size=p) * 9, beta,
+            np.full(p, 3.0), np.full(p, l2))  # fmt: skip
+
+
+@pytest.mark.parametrize("l2", [0.0, 2.0])
+def test_descent_on_columns_is_the_exact_minimiser_of_the_model(l2):
+    X, _ = counts(p=60)
+    columns, which, h, G, beta, l1, l2 = given = modelled(X, l2=l2)
+    v, d, curve, done = descend(*given, np.zeros(60), 1e-14, Descent(sweeps=5000))
+    H = (X.T @ sparse.diags_array(h) @ X).toarray()
+    exact = quadratic.lasso_point(G, H + np.diag(l2), beta, l1)
+    assert done and np.array_equal(v == 0, exact == 0) and 5 < np.count_nonzero(v) < 60
+    np.testing.assert_allclose(v, exact, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose([curve, *d], [d @ H @ d, *(v - beta)], rtol=1e-9, atol=1e-11)
+
+
+def test_descent_goes_on_from_where_it_was():
+    X, _ = counts(p=60)
+    given = modelled(X)
+    v, d, _, done = descend(*given, np.zeros(60), 1e-12, Descent(sweeps=5000))
+    again = descend(*given, d, 1e-6, Descent(sweeps=1))
+    assert done and again[3]
+    np.testing.assert_allclose(again[0], v, atol=1e-10)
+
+
+def test_counts_take_few_sweeps_because_each_has_an_order_of_its_own():
+    """In a fixed order these need more than a hundred."""
+    X, _, _ = words(2000, 0.1)
+    assert descend(*modelled(X), np.zeros(200), 1e-4, Descent(sweeps=30))[3]
+
+
+def test_memory_and_dask_have_the_bits_of_each_other_on_sparse_rows():
+    X, y = counts()
+    blocks = X[:150], X[150:]
+    lazy = da.concatenate([da.from_array(block, chunks=block.shape, asarray=False) for block in blocks])
+    options = {"family": "logistic", "penalty": L1(2.0), "fit_intercept": True}
+    with dask.config.set(scheduler="threads"):
+        there = fit(lazy, da.from_array(y, chunks=((150, 250),)), **options)
+    here = run_on(X, y, (150, 250), L1(2.0))
+    assert there.converged and there.beta.tobytes() == here.beta.tobytes() and 20 < np.count_nonzero(here.beta) < 300
+
+
+def run_on(X, y, lengths, g):
+    f = Objective("logistic", as_chunks(X, y, chunks=lengths, intercept=True))
+    return run("working_sets", f, g)
+
+
+@pytest.mark.parametrize("penalty", [L1(2.0), ElasticNet(2.5, 0.8)], ids=repr)
+def test_columns_and_hessians_give_one_answer(penalty, monkeypatch):
+    X, y, _ = words(2000, 0.2)
+    options = {"family": "logistic", "penalty": penalty, "tol": 1e-10,
+               "sample_weight": np.random.default_rng(0).integers(0, 3, len(y))}  # fmt: skip
+    free, by_hessian = fit(X, y, fit_intercept=True, **options), fit(X, y, kernels="numpy", **options)
+    monkeypatch.setattr(Objective, "hess_on", None)  # nobody asks for a Hessian
+    by_columns = fit(X, y, **options)
+    monkeypatch.undo()
+    assert by_columns.converged and by_hessian.converged and free.converged
+    np.testing.assert_allclose(by_columns.beta, by_hessian.beta, atol=1e-6)
+    proof = certify(X, y, free, family="logistic", penalty=penalty, sample_weight=options["sample_weight"])
+    assert proof.relative < 1e-9
+
+
+def test_more_coordinates_than_any_hessian_may_have_move_at_once_on_sparse_rows():
+    X, y = counts()
+    few = Working(most=40)
+    result = fit(X, y, family="logistic", penalty=L1(0.5), solver="working_sets", working=few)
+    assert result.converged and result.state.working > 2 * few.most
+
+
+def test_where_columns_are_nearly_the_same_the_hessian_serves():
+    """With coordinate descent alone it takes hundreds of iterations."""
+    X, _ = counts(p=200)
+    rng = np.random.default_rng(1)
+    twins = X + sparse.random_array(X.shape, density=0.05, rng=rng, format="csr")
+    both, beta = sparse.csr_array(sparse.hstack([X, twins])), np.repeat([0.5, 0, -0.5, 0], [20, 180, 20, 180])
+    y = (rng.random(400) < 1 / (1 + np.exp(-3 * (both @ beta)))).astype(float)
+    result = fit(both, y, family="logistic", penalty=L1(0.3))
+    assert result.converged and result.n_iter < 40 and np.count_nonzero(result.beta) > 100
+
+
+def test_curvatures_by_rows_are_those_of_the_hessian():
+    X, y = counts(p=50)
+    w, beta = np.random.default_rng(0).integers(0, 3, 400).astype(float), np.full(51, 0.01)
+    f = Objective("logistic", as_chunks(X, y, sample_weight=w, offset=w / 9, intercept=True, chunks=(100, 300)))
+    ones = sparse.hstack([X, np.ones((400, 1))]).toarray()
+    H = f.hess_on(beta, np.arange(51))
+    np.testing.assert_allclose(ones.T @ np.diag(f.by_columns.curvatures(beta)) @ ones, H, rtol=1e-12)
+    before = f.passes
+    assert f.by_columns.curvatures(beta).shape == (400,) and f.passes == before
+
+
+def test_a_column_is_brought_once():
+    f, brought = Objective("logistic", as_chunks(*counts())), []
+    plain = f.map
+    f.map = lambda kernel, **given: brought.append((kernel, given)) or plain(kernel, **given)
+    result = run("working_sets", f, L1(1.0))
+    moved = np.concatenate([given["shared"][0] for kernel, given in brought if kernel is columns])
+    assert result.converged and len(moved) == len(set(moved)) >= np.count_nonzero(result.beta)

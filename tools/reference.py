@@ -14,9 +14,9 @@ GROUPS = {
                      "solvers.run solvers.stopping policy solvers.result maths.certificates "
                      "maths.existence estimators",
     "The mathematics": "maths.families maths.penalties maths.quadratic maths.conventions maths.sums "
-                       "maths.working maths.products maths.wide maths.bounds",
+                       "maths.working maths.descent maths.products maths.wide maths.bounds",
     "The rows and their passes": "rows.entrance rows.tables rows.columns rows.chunks rows.ondask rows.faults "
-                                 "rows.arrivals "
+                                 "rows.arrivals rows.by_columns "
                                  "rows.objective rows.ledger rows.scale rows.sampling rows.survey rows.kernels "
                                  "rows.kernel_sets rows.fused rows.loops rows.sparse_loops rows.twins rows.formulas "
                                  "rows.elementary rows.dispatch rows.threads",

@@ -140,11 +140,18 @@ def minimise_model(g, beta, grad, hess, factor=None, *, policy=Algebra()):
     v = lasso_point(G, curve.H, beta, l1, policy=policy) if np.any(l1 > 0) else beta
     d = refined(v, G, curve, beta, l1)
     v = np.where((v == 0) & (l1 > 0), 0.0, beta + d)
-    # Where the sign stays, |v| − |β| is the sign times d: that has more digits than the difference of two floats.
+    promise = promised(G, beta, v, d, l1, l2)
+    return Model(v, promise, promise - curve.lengths(d)[0] ** 2 / 2, d)
+
+
+def promised(G, beta, v, d, l1, l2):
+    """By how much F falls from β to v = β + d, to first order in f. G (dim,) is ∇f + l2 β.
+
+    Where the sign stays, |v| − |β| is the sign times d: that has more digits than the difference of two floats.
+    """
     same_sign = v * beta > 0
     slope = G + np.where(same_sign, l1 * np.sign(beta), 0.0)
-    promise = -(slope @ d + l1 @ np.where(same_sign, 0.0, np.abs(v) - np.abs(beta)) + l2 @ d**2 / 2)
-    return Model(v, promise, promise - curve.lengths(d)[0] ** 2 / 2, d)
+    return -(slope @ d + l1 @ np.where(same_sign, 0.0, np.abs(v) - np.abs(beta)) + l2 @ d**2 / 2)
 
 
 def refined(v, G, curve, beta, l1):

@@ -81,12 +81,16 @@ def step_from(f, g, beta, grad, free, policy):
     move of the intercept then makes its slope 0.
     """
     if not needs_products(g, f.dim):
-        A = working_set(g, beta, grad)
-        return model_on(f, g, beta, grad, A).step, f.hess_on(beta, A)[-1, -1] if free else 0.0
+        step = model_on(f, g, beta, grad, working_set(f, g, beta, grad), sharp=True).step
+        return step, level(f, beta) if free else 0.0
     heading = direction(f, g, beta, grad + lambdas(g, f.dim)[1] * beta, policy.share)
     if not free:
         return heading.d, 0.0
-    level = f.hess_on(beta, np.array([f.dim - 1]))[0, 0]
     d = heading.d.copy()
-    d[-1] += heading.left[-1] / level
-    return d, level
+    d[-1] += heading.left[-1] / level(f, beta)
+    return d, level(f, beta)
+
+
+def level(f, beta):
+    """Σ w ℓ″, the curvature of a free intercept."""
+    return f.hess_on(beta, np.array([f.dim - 1]))[0, 0]

@@ -5,11 +5,22 @@ coordinates that stay 0. The gradient says which may leave 0, and the Hessian is
 Reference: Johnson & Guestrin (2015); Massias, Gramfort & Salmon (2018); Bertrand et al. (2022).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
+from glmlab.maths.descent import descend
 from glmlab.maths.penalties import lambdas
-from glmlab.maths.quadratic import minimise_model
-from glmlab.policy import Working
+from glmlab.maths.quadratic import Model, minimise_model, promised
+from glmlab.policy import Descent, Working
+
+
+class Modelled(NamedTuple):
+    """The last model on a working set, and for what it was asked."""
+
+    asked: tuple  # β, ∇f, A, λ₁ and λ₂
+    share: float  # of the step: what coordinate descent may have left, 0 for a model that is minimised exactly
+    model: Model
 
 
 def is_wide(g, dim, policy=Working()):
@@ -20,7 +31,7 @@ def is_wide(g, dim, policy=Working()):
     return bool(np.all(l1[:-1] > 0))
 
 
-def working_set(g, beta, grad, policy=Working()):
+def working_set(f, g, beta, grad, policy=Working()):
     """The numbers (m,) of the coordinates that may move, in rising order; grad (dim,) is ∇f at β.
 
     All that are not 0 and all without an L1 term, then those with the largest |∇f_j| ÷ λ₁, if that is above
@@ -36,22 +47,49 @@ def working_set(g, beta, grad, policy=Working()):
     with np.errstate(divide="ignore", invalid="ignore"):
         pull = np.where(held, 0.0, np.abs(grad) / l1)
     near = np.flatnonzero(pull > policy.near)
-    room = policy.most - held.sum()
-    if room < min(policy.least, len(near)):
-        worst = np.where(free, np.inf, g.distance(beta, grad))
-        return np.sort(np.argpartition(worst, -policy.most)[-policy.most :])
-    room = min(max(policy.least - held.sum(), held.sum()), room)
-    if len(near) > room:
-        near = near[np.argpartition(pull[near], -room)[-room:]]
-    return np.sort(np.append(np.flatnonzero(held), near))
+    near = near[np.argsort(-pull[near], kind="stable")]
+    A = np.append(np.flatnonzero(held), near[: max(policy.least - held.sum(), held.sum())])
+    if len(A) <= policy.most or f.by_columns.serve(A):
+        return np.sort(A)
+    if policy.most - held.sum() >= min(policy.least, len(near)):
+        return np.sort(A[: policy.most])
+    worst = np.where(free, np.inf, g.distance(beta, grad))
+    return np.sort(np.argpartition(worst, -policy.most)[-policy.most :])
 
 
-def model_on(f, g, beta, grad, A):
-    """The minimiser of the quadratic model of F at β over the coordinates A, the others kept as they are: a Model."""
-    found = minimise_model(g, beta[A], grad[A], f.hess_on(beta, A))
+def model_on(f, g, beta, grad, A, *, sharp=False, policy=Descent()):
+    """The minimiser of the quadratic model of F at β over the coordinates A, the others kept as they are: a Model.
+
+    On sparse columns by coordinate descent, as far as a solver or (`sharp`) a certificate needs it. Where that is slow,
+    and on dense columns, from the Hessian in A. f keeps the last one: a certificate at the same β goes on from there.
+    """
+    share = policy.proof if sharp else policy.step
+    asked, last = (beta, grad, A, *lambdas(g, len(beta))), f.modelled
+    known = last is not None and all(map(np.array_equal, last.asked, asked))
+    if known and last.share <= share:
+        return last.model
+    d = last.model.step[A] if known else np.zeros(len(A))
+    found = by_columns(f, g, beta, grad, A, d, share)
+    if found is None:
+        found, share = minimise_model(g, beta[A], grad[A], f.hess_on(beta, A)), 0.0
     point, step = beta.copy(), np.zeros_like(beta)
     point[A], step[A] = found.point, found.step
-    return found._replace(point=point, step=step)
+    f.modelled = Modelled(asked, share, found._replace(point=point, step=step))
+    return f.modelled.model
+
+
+def by_columns(f, g, beta, grad, A, d, share, policy=Working()):
+    """The same on the coordinates A alone, by coordinate descent; None where there are no columns or it is slow."""
+    if not (f.by_columns.serve(A) and np.isfinite(grad[A]).all()):
+        return None
+    columns, which = f.by_columns.bring(A)
+    h, (l1, l2) = f.by_columns.curvatures(beta), (values[A] for values in lambdas(g, len(beta)))
+    G = grad[A] + l2 * beta[A]
+    v, d, curve, done = descend(columns, which, h, G, beta[A], l1, l2, d, share)
+    if not (done or len(A) > policy.most):
+        return None
+    promise = promised(G, beta[A], v, d, l1, l2)
+    return Model(v, promise, promise - curve / 2 - l2 @ d**2 / 2, d)
 
 
 def outside(f, g, beta, grad, A):

@@ -12,6 +12,7 @@ from glmlab.names import named, spelt
 from glmlab.policy import Sampling
 from glmlab.rows import kernels as numpy_kernels
 from glmlab.rows.arrivals import Arrivals
+from glmlab.rows.by_columns import ByColumns
 from glmlab.rows.kernel_sets import chosen
 from glmlab.rows.ledger import Ledger
 from glmlab.rows.sampling import Draw, far_apart, pilot_draw
@@ -60,6 +61,7 @@ class Objective(Ledger):
         self.diagonal = None  # (dim,) of ∇²f, from the last pass that brought a finite one
         self._last = self._hess = self._hess_on = self._factor = self._survey = self._pilot = None
         self.heading = None  # the last direction by products with ∇²f (maths/products.py)
+        self.modelled = None  # the last model on a working set (maths/working.py)
         self._pilot_with_survey = False
 
     def __repr__(self):
@@ -186,6 +188,11 @@ class Objective(Ledger):
             found = self._sum("spans", self.dim)
         high, low = found.highest.values, -found.lowest.values
         return np.array([(high + low) / 2, (high - low) / 2])
+
+    @functools.cached_property
+    def by_columns(self):
+        """Columns of sparse X that are brought here when they are asked for: a ByColumns."""
+        return ByColumns(self)
 
     # --- some of the rows ------------------------------------------------------------------------------------------
 

@@ -23,12 +23,14 @@ def working_sets(f, g, start, *, working=Working()):
     """Proximal Newton on F = f + g, g = λ₁‖β‖₁ + (λ₂/2)‖β‖² with λ₁ > 0, over the coordinates that may leave 0.
 
     Update: A holds the coordinates that are not 0 and those with the largest |∇f_j| (maths.working.working_set).
-    β⁺ = β + t (v − β), where v minimises the quadratic model of f at β plus g over A, exactly; t = 1 where F then falls
-    by a tenth of what its slope promised, else the longest of ½, ¼, … by Armijo's rule.
-    Where more than about working.most coordinates are not 0, A is a block of them.
+    β⁺ = β + t (v − β), where v minimises the quadratic model of f at β plus g over A: exactly on dense columns, on
+    sparse ones to a hundredth of the step (maths.descent); t = 1 where F then falls by a tenth of what its slope
+    promised, else the longest of ½, ¼, … by Armijo's rule.
+    Where more than about working.most coordinates are not 0 in dense rows, A is a block of them.
     Oracle: one loss+gradient pass over all columns, which also finds who must enter A, and one pass over the columns of
-    A for the Hessian. No p × p matrix is made.
-    Rate: quadratic once A holds the support of the optimum and no |∇f_j| outside exceeds λ₁.
+    A for the Hessian, or, where X is sparse, one for ℓ″ and one that brings the columns that are new in A. No p × p
+    matrix is made.
+    Rate: quadratic (on sparse columns linear) once A holds the support of the optimum and no |∇f_j| outside exceeds λ₁.
     Reference: Lee, Sun & Saunders (2014), Algorithm 1, for the step; Johnson & Guestrin (2015), Algorithm 1, and
     Massias, Gramfort & Salmon (2018), Algorithm 1, for the sets.
     """
@@ -36,7 +38,7 @@ def working_sets(f, g, start, *, working=Working()):
     loss, grad = f.loss_grad(beta)
     while True:
         objective = loss + g.value(beta)
-        A = working_set(g, beta, grad, working)
+        A = working_set(f, g, beta, grad, working)
         model, left = model_on(f, g, beta, grad, A), outside(f, g, beta, grad, A)
         decrement, residual = max(model.decrement, left), f.residual(beta, grad, g)
         yield WorkingState(frozen(beta), objective, residual, decrement, frozen(model.step), len(A))
