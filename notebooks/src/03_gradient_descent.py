@@ -350,7 +350,7 @@ first = radii["as they are"]
 print(f"{first:.3f} to the power {k_post}, the iterations of the post's loop: {first**k_post:.1e}")
 
 # %% [markdown] id="c03-037"
-# The first radius explains why the post's loop was so short. Then order decides. A column is steep if its diagonal
+# The first radius explains why the loop here was so short. Then order decides. A column is steep if its diagonal
 # entry of $H$ is large. Steep columns that come first get the shortest steps. At the end they get those of flat ones,
 # about nine times too long, and the loop explodes.
 #
@@ -541,6 +541,7 @@ for size in (5_000, many):
     even.append(2 * size * (there / here - 1 / 2))
 first, second = (f"{float(f'{rows:.0e}'):,.0f}" for rows in even)
 print(f"Two workers can win from about {first} rows on by the first line, from about {second} by the second.")
+print("These two numbers are rough: they assume that NumPy's time grows like the rows and that a round costs the same.")
 assert np.abs(by_workers - by_numpy).max() <= 1e-7, "one function, two kinds of arrays, one answer"
 
 # %% id="c03-073" tags=["assert"]
@@ -612,7 +613,7 @@ viz.show(viz.convergence(fits, optimum=0.0, title=title))
 # *Recap.*
 # - Backtracking finds a step without $L$.
 # - On a quadratic, momentum replaces $\kappa$ by $\sqrt\kappa$ in the rate. For other strongly convex losses the
-#   theorem says: an upper bound on the gap shrinks by $1 - 1/\sqrt\kappa$ an iteration. The gap itself may rise.
+#   theorem says: an iteration multiplies an upper bound on the gap by $1 - 1/\sqrt\kappa$. The gap itself may rise.
 
 # %% [markdown] id="c03-075"
 # ## What we measured · Check yourself · Next

@@ -85,15 +85,15 @@ title = "Array style: two tasks for each chunk, and a sum"
 viz.show(viz.graph(shown, optimize_graph=True, names=names, tasks=tasks, title=title))
 
 # %% [markdown] id="c04-007"
-# Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. One part is **fusion**: if
-# only one task reads the result of another, dask joins the two. So a chain becomes one task. Dask also joins operations
-# that work on the same chunk.
+# Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. One part is **fusion**: if only one
+# task reads the result of another, dask joins the two. So a chain becomes one task. Operations on the same chunk are
+# joined, too.
 #
 # The picture shows what is left for three chunks. A circle is a task, a box is data, and arrows go upwards. Where two
 # boxes follow each other, one result has two names: that of the joined task, and the one that other tasks ask for.
 #
-# With ten chunks four tasks add, because dask adds at most four results at a time: three add the ten results, and
-# the fourth adds theirs.
+# With ten chunks four tasks add, because along one axis dask adds at most four results at a time: three add the ten
+# results, the fourth adds theirs.
 
 # %% [markdown] id="c04-009"
 # Now **by hand**: one task does all that a chunk has to do. In NumPy, `kernel` computes the chunk's part of the
@@ -221,14 +221,26 @@ for fused in (False, True):
     counts[fused] = viz.task_counts(chain, optimize_graph=fused)["tasks"]
     took[fused] = costmodel.typical(lambda fused=fused: sums.append(chain.compute(optimize_graph=fused)), repeats=3)
 print(f"four operations in a row on 20 chunks: {counts[False]} tasks as written, {1e3 * took[False]:.0f} ms")
-print(f"fused: 20 tasks for the chunks, {counts[True] - 20} that add a few results each, {1e3 * took[True]:.0f} ms")
+print(f"fused: 20 tasks for the chunks, {counts[True] - 20} that add two results each, {1e3 * took[True]:.0f} ms")
+fewer = counts[False] - counts[True]
+print(f"{fewer} tasks fewer: {1e3 * fewer * prices['worker processes']:.0f} ms less by the price above,"
+      f" {1e3 * (took[False] - took[True]):.0f} ms less by the clock")  # fmt: skip
 assert counts[True] <= counts[False] - 4 * 20, "the chain of each chunk became one task"
 assert np.allclose(sums, sums[0]), "the same sum"
 
 # %% [markdown] id="c04-023"
 # Even a task for threads must be built and scheduled. For a worker process it is also sent as bytes, and its end is
 # reported back. The price rises if other programs use the cores, so below and in notebook 09 it is another. The post
-# does not say how it measured. Fusion saves the price wherever tasks form a chain.
+# does not say how it measured.
+#
+# Fusion saves the price of every task that it joins.
+#
+# <details><summary>Did the clock show it?</summary>
+#
+# It need not. Both runs also pay for a round and for the tasks that add, and dask takes time to find the chains. So the
+# printed difference of the two times may be far from the price. (A sum over both axes adds two results at a time.)
+#
+# </details>
 #
 # > *Systems note.* `cluster.client` shortens the time for which dask collects messages. A client of your own pays more.
 #

@@ -226,15 +226,15 @@ viz.show(viz.tangent(y=1.0, eta=2.2, t=-0.8))
 # ## The scaled duality gap (20 min, core)
 #
 # Which $\theta$ is good? At $\beta^*$ the tangents $\theta_i=\ell'(\eta_i)=2(\eta_i-y_i)$ are perfect:
-# $X^\top\theta=q$, all $|q_j|\le\lambda$, and the bound is zero. Elsewhere some $|q_j|$ may exceed $\lambda$. The usual
-# cure multiplies $\theta$ by
+# $X^\top\theta=q$, all $|q_j|\le\lambda$, and the bound is zero. Elsewhere $\|q\|_\infty=\max_j|q_j|$ may exceed
+# $\lambda$. Let $a=\|q\|_\infty-\lambda$ be this **excess**. The usual cure multiplies $\theta$ by
 #
-# $$\sigma=\min(1,\ \lambda/\|q\|_\infty),\qquad\|q\|_\infty=\max_j|q_j| .$$
+# $$\sigma=\min(1,\ \lambda/\|q\|_\infty) .$$
 #
 # *A small example.* Take one row $x=1$, $y=2$, and $\lambda=\beta=1$. Then $F(\beta)=1+1=2$. The tangent has
 # $\theta=-2$, but $|x\theta|=2$ exceeds $\lambda$, so $\sigma=\frac12$ and $\sigma\theta=-1$. Its conjugate is
-# $\frac14-2=-1.75$, so the bound is $2-1.75=0.25$. As $\beta^*=1.5$ and $F^*=0.25+1.5=1.75$, the bound *is* the gap.
-# Is the bound as good with more columns?
+# $\frac14-2=-1.75$, so the bound is $2-1.75=0.25$. As $\beta^*=1.5$ and $F^*=0.25+1.5=1.75$, the bound *is* the gap. Is
+# it as good with more columns?
 #
 # **Exercise 2.** `scaled_gap(X, y, beta, lam)`: the bound $F(\beta)+\sum_i\ell^*(\sigma\theta_i)$. ($\sigma=1$ if
 # $q=0$.)
@@ -257,7 +257,7 @@ for size in (1e-2, 1e-4, 1e-6, 1e-7, 1e-8):
     gap, a = float(F(beta, lam) - F(best, lam)), abs(slope(beta)).max() - lam
     ratio = scaled_gap(X_r, y_r, beta, lam) / gap
     print(f"β*, perturbed by {size:.0e}: a = {a / lam:.1e} λ, a gap of {gap:.1e}, the bound {ratio:.1e} times as large")
-print(f"the a of the next cell is small below λ²‖β*‖₁ / ‖r‖² = {lam * abs(best).sum() / np.sum((y_r - X_r @ best) ** 2):.1e} λ")
+print(f"the next cell compares a with λ²‖β*‖₁ / ‖r‖² = {lam * abs(best).sum() / np.sum((y_r - X_r @ best) ** 2):.1e} λ")
 for beta in (post_z, trial, best * (1 + 1e-3 * trial)):
     q, r = slope(beta), y_r - X_r @ beta
     sigma = lam / max(lam, abs(q).max())
@@ -270,7 +270,7 @@ assert z_scaled > 0.9 * F(post_z, lam), "F* ≥ 0 needs no proof"
 #
 # $$(1-\sigma)^2\|r\|^2+\sigma\,q^\top\beta+\lambda\|\beta\|_1 .$$
 #
-# Let $a=\|q\|_\infty-\lambda$ be the excess.
+# Its size depends on $a$:
 #
 # - *Far*, $a\gg\lambda$: $\sigma$ is near 0 and the bound near $F(\beta)$, which says only that $F^*\ge0$.
 # - *Near*, $a\ll\lambda$: the first term is about $a^2\|r\|^2/\lambda^2$. The other two are of the size
@@ -715,8 +715,9 @@ print(f"{tried + len(ratios) * len(series)} bounds tried, none below its gap")
 # %% [markdown] tags=["optional"] id="c06-046"
 # ## What the package adds (6 min, optional)
 #
-# The next cell prints exercise 3 as it stands in `glmlab.certify`. In our letters `G` is $q$, `H` is $H_S$, `s` is $w$,
-# `cost.price` is $\sum t_i^2$, and `l1` is $\lambda$. New is only `l2`, the weight of a ridge.
+# The next cell prints the two lines of `glmlab.certify` that are exercise 3. In our letters `G` is $q$, `H` is $H_S$,
+# `cost.price` is $\sum t_i^2$, and `l1` is $\lambda$. `s` is $w$, clipped to $[-\lambda,\lambda]$: where your function
+# returns infinity, this line cuts off what rounding carried beyond $\lambda$. `l2`, the weight of a ridge, is new.
 #
 # The rest of the function (`certificates.corrected`) serves intercepts, other losses, whose prices make `cost` (notebook
 # 07), and rounding: it moves $d$ until $w$ is feasible in spite of rounding, and adds what this may cost.

@@ -165,8 +165,8 @@ delays.factors(fits, questions)
 # uniform on $[0,1]$.
 #
 # - **Gradient descent** has step length $1/L$, where $L=\|X\|_2^2/4$, because no $\ell''$ exceeds ¼. In
-#   the flattest direction the error shrinks by $1-h_1/L$ (03), so a digit of the gap takes about $1.15\,L/h_1$
-#   iterations.
+#   the flattest direction an iteration multiplies the error by $1-h_1/L$ (03), so a digit of the gap takes about
+#   $1.15\,L/h_1$ iterations.
 # - **Newton's method** moves by $-H^{-1}\nabla f(\beta)$, and halves the move until F falls enough. Near $\beta^*$ it
 #   squares the error, up to a constant.
 #
@@ -389,7 +389,7 @@ assert found[-1] < 1e-10 and 0 < np.sum(beta == 0) < len(beta)
 # **ISTA** (proximal gradient) takes L1, too. It repeats $\beta^+ = \operatorname{shrink}(\beta - t\nabla f(\beta),
 # t\lambda)$ and finds its step $t$ by trying. **FISTA** makes such a step from a point ahead, $v = \beta + m(\beta -
 # \beta_{\text{old}})$. Its $m$ grows towards 1, and starts again from 0 when $\beta-\beta_{\text{old}}$ points uphill.
-# With $t=1/L$ its error shrinks by about $1-\sqrt{h_1/L}$ an iteration, so a digit of the gap takes about
+# With $t=1/L$ an iteration multiplies its error by about $1-\sqrt{h_1/L}$, so a digit of the gap takes about
 # $1.15\sqrt{L/h_1}$ iterations. Ours needs one pass an iteration.
 #
 # **Predict** FISTA's passes to a certified $10^{-9}$ at $\lambda_{\max}/1000$. (The first race printed $L/h_1$.)
