@@ -20,7 +20,7 @@ import glmlab
 from glmlab import viz
 from glmlab.rows import kernels
 from glmlab.viz import graphs, interactive, style
-from glmlab.viz.course import COURSE
+from glmlab.viz.course import COMPANIONS, COURSE
 
 CLONE = Path(__file__).resolve().parent.parent
 
@@ -597,15 +597,18 @@ def test_course_map_names_all_notebooks():
     words = " ".join(text.get_text() for text in picture.figure.axes[0].texts)
     for number, *_ in COURSE:
         assert f"{number}  " in words and f"{number} " in picture.alt
+    for number, _, minutes in COMPANIONS.values():
+        assert f"{number}: {minutes} min" in words and f"{number}: {minutes} min" in picture.alt
 
 
 def test_course_map_readme_and_first_cells_name_the_same_notebooks_and_minutes():
     readme = (CLONE / "README.md").read_text()
-    table = re.findall(r"^\| (\d\d) \| \[.*?\]\(notebooks/(.*?)\.ipynb\) \| (\d+) \|", readme, re.M)
+    table = re.findall(r"^\| (\d\d\w?) \| \[.*?\]\(notebooks/(.*?)\.ipynb\) \| (\d+) \|", readme, re.M)
     sources = sorted((CLONE / "notebooks" / "src").glob("*.py"))
     minutes = [re.search(r"\*\*(\d+) minutes", source.read_text())[1] for source in sources]
-    assert table == [(path.stem[:2], path.stem, said) for path, said in zip(sources, minutes, strict=True)]
-    assert [(number, str(said)) for number, _, said, _ in COURSE] == [(number, said) for number, _, said in table]
+    assert table == [(path.stem.split("_")[0], path.stem, said) for path, said in zip(sources, minutes, strict=True)]
+    drawn = sorted([(number, str(said)) for number, _, said, *_ in [*COURSE, *COMPANIONS.values()]])
+    assert drawn == [(number, said) for number, _, said in table]
 
 
 def test_course_map_keeps_words_on_their_cards():

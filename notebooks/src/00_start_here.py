@@ -37,8 +37,8 @@
 # > *Systems note.* The rows lie in **chunks** on several processes. We count **rounds**: in one round every process works
 # > on its own chunks, and the next step waits until all of them have answered.
 #
-# Sections marked *core* tell the whole story, and no core section needs an *optional* one. The minutes include the
-# exercises.
+# Sections marked *core* tell the whole story, and no core section needs an *optional* one. Notebook 06b is optional as a
+# whole. The minutes include the exercises.
 
 # %% tags=["figure"] id="c00-004"
 from glmlab.viz import course_map, show
@@ -355,7 +355,7 @@ assert client.status == "closed"
 # |$\theta$|dual point: one slope for each row|
 
 # %% [markdown] id="c00-060"
-# |in 06 and 07| |
+# |in 06, 06b and 07| |
 # |---|---|
 # |$t_i$|how far the slope of row $i$ is moved|
 # |$d$, $w$|direction of the move; $w = -X^\top\theta$ after it|
@@ -369,7 +369,8 @@ assert client.status == "closed"
 # |in 03|$\lambda$ eigenvalue of $H$, $g$ gradient $\nabla F(\beta)$|
 # |in 04|$a$, $b$ seconds of a task and of a number, $C$ cores, $T(K)$ seconds of a pass|
 # |in 05|$t$ weight in the prox, $w$ its variable, $N$ rounds, $m_k$ minimiser of $f_k$, $\mu$ and $L$ of all $H_k$|
-# |in 06|$S$ rows that move, $\varphi$ their share, $\sigma$ scale of slopes, $a$ excess of a slope, $\xi$ element of $\partial F$|
+# |in 06|$S$ rows that move, $\varphi$ their share, $\sigma$ scale of slopes, $a$ excess of a slope|
+# |in 06b|$\xi$ element of $\partial F$, $P$ what $\beta$ leaves unexplained|
 # |in 07|$\mu$ mean of $y$, $r$ size of a negative binomial|
 # |in 09|$W$ workers|
 # |in 10|$\hat H$, $\hat C$ Hessians, $\varepsilon$ error, $m$ pilot rows, $\bar\beta$ mean, $v_k$ vote, $\tau$ age|
