@@ -503,6 +503,23 @@ def test_a_known_optimum_and_the_relative_scale():
     assert np.array_equal(curve[:, 0], one.trace.rounds)
 
 
+def test_the_relative_scale_is_named_after_the_first_objective_unless_one_exceeds_it():
+    falls, rises = result(n=5), result(n=5)
+    rises.trace.objective[2] = 40.0
+    one, both = (viz.convergence(runs, optimum=10.0) for runs in (falls, {"falls": falls, "rises": rises}))
+    assert one.figure.axes[0].get_ylabel() == "(F − F*) / F at the start"
+    assert both.figure.axes[0].get_ylabel() == "(F − F*) / max(|F|, |F at the start|)"
+    assert np.allclose(lines(both)[1][2, 1], (40 - 10) / 40)
+
+
+def test_a_tolerance_is_a_named_line_and_no_curve():
+    picture = viz.convergence({"mine": result(n=5)}, optimum=10.0, tol=1e-2)
+    curve, line = lines(picture)
+    assert len(curve) == 5 and list(line[:, 1]) == [1e-2, 1e-2]
+    assert [text.get_text() for text in picture.figure.legends[0].get_texts()] == ["mine", "tolerance 1e-02"]
+    assert "tolerance" not in picture.finding
+
+
 def test_convergence_has_a_log_scale_and_names():
     picture = three_results()
     assert picture.figure.axes[0].get_yscale() == "log"
