@@ -83,11 +83,12 @@ on_workers = float(((y - X @ trial) ** 2).sum().compute())
 assert np.isclose(np.sum((y_r - X_r @ trial) ** 2), on_workers, rtol=1e-10), "the same loss"
 
 # %% [markdown] id="c06-008"
-# Now we run the post's loop as published: $\rho=1$, relaxation $0.9$, ten rounds. Only its local problems are solved
-# exactly here.
+# Now we make the answer $z$: ten rounds of the post's loop as published, with $\rho=1$ and relaxation $0.9$. Only the
+# local problems are solved otherwise: exactly.
 #
-# **Predict.** Let one coefficient of $\beta^*$ be changed by 0.05, and no other. By what fraction of $F^*$ does $F$ grow?
-# Write your number in the place of `None`. The next section measures it, and the same fraction for $F(z)$.
+# What is a large gap? **Predict** a small one first. Take $\beta^*$, and change one coefficient by 0.05 and no other.
+# By what fraction of $F^*$ does $F$ grow? (The noise has variance 1, and the columns are independent with variance 1.)
+# Write your number in the place of `None`. The next section measures this fraction, and that of $z$.
 #
 # **Recap.** We ask how far $F(z)$ lies above the unknown $F^*$. Triangles of $p+1$ rows stand for all rows.
 
@@ -286,17 +287,21 @@ assert z_scaled > 0.9 * F(post_z, lam), "F* ≥ 0 needs no proof"
 # %% [markdown] tags=["workshop"] id="c06-033"
 # ## Residual-corrected duality (28 min, core)
 #
-# Scaling changes *all* slopes because a few are too steep. Can we change the slopes by less?
+# Scaling changes *all* slopes because a few of the $p$ numbers $X^\top\theta$ are too large. Can we change the slopes
+# by less?
 #
-# **Move.** Let $\theta=\ell'(\eta)+2t$ with $t=Xd$, for some direction $d$ in the space of $\beta$. Then
-# $X^\top\theta=q+2X^\top Xd=q+Hd$ with $H=2X^\top X$. Write $w=-(q+Hd)$. Then $\theta$ is dual feasible exactly if
-# $|w_j|\le\lambda$ for all $j$.
+# **Move.** Change the slope of row $i$ by $2t_i$, where $t=Xd$ for some $d$ in the space of $\beta$:
+# $\theta=\ell'(\eta)+2t$. This moves $X^\top\theta$ from $q$ to $q+2X^\top Xd=q+Hd$, with $H=2X^\top X$. Write
+# $w=-(q+Hd)$. Then $\theta$ is dual feasible exactly if $|w_j|\le\lambda$ for all $j$.
 #
-# **Pay.** The line of row $i$ passes $t_i^2$ below the loss at $\eta_i$:
+# **Pay.** At $\eta_i$ the new line of row $i$ lies $t_i^2$ below the loss:
 # $\ell(\eta_i)+\ell^*(\theta_i)=\theta_i\eta_i+t_i^2$. Sum over the rows. Since
 # $\sum_i\theta_i\eta_i=(X^\top\theta)^\top\beta=-w^\top\beta$, weak duality becomes
 #
 # $$F(\beta)-F^*\le\sum_it_i^2+\sum_j\big(\lambda|\beta_j|-w_j\beta_j\big) .$$
+#
+# The first sum is the price of the moves. The second is zero if $w_j=\lambda\operatorname{sign}\beta_j$ where
+# $\beta_j\ne0$.
 
 # %% [markdown] id="c06-034"
 # **Only some rows.** Let only the rows of a subset $S$ move; the others keep their tangents and pay nothing. All this
@@ -449,9 +454,10 @@ result
 # the $K$ chunks. We take $\lambda=\lambda_{\max}/100$ and a $\rho$ near the curvature of a chunk, so that both runs
 # converge.
 #
-# **Predict.** Will the chunks agree in the wrong run? Can its residuals see the mistake?
+# **Predict.** By how much will the chunks disagree in the wrong run? And can its residuals see the mistake?
 
-# %% tags=["assert"] id="c06-052"
+# %% tags=["predict", "assert"] id="c06-052"
+wrong_apart = predict("disagreement of the chunks in the wrong run", None)
 rho = 2 * n / n_chunks
 local = [exact(*rows, rho) for rows in chunk_rows]
 judged = []
@@ -459,6 +465,7 @@ for name, threshold in (("threshold λ/(ρK)", lam_mid / (rho * n_chunks)), ("th
     z, disagreement = consensus(local, threshold, relax=1.6, rounds=60)
     judged.append(certify(X, y, z, family="gaussian", penalty=L1(lam_mid)))
     print(f"{name}: chunks disagree by {disagreement:.0e}, zeros: {np.sum(z == 0)}. {judged[-1]}")
+wrong_apart.measured(disagreement)
 assert judged[0].relative <= 1e-12 and judged[1].relative > 1e-4, "the wrong solver is caught"
 
 # %% [markdown] id="c06-055"

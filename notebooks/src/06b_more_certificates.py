@@ -43,10 +43,11 @@ one_thread = threadpool_limits(1)  # matrices are small here: BLAS threads would
 # %% [markdown] tags=["optional"] id="from-06"
 # ## What 06 left us (3 min, optional)
 #
-# The problem is 06's lasso: $F(\beta)=f(\beta)+\lambda\|\beta\|_1$ with $f(\beta)=\|y-X\beta\|^2$, $q=\nabla f(\beta)$ and
-# $\lambda=7.2$. The *triangle* $X_r$, $y_r$ has $p+1$ rows that stand for all rows. `kkt`, `scaled_gap` and `corrected` are
-# our solutions of 06's exercises: $\operatorname{dist}(0,\partial F)$, the scaled duality gap, and residual-corrected
-# duality on a sample $S$ of the rows.
+# The problem is 06's lasso: $F(\beta)=f(\beta)+\lambda\|\beta\|_1$ with $f(\beta)=\|y-X\beta\|^2$, $q=\nabla f(\beta)$
+# and $\lambda=7.2$. The *triangle* $X_r$, $y_r$ has $p+1$ rows that stand for all rows. `kkt`, `scaled_gap` and
+# `corrected` are our solutions of 06's exercises: $\operatorname{dist}(0,\partial F)$, the scaled duality gap, and
+# residual-corrected duality. The last moves the slopes of a sample $S$ of the rows by $2t_i$, with $t=X_Sd$. Then
+# $w=-(q+H_Sd)$ must have $|w_j|\le\lambda$. `model_step` finds the best $d$.
 #
 # We also draw a hundredth of the rows, and make a harder problem: a matrix $T$ **tilts** the columns to $XT$, so that
 # columns $j$ and $k$ correlate by $0.9^{|j-k|}$.

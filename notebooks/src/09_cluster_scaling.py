@@ -122,8 +122,7 @@ predict_time = use(predict_time)
 # Then we predict, also for more workers: with your function, where `add` is 04's round, and with the **simulator**, a
 # program that plays a pass task by task (last core section). Both use prices that were recorded earlier.
 #
-# **Predict** the speed-up of the second worker. At scale `ci`, the recorded work of a pass is much less than the recorded
-# price of its tasks, so there is hardly anything to share.
+# **Predict** the speed-up of the second worker at your scale. Which part of a pass can it share, and which not?
 
 # %% tags=["predict"] id="c09-012"
 def pass_seconds(client, X, y):
