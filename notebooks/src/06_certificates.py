@@ -59,8 +59,8 @@ print(cluster.dashboard_link(client) or "This client has no dashboard.")
 # %% [markdown] id="c06-006"
 # We shall try many $\beta$ at many $\lambda$ without reading all rows for each. So each worker decomposes its chunk,
 # $[X_k\ y_k]=QR$. The columns of $Q$ are orthonormal, so $\|y_k-X_k\beta\|=\|R\,(-\beta,1)\|$: the $p+1$ rows of the
-# **triangle** $R$ have the chunk's loss *for every* $\beta$. We stack the triangles and decompose them once more. This gives $p+1$ rows $X_r$, $y_r$ that stand
-# for all.
+# **triangle** $R$ have the chunk's loss *for every* $\beta$. We stack the triangles and decompose them once more. This
+# gives $p+1$ rows $X_r$, $y_r$ that stand for all.
 #
 # For later we do the same with a tenth of the rows, drawn at random.
 
@@ -146,7 +146,8 @@ kkt = use(kkt)
 # The next cell prints this number for $z$. Is it small? Nobody can say, because it is a slope: it has units of $F$ per
 # unit of $\beta$, and does not bound the gap. The rest of this notebook finds numbers that do.
 #
-# To judge them we need the truth. On $p+1$ rows `glmlab.maths.quadratic` solves a lasso up to rounding. A gap is a small difference of large numbers, so we sum $F$ in extended precision where the processor has it.
+# To judge them we need the truth. On $p+1$ rows `glmlab.maths.quadratic` solves a lasso up to rounding. A gap is a
+# small difference of large numbers, so we sum $F$ in extended precision where the processor has it.
 
 # %% tags=["assert"] id="c06-017"
 def model_step(q, beta, lam, X_S):

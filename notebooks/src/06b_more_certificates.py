@@ -95,9 +95,9 @@ print(f"λ / λ_max = {lam / lam_max:.1e}")
 # %% [markdown] tags=["optional"] id="c06-027"
 # ## Curvature (18 min, optional)
 #
-# Can $\operatorname{dist}(0,\partial F)$ become a bound? Yes, if $F$ curves enough. Let $H=2X^\top X$ be the Hessian of $f$, with eigenvalues
-# $h_1\le\dots\le h_p$. In this section $\mu$ is any positive number that does not exceed $h_1$. Then for
-# $\xi\in\partial F(\beta)$ and any $b$
+# Can $\operatorname{dist}(0,\partial F)$ become a bound? Yes, if $F$ curves enough. Let $H=2X^\top X$ be the Hessian of
+# $f$, with eigenvalues $h_1\le\dots\le h_p$. In this section $\mu$ is any positive number that does not exceed $h_1$.
+# Then for $\xi\in\partial F(\beta)$ and any $b$
 #
 # $$F(b)\ge F(\beta)+\xi^\top(b-\beta)+\tfrac\mu2\|b-\beta\|^2 .$$
 #
@@ -380,11 +380,11 @@ print(f"it goes on until the next step has an effect below {rules.tiny_step:.0e}
 assert apart.max() <= early.certificate.errors <= np.sqrt(2e-5 * len(X_c)) and exact_c.certificate.errors < 1e-6
 
 # %% [markdown] tags=["optional"] id="last-digits"
-# The error of $\beta$ grows like the *square root* of the gap, so a relative gap as small as the default `tol` leaves only
-# four or five digits of $\beta$. In standard errors it is about $\sqrt{\texttt{tol}\cdot n}$, because half the deviance is
-# about $n/2$. A tolerance of $10^{-9}$ and a million rows make it 0.03, enough for a statistician. But one more step of Newton's method gives
-# all digits, so `fit` takes it where $X$ is small. The *effect* of a step is how far it moves the rows, relative to
-# the largest coefficient's.
+# The error of $\beta$ grows like the *square root* of the gap, so a relative gap as small as the default `tol` leaves
+# only four or five digits of $\beta$. In standard errors it is about $\sqrt{\texttt{tol}\cdot n}$, because half the
+# deviance is about $n/2$. A tolerance of $10^{-9}$ and a million rows make it 0.03, enough for a statistician. But one
+# more step of Newton's method gives all digits, so `fit` takes it where $X$ is small. The *effect* of a step is how far
+# it moves the rows, relative to the largest coefficient's.
 #
 # **Recap.** The unit of a stop rule is what is left to explain, $U(\beta)$. A gap of $\delta$ means at most about
 # $\sqrt{2\delta}$ standard errors.
@@ -474,8 +474,8 @@ assert client.status == "closed"
 # %% [markdown] id="what-06b-measured"
 # ## What we measured · Check yourself · Next
 #
-# - $\operatorname{dist}^2/2\mu$ was hundreds of times the gap where curvatures differ. The corrected bound on all rows was
-#   the gap, at every $\lambda$.
+# - On the tilted rows $\operatorname{dist}^2/2\mu$ was up to hundreds of times the gap. The corrected bound on all rows
+#   was the gap, at every $\lambda$.
 # - No bound of any kind was below its gap.
 # - Of $F(0)$ a wrong slope was off by nothing, of $U$ it was not.
 # - Rules of change stop early if steps are short. A certificate does not.
