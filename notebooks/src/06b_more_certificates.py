@@ -1,4 +1,4 @@
-# %% [markdown] id="more-certificates"
+# %% [markdown] tags=["optional"] id="more-certificates"
 # # Doubt a small number: bounds by curvature, a unit for gaps, rules that stop a run
 #
 # *You compare every bound with the true gap, and find out when a gap is small enough to stop.*
@@ -471,7 +471,7 @@ assert proved[80] <= 1e-6 and distances[-1] > 0.3 * floor
 client.close()
 assert client.status == "closed"
 
-# %% [markdown] id="what-06b-measured"
+# %% [markdown] tags=["optional"] id="what-06b-measured"
 # ## What we measured · Check yourself · Next
 #
 # - On the tilted rows $\operatorname{dist}^2/2\mu$ was up to hundreds of times the gap. The corrected bound on all rows
