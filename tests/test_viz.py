@@ -20,7 +20,7 @@ import glmlab
 from glmlab import viz
 from glmlab.rows import kernels
 from glmlab.viz import graphs, interactive, style
-from glmlab.viz.course import COURSE
+from glmlab.viz.course import COMPANIONS, COURSE
 
 CLONE = Path(__file__).resolve().parent.parent
 
@@ -503,6 +503,23 @@ def test_a_known_optimum_and_the_relative_scale():
     assert np.array_equal(curve[:, 0], one.trace.rounds)
 
 
+def test_the_relative_scale_is_named_after_the_first_objective_unless_one_exceeds_it():
+    falls, rises = result(n=5), result(n=5)
+    rises.trace.objective[2] = 40.0
+    one, both = (viz.convergence(runs, optimum=10.0) for runs in (falls, {"falls": falls, "rises": rises}))
+    assert one.figure.axes[0].get_ylabel() == "(F − F*) / F at the start"
+    assert both.figure.axes[0].get_ylabel() == "(F − F*) / max(|F|, |F at the start|)"
+    assert np.allclose(lines(both)[1][2, 1], (40 - 10) / 40)
+
+
+def test_a_tolerance_is_a_named_line_and_no_curve():
+    picture = viz.convergence({"mine": result(n=5)}, optimum=10.0, tol=1e-2)
+    curve, line = lines(picture)
+    assert len(curve) == 5 and list(line[:, 1]) == [1e-2, 1e-2]
+    assert [text.get_text() for text in picture.figure.legends[0].get_texts()] == ["mine", "tolerance 1e-02"]
+    assert "tolerance" not in picture.finding
+
+
 def test_convergence_has_a_log_scale_and_names():
     picture = three_results()
     assert picture.figure.axes[0].get_yscale() == "log"
@@ -597,15 +614,18 @@ def test_course_map_names_all_notebooks():
     words = " ".join(text.get_text() for text in picture.figure.axes[0].texts)
     for number, *_ in COURSE:
         assert f"{number}  " in words and f"{number} " in picture.alt
+    for number, _, minutes in COMPANIONS.values():
+        assert f"{number}: {minutes} min" in words and f"{number}: {minutes} min" in picture.alt
 
 
 def test_course_map_readme_and_first_cells_name_the_same_notebooks_and_minutes():
     readme = (CLONE / "README.md").read_text()
-    table = re.findall(r"^\| (\d\d) \| \[.*?\]\(notebooks/(.*?)\.ipynb\) \| (\d+) \|", readme, re.M)
+    table = re.findall(r"^\| (\d\d\w?) \| \[.*?\]\(notebooks/(.*?)\.ipynb\) \| (\d+) \|", readme, re.M)
     sources = sorted((CLONE / "notebooks" / "src").glob("*.py"))
     minutes = [re.search(r"\*\*(\d+) minutes", source.read_text())[1] for source in sources]
-    assert table == [(path.stem[:2], path.stem, said) for path, said in zip(sources, minutes, strict=True)]
-    assert [(number, str(said)) for number, _, said, _ in COURSE] == [(number, said) for number, _, said in table]
+    assert table == [(path.stem.split("_")[0], path.stem, said) for path, said in zip(sources, minutes, strict=True)]
+    drawn = sorted([(number, str(said)) for number, _, said, *_ in [*COURSE, *COMPANIONS.values()]])
+    assert drawn == [(number, said) for number, _, said in table]
 
 
 def test_course_map_keeps_words_on_their_cards():
