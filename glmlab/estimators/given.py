@@ -14,7 +14,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from glmlab.rows.tables import Table, column, matrix, opened, refuse_other_rows, sized
+from glmlab.rows.tables import Table, column, matrix, opened, refuse_lengths, refuse_other_rows, sized
 
 
 def is_lazy(values):
@@ -44,6 +44,15 @@ def together(X, **others):
     tables = {"X": X, **others}
     refuse_other_rows(tables)
     return tables
+
+
+def arrays(tables, *, counted=False):
+    """{argument: its values or None}; counted: of known lengths, which must agree."""
+    found = {name: None if table is None else table.values for name, table in tables.items()}
+    if counted:
+        found = {name: None if values is None else sized(values) for name, values in found.items()}
+        refuse_lengths(found)
+    return found
 
 
 def optional(name, values):
@@ -114,7 +123,7 @@ def classes(estimator, y):
         )
     if len(found) < 2:
         raise ValueError(f"y has one class only, {held}; a classifier needs rows of two classes")
-    return found, column("y", y == found[1])
+    return found, having(y, found[1])
 
 
 def distinct(y):
@@ -129,21 +138,16 @@ def few(block):
     return pd.unique(np.ravel(np.asarray(block)))[:3]
 
 
-def hits(predicted, y):
-    """Is the label right in each row? (n,) of bool, lazy where one of both is."""
-    y = labels(y)
-    y = y.to_dask_array() if hasattr(y, "to_dask_array") else y if is_lazy(y) else np.asarray(y)
-    y = y[:, 0] if y.ndim == 2 else y
-    if len(predicted := sized(predicted)) != len(y := sized(y)):
-        raise ValueError(f"y has {len(y):,} rows but X has {len(predicted):,}; they must agree")
-    return predicted == y
+def having(y, label):
+    """Which rows have this label, as a Table."""
+    return column("y", labels(y) == label)
 
 
-def class_weighted(given, labels, second, weight):
+def class_weighted(given, both, second, weight):
     """The sample weights of rows, times the weight of each row's class: a Table, or None where all weigh 1.
 
-    given: class_weight, a dict or "balanced", which gives both classes the same sum of weights, Σw ÷ 2. `second` and
-    `weight` are Tables; None for `weight` stands for ones.
+    given: class_weight, a dict or "balanced", which gives both classes the same sum of weights, Σw ÷ 2. both: the
+    labels. second: which rows have the second one. `second` and `weight` are Tables; None for `weight` stands for ones.
     """
     if given is None:
         return weight
@@ -156,5 +160,5 @@ def class_weighted(given, labels, second, weight):
                              "on all rows of a class")  # fmt: skip
         pair = (first + other) / (2 * first), (first + other) / (2 * other)
     else:
-        pair = compute_class_weight(given, classes=labels, y=labels)
+        pair = compute_class_weight(given, classes=both, y=both)
     return Table(np.where(rows, pair[1], pair[0]) * own)

@@ -15,7 +15,6 @@ from glmlab.maths.families import FAMILIES, FAMILY_NEEDS, Gaussian, Logistic, si
 from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS, ElasticNet, Zero
 from glmlab.names import among, named, spelt
 from glmlab.rows.entrance import row_by_row
-from glmlab.rows.tables import sized
 from glmlab.solvers.result import Mean
 
 # Parameters and penalties of other libraries: what to write here instead.
@@ -81,9 +80,7 @@ class GLM(BaseEstimator):
     def _fit(self, family, X, y, sample_weight, offset):
         """Fit the Tables of a problem, and keep what was found; the coefficients (p,) and the intercept."""
         tables = given.together(X, y=y, sample_weight=sample_weight, offset=offset)
-        values = {name: None if table is None else table.values for name, table in tables.items()}
-        if self.alpha_per_row is not None:
-            values["X"] = sized(values["X"])  # counted here, so that it is not counted again
+        values = given.arrays(tables, counted=self.alpha_per_row is not None)
         w = values["sample_weight"]
         g = self._penalty(family, lambda: values["X"].shape[0] if w is None else float(np.sum(w)))
         start = self.result_ if self.warm_start and hasattr(self, "result_") else None
@@ -96,10 +93,9 @@ class GLM(BaseEstimator):
         self.certificate_ = result.certificate
         return result.beta, result.intercept
 
-    def _eta(self, X, offset, family):
-        """The mean of a family at each row (n,), plus an offset on the scale of η; lazy where X is on dask."""
-        check_is_fitted(self)
-        tables = given.together(given.columns(self, X, reset=False), offset=offset)
+    def _mean(self, X, offset, family):
+        """The mean of a family at each row (n,); X and the offset, which is added to η, are Tables."""
+        tables = given.together(X, offset=offset)
         beta, intercept = np.ravel(self.coef_), float(np.ravel(self.intercept_)[0])
         return row_by_row(Mean(family, beta, intercept), *tables.values())
 
@@ -156,7 +152,8 @@ class GLMRegressor(RegressorMixin, GLM):
     def predict(self, X, offset=None, exposure=None):
         """The mean of y at each row of X, times its exposure: (n,), lazy where X is on dask."""
         check_is_fitted(self)
-        return self._eta(X, self._offset(offset, exposure), self.result_.family)
+        table = given.columns(self, X, reset=False)
+        return self._mean(table, self._offset(offset, exposure), self.result_.family)
 
     def score(self, X, y, sample_weight=None, offset=None, exposure=None):
         """D², the share of the deviance of the null model that is explained, 1 at best; R² for the Gaussian.
@@ -168,8 +165,7 @@ class GLMRegressor(RegressorMixin, GLM):
             given.columns(self, X, reset=False), y=given.response(self, y),
             sample_weight=given.optional("sample_weight", sample_weight), offset=self._offset(offset, exposure),
         )  # fmt: skip
-        values = {name: None if table is None else table.values for name, table in tables.items()}
-        f = over_rows(**values, family=self.result_.family, intercept=True, threads=self.threads)
+        f = over_rows(**given.arrays(tables), family=self.result_.family, intercept=True, threads=self.threads)
         with np.errstate(over="ignore", invalid="ignore"):
             loss = f.look(np.append(self.coef_, self.intercept_)).loss
         explicable = f.null.loss - f.null.floor
@@ -232,7 +228,11 @@ class GLMClassifier(ClassifierMixin, GLM):
 
     def decision_function(self, X, offset=None):
         """η (n,), the logarithm of the odds of classes_[1]; lazy where X is on dask."""
-        return self._eta(X, given.optional("offset", offset), Gaussian())  # whose mean is η
+        check_is_fitted(self)
+        return self._eta(given.columns(self, X, reset=False), offset)
+
+    def _eta(self, table, offset):
+        return self._mean(table, given.optional("offset", offset), Gaussian())  # whose mean is η
 
     def predict_proba(self, X, offset=None):
         """The probabilities of both classes (n, 2), in the order of classes_; lazy where X is on dask."""
@@ -249,9 +249,12 @@ class GLMClassifier(ClassifierMixin, GLM):
 
     def score(self, X, y, sample_weight=None, offset=None):
         """The share of rows, or of their weight, whose class is predicted."""
-        hits = given.hits(self.predict(X, offset), y)
-        weight = given.optional("sample_weight", sample_weight)
-        return float(np.average(hits, weights=weight and sized(weight.values)))
+        check_is_fitted(self)
+        table, weight = given.columns(self, X, reset=False), given.optional("sample_weight", sample_weight)
+        first, second = (given.having(y, label) for label in self.classes_)
+        rows = given.arrays(given.together(table, y=first, second=second, sample_weight=weight), counted=True)
+        eta = self._eta(table._replace(values=rows["X"]), offset)
+        return float(np.average(np.where(eta > 0, rows["second"], rows["y"]), weights=rows["sample_weight"]))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
