@@ -179,7 +179,7 @@ def test_alpha_per_row_is_glums_alpha(family):
 
 
 @pytest.mark.parametrize(("given", "penalty"), [
-    ({}, Ridge(1.0)), ({"lam": 2.0}, Ridge(2.0)), ({"penalty": "l1", "lam": 2.0}, L1(2.0)), ({"penalty": L1(3.0)}, L1(3)),
+    ({}, Ridge(1.0)), ({"lam": 2.0}, Ridge(2.0)), ({"penalty": "l1", "lam": 2.0}, L1(2.0)), ({"penalty": L1(3)}, L1(3)),
     ({"penalty": "elastic_net", "lam": 2.0, "l1_ratio": 0.3}, ElasticNet(2.0, 0.3)), ({"penalty": "zero"}, "zero"),
 ])  # fmt: skip
 def test_the_answer_and_its_proof_are_those_of_fit(given, penalty):
@@ -564,6 +564,9 @@ REFUSED = {
         "sample_weight and X have different indexes"),
     "offset and X": (lambda: GLMClassifier().fit(FRAME, LABELS, offset=pd.Series(W)[::-1]), "offset and X"),
     "lengths": (lambda: GLMRegressor().fit(X, Y["gaussian"][1:]), "y has 239 rows but X has 240"),
+    "lengths of weights": (
+        lambda: GLMClassifier(class_weight="balanced").fit(X, LABELS, sample_weight=W[1:]),
+        "sample_weight has 239 rows but X has 240"),
     "lengths of a score": (lambda: GLMClassifier().fit(X, LABELS).score(X, LABELS[1:]), "y has 239 rows but X has 240"),
     "no counts": (lambda: GLMRegressor("poisson").fit(X, Y["gaussian"]), r"y does not suit Poisson\(\)"),
     "exposure 0": (exposure(0 * YEARS), "exposure must be positive and finite on every row, got 0.0"),
@@ -575,7 +578,7 @@ REFUSED = {
         lambda: GLMRegressor().fit(X, Y["gaussian"], exposure=YEARS), "the family is 'gaussian': pass offset="),
     "a class without weight": (
         lambda: GLMClassifier(class_weight="balanced").fit(X, LABELS, sample_weight=1.0 * (LABELS == "no")),
-        "sample_weight is zero on all rows of a class"),
+        "sample_weight is zero on all rows of one"),
     "unknown classes": (
         lambda: GLMClassifier(class_weight={"no": 1.0, "yse": 2.0}).fit(X, LABELS), "are not in class_weight"),
 }  # fmt: skip

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from glmlab.rows.tables import Table, column, matrix, opened, refuse_lengths, refuse_other_rows, sized
 
@@ -26,7 +26,9 @@ def is_lazy(values):
 
 
 def columns(estimator, X, *, reset):
-    """X (n, p) as a Table. Its columns are kept in the estimator (reset), or compared with those that it has."""
+    """X (n, p) as a Table. The estimator keeps its columns (reset), or is fitted and has them compared with its own."""
+    if not reset:
+        check_is_fitted(estimator)
     table = opened("X", X)
     if is_lazy(table.values):
         table = matrix(X)
@@ -81,7 +83,8 @@ def logarithm(exposure):
 def response(estimator, y):
     """The y (n,) of a regression as a Table."""
     refuse_none(estimator, y)
-    if is_lazy(table := opened("y", y)) or is_lazy(table.values):
+    table = opened("y", y)
+    if is_lazy(table.values):
         return column("y", y)
     values = column_or_1d(table.values, warn=True)
     return table._replace(values=check_array(values, ensure_2d=False, input_name="y", estimator=estimator), names=None)
@@ -110,11 +113,12 @@ def classes(estimator, y):
     """The two labels in y, sorted, and which rows have the second, as a Table. Labels on dask take a pass over y."""
     refuse_none(estimator, y)
     y = labels(y)
-    found = distinct(y) if is_lazy(y) else np.asarray(y)
+    found = distinct(y) if is_lazy(y) else pd.unique(np.asarray(y))
     if pd.isna(found).any():
         raise ValueError("Input y contains NaN, a missing label; drop those rows first")
-    check_classification_targets(found)
-    found = np.unique(found)
+    if (kind := type_of_target(found, input_name="y")) not in ("binary", "multiclass"):
+        raise ValueError(f"Unknown label type: {kind}; a classifier takes two labels, and GLMRegressor takes numbers")
+    found = np.sort(found)
     held = ", ".join(repr(label) for label in found[:3].tolist())
     if len(found) > 2:
         raise ValueError(
@@ -143,22 +147,21 @@ def having(y, label):
     return column("y", labels(y) == label)
 
 
-def class_weighted(given, both, second, weight):
-    """The sample weights of rows, times the weight of each row's class: a Table, or None where all weigh 1.
+def class_weighted(given, both, tables):
+    """The Tables of a problem, their sample weights multiplied by the weight of each row's class.
 
-    given: class_weight, a dict or "balanced", which gives both classes the same sum of weights, Σw ÷ 2. both: the
-    labels. second: which rows have the second one. `second` and `weight` are Tables; None for `weight` stands for ones.
+    given: class_weight, a dict, or "balanced", which gives both classes the same sum of weights, Σw ÷ 2. both: the
+    labels; the Table y says which rows have the second one.
     """
-    if given is None:
-        return weight
-    rows = sized(second.values) == 1
-    own = 1.0 if weight is None else sized(weight.values)
+    rows = arrays(tables, counted=True)
+    second, own = rows["y"] == 1, 1.0 if rows["sample_weight"] is None else rows["sample_weight"]
     if isinstance(given, str) and given == "balanced":
-        first, other = dask.compute(np.sum(own * ~rows), np.sum(own * rows))
-        if not (first > 0 and other > 0):
-            raise ValueError("class_weight='balanced' needs a class weight that is finite, but sample_weight is zero "
-                             "on all rows of a class")  # fmt: skip
-        pair = (first + other) / (2 * first), (first + other) / (2 * other)
+        sums = np.array(dask.compute(np.sum(own * ~second), np.sum(own * second)))
+        if np.any(sums == 0):
+            raise ValueError("class_weight='balanced' needs weight in both classes, but sample_weight is zero on all "
+                             "rows of one")  # fmt: skip
+        weights = sums.sum() / (2 * sums)
     else:
-        pair = compute_class_weight(given, classes=both, y=both)
-    return Table(np.where(rows, pair[1], pair[0]) * own)
+        weights = compute_class_weight(given, classes=both, y=both)
+    found = {name: table and table._replace(values=rows[name]) for name, table in tables.items()}
+    return found | {"sample_weight": Table(np.where(second, weights[1], weights[0]) * own)}

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted
 
 from glmlab.checks import number
 from glmlab.estimators import given
@@ -77,9 +76,8 @@ class GLM(BaseEstimator):
         halves = HALVES.get(getattr(family, "name", None), 1)
         return halves * number("alpha_per_row", self.alpha_per_row) * weight()
 
-    def _fit(self, family, X, y, sample_weight, offset):
+    def _fit(self, family, tables):
         """Fit the Tables of a problem, and keep what was found; the coefficients (p,) and the intercept."""
-        tables = given.together(X, y=y, sample_weight=sample_weight, offset=offset)
         values = given.arrays(tables, counted=self.alpha_per_row is not None)
         w = values["sample_weight"]
         g = self._penalty(family, lambda: values["X"].shape[0] if w is None else float(np.sum(w)))
@@ -88,7 +86,7 @@ class GLM(BaseEstimator):
             **values, family=family, penalty=g, solver=self.solver, fit_intercept=self.fit_intercept, start=start,
             tol=self.tol, max_iter=self.max_iter, threads=self.threads, **(self.options or {}),
         )  # fmt: skip
-        self.result_ = replace(result, names=X.names)
+        self.result_ = replace(result, names=tables["X"].names)
         self.n_iter_, self.n_passes_, self.converged_ = result.n_iter, result.passes, result.converged
         self.certificate_ = result.certificate
         return result.beta, result.intercept
@@ -144,14 +142,11 @@ class GLMRegressor(RegressorMixin, GLM):
         what scikit-learn's `check_array` raises.
         """
         family = named("family", self.family, FAMILIES, FAMILY_NEEDS)
-        table, y = given.columns(self, X, reset=True), given.response(self, y)
-        weight, offset = given.optional("sample_weight", sample_weight), self._offset(offset, exposure)
-        self.coef_, self.intercept_ = self._fit(family, table, y, weight, offset)
+        self.coef_, self.intercept_ = self._fit(family, self._tables(X, y, sample_weight, offset, exposure, reset=True))
         return self
 
     def predict(self, X, offset=None, exposure=None):
         """The mean of y at each row of X, times its exposure: (n,), lazy where X is on dask."""
-        check_is_fitted(self)
         table = given.columns(self, X, reset=False)
         return self._mean(table, self._offset(offset, exposure), self.result_.family)
 
@@ -160,11 +155,7 @@ class GLMRegressor(RegressorMixin, GLM):
 
         The null model has the rows' offsets and one level, which is fitted to these rows.
         """
-        check_is_fitted(self)
-        tables = given.together(
-            given.columns(self, X, reset=False), y=given.response(self, y),
-            sample_weight=given.optional("sample_weight", sample_weight), offset=self._offset(offset, exposure),
-        )  # fmt: skip
+        tables = self._tables(X, y, sample_weight, offset, exposure, reset=False)
         f = over_rows(**given.arrays(tables), family=self.result_.family, intercept=True, threads=self.threads)
         with np.errstate(over="ignore", invalid="ignore"):
             loss = f.look(np.append(self.coef_, self.intercept_)).loss
@@ -172,6 +163,11 @@ class GLMRegressor(RegressorMixin, GLM):
         if np.isnan(explicable):
             raise ValueError(f"{f.family!r} does not say how small its loss can be (`saturated`): pass scoring=")
         return float(1 - (loss - f.null.floor) / explicable) if explicable > 0 else float(loss <= f.null.floor)
+
+    def _tables(self, X, y, sample_weight, offset, exposure, *, reset):
+        weight, offset = given.optional("sample_weight", sample_weight), self._offset(offset, exposure)
+        table, y = given.columns(self, X, reset=reset), given.response(self, y)
+        return given.together(table, y=y, sample_weight=weight, offset=offset)
 
     def _offset(self, offset, exposure):
         name = getattr(self.family, "name", self.family)
@@ -217,18 +213,18 @@ class GLMClassifier(ClassifierMixin, GLM):
 
         The rest is as in GLMRegressor.fit. Labels on dask take a pass over y.
         """
+        weight, offset = given.optional("sample_weight", sample_weight), given.optional("offset", offset)
         table = given.columns(self, X, reset=True)
         self.classes_, second = given.classes(self, y)
-        weight = given.optional("sample_weight", sample_weight)
-        given.together(table, y=second, sample_weight=weight)  # before the weights lose their labels
-        weight = given.class_weighted(self.class_weight, self.classes_, second, weight)
-        beta, intercept = self._fit(Logistic(), table, second, weight, given.optional("offset", offset))
+        tables = given.together(table, y=second, sample_weight=weight, offset=offset)
+        if self.class_weight is not None:
+            tables = given.class_weighted(self.class_weight, self.classes_, tables)
+        beta, intercept = self._fit(Logistic(), tables)
         self.coef_, self.intercept_ = beta[None, :], np.array([intercept])
         return self
 
     def decision_function(self, X, offset=None):
         """η (n,), the logarithm of the odds of classes_[1]; lazy where X is on dask."""
-        check_is_fitted(self)
         return self._eta(given.columns(self, X, reset=False), offset)
 
     def _eta(self, table, offset):
@@ -249,7 +245,6 @@ class GLMClassifier(ClassifierMixin, GLM):
 
     def score(self, X, y, sample_weight=None, offset=None):
         """The share of rows, or of their weight, whose class is predicted."""
-        check_is_fitted(self)
         table, weight = given.columns(self, X, reset=False), given.optional("sample_weight", sample_weight)
         first, second = (given.having(y, label) for label in self.classes_)
         rows = given.arrays(given.together(table, y=first, second=second, sample_weight=weight), counted=True)
