@@ -107,13 +107,18 @@ class Result:
         """The trace as a pandas DataFrame."""
         return self.trace.to_frame()
 
+    @property
+    def surely_nonzero(self):
+        """Which coefficients (p,) are certainly not 0 at the optimum: |β_j| is more than it may be wrong by."""
+        return certainly_not_zero(self.certificate, self.beta)
+
     def summary(self):
         """Name and value of everything worth printing."""
         zeros, iterations = int(np.sum(self.beta == 0)), f"{self.n_iter} iteration{'s' * (self.n_iter != 1)}"
         found = {
             "status": self.status,
             "certificate": str(self.certificate),
-            "accuracy": accuracy(self.certificate),
+            "accuracy": accuracy(self.certificate, self.beta),
             "objective": f"{self.objective:.10g}",
             "solver": f"{self.solver}, {self.family!r}, {self.penalty!r}, {self.kernels} kernels",
             "work": f"{iterations}, {self.passes:g} passes in {self.rounds} rounds, {self.seconds:.3g} s",
@@ -144,10 +149,23 @@ class Mean:
         return self.family.mean(eta)
 
 
-def accuracy(certificate):
-    """How near the gap proves β to be, as a sentence; '' where it proves nothing of β."""
-    errors = certificate.errors
-    return f"β is within {errors:.2g} standard errors of the optimum" if np.isfinite(errors) else ""
+def certainly_not_zero(certificate, beta):
+    """A mask (p,): coefficients that are certainly not 0 at the optimum. None that is 0 there is in it."""
+    return np.abs(beta) > np.array(certificate.within[: len(beta)])
+
+
+def accuracy(certificate, beta):
+    """How near the gap proves β (p,) to be, as a sentence; '' where it proves nothing of β."""
+    errors, within = certificate.errors, np.max(certificate.within)
+    if not np.isfinite(within):
+        return ""
+    said = [f"β is within {errors:.2g} standard errors of the optimum"] if np.isfinite(errors) else []
+    said += [f"no coefficient is further from it than {within:.1e}" if said else
+             f"no coefficient is further from the optimum than {within:.1e}"]  # fmt: skip
+    if not said[1:] and (count := np.count_nonzero(beta)):
+        sure = np.count_nonzero(certainly_not_zero(certificate, beta))
+        said += [f"{sure} of the {count} that are not 0 are certainly not 0 there"]
+    return ", ".join(said)
 
 
 def plain_card(title, summary):
