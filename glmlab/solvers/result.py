@@ -142,11 +142,15 @@ class Mean:
     def __call__(self, X, offset=None):
         rows, p = Rows(X, None, None, offset), len(self.beta)
         with one_blas_thread, np.errstate(over="ignore", invalid="ignore"):
-            parts = [predictor(block, self.beta) + self.intercept for block in blocks(rows, p)]
+            parts = [self.eta(block) for block in blocks(rows, p)]
         eta = np.concatenate([np.empty(0), *parts])
         if not np.isfinite(eta).all() and (found := culprits(rows)):
             raise not_finite(*found)
         return self.family.mean(eta)
+
+    def eta(self, block):
+        """η of a block of rows."""
+        return predictor(block, self.beta) + self.intercept
 
 
 def certainly_not_zero(certificate, beta):
@@ -154,9 +158,12 @@ def certainly_not_zero(certificate, beta):
     return np.abs(beta) > np.array(certificate.within[: len(beta)])
 
 
-def accuracy(certificate, beta):
-    """How near the gap proves β (p,) to be, as a sentence; '' where it proves nothing of β."""
-    errors, within = certificate.errors, np.max(certificate.within)
+def accuracy(certificate, beta, errors=None):
+    """How near the gap proves β (p,) to be, as a sentence; '' where it proves nothing of β.
+
+    errors: how many standard errors that is, where others are meant than the certificate's own.
+    """
+    errors, within = certificate.errors if errors is None else errors, np.max(certificate.within)
     if not np.isfinite(within):
         return ""
     said = [f"β is within {errors:.2g} standard errors of the optimum"] if np.isfinite(errors) else []
