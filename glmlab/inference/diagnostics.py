@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from glmlab.checks import whole
+from glmlab.names import spelt
 from glmlab.policy import Inferring
 from glmlab.rows import inferring
 from glmlab.rows.threads import one_blas_thread
@@ -28,6 +29,7 @@ class Bins(NamedTuple):
         return pd.DataFrame(self._asdict())
 
 
+@spelt
 def leverages(inference):
     """The leverage of each row, (n,): by how much its own y moves its fitted value. Their sum is `parameters`.
 
@@ -39,6 +41,7 @@ def leverages(inference):
     return np.concatenate(found)
 
 
+@spelt
 def calibration(inference, bins=10, policy=Inferring()):
     """Observed against predicted means, and deviance residuals, by bins of the predicted mean: a Bins.
 
