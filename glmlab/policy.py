@@ -256,6 +256,7 @@ class Scaling:
 class Inferring:
     """When rows are those of a fit, and how many rows say where bins begin (`inference`)."""
 
+    most: int = 5000  # coefficients: each matrix of so many has 200 MB, and every task makes some
     same: float = 1e-9  # share by which F(β) may differ from that of the fit: sums may be added in another order
     ranked: int = 2**16  # rows: quantiles of so many are right to half a percent of the rows
     pinned: float = 1e-8  # 1 − h at most: such a row is fitted exactly, and what is left of its slope is rounding

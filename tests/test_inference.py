@@ -390,6 +390,19 @@ def test_intervals_of_95_percent_hold_the_truth_95_times_of_100(family):
     assert 0.93 <= np.mean(means) <= 0.97
 
 
+def test_with_a_ridge_intervals_hold_what_its_prior_draws():
+    """A theorem of Bayes for least squares with known σ² = 1, where rows are so few that the ridge matters."""
+    rng, lam, hits = np.random.default_rng(3), 8.0, []
+    for _ in range(400):
+        X, truth = rng.normal(size=(12, 4)), rng.normal(size=4) * np.sqrt(2 / lam)
+        y = X @ truth + rng.normal(size=12)
+        result = fit(X, y, family="gaussian", penalty=Ridge(lam), kernels="numpy", solver="newton")
+        found = infer(result, X, y, dispersion=1.0)
+        assert 2 < found.parameters < 3.5
+        hits.append((found.low <= truth) & (truth <= found.high))
+    assert 0.935 <= np.mean(hits) <= 0.965
+
+
 def test_robust_intervals_hold_where_classical_ones_do_not():
     """Counts with three times the variance of Poisson's, in groups that share their luck."""
     rng, truth = np.random.default_rng(5), np.array([0.3, 1.0])
@@ -607,6 +620,14 @@ def test_copies_of_columns_are_refused_unless_there_is_a_ridge():
     assert np.isfinite(infer(ridge.fit(), *ridge.data).errors).all()
 
 
+def test_a_covariance_that_fits_in_no_memory_is_refused_before_a_pass():
+    n, p = 3, Inferring().most + 1
+    X, y = sparse.random_array((n, p), density=1e-3, rng=np.random.default_rng(0), format="csr"), np.ones(n)
+    result = fit(X, y, family="gaussian", penalty=Ridge(1.0))
+    with pytest.raises(ValueError, match="the covariance of 5,001 coefficients is too large"):
+        infer(result, X, y)
+
+
 def test_as_many_coefficients_as_rows_leave_nothing_to_estimate():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(4, 4)), rng.normal(size=4)
@@ -631,3 +652,16 @@ def test_the_page_of_the_book_runs_as_it_stands(capsys):
     for block in blocks:
         exec(block, names)
     assert len(blocks) == 5 and "are certainly not 0 there" in capsys.readouterr().out
+
+
+def test_on_a_cluster_as_in_memory(client):
+    problem = random_problem("logistic", Zero(), seed=4, intercept=True, weighted=True, shifted=True)
+    lazy = [da.from_array(c, chunks=(30, *c.shape[1:])) for c in (problem.X, problem.y, problem.w, problem.o)]
+    groups, result = np.arange(80) % 7, problem.fit()
+    for kind in ({"covariance": "HC3"}, {"covariance": "cluster", "groups": da.from_array(groups, chunks=50)}):
+        here = infer(
+            result, *problem.data, **problem.extras, **(kind | ({"groups": groups} if "groups" in kind else {}))
+        )
+        there = infer(result, *lazy[:2], sample_weight=lazy[2], offset=lazy[3], **kind)
+        assert there.covariance == pytest.approx(here.covariance, rel=1e-10)
+    assert np.array(calibration(there, 4)) == pytest.approx(np.array(calibration(here, 4)), rel=1e-9)

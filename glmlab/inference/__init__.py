@@ -11,9 +11,10 @@ information in the unit of the loss, Λ = diag(λ₂), and B = (J + Λ)⁻¹.
     cluster         B (Σ S Sᵀ) B × G/(G−1) × (n−1)/(n−p), S the sum of w s over one of G groups (Liang & Zeger 1986)
 
 φ is Pearson's estimate Σ w (y−μ)²/V(μ) ÷ (n − p) where the model has one. Everywhere p is tr(BJ), which a ridge makes
-smaller than the number of coefficients (Wood 2017, §6.1.2). With a ridge the classical matrix is the covariance of the
-posterior of β for the prior that the ridge stands for; its intervals are wider than those of the biased estimate by
-itself (Wood 2017, §6.10). B is computed from the R of a QR of the rows, not from the sum J, which has half the digits.
+smaller than the number of coefficients (Wood 2017, chapter 6). With a ridge the classical matrix is the covariance of
+the posterior of β for the prior that the ridge stands for, normal with variance mφ/λ (mgcv's Vp): averaged over β from
+that prior, its intervals hold β as often as they say. B is computed from the R of a QR of the rows, not from the sum J,
+which has half the digits.
 
 Two numbers say how uncertain a coefficient is, and both are in its unit: the standard error says what other rows would
 have given, and `within` how far the computed number may be from the optimum for these rows. The second is proved

@@ -95,7 +95,7 @@ def refuse_models(result, covariance, dispersion, information):
             )
 
 
-def rows_of(result, X, y, sample_weight, offset):
+def rows_of(result, X, y, sample_weight, offset, policy=Inferring()):
     """The Objective of the fitted rows, β with the intercept last, and λ₂ of each coordinate."""
     free = len(result.state.beta) > len(result.beta)
     rows = {"sample_weight": sample_weight, "offset": offset, "intercept": free}
@@ -103,6 +103,8 @@ def rows_of(result, X, y, sample_weight, offset):
     refuse_other_names("X", f.chunks.names, result.names, "the model", "X[list(result.names)]")
     if f.chunks.p != len(result.beta):
         raise ValueError(f"X has {f.chunks.p} columns, but the model has {len(result.beta)} coefficients")
+    if f.dim > policy.most:
+        raise ValueError(f"the covariance of {f.dim:,} coefficients is too large; the limit is {policy.most:,}")
     beta = np.append(result.beta, result.intercept) if free else np.array(result.beta)
     return f, beta, lambdas(FreeIntercept(result.penalty) if free else result.penalty, f.dim)[1]
 

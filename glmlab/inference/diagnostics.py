@@ -33,8 +33,9 @@ class Bins(NamedTuple):
 def leverages(inference):
     """The leverage of each row, (n,): by how much its own y moves its fitted value. Their sum is `parameters`.
 
-    h = ℓ″ xᵀBx, which is a diagonal entry of the hat matrix (McCullagh & Nelder 1989, §12.7.1); of one of the w copies
-    where weights are frequencies, else w times as large. A row far above 2 p/n is worth a look. It takes a pass.
+    h = ℓ″ xᵀBx is a diagonal entry of the hat matrix (McCullagh & Nelder 1989, chapter 12). Where weights are
+    frequencies it is that of one of the w copies, else it is w times as large. A row far above 2 p/n is worth a look.
+    It takes a pass.
     """
     f, beta, root, expected, frequency, _ = inference.rows
     found = f.map(inferring.leverages, shared=(f.family, beta, root, expected, frequency))

@@ -8,9 +8,7 @@ from scipy import sparse
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from glmlab.maths.penalties import lambdas
-from glmlab.rows.columns import refuse_other_names
 from glmlab.rows.entrance import row_by_row
-from glmlab.rows.tables import column, matrix, refuse_other_rows
 from glmlab.solvers.result import Mean, accuracy, html_card, plain_card
 
 
@@ -64,15 +62,8 @@ class Inference:
         """
         if offset is None and self.rows.shifted:
             raise TypeError("the model was fitted with an offset: pass offset=…, a number for each of these rows")
-        X, offset = matrix(X), None if offset is None else column("offset", offset)
-        refuse_other_names("X", X.names, self.result.names, "the model", "X[list(inference.names)]")
-        p = len(self.result.beta)
-        if X.values.shape[1] != p:
-            raise ValueError(f"X has {X.values.shape[1]} columns, but the model has {p} coefficients")
-        refuse_other_rows({"X": X, "offset": offset})
-        far = quantile(self.level, self.freedom)
-        limits = (Limit(self.result, self.covariance, times) for times in (0.0, -far, far))
-        return Band(*(row_by_row(limit, X, offset) for limit in limits))
+        rows, far = self.result.new_rows(X, offset), quantile(self.level, self.freedom)
+        return Band(*(row_by_row(Limit(self.result, self.covariance, times), *rows) for times in (0.0, -far, far)))
 
     def to_frame(self):
         """The table of the coefficients as a pandas DataFrame."""

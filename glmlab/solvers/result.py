@@ -96,12 +96,16 @@ class Result:
         Lazy where X or the offset is on dask. Takes and refuses what `fit` does, in the same words; a frame's columns
         must have the names that the model was fitted with, in their order.
         """
+        return row_by_row(Mean(self.family, self.beta, self.intercept), *self.new_rows(X, offset))
+
+    def new_rows(self, X, offset):
+        """X and the offset as Tables (the latter may be None), if they are rows that this model can predict."""
         X, offset = matrix(X), None if offset is None else column("offset", offset)
         refuse_other_names("X", X.names, self.names, "the model", "X[list(result.names)]")
         if X.values.shape[1] != len(self.beta):
             raise ValueError(f"X has {X.values.shape[1]} columns, but the model has {len(self.beta)} coefficients")
         refuse_other_rows({"X": X, "offset": offset})
-        return row_by_row(Mean(self.family, self.beta, self.intercept), X, offset)
+        return X, offset
 
     def to_frame(self):
         """The trace as a pandas DataFrame."""
