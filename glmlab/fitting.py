@@ -106,7 +106,8 @@ def certify(
     intercept along; else `intercept=None` says that the model has none, any number that it has a free one.
     λ counts against a loss that is a sum over rows. `fraction` < 1 moves the dual point on a seeded sample of the rows
     only: cheaper and looser, but a bound all the same.
-    Returns a Certificate; its bound holds whatever solver made β. Takes the inputs and raises the errors of `fit`.
+    Returns a Certificate; its bound holds whatever solver made β, `within` says how far each coefficient may be from
+    the optimum and `errors` the same in standard errors. Takes the inputs and raises the errors of `fit`.
     """
     names = None
     if is_answer(beta):

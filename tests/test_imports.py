@@ -15,7 +15,7 @@ LAYERS = [
     "maths.bounds maths.products maths.working",
     "rows.dispatch rows.kernels rows.formulas rows.elementary rows.loops rows.ledger rows.sampling rows.tables "
     "rows.threads",
-    "rows.sparse_loops rows.twins",
+    "rows.sparse_loops rows.twins rows.inferring",
     "rows.fused",
     "rows.kernel_sets",
     "rows.arrivals rows.by_columns rows.chunks rows.columns rows.faults rows.scale rows.survey",
@@ -31,7 +31,7 @@ LAYERS = [
     "solvers.rounds",
     "solvers solvers.run",
     "fitting",
-    "paths",
+    "paths inference",
     "auditing",
     "datasets.chunking",
     "datasets.files",

@@ -69,6 +69,14 @@ def standings(slowest):
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
+def inferred(p, names=None):
+    """An inference of a logistic fit with p columns."""
+    rng = np.random.default_rng(p)
+    X = pd.DataFrame(rng.normal(size=(300, p)), columns=names or [f"x{j + 1}" for j in range(p)])
+    y = rng.random(300) < 1 / (1 + np.exp(-X.to_numpy()[:, 0]))
+    return glmlab.infer(glmlab.fit(X, y, family="logistic", fit_intercept=True), X, y)
+
+
 PICTURES = {
     "ten chunks": lambda: viz.chunks(da.zeros((1_000_000, 100), chunks=(100_000, 100))),
     "uneven chunks": lambda: viz.chunks(da.zeros((1000, 7), chunks=((1, 500, 2, 3, 494), (3, 4))), name="a long name"),
@@ -98,6 +106,8 @@ PICTURES = {
     "prices": lambda: viz.prices([-0.1, 0.1], {"a family": [1.1, 0.9], "another": [1, 1]}),
     "odds": lambda: viz.odds(["June", "a_long_name", "UA"], [0.7, -0.1, 0.02], [0.1, 0.2, 0.01], of="being late",
                               against="January and United"),
+    "intervals": lambda: viz.intervals(inferred(6)),
+    "intervals with long names": lambda: viz.intervals(inferred(2, names=["a rather long name", "b"]), per=[1, 2]),
     "course": viz.course_map,
     "who computes": viz.who_computes,
     "reduction": viz.reduction,
@@ -635,3 +645,19 @@ def test_course_map_keeps_words_on_their_cards():
     for text, box in texts(figure).items():
         home = [card for card in cards if card.contains(box.x0, (box.y0 + box.y1) / 2)]
         assert all(box.x1 <= card.x1 for card in home), text.get_text()
+
+
+def test_intervals_are_those_of_the_inference_in_steps_of_the_columns():
+    found, per = inferred(5), np.array([1.0, 2.0, 1.0, -1.0, 1.0])
+    picture = viz.intervals(found, per=per, most=4)
+    axes = picture.figure.axes[0]
+    order = np.argsort(-np.abs(found.statistics[:5]))[:4]
+    assert [label.get_text() for label in axes.get_yticklabels()] == [found.names[j] for j in order]
+    drawn = {round(y): (x0, x1) for lines in axes.collections for (x0, y), (x1, _) in lines.get_segments()}
+    for k, j in enumerate(order):
+        assert drawn[k] == pytest.approx((found.low[j] * per[j], found.high[j] * per[j]))
+    clear = np.sum((found.low * found.high)[order] > 0)
+    for words in (f"{clear} of 4 intervals of 95 %", "standard errors from the optimum, proved"):
+        assert words in picture.finding
+    with pytest.raises(ValueError, match="a step for each of 5 columns"):
+        viz.intervals(found, per=[1.0])

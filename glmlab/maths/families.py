@@ -3,7 +3,7 @@
 A family is a small class of functions that act on arrays of rows. A solver needs `loss`, `dloss` and `d2loss` only. A
 family with `price` gets certificates, one with `mean` predicts, one with `domain` refuses bad labels, and one with
 `recedes` can be told that it has no minimum. `saturated`, `tally` and `level` say how much there is to explain, the
-unit of relative gaps.
+unit of relative gaps. `fisher`, `multiple` and `log_rest` make standard errors and likelihoods of a loss (inference).
 
 Every formula is written once, here. `loss`, `dloss`, `d2loss` and `size` also become compiled loops
 (rows/formulas.py): so they use NumPy's functions of single numbers, and `numpy.where` to choose.
@@ -12,6 +12,7 @@ Terms in y alone are left out of every loss. A loss may be infinite; then a step
 """
 
 import numpy as np
+from scipy.special import gammaln
 
 from glmlab.maths.sums import LogSum, Moments, Sums, log_sum_exp, moments, weighed
 
@@ -57,6 +58,8 @@ class Family:
     concordant = False  # True where |ℓ‴| ≤ ℓ″: then a gap says how far β is from the optimum
     most_curved = np.inf  # the largest ℓ″ over all η and y
     quadratic = False  # True where ℓ″ is the same at every η: then one Hessian serves every β
+    multiple = 1.0  # ℓ is so many times −φ log(density of y), terms in y alone left out
+    dispersed = False  # True where φ is a parameter of the model; else it is 1
 
     def __repr__(self):
         return f"{type(self).__name__}()"
@@ -109,6 +112,8 @@ class Gaussian(Family):
     reach = np.inf  # ℓ* is finite everywhere, and a minimum always exists
     quadratic = True
     most_curved = 2.0
+    multiple = 2.0  # φ is the variance σ²
+    dispersed = True
 
     def loss(self, eta, y):
         return (y - eta) ** 2
@@ -156,6 +161,14 @@ class Gaussian(Family):
     def dispersion(self, deviance, freedom):
         """2σ², because ∇²f = 2XᵀX."""
         return 2 * deviance / freedom
+
+    def fisher(self, eta):
+        """The mean of ℓ″(η; y) over y with the mean μ(η): what Fisher's information adds up."""
+        return np.full_like(eta, 2.0)
+
+    def log_rest(self, y, w, phi):
+        """What −w ℓ/(multiple·φ) leaves out of the log density of y, whose precision is w times that of one row."""
+        return -np.log(2 * np.pi * phi / w) / 2
 
 
 class Logistic(Family):
@@ -230,6 +243,13 @@ class Logistic(Family):
         alike = not offsets.squares > 0
         return b, offsets.weight * self.saturated(np.array([share]))[0] if alike else np.nan
 
+    def fisher(self, eta):
+        return self.d2loss(eta, None)
+
+    def log_rest(self, y, w, phi):
+        """log of the binomial coefficient of wy events in w trials."""
+        return gammaln(w + 1) - gammaln(w * y + 1) - gammaln(w * (1 - y) + 1)
+
 
 class Poisson(Family):
     """Counts with log link: ℓ(η; y) = e^η − yη, y ≥ 0."""
@@ -283,12 +303,20 @@ class Poisson(Family):
         b = np.log(events) - exposure.log
         return b, events - b * events - crossed
 
+    def fisher(self, eta):
+        return self.d2loss(eta, None)
+
+    def log_rest(self, y, w, phi):
+        """−w log y!"""
+        return -w * gammaln(y + 1)
+
 
 class Gamma(Family):
     """Positive amounts with log link: ℓ(η; y) = y e^(−η) + η, y > 0."""
 
     name = "gamma"
     concordant = True
+    dispersed = True
     domain_text = "amounts y > 0"
 
     def loss(self, eta, y):
@@ -337,6 +365,15 @@ class Gamma(Family):
 
     def dispersion(self, deviance, freedom):
         return 2 * deviance / freedom
+
+    def fisher(self, eta):
+        """1, where the observed y e^(−η) has another value in every row."""
+        return np.ones_like(eta)
+
+    def log_rest(self, y, w, phi):
+        """Of the gamma density of shape k = w/φ and mean μ."""
+        k = w / phi
+        return k * np.log(k) - gammaln(k) + (k - 1) * np.log(y)
 
 
 FAMILY_NEEDS = ("loss", "dloss", "d2loss")  # what a fit asks of any family
