@@ -18,7 +18,7 @@ from glmlab.paths import Path, path  # isort: skip
 from glmlab.inference import Inference, calibration, infer, leverages  # isort: skip
 from glmlab.auditing import Audit, check_family, check_penalty, check_solver  # isort: skip
 
-__version__ = "0.10.0"
+__version__ = "0.11.0"
 __all__ = [
     "Audit", "Certificate", "ClusterError", "ElasticNet", "Gamma", "Gaussian", "Inference", "L1", "Logistic",
     "NotConverged", "Objective", "Path", "Poisson", "RankWarning", "Result", "Ridge", "State", "Stopping", "Trace",

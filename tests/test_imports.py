@@ -51,8 +51,8 @@ LAYERS = [
 LEVEL = {name: level for level, line in enumerate(LAYERS) for name in line.split()}
 # The modules that need not know that there are clusters.
 NO_DASK = set("names checks policy maths solvers".split()) | {f"rows.{name}" for name in (
-    "by_columns elementary formulas fused kernel_sets kernels ledger loops objective sampling scale sparse_loops survey threads "
-    "twins").split()}  # fmt: skip
+    "by_columns elementary formulas fused kernel_sets kernels ledger loops objective sampling scale sparse_loops survey "
+    "threads twins").split()}  # fmt: skip
 MAY_USE_DASK = "solvers.asynchronous"
 
 
