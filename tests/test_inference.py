@@ -635,6 +635,18 @@ def test_as_many_coefficients_as_rows_leave_nothing_to_estimate():
         infer(fit(X, y, family="gaussian"), X, y)
 
 
+@every_kind
+def test_rows_that_are_fitted_exactly_are_known_again_and_their_errors_are_called_rounding(kind):
+    X = np.c_[np.arange(10.0), np.ones(10)]
+    for y in (np.zeros(10), np.full(10, 3.0), 2 * X[:, 0] + 1):
+        groups = np.arange(10) // 2 if kind == "cluster" else None
+        result = fit(X, y, family="gaussian")
+        found = infer(result, X, y, covariance=kind, groups=groups)
+        assert np.all(found.errors < 1e-13) and not found.accuracy < 0.1
+        with pytest.raises(ValueError, match="not the rows of the fit"):
+            infer(result, X, y + 1e-6 * np.arange(10), covariance=kind, groups=groups)
+
+
 @pytest.mark.parametrize("kind", ["HC2", "HC3"])
 def test_a_row_that_is_fitted_whatever_its_y_is_has_no_hc2_and_hc3(kind):
     rng = np.random.default_rng(0)

@@ -112,7 +112,8 @@ def rows_of(result, X, y, sample_weight, offset, policy=Inferring()):
 def refuse_rows(f, result, found, policy=Inferring()):
     """The error for other rows than those of the fit: F(β) is another there."""
     objective = found.loss + result.penalty.value(result.beta)
-    if not abs(objective - result.objective) <= policy.same * (found.loss_size + abs(objective)):
+    rounding = policy.same * (found.loss_size + abs(objective)) + found.blur
+    if not abs(objective - result.objective) <= rounding:
         raise ValueError(
             f"these are not the rows of the fit: F(β) is {objective:.10g} here and was {result.objective:.10g} there; "
             "pass the X, y, sample_weight and offset that were fitted"
@@ -130,7 +131,7 @@ def likelihoods(f, found, n, k, phi, frequency):
     multiple, null = f.family.multiple, f.null
     deviance = 2 * found.height / multiple
     own = deviance / n if f.family.quadratic else phi if f.family.dispersed else 1.0
-    with np.errstate(divide="ignore", invalid="ignore"):  # a perfect fit has an infinite likelihood
+    with np.errstate(divide="ignore", invalid="ignore"):  # a perfect fit has none
         rest = sum(f.chunks.bare().map(inferring.log_rest, f.family, own, frequency))
         value = float(rest - found.loss / (multiple * own))
     return {

@@ -52,7 +52,8 @@ class Inference:
     @property
     def accuracy(self):
         """No coefficient is further from the optimum than so many of its standard errors; nan if that is unknown."""
-        return float(np.max(self.within / self.errors))
+        with np.errstate(divide="ignore", invalid="ignore"):  # rows that are fitted exactly have errors of 0
+            return float(np.max(self.within / self.errors))
 
     def predict(self, X, offset=None):
         """The mean of y at each row of X (n, p), with confidence limits: a Band of arrays, lazy where X is on dask.
@@ -115,7 +116,7 @@ class Inference:
 
     def lines(self):
         """The table's cells as text, line by line, each with its name first."""
-        formats = [".8g", ".0e", ".4g", ".3f", ".2g", ".5g", ".5g"]
+        formats = [".8g", ".0e", ".4g", ".4g", ".2g", ".5g", ".5g"]
         columns = zip(*self.table().values(), strict=True)
         return [[str(name), *map(format, line, formats)] for name, line in zip(self.names, columns, strict=True)]
 

@@ -171,6 +171,7 @@ class Likelihood(NamedTuple):
 
     loss: float  # f(β)
     loss_size: float  # Σ w |ℓ|
+    blur: float  # by how much another rounding of η may change f(β)
     height: float  # Σ w (ℓ − min ℓ), nan where min ℓ is unknown
     pearson: float  # Σ w ℓ′² ÷ E ℓ″, nan where that is unknown
     weight: float  # Σ w

@@ -9,8 +9,8 @@ from scipy import sparse
 
 from glmlab.maths.families import suits_the_loss
 from glmlab.maths.sums import Binned, Likelihood, Squares, Triangle, add, quietly
-from glmlab.policy import Blocks, Inferring
-from glmlab.rows.kernels import as_floats, blocks, gram, predictor, rooted, stack, weigh
+from glmlab.policy import Blocks, Inferring, Rounding
+from glmlab.rows.kernels import as_floats, blocks, gram, predictor, rooted, sizes, stack, weigh
 
 POLICY = Blocks()
 
@@ -38,26 +38,28 @@ def ones_or(w, n):
 
 
 @quietly
-def likelihood(rows, family, beta, expected, policy=POLICY):
+def likelihood(rows, family, beta, expected, policy=POLICY, rounding=Rounding()):
     """The Likelihood at β."""
-    total = Likelihood(0.0, 0.0, 0.0, 0.0, 0.0, 0, Triangle(np.zeros((0, len(beta)))))
+    total = Likelihood(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, Triangle(np.zeros((0, len(beta)))))
     for block in blocks(rows, len(beta), policy):
         eta, w = predictor(block, beta), ones_or(block.w, len(block.y))
         loss, slope = family.loss(eta, block.y), family.dloss(eta, block.y)
         curve = information(family, eta, block.y, expected)
-        pearson = np.nan
+        pearson, moved = np.nan, 2 * rounding.slope * sizes(block, beta)
         if is_likelihood(family):
             mean = curve if expected else family.fisher(eta)
             pearson = weigh(w, np.divide(slope**2, mean, where=slope != 0, out=np.zeros_like(mean))).sum()
         factor = stack(total.factor, rooted(block.X, weigh(w, curve)), policy)
         total = Likelihood(
             total.loss + weigh(w, loss).sum(), total.loss_size + weigh(w, np.abs(loss)).sum(),
+            total.blur + weigh(w, moved * (np.abs(slope) + moved * family.d2loss(eta, block.y))).sum(),
             total.height + weigh(w, loss - least(family, block.y)).sum(), total.pearson + pearson,
             total.weight + w.sum(), total.counted + int(np.count_nonzero(w > 0)), factor,
         )  # fmt: skip
     return total
 
 
+@quietly
 def log_rest(rows, family, phi, frequency):
     """What −f/(multiple·φ) leaves out of the log-likelihood of the rows, from y and w alone."""
     y, w = as_floats(rows.y), ones_or(rows.w, len(rows.y))
