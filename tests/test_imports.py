@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "glmlab"
 # From the bottom to the top; a module may import from the lines below its own, and from its own line.
 LAYERS = [
     "names checks policy workspace machine.memory",
+    "design",
     "maths.sums",
     "maths.descent maths.families maths.penalties maths.conventions",
     "maths.quadratic",
@@ -51,8 +52,8 @@ LAYERS = [
 LEVEL = {name: level for level, line in enumerate(LAYERS) for name in line.split()}
 # The modules that need not know that there are clusters.
 NO_DASK = set("names checks policy maths solvers".split()) | {f"rows.{name}" for name in (
-    "by_columns elementary formulas fused kernel_sets kernels ledger loops objective sampling scale sparse_loops survey "
-    "threads twins").split()}  # fmt: skip
+    "by_columns elementary formulas fused kernel_sets kernels ledger loops objective sampling scale sparse_loops "
+    "survey threads twins").split()}  # fmt: skip
 MAY_USE_DASK = "solvers.asynchronous"
 
 
