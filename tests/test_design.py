@@ -99,7 +99,7 @@ def test_wrong_formulas_and_tables_are_refused():
     frame = table()
     with pytest.raises(ValueError, match="has a left side"):
         Design("late ~ carrier", frame)
-    with pytest.raises(ValueError, match="no column 'carier'.*carrier"):
+    with pytest.raises(ValueError, match="no column 'carier'; did you mean 'carrier'"):
         Design("carier", frame)
     with pytest.raises(ValueError, match="no column 'carrier'"):
         Design("carrier", frame)(frame.drop(columns="carrier"))
@@ -120,3 +120,11 @@ def test_ordered_categories_keep_their_order():
     sizes = pd.Categorical(["small", "large", "middle"] * 100, ["small", "middle", "large", "none"])
     frame = table().assign(size=sizes)
     assert Design("size", frame).names == ("size[T.middle]", "size[T.large]")
+
+
+def test_a_frame_of_text_that_goes_straight_to_a_fit_is_told_of_designs():
+    frame = table()
+    with pytest.raises(TypeError, match=r"not numbers: \['carrier'\]; encode them, as glmlab.Design does"):
+        fit(frame[["carrier", "miles"]], frame["late"], family="logistic")
+    with pytest.raises(ValueError, match="no column 'weekday'; known are carrier, hour, late, miles"):
+        Design("weekday", frame)
