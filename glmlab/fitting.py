@@ -8,8 +8,7 @@ from glmlab.checks import flag, number, vector
 from glmlab.maths.certificates import certificate_at
 from glmlab.maths.families import FAMILIES, FAMILY_NEEDS
 from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, lambdas
-from glmlab.maths.products import needs_products
-from glmlab.maths.working import is_wide
+from glmlab.maths.working import curvature_as
 from glmlab.names import named, spelt
 from glmlab.policy import Choosing
 from glmlab.rows.columns import coefficients, is_answer, refuse_other_names
@@ -79,9 +78,10 @@ def choose(solver, f, g, policy=Choosing()):
         return solver, ""
     if lambdas(g, f.dim) is None:
         return "fista", f"of {g!r} only the prox is known"
-    if is_wide(g, f.dim):
+    known = curvature_as(g, f.dim)
+    if known == "set":
         return "working_sets", f"an L1 term keeps most of {f.dim:,} coefficients at 0"
-    if needs_products(g, f.dim):
+    if known == "products":
         return "newton_cg", f"a matrix of {f.dim:,} x {f.dim:,} is too large"
     full, kind = ("newton", "smooth") if g.smooth else ("proximal_newton", "not smooth")
     if f.quadratic:

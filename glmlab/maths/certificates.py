@@ -52,11 +52,10 @@ from scipy.special import gammaincinv
 from glmlab.maths.bounds import blank
 from glmlab.maths.families import Family
 from glmlab.maths.penalties import lambdas
-from glmlab.maths.products import needs_products
 from glmlab.maths.quadratic import Curvature, minimise_model
 from glmlab.maths.sums import Price
 from glmlab.maths.wide import supported
-from glmlab.maths.working import is_wide
+from glmlab.maths.working import curvature_as
 from glmlab.policy import Proving, Rounding
 
 EPS = np.finfo(float).eps
@@ -96,7 +95,7 @@ def certificate_at(f, g, beta, polish=0, sample=None, policy=Proving()):
     """
     if lambdas(g, f.dim) is None or not is_priced(f.family):
         return unproved(f, g, beta)
-    wide = is_wide(g, f.dim) or needs_products(g, f.dim)
+    wide = curvature_as(g, f.dim) != "matrix"
     sample = None if wide else sample
 
     def bound_at(point):
