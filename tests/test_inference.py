@@ -1,9 +1,7 @@
 """Standard errors, tests, intervals and likelihoods: against statsmodels, tables of R and Stata, and definitions."""
 
 import pickle
-import re
 import warnings
-from pathlib import Path
 
 import dask.array as da
 import numpy as np
@@ -656,14 +654,6 @@ def test_a_row_that_is_fitted_whatever_its_y_is_has_no_hc2_and_hc3(kind):
     with pytest.raises(ValueError, match="a row has leverage 1"):
         infer(result, X, y, covariance=kind)
     assert np.isfinite(infer(result, X, y, covariance="HC1").errors).all()
-
-
-def test_the_page_of_the_book_runs_as_it_stands(capsys):
-    text = (Path(__file__).resolve().parent.parent / "docs" / "book" / "inference.md").read_text(encoding="utf-8")
-    blocks, names = re.findall(r"```python\n(.*?)```", text, re.DOTALL), {}
-    for block in blocks:
-        exec(block, names)
-    assert len(blocks) == 5 and "are certainly not 0 there" in capsys.readouterr().out
 
 
 def test_on_a_cluster_as_in_memory(client):
