@@ -15,7 +15,8 @@ from glmlab.policy import Stopping  # isort: skip
 from glmlab.solvers.run import run  # isort: skip
 from glmlab.fitting import certify, fit  # isort: skip
 from glmlab.paths import Path, path  # isort: skip
-from glmlab.validation import CrossValidation, cross_validate_path  # isort: skip
+from glmlab.held_out import CrossValidation  # isort: skip
+from glmlab.validation import cross_validate_path  # isort: skip
 from glmlab.auditing import Audit, check_family, check_penalty, check_solver  # isort: skip
 
 __version__ = "0.10.0"

@@ -2,22 +2,23 @@
 
 import sys
 import threading
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from glmlab.checks import flag
 from glmlab.fitting import choose, over_rows, refuse_early
+from glmlab.held_out import CrossValidation, held_out, vector_of
 from glmlab.paths import Path, planned, silent, walk, warn_of
+from glmlab.policy import Validating
 from glmlab.rows.chunks import InMemory
 from glmlab.rows.folds import folds_of, numbers_of
 from glmlab.rows.kernels import as_floats
 from glmlab.rows.objective import Objective
-from glmlab.rows.sampling import picked
+from glmlab.rows.sampling import Draw
 from glmlab.rows.together import Together
-from glmlab.solvers.result import html_card, plain_card
 from glmlab.solvers.run import run
-from glmlab.solvers.start import null_start
+from glmlab.solvers.start import null_start, weight_of
 
 
 def cross_validate_path(
@@ -61,7 +62,8 @@ def cross_validate_path(
         raise KeyboardInterrupt
     tell = Telling(count * len(full), progress)
     with silent():
-        paths = together.run([follower(fold, f, plan.at, full, solver, tell, settings) for fold in folds])
+        hints = hints_for(f, full, solver, tol)
+        paths = together.run([follower(fold, f, plan.at, full, solver, hints, tell, settings) for fold in folds])
     found = CrossValidation(full, tuple(paths), *held_out(f, numbers, paths), together.reads)
     warn_of([result for one in (full, *paths) for result in one], "cross_validate_path")
     return found
@@ -70,7 +72,34 @@ def cross_validate_path(
 # --- the folds ------------------------------------------------------------------------------------------------------
 
 
-def follower(f, whole, at, full, solver, tell, settings):
+class Curved(NamedTuple):
+    """What `curved` adds up over chunks."""
+
+    hess: np.ndarray  # (m, dim, dim)
+    weight: float  # Σ w of the rows
+
+
+def hints_for(f, full, solver, tol, policy=Validating()):
+    """For each λ the Hessian of a row of weight 1, for a solver that can begin with that of a like problem; else None.
+
+    It is the mean of rows drawn from all chunks, at the answer for all rows; one pass brings those of all λ. It saves a
+    fold some passes, but none where so large a `tol` is asked for that the first guess is nearly good enough.
+    """
+    rough = tol is not None and tol > policy.rough
+    if solver != "pilot_newton" or rough or len(full) * f.dim**2 > policy.kept:
+        return [None] * len(full)
+    B = np.array([vector_of(result, f) for result in full])
+    drawn = f.chunks.thin(Draw(min(policy.each * f.dim / f.n, 1.0)))
+    hess, weight = drawn.sum(curved, f.kernel("loss_grad_hess"), f.family, B)
+    return list(hess / weight)
+
+
+def curved(rows, kernel, family, B):
+    """The Hessians of a chunk at each row of B (m, dim), and the weight of its rows."""
+    return Curved(np.array([kernel(rows, family, beta).hess for beta in B]), weight_of(rows))
+
+
+def follower(f, whole, at, full, solver, hints, tell, settings):
     """A function that fits f, the rows without a fold, at all λ of the Path of all rows, and returns its Path."""
 
     def follow():
@@ -80,8 +109,9 @@ def follower(f, whole, at, full, solver, tell, settings):
         for k, lam in enumerate(lams):
             f.passes, f.rounds = 0.0, 0  # each Result counts its own
             guess = first_guess(points, k, vector_of(results[-1], f) if results else None)
+            known = {} if hints[k] is None else {"hess": f.survey.weight * hints[k]}
             try:
-                results.append(run(solver, f, at(lam), start=guess, **settings))
+                results.append(run(solver, f, at(lam), start=guess, **known, **settings))
             except Exception as error:
                 error.results = tuple(results)
                 raise
@@ -103,19 +133,14 @@ def first_guess(points, k, before=None):
     return guess if before is None else guess + np.where(guess != 0, before - points[k - 1], 0.0)
 
 
-def vector_of(result, f):
-    """The coefficients of a Result (dim,), the intercept last."""
-    return np.append(result.beta, result.intercept) if f.chunks.intercept else result.beta
-
-
 def null_of(f, k):
     """A function that refuses a fold k without which y has no null model."""
 
     def refuse():
         if f.chunks.intercept and np.isinf(f.null.level):
             raise ValueError(
-                f"fold {k} must not be left out: on all other rows y is as extreme as {f.family!r} allows (it may be one "
-                "class), and no finite intercept fits that; use fewer folds, or fold numbers that mix the rows"
+                f"fold {k} must not be left out: on all other rows y is as extreme as {f.family!r} allows (one class, "
+                "perhaps), and no finite intercept fits that; use fewer folds, or fold numbers that mix the rows"
             )
 
     return refuse
@@ -133,24 +158,6 @@ def counts(rows, count, numbers):
     """How many rows of positive weight each fold has in a chunk (count,)."""
     numbers = numbers_of(numbers)
     return np.bincount(numbers if rows.w is None else numbers[as_floats(rows.w) > 0], minlength=count)
-
-
-def held_out(f, numbers, paths):
-    """The mean loss of each fold's rows at each of its λ (folds, m), and the weights of the folds: one pass."""
-    B = np.array([[vector_of(result, f) for result in path] for path in paths])
-    parts = f.chunks.map(losses_of_folds, f.kernel("losses"), f.family, B, per_chunk=[numbers])
-    losses, weights = (np.sum(found, axis=0) for found in zip(*parts, strict=True))
-    return losses / weights[:, None], weights
-
-
-def losses_of_folds(rows, kernel, family, B, numbers):
-    """The losses of each fold's rows in a chunk at its m coefficients B[k] (m, dim), and their weights."""
-    numbers, losses, weights = numbers_of(numbers), np.zeros(B.shape[:2]), np.zeros(len(B))
-    for k, own in enumerate(B):
-        some = picked(rows, np.flatnonzero(numbers == k))
-        losses[k] = kernel(some, family, np.ascontiguousarray(own)).losses
-        weights[k] = len(some.y) if some.w is None else np.sum(some.w)
-    return losses, weights
 
 
 # --- what is called on the way --------------------------------------------------------------------------------------
@@ -181,104 +188,3 @@ class Telling:
             if self.progress:
                 end = "\n" if self.done == self.total else ""
                 print(f"\rfolds: {self.done} of {self.total} fits", end=end, file=sys.stderr)
-
-
-# --- the answer -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class CrossValidation:
-    """What `cross_validate_path` returns: m losses on rows that were held out, and the fits."""
-
-    path: Path  # of all rows
-    results: tuple = field(repr=False)  # the Path of the rows outside of each fold, at λ times their share of the weight
-    losses: np.ndarray = field(repr=False)  # (folds, m) weighted mean of ℓ over the rows of each fold
-    weights: np.ndarray = field(repr=False)  # (folds,) Σ w of its rows
-    reads: int  # passes that the folds made together
-
-    @property
-    def lams(self):
-        """λ (m,), falling."""
-        return self.path.lams
-
-    @property
-    def mean(self):
-        """The loss of a row that was held out, at each λ (m,): the weighted mean over all rows."""
-        return self.weights @ self.losses / self.weights.sum()
-
-    @property
-    def se(self):
-        """The standard error of `mean` (m,), as if the folds' means were independent."""
-        spread = self.weights @ (self.losses - self.mean) ** 2 / self.weights.sum()
-        return np.sqrt(spread / (len(self.losses) - 1))
-
-    @property
-    def best(self):
-        """The number of the λ with the least mean loss, the largest such λ."""
-        return int(np.argmin(self.mean))
-
-    @property
-    def simplest(self):
-        """The number of the largest λ whose mean loss is within one standard error of the least.
-
-        Reference: Breiman et al. (1984), §3.4.3; Hastie, Tibshirani & Friedman (2009), §7.10.
-        """
-        return int(np.flatnonzero(self.mean <= self.mean[self.best] + self.se[self.best])[0])
-
-    @property
-    def lam_best(self):
-        """The λ with the least mean loss."""
-        return float(self.lams[self.best])
-
-    @property
-    def lam_1se(self):
-        """The largest λ whose mean loss is within one standard error of the least."""
-        return float(self.lams[self.simplest])
-
-    @property
-    def result_best(self):
-        """The Result of all rows at `lam_best`."""
-        return self.path[self.best]
-
-    @property
-    def result(self):
-        """The Result of all rows at `lam_1se`."""
-        return self.path[self.simplest]
-
-    @property
-    def converged(self):
-        """Was every fit, of all rows and of the folds, proved to its tolerance?"""
-        return self.path.converged and all(one.converged for one in self.results)
-
-    def to_frame(self):
-        """A pandas DataFrame, one row a λ: the losses, and what is not zero in the fit of all rows."""
-        import pandas as pd
-
-        found = {"lam": self.lams, "loss": self.mean, "se": self.se,
-                 "nonzero": np.count_nonzero(self.path.betas, axis=1)}  # fmt: skip
-        return pd.DataFrame(found | {f"fold_{k}": losses for k, losses in enumerate(self.losses)})
-
-    def summary(self):
-        """Name and value of everything worth printing."""
-        fits = [result for one in self.results for result in one]
-        proved = sum(result.converged for result in fits)
-        return {
-            "folds": f"{len(self.results)} folds at {len(self.lams)} λ from {self.lams[0]:.6g} to {self.lams[-1]:.6g}",
-            "least loss": self._at(self.best),
-            "one-SE rule": self._at(self.simplest),
-            "certificates": f"{proved} of {len(fits)} fits of the folds converged",
-            "work": f"{self.reads} passes for all folds, which would have made "
-                    f"{sum(result.rounds for result in fits)} rounds one by one, certificates not counted",
-            "path": self.path.summary()["path"],
-        }  # fmt: skip
-
-    def _at(self, k):
-        nonzero = np.count_nonzero(self.path[k].beta)
-        return (f"λ = {self.lams[k]:.6g}: {self.mean[k]:.6g} ± {self.se[k]:.2g} a row, {nonzero} coefficients are not "
-                "zero")  # fmt: skip
-
-    def __repr__(self):
-        return plain_card("CrossValidation", self.summary())
-
-    def _repr_html_(self):
-        return html_card("glmlab-validation", self.summary())

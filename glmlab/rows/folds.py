@@ -17,8 +17,8 @@ EACH = 4  # numbers that Philox makes at a time
 class Deal(NamedTuple):
     """The rule that deals rows to `count` folds, for the rows first … first + length − 1.
 
-    Every `count` neighbours go to `count` different folds, each fold being equally likely for each row. So the folds are
-    equally long, up to one row, and each has rows from everywhere, however the rows are sorted.
+    Every `count` neighbours go to as many different folds, each fold being equally likely for each row. So the folds
+    are equally long, up to one row, and each has rows from everywhere, however the rows are sorted.
     Reference: Salmon et al. (2011) for Philox, whose numbers can be had from anywhere in their order.
     """
 
@@ -51,14 +51,14 @@ def folds_of(cv, lengths, seed=0):
     Raises TypeError or ValueError.
     """
     n, ends = sum(lengths), np.cumsum(lengths)
-    if np.ndim(cv) == 0 and not hasattr(cv, "__len__"):
+    if not hasattr(cv, "__len__"):
         if whole("cv", cv, 2) > n:
             raise ValueError(f"cv={cv} folds need a row each, but there are {n} rows")
         seed = whole("seed", seed)
         return int(cv), [Deal(int(cv), seed, int(end) - k, k) for end, k in zip(ends, lengths, strict=True)]
     given = from_pairs(cv, n) if is_pairs(cv) else np.asarray(cv)
     if given.shape != (n,) or given.dtype.kind not in "iu":
-        raise ValueError(f"cv must be a number of folds, fold numbers ({n},) or [(train, test), …] pairs of row numbers; "
+        raise ValueError(f"cv must be a number of folds, fold numbers ({n},) or [(train, test), …] pairs of rows; "
                          f"got {given.dtype} of shape {given.shape}")  # fmt: skip
     names, numbers = np.unique(given, return_inverse=True)
     if len(names) < 2:

@@ -145,7 +145,7 @@ def weights(rows, kept):
 
 
 class Combined:
-    """A function that adds, for each objective, what the chunks have found, or lists it where nothing is to be added."""
+    """Adds up, for each objective, what the chunks have found, or lists it where nothing is to be added."""
 
     def __init__(self, combines):
         self.combines, self.__name__ = combines, "combined"
