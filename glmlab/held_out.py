@@ -110,7 +110,7 @@ class CrossValidation:
         """Name and value of everything worth printing."""
         fits = [result for one in self.results for result in one]
         proved = sum(result.converged for result in fits)
-        return {
+        found = {
             "folds": f"{len(self.results)} folds at {len(self.lams)} λ from {self.lams[0]:.6g} to {self.lams[-1]:.6g}",
             "least loss": self._at(self.best),
             "one-SE rule": self._at(self.simplest),
@@ -119,10 +119,12 @@ class CrossValidation:
                     f"{sum(result.rounds for result in fits)} rounds one by one, certificates not counted",
             "path": self.path.summary()["path"],
         }  # fmt: skip
+        last = self.best == len(self.lams) - 1
+        return found | ({"advice": "the least loss is at the last λ; smaller λ may have a smaller one"} if last else {})
 
     def _at(self, k):
         nonzero = np.count_nonzero(self.path[k].beta)
-        return (f"λ = {self.lams[k]:.6g}: {self.mean[k]:.6g} ± {self.se[k]:.2g} a row, {nonzero} coefficients are not "
+        return (f"λ = {self.lams[k]:.6g}: {self.mean[k]:.6g} ± {self.se[k]:.3g} a row, {nonzero} coefficients are not "
                 "zero")  # fmt: skip
 
     def __repr__(self):

@@ -1,5 +1,7 @@
 """cross_validate_path: folds share their passes, find what separate fits find, and choose the λ that others choose."""
 
+import os
+import signal
 import threading
 import warnings
 
@@ -240,7 +242,10 @@ def test_the_one_standard_error_rule():
     assert found.mean.tolist() == [5, 2.5, 2, 2.75]
     np.testing.assert_allclose(found.se, np.array([9, 1, 1, 1]) / np.sqrt(3))
     assert (found.best, found.lam_best, found.simplest, found.lam_1se) == (2, 2.0, 1, 4.0)
+    assert "advice" not in found.summary()
     assert found.result is found.path[1] and found.result_best is found.path[2]
+    falling = CrossValidation(found.path, found.results, found.losses - np.arange(4), np.ones(4), 1)
+    assert falling.best == 3 and "at the last λ" in falling.summary()["advice"]
     tight = CrossValidation(found.path, found.results, found.losses[1:3] * 0 + found.mean, np.ones(2), 1)
     assert tight.simplest == tight.best == 2 and "no larger λ" in viz.held_out(tight).finding
 
@@ -309,6 +314,19 @@ def test_an_error_or_an_interrupt_in_one_fold_ends_all(kind):
         assert "the disk is gone" in str(caught.value) and any("fold" in note for note in caught.value.__notes__)
 
 
+def test_ctrl_c_ends_all():
+    before, counter = threading.active_count(), {}
+
+    def pressed(state):
+        if of_a_fold(counter) and not counter.get("pressed"):
+            counter["pressed"] = True
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        validated(problem("logistic"), callback=pressed)
+    assert threading.active_count() == before
+
+
 def test_an_interrupt_of_a_pass_ends_all(monkeypatch):
     """Ctrl-C arrives in the main thread, which makes the passes."""
     before = threading.active_count()
@@ -341,6 +359,17 @@ def test_an_interrupt_of_a_pass_ends_all(monkeypatch):
 def test_folds_that_make_no_sense_are_refused(cv, message):
     with pytest.raises(ValueError, match=message):
         validated(problem("gaussian"), cv=cv)
+
+
+def test_a_splitter_is_asked_for_its_rows():
+    given = problem("gaussian")
+    with pytest.raises(TypeError, match=r"give list\(cv.split\(X, y\)\)"):
+        validated(given, cv=KFold(4))
+    as_list, as_iterator = (
+        validated(given, cv=list(KFold(4).split(given.X))),
+        validated(given, cv=KFold(4).split(given.X)),
+    )
+    assert np.array_equal(as_list.losses, as_iterator.losses)
 
 
 def test_a_fold_without_a_row_that_counts_is_refused():

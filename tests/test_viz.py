@@ -48,6 +48,13 @@ def falling(p, m=9, **options):
     return viz.coefficients(lams, betas, lam_max=5.0, **options)
 
 
+def validated(m):
+    """A cross-validation at m λ, whose loss is least at the largest or at the smallest of them."""
+    lams, mean = np.geomspace(1e4, 1e-4, m), np.linspace(1, 2, m) if m > 9 else np.linspace(2, 1, m)
+    found = glmlab.path(np.eye(3), np.ones(3), family="gaussian", lams=lams)
+    return glmlab.CrossValidation(found, (found,) * 2, mean + np.array([[-0.2], [0.2]]), np.ones(2), 1)
+
+
 @pytest.fixture(scope="module")
 def client():
     with Client(n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0") as client:
@@ -98,6 +105,8 @@ PICTURES = {
     "prices": lambda: viz.prices([-0.1, 0.1], {"a family": [1.1, 0.9], "another": [1, 1]}),
     "odds": lambda: viz.odds(["June", "a_long_name", "UA"], [0.7, -0.1, 0.02], [0.1, 0.2, 0.01], of="being late",
                               against="January and United"),
+    "held out": lambda: viz.held_out(validated(6)),
+    "held out, one choice": lambda: viz.held_out(validated(30)),
     "course": viz.course_map,
     "who computes": viz.who_computes,
     "reduction": viz.reduction,

@@ -4,6 +4,7 @@ A fold number belongs to each row. Whole numbers cv deal the rows to folds by a 
 that rows in memory, on dask and in any chunks have the same folds.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -51,6 +52,11 @@ def folds_of(cv, lengths, seed=0):
     Raises TypeError or ValueError.
     """
     n, ends = sum(lengths), np.cumsum(lengths)
+    if hasattr(cv, "split"):
+        raise TypeError(
+            f"cv must say which rows each fold has, and {cv!r} has not seen them: give list(cv.split(X, y))"
+        )
+    cv = list(cv) if isinstance(cv, Iterator) else cv  # what cv.split(X, y) returns
     if not hasattr(cv, "__len__"):
         if whole("cv", cv, 2) > n:
             raise ValueError(f"cv={cv} folds need a row each, but there are {n} rows")

@@ -65,15 +65,16 @@ class Together:
         """
         self.inbox, self.answers = queue.SimpleQueue(), [queue.SimpleQueue() for _ in works]
         threads = [threading.Thread(target=self._work, args=own, daemon=True) for own in enumerate(works)]
-        for thread in threads:
-            thread.start()
         try:
+            for thread in threads:
+                thread.start()
             return self._serve()
         finally:
             for answers in self.answers:
                 answers.put(Stopped())
             for thread in threads:
-                thread.join()
+                if thread.ident is not None:  # an interrupt may come before all have started
+                    thread.join()
 
     def _work(self, k, work):
         """One thread."""

@@ -42,7 +42,7 @@ def _finding(found):
     """Both choices, their losses and how many coefficients they keep."""
     best, simple = found.best, found.simplest
     kept = [int((found.path[k].beta != 0).sum()) for k in (best, simple)]
-    least = (f"The least loss is {found.mean[best]:.4g} ± {found.se[best]:.2g} at λ = {found.lam_best:.3g}, with "
+    least = (f"The least loss is {found.mean[best]:.4g} ± {found.se[best]:.3g} at λ = {found.lam_best:.3g}, with "
              f"{kept[0]} coefficients that are not zero")  # fmt: skip
     if simple == best:
         return f"{least}; no larger λ is within one standard error of it."
