@@ -97,7 +97,7 @@ def separate(given, found, folds, **options):
         for i in range(len(found.lams)):
             result = fit(
                 given.X, given.y, family=given.family, fit_intercept=True, offset=given.o, sample_weight=own,
-                penalty=one[i].penalty, solver=one[i].solver, start=first_guess(points, i, before), threads=1,
+                penalty=one[i].penalty, solver=one[i].solver, start=first_guess(points, i, before), threads=1, tol=1e-6,
                 **{name: values[i] * own.sum() for name, values in options.items()},
             )  # fmt: skip
             before = np.append(result.beta, result.intercept)
@@ -122,9 +122,21 @@ def test_folds_that_are_given_hessians_have_the_bits_of_separate_fits():
     assert found.converged and {result.solver for one in found.results for result in one} == {"pilot_newton"}
     assert {result.state.hessian for one in found.results for result in one} <= {"given", "full"}, "none has a pilot"
     f = Objective("logistic", as_chunks(X, y, intercept=True))
-    hints = hints_for(f, found.path, "pilot_newton", None)
+    hints = hints_for(f, found.path, "pilot_newton", 1e-6)
     for ours, alone, _ in separate(given, found, numbers(len(y), 3), hess=hints):
         assert np.array_equal(ours.beta, alone.beta) and ours.objective == alone.objective
+
+
+def test_the_folds_have_a_tolerance_of_their_own():
+    rough = validated(problem("logistic"), solver="fista", tol=1e-10, fold_tol=1e-3)
+    same = validated(problem("logistic"), solver="fista", tol=1e-3)
+    by_default = validated(problem("logistic"), solver="fista", tol=1e-10)
+    relative = [[result.certificate.relative for one in found.results for result in one]
+                for found in (rough, same, by_default)]  # fmt: skip
+    assert max(result.certificate.relative for result in rough.path) <= 1e-10
+    assert 1e-6 < max(relative[0]) <= 1e-3 and 1e-6 < max(relative[1]) <= 1e-3 and max(relative[2]) <= 1e-6
+    with pytest.raises(ValueError, match="fold_tol must be a finite number >= 0"):
+        validated(problem("logistic"), fold_tol=-1)
 
 
 def test_the_path_is_the_path():
