@@ -17,12 +17,14 @@ from glmlab.fitting import certify, fit  # isort: skip
 from glmlab.paths import Path, path  # isort: skip
 from glmlab.inference import Inference, calibration, infer, leverages  # isort: skip
 from glmlab.design import Design  # isort: skip
+from glmlab.held_out import CrossValidation  # isort: skip
+from glmlab.validation import cross_validate_path  # isort: skip
 from glmlab.auditing import Audit, check_family, check_penalty, check_solver  # isort: skip
 
 __version__ = "0.11.0"
 __all__ = [
-    "Audit", "Certificate", "ClusterError", "Design", "ElasticNet", "Gamma", "Gaussian", "Inference", "L1", "Logistic",
-    "NotConverged", "Objective", "Path", "Poisson", "RankWarning", "Result", "Ridge", "State", "Stopping", "Trace",
-    "Zero", "as_chunks", "calibration", "certify", "check_family", "check_penalty", "check_solver", "fit", "infer",
-    "leverages", "path", "run",
+    "Audit", "Certificate", "ClusterError", "CrossValidation", "Design", "ElasticNet", "Gamma", "Gaussian", "Inference",
+    "L1", "Logistic", "NotConverged", "Objective", "Path", "Poisson", "RankWarning", "Result", "Ridge", "State",
+    "Stopping", "Trace", "Zero", "as_chunks", "calibration", "certify", "check_family", "check_penalty", "check_solver",
+    "cross_validate_path", "fit", "infer", "leverages", "path", "run",
 ]  # fmt: skip

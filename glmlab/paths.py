@@ -1,7 +1,9 @@
 """One problem at many λ: from λ_max, where all coefficients vanish, downwards, each fit warm-started and certified."""
 
+import contextlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,52 +33,81 @@ def path(
     has `results`, the Results at larger λ, beside the `result` of the fit that it stopped.
     Reference: Friedman, Hastie & Tibshirani (2010), §2.5.
     """
-    at = penalty_at(penalty)
-    lams, n_lams, ratio = falling(lams), whole("n_lams", n_lams, 1), share("ratio", ratio)
-    weight = l1_share(at, needed=lams is None)
+    plan = planned(penalty, lams, n_lams, ratio)
     settings = {"tol": tol, "max_iter": max_iter, "callback": callback, **options}
-    refuse_early(solver, at(1.0), settings, caller=path)
+    refuse_early(solver, plan.at(1.0), settings, caller=path)
     f = over_rows(
         X, y, family=family, kernels=kernels, sample_weight=sample_weight, offset=offset,
         intercept=flag("fit_intercept", fit_intercept), threads=threads,
     )  # fmt: skip
-    solver, _ = choose(solver, f, at(1.0))
+    solver, _ = choose(solver, f, plan.at(1.0))
+    found = walk(f, plan, solver, start, progress=progress, **settings)
+    warn_of(found)
+    return found
+
+
+class Plan(NamedTuple):
+    """What a path is asked for, checked."""
+
+    at: Callable  # from λ to the penalty
+    lams: np.ndarray | None  # (m,) falling; None for n_lams from λ_max down
+    n_lams: int
+    ratio: float  # of the smallest λ to λ_max
+    weight: float  # of |β_j|, as a share of λ; nan without an L1 term
+
+
+def planned(penalty, lams, n_lams, ratio):
+    """The Plan for these arguments of `path`. Raises TypeError or ValueError."""
+    at = penalty_at(penalty)
+    lams, n_lams, ratio = falling(lams), whole("n_lams", n_lams, 1), share("ratio", ratio)
+    return Plan(at, lams, n_lams, ratio, l1_share(at, needed=lams is None))
+
+
+def walk(f, plan, solver, start=None, **options):
+    """The Path of the objective f, without warnings. `options` are those of `run` and of the solver."""
     null = null_start(f)
     f.look(null)  # refuses what cannot be fitted
-    lam_max = float(np.abs(f.loss_grad(null).grad[: f.chunks.p]).max()) / weight
+    lam_max = float(np.abs(f.loss_grad(null).grad[: f.chunks.p]).max()) / plan.weight
+    lams = plan.lams
     if lams is None:
-        lams = lam_max * ratio ** (np.arange(n_lams) / max(n_lams - 1, 1))
-    results = visit(f, at, lams, solver, null if start is None else start, progress=progress, **settings)
-    warn_of(results)
+        lams = lam_max * plan.ratio ** (np.arange(plan.n_lams) / max(plan.n_lams - 1, 1))
+    with silent():
+        results = visit(f, plan.at, lams, solver, null if start is None else start, **options)
     return Path(results, lams, lam_max)
+
+
+@contextlib.contextmanager
+def silent():
+    """Fits inside say in their Results alone what was not proved."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotConverged)
+        warnings.simplefilter("ignore", RankWarning)
+        yield
 
 
 def visit(f, at, lams, solver, start, **options):
     """The Results at these λ, in their order; fewer if one was interrupted."""
     results = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotConverged)
-        warnings.simplefilter("ignore", RankWarning)
-        for lam in lams:
-            f.passes, f.rounds = 0.0, 0  # each Result counts its own
-            try:
-                results.append(run(solver, f, at(lam), start=start, **options))
-            except Exception as error:
-                error.results = tuple(results)
-                raise
-            start = results[-1]
-            if start.interrupted:
-                break
+    for lam in lams:
+        f.passes, f.rounds = 0.0, 0  # each Result counts its own
+        try:
+            results.append(run(solver, f, at(lam), start=start, **options))
+        except Exception as error:
+            error.results = tuple(results)
+            raise
+        start = results[-1]
+        if start.interrupted:
+            break
     return results
 
 
-def warn_of(results):
+def warn_of(results, caller="path"):
     """One warning for all fits that were not proved, with what the first of them says."""
     failed = [result for result in results if not result.converged]
     if failed:
         first = failed[0]
         message = f"{len(failed)} of {len(results)} fits; {first.penalty!r}: {first.status}"
-        warnings.warn(f"path: Not converged in {message}", NotConverged, stacklevel=3)
+        warnings.warn(f"{caller}: Not converged in {message}", NotConverged, stacklevel=3)
 
 
 def penalty_at(penalty):

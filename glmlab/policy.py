@@ -97,6 +97,16 @@ class Keeping:
 
 
 @dataclass(frozen=True)
+class Validating:
+    """When the fits of folds begin with Hessians that were found for all rows (`validation`)."""
+
+    kept: int = 2**20  # numbers, 8 MiB, in the Hessians of all λ: each chunk makes as many; with more, none are made
+    each: int = 2000  # rows for each coefficient that are drawn for them: they are then wrong by 1/20, a step by 1/400
+    tol: float = 1e-6  # relative gap of a fold's fits: it changes a held-out loss by a millionth, rows by a thousandth
+    rough: float = Stopping.rough_tol  # relative gap that a fold reaches from its first guess in a pass or two
+
+
+@dataclass(frozen=True)
 class Proving:
     """What a certificate takes for proved."""
 

@@ -14,12 +14,13 @@ LAYERS = [
     "maths.descent maths.families maths.penalties maths.conventions",
     "maths.quadratic",
     "maths.bounds maths.products maths.working",
-    "rows.dispatch rows.kernels rows.formulas rows.elementary rows.loops rows.ledger rows.sampling rows.tables "
-    "rows.threads",
+    "rows.dispatch rows.folds rows.kernels rows.formulas rows.elementary rows.loops rows.ledger rows.sampling "
+    "rows.tables rows.threads",
     "rows.sparse_loops rows.twins rows.inferring",
     "rows.fused",
     "rows.kernel_sets",
-    "rows.arrivals rows.by_columns rows.chunks rows.columns rows.faults rows.scale rows.survey",
+    "rows.arrivals rows.by_columns rows.chunks rows.columns rows.faults rows.scale rows.survey "
+    "rows.together",
     "rows.ondask",
     "rows.entrance rows.objective",
     "maths.wide",
@@ -33,6 +34,8 @@ LAYERS = [
     "solvers solvers.run",
     "fitting",
     "paths inference",
+    "held_out",
+    "validation",
     "auditing",
     "datasets.chunking",
     "datasets.files",
@@ -52,8 +55,8 @@ LAYERS = [
 LEVEL = {name: level for level, line in enumerate(LAYERS) for name in line.split()}
 # The modules that need not know that there are clusters.
 NO_DASK = set("names checks policy maths solvers".split()) | {f"rows.{name}" for name in (
-    "by_columns elementary formulas fused kernel_sets kernels ledger loops objective sampling scale sparse_loops "
-    "survey threads twins").split()}  # fmt: skip
+    "by_columns elementary folds formulas fused kernel_sets kernels ledger loops objective sampling scale sparse_loops "
+    "survey threads together twins").split()}  # fmt: skip
 MAY_USE_DASK = "solvers.asynchronous"
 
 

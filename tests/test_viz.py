@@ -48,6 +48,13 @@ def falling(p, m=9, **options):
     return viz.coefficients(lams, betas, lam_max=5.0, **options)
 
 
+def validated(m):
+    """A cross-validation at m λ, whose loss is least at the largest or at the smallest of them."""
+    lams, mean = np.geomspace(1e4, 1e-4, m), np.linspace(1, 2, m) if m > 9 else np.linspace(2, 1, m)
+    found = glmlab.path(np.eye(3), np.ones(3), family="gaussian", lams=lams)
+    return glmlab.CrossValidation(found, (found,) * 2, mean + np.array([[-0.2], [0.2]]), np.ones(2), 1)
+
+
 @pytest.fixture(scope="module")
 def client():
     with Client(n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0") as client:
@@ -108,6 +115,8 @@ PICTURES = {
                               against="January and United"),
     "intervals": lambda: viz.intervals(inferred(6)),
     "intervals with long names": lambda: viz.intervals(inferred(2, names=["a rather long name", "b"]), per=[1, 2]),
+    "held out": lambda: viz.held_out(validated(6)),
+    "held out, one choice": lambda: viz.held_out(validated(30)),
     "course": viz.course_map,
     "who computes": viz.who_computes,
     "reduction": viz.reduction,

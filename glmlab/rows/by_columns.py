@@ -1,7 +1,5 @@
 """Sparse rows seen by columns: those of a working set, brought to the client once (maths/descent.py)."""
 
-import functools
-
 import numpy as np
 from scipy import sparse
 
@@ -9,6 +7,7 @@ from glmlab.maths.descent import Columns
 from glmlab.maths.sums import quietly
 from glmlab.policy import Descent
 from glmlab.rows.kernels import part, weigh, with_ones
+from glmlab.rows.threads import once
 
 
 class ByColumns:
@@ -22,7 +21,7 @@ class ByColumns:
         """May the columns A (m,) be brought here: are they sparse, can numba compile, are their numbers few enough?"""
         return self.f.chunks.sparse and self.f.kernels == "fused" and self.stored[A].sum() <= policy.carried
 
-    @functools.cached_property
+    @once
     def stored(self):
         """How many numbers each column stores, (dim,)."""
         with self.f.booked_apart():

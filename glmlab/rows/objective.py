@@ -1,6 +1,5 @@
 """f(β) = Σ wᵢ ℓ(xᵢᵀβ + oᵢ; yᵢ), known only through passes over the rows, and counted."""
 
-import functools
 import math
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from glmlab.rows.ledger import Ledger
 from glmlab.rows.sampling import Draw, far_apart, pilot_draw
 from glmlab.rows.scale import Scale, null_model
 from glmlab.rows.survey import refuse
+from glmlab.rows.threads import once
 
 POLICY = Sampling()
 
@@ -171,7 +171,7 @@ class Objective(Ledger):
         """What the first pass found; it is made at β = 0 if it was not made yet."""
         return self._survey or self.look(np.zeros(self.dim))
 
-    @functools.cached_property
+    @once
     def null(self):
         """The null model, which has offsets and one level for all rows but no columns: a Null. No pass over X."""
         sums = self._survey
@@ -181,7 +181,7 @@ class Objective(Ledger):
             sums = self.chunks.bare().sum(self.kernel("null"), self.family)
         return null_model(self, sums)
 
-    @functools.cached_property
+    @once
     def spans(self):
         """Middle and half range of each column over the rows of positive weight, (2, dim)."""
         with self.booked_apart():
@@ -189,7 +189,7 @@ class Objective(Ledger):
         high, low = found.highest.values, -found.lowest.values
         return np.array([(high + low) / 2, (high - low) / 2])
 
-    @functools.cached_property
+    @once
     def by_columns(self):
         """Columns of sparse X that are brought here when they are asked for: a ByColumns."""
         return ByColumns(self)

@@ -50,6 +50,23 @@ class OneBlasThread(contextlib.ContextDecorator):
 one_blas_thread = OneBlasThread()
 
 
+class once:
+    """A property that is computed once for each object and then stored in its place.
+
+    functools.cached_property has, up to Python 3.11, one lock for all objects: a thread that waits for a pass inside of
+    it would keep out the threads that the pass waits for.
+    """
+
+    def __init__(self, function):
+        self.function, self.__doc__, self.__name__ = function, function.__doc__, function.__name__
+
+    def __get__(self, owner, kind=None):
+        if owner is None:
+            return self
+        found = owner.__dict__[self.__name__] = self.function(owner)
+        return found
+
+
 def cores():
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

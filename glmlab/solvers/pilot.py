@@ -17,11 +17,11 @@ class PilotState(NamedTuple):
     residual: float  # ‖dist(−∇f, ∂g)‖∞ in the scale of Objective.residual
     decrement: float  # what the model at β promises, an estimate of F(β) − F*
     move: np.ndarray  # (dim,) v − β, where v minimises the model
-    hessian: str  # where the kept Hessian is from: "pilot" or "full"
+    hessian: str  # where the kept Hessian is from: "pilot", "given" or "full"
     scale: float  # what it has been multiplied by since then, because steps were too long
 
 
-def pilot_newton(f, g, start, *, seed=0, keeping=Keeping()):
+def pilot_newton(f, g, start, *, seed=0, hess=None, keeping=Keeping()):
     """Proximal Newton on F = f + g, g = λ₁‖β‖₁ + (λ₂/2)‖β‖², with a Hessian that is kept from pass to pass.
 
     Update: β⁺ = argmin_v ∇f(β)ᵀ(v − β) + ½(v − β)ᵀĤ(v − β) + g(v), exactly. Ĥ has the correlations of a pilot's
@@ -36,7 +36,7 @@ def pilot_newton(f, g, start, *, seed=0, keeping=Keeping()):
     Hessians, Doikov, Chayti & Jaggi (2023) for kept ones.
     """
     beta, renew = frozen(start), False
-    kept, loss, grad = first_hessian(f, beta, whole("seed", seed), keeping)
+    kept, loss, grad = first_hessian(f, beta, whole("seed", seed), hess, keeping)
     model = kept.model(g, beta, grad)
     while True:
         objective = loss + g.value(beta)
@@ -69,7 +69,7 @@ class Kept(NamedTuple):
     """A Hessian that is kept from pass to pass."""
 
     hess: np.ndarray  # (dim, dim) Ĥ
-    origin: str  # "pilot" or "full"
+    origin: str  # "pilot", "given" or "full"
     scale: float = 1.0
     factor: object = None  # () ↦ R with RᵀR = Ĥ at scale 1, where Ĥ has lost digits that R has not
 
@@ -83,9 +83,9 @@ class Kept(NamedTuple):
         return minimise_model(g, beta, grad, self.hess, factor)
 
 
-def full(f, beta, hess):
+def full(f, beta, hess, origin="full"):
     """∇²f(β), to be kept."""
-    return Kept(hess, "full", factor=None if by_cholesky(hess) else functools.partial(f.factor, beta))
+    return Kept(hess, origin, factor=None if by_cholesky(hess) else functools.partial(f.factor, beta))
 
 
 def longer(f, g, beta, objective, model, bent, hess, policy):
@@ -104,7 +104,7 @@ def longer(f, g, beta, objective, model, bent, hess, policy):
     return 1 / t if t else np.inf
 
 
-def first_hessian(f, beta, seed, policy=Keeping()):
+def first_hessian(f, beta, seed, given=None, policy=Keeping()):
     """The Hessian to begin with, f and ∇f at β: one pass, if the pilot sees every direction, else two.
 
     The correlations are the pilot's. The diagonal is the pilot's, too, but where that is surely wrong it is that of all
@@ -112,6 +112,9 @@ def first_hessian(f, beta, seed, policy=Keeping()):
     diagonal that does not fit its correlations by a few per cent puts an error of a few per cent of the largest
     eigenvalue into the directions of the smallest, where that is κ times too much.
     """
+    if given is not None:
+        loss, grad = f.loss_grad(beta)
+        return full(f, beta, matrix_of(given, f.dim), "given"), loss, grad
     few = f.pilot(seed)
     C = few.loss_grad_hess(beta).hess
     loss, grad, diagonal = f.loss_grad_diag(beta)
@@ -126,6 +129,13 @@ def first_hessian(f, beta, seed, policy=Keeping()):
         if Curvature(H, np.zeros(f.dim), factor).on(np.ones(f.dim, dtype=bool)).rank == f.dim:
             return Kept(H, "pilot", factor=factor), loss, grad
     return full(f, beta, f.loss_grad_hess(beta).hess), loss, grad
+
+
+def matrix_of(given, dim):
+    """The Hessian that a caller gives, (dim, dim). Raises ValueError for another shape."""
+    if np.shape(given) != (dim, dim):
+        raise ValueError(f"hess must have shape ({dim}, {dim}), got {np.shape(given)}")
+    return np.array(given, dtype=float)
 
 
 def scaled_factor(f, beta, change):

@@ -27,6 +27,7 @@ from .scaling import speed_by_workers
 from .simulated import cluster_slider
 from .stream import task_stream, white_space
 from .style import COLOURS, new_figure, use_style
+from .validation import held_out
 from .words import bytes_text, count_text
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "error_by_rows",
     "gap_curves",
     "graph",
+    "held_out",
     "intervals",
     "load_bokeh",
     "new_figure",
