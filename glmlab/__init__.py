@@ -4,7 +4,7 @@ Data are touched only in passes; a solver is a generator of states between passe
 far it is from optimal.
 """
 
-from glmlab.maths.families import Gamma, Gaussian, Logistic, Poisson  # isort: skip
+from glmlab.maths.families import Gamma, Gaussian, Logistic, NegativeBinomial, Poisson, Tweedie  # isort: skip
 from glmlab.maths.penalties import L1, ElasticNet, Ridge, Zero  # isort: skip
 from glmlab.rows.faults import ClusterError  # isort: skip
 from glmlab.rows.entrance import as_chunks  # isort: skip
@@ -19,7 +19,7 @@ from glmlab.auditing import Audit, check_family, check_penalty, check_solver  # 
 
 __version__ = "0.10.0"
 __all__ = [
-    "Audit", "Certificate", "ClusterError", "ElasticNet", "Gamma", "Gaussian", "L1", "Logistic", "NotConverged",
-    "Objective", "Path", "Poisson", "RankWarning", "Result", "Ridge", "State", "Stopping", "Trace", "Zero", "as_chunks",
-    "certify", "check_family", "check_penalty", "check_solver", "fit", "path", "run",
+    "Audit", "Certificate", "ClusterError", "ElasticNet", "Gamma", "Gaussian", "L1", "Logistic", "NegativeBinomial",
+    "NotConverged", "Objective", "Path", "Poisson", "RankWarning", "Result", "Ridge", "State", "Stopping", "Trace",
+    "Tweedie", "Zero", "as_chunks", "certify", "check_family", "check_penalty", "check_solver", "fit", "path", "run",
 ]  # fmt: skip

@@ -10,7 +10,9 @@ PACKAGE = Path(__file__).resolve().parent.parent / "glmlab"
 LAYERS = [
     "names checks policy workspace machine.memory",
     "maths.sums",
-    "maths.descent maths.families maths.penalties maths.conventions",
+    "maths.descent maths.family maths.penalties maths.conventions",
+    "maths.tweedie",
+    "maths.families",
     "maths.quadratic",
     "maths.bounds maths.products maths.working",
     "rows.dispatch rows.kernels rows.formulas rows.elementary rows.loops rows.ledger rows.sampling rows.tables "

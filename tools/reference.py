@@ -13,8 +13,8 @@ GROUPS = {
     "Ask and prove": "fitting paths auditing auditing.solver auditing.family auditing.penalty auditing.audit "
                      "solvers.run solvers.stopping policy solvers.result maths.certificates "
                      "maths.existence estimators",
-    "The mathematics": "maths.families maths.penalties maths.quadratic maths.conventions maths.sums "
-                       "maths.working maths.descent maths.products maths.wide maths.bounds",
+    "The mathematics": "maths.family maths.families maths.tweedie maths.penalties maths.quadratic maths.conventions "
+                       "maths.sums maths.working maths.descent maths.products maths.wide maths.bounds",
     "The rows and their passes": "rows.entrance rows.tables rows.columns rows.chunks rows.ondask rows.faults "
                                  "rows.arrivals rows.by_columns "
                                  "rows.objective rows.ledger rows.scale rows.sampling rows.survey rows.kernels "
