@@ -263,6 +263,15 @@ class Scaling:
 
 
 @dataclass(frozen=True)
+class Profiling:
+    """How the dispersion of negative binomial counts is found (`dispersion`)."""
+
+    tol: float = 1e-8  # of log α: a step of Newton's method that is shorter ends the search; errors of α are near 1/√n
+    far: float = 2.0  # of log α: the longest step, a factor of 7; the likelihood is not concave far from its maximum
+    steps: int = 50  # values of α that are fitted at most: halving an interval of 2 · far takes 29
+
+
+@dataclass(frozen=True)
 class Auditing:
     """How a reader's solver, family or penalty is tried."""
 

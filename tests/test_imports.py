@@ -33,7 +33,7 @@ LAYERS = [
     "solvers.rounds",
     "solvers solvers.run",
     "fitting",
-    "paths",
+    "dispersion paths",
     "auditing",
     "datasets.chunking",
     "datasets.files",

@@ -10,8 +10,8 @@ from tools.prose import escape
 
 # Modules below glmlab in reading order; those that no group names come last, so that none is forgotten.
 GROUPS = {
-    "Ask and prove": "fitting paths auditing auditing.solver auditing.family auditing.penalty auditing.audit "
-                     "solvers.run solvers.stopping policy solvers.result maths.certificates "
+    "Ask and prove": "fitting paths dispersion auditing auditing.solver auditing.family auditing.penalty "
+                     "auditing.audit solvers.run solvers.stopping policy solvers.result maths.certificates "
                      "maths.existence estimators",
     "The mathematics": "maths.family maths.families maths.tweedie maths.penalties maths.quadratic maths.conventions "
                        "maths.sums maths.working maths.descent maths.products maths.wide maths.bounds",
