@@ -6,10 +6,12 @@ import mpmath as mp
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from scipy.sparse import csr_array
 
-from glmlab import Gamma, NegativeBinomial, Poisson, Tweedie, as_chunks, certify, check_family, fit
+from glmlab import L1, Gamma, NegativeBinomial, Poisson, Ridge, Tweedie, as_chunks, certify, check_family, fit
 from glmlab.maths.families import FAMILIES
 from glmlab.rows.objective import Objective
+from glmlab.solvers import SOLVERS
 
 ALPHAS = [1e-9, 0.3, 1.0, 40.0]
 POWERS = [1.01, 1.1, 1.5, 1.9, 1.99]
@@ -225,6 +227,26 @@ def test_fits_are_those_of_glum(family):
     model.fit(X, y, **extras)
     result = fit(X, y, family=family, fit_intercept=True, tol=1e-12, **extras)
     np.testing.assert_allclose(np.append(result.beta, result.intercept), [*model.coef_, model.intercept_], atol=1e-7)
+
+
+@every_member
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_every_solver_proves_the_same_answer(family, solver):
+    X, y, extras = data(family, seed=4)
+    given = {"family": family, "penalty": Ridge(5.0), "fit_intercept": True, **extras}
+    best = fit(X, y, tol=1e-12, **given)
+    found = fit(X, y, solver=solver, tol=1e-6, max_iter=3000, **given)
+    assert found.converged and best.converged
+    assert found.objective - best.objective <= found.certificate.bound
+    assert found.objective - best.objective >= -best.certificate.bound
+
+
+@every_member
+def test_sparse_rows_and_dense_ones_have_one_answer(family):
+    X, y, extras = data(family, seed=5)
+    X = X * (np.random.default_rng(5).random(X.shape) < 0.5)
+    dense, thin = (fit(form, y, family=family, penalty=L1(2.0), tol=1e-12, **extras) for form in (X, csr_array(X)))
+    np.testing.assert_allclose(thin.beta, dense.beta, rtol=1e-8)
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------
