@@ -1,6 +1,6 @@
 # `make` alone prints the verbs. Everything that decides something is in tools/ and in `python -m glmlab`.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-full test-arithmetic hosts sites soak browser bench bench-grid scale peers lint notebooks book lock reset doctor clean
+.PHONY: help setup lab test test-full test-arithmetic hosts sites soak browser bench bench-grid checks scale peers lint notebooks book lock reset doctor clean
 SHELL := /bin/sh
 
 # The first Python on the PATH that is new enough, under any of its usual names.
@@ -69,6 +69,9 @@ bench: peers  ## every claim about speed, as ratios of interleaved runs; under a
 
 bench-grid: peers  ## every solver and peer on every problem; hours, goes on where it stopped (SCALE=ci too)
 	@$(PY) -m glmlab.bench grid --scale $(RACE) $(ARGS)
+
+checks: peers  ## how our estimators and the peers' fare in scikit-learn's own checks; some minutes
+	@$(PY) -m tools.checks
 
 scale: setup  ## the post's 800 million rows, never stored; Ctrl-C stops it, the same command goes on (SCALE=ci)
 	@$(PY) -m glmlab.bench.scale $(filter ci,$(SCALE)) $(ARGS)

@@ -16,12 +16,14 @@ from glmlab.solvers.run import run  # isort: skip
 from glmlab.fitting import certify, fit  # isort: skip
 from glmlab.paths import Path, path  # isort: skip
 from glmlab.dispersion import Profile, fit_negative_binomial  # isort: skip
+from glmlab.inference import Inference, calibration, infer, leverages  # isort: skip
+from glmlab.design import Design  # isort: skip
 from glmlab.auditing import Audit, check_family, check_penalty, check_solver  # isort: skip
 
-__version__ = "0.10.0"
+__version__ = "0.11.0"
 __all__ = [
-    "Audit", "Certificate", "ClusterError", "ElasticNet", "Gamma", "Gaussian", "L1", "Logistic", "NegativeBinomial",
-    "NotConverged", "Objective", "Path", "Poisson", "Profile", "RankWarning", "Result", "Ridge", "State", "Stopping",
-    "Trace", "Tweedie", "Zero", "as_chunks", "certify", "check_family", "check_penalty", "check_solver", "fit",
-    "fit_negative_binomial", "path", "run",
+    "Audit", "Certificate", "ClusterError", "Design", "ElasticNet", "Gamma", "Gaussian", "Inference", "L1", "Logistic",
+    "NegativeBinomial", "NotConverged", "Objective", "Path", "Poisson", "Profile", "RankWarning", "Result", "Ridge",
+    "State", "Stopping", "Trace", "Tweedie", "Zero", "as_chunks", "calibration", "certify", "check_family",
+    "check_penalty", "check_solver", "fit", "fit_negative_binomial", "infer", "leverages", "path", "run",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammaln, polygamma, psi
+from scipy.special import polygamma, psi
 
 from glmlab.checks import flag
 from glmlab.fitting import choose, refuse_early
@@ -127,9 +127,8 @@ def alpha_slopes(rows, alpha, beta, policy=POLICY):
     for block in blocks(rows, len(beta), policy):
         eta, y = predictor(block, beta), block.y
         mu = np.exp(eta)
-        own = gammaln(r) - gammaln(y + r) - y * np.log(alpha) + gammaln(y + 1)
         first = np.log1p(alpha * mu) + (y - mu) / (r + mu) + psi(r) - psi(y + r)
         second = -mu / (r * (r + mu)) - (y - mu) / (r + mu) ** 2 + polygamma(1, r) - polygamma(1, y + r)
-        each = family.loss(eta, y) + own, -r * first, r * first + r**2 * second
+        each = family.loss(eta, y) - family.log_rest(y, 1.0, 1.0), -r * first, r * first + r**2 * second
         total = add([total, Slopes(*(weigh(block.w, values).sum() for values in each))])
     return total

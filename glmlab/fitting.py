@@ -8,8 +8,7 @@ from glmlab.checks import flag, number, vector
 from glmlab.maths.certificates import certificate_at
 from glmlab.maths.families import FAMILIES, FAMILY_NEEDS
 from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, lambdas
-from glmlab.maths.products import needs_products
-from glmlab.maths.working import is_wide
+from glmlab.maths.working import curvature_as
 from glmlab.names import named, spelt
 from glmlab.policy import Choosing
 from glmlab.rows.columns import coefficients, is_answer, refuse_other_names
@@ -79,9 +78,10 @@ def choose(solver, f, g, policy=Choosing()):
         return solver, ""
     if lambdas(g, f.dim) is None:
         return "fista", f"of {g!r} only the prox is known"
-    if is_wide(g, f.dim):
+    known = curvature_as(g, f.dim)
+    if known == "set":
         return "working_sets", f"an L1 term keeps most of {f.dim:,} coefficients at 0"
-    if needs_products(g, f.dim):
+    if known == "products":
         return "newton_cg", f"a matrix of {f.dim:,} x {f.dim:,} is too large"
     full, kind = ("newton", "smooth") if g.smooth else ("proximal_newton", "not smooth")
     if f.quadratic:
@@ -106,7 +106,8 @@ def certify(
     intercept along; else `intercept=None` says that the model has none, any number that it has a free one.
     λ counts against a loss that is a sum over rows. `fraction` < 1 moves the dual point on a seeded sample of the rows
     only: cheaper and looser, but a bound all the same.
-    Returns a Certificate; its bound holds whatever solver made β. Takes the inputs and raises the errors of `fit`.
+    Returns a Certificate; its bound holds whatever solver made β, `within` says how far each coefficient may be from
+    the optimum and `errors` the same in standard errors. Takes the inputs and raises the errors of `fit`.
     """
     names = None
     if is_answer(beta):

@@ -7,7 +7,8 @@ import inspect
 
 def nearest(word, known):
     """For an error's text: the known word nearest to a misspelt one, or all known words if none is near."""
-    close = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.5)
+    known = list(known)
+    close = difflib.get_close_matches(str(word), known, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
 
 

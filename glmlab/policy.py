@@ -105,6 +105,7 @@ class Proving:
     share: float = 0.1  # of the slope: what conjugate gradients may leave of it; the bound is then nearly as sharp
     slack: float = 1e-8  # of √(S ÷ Σ w ℓ″): by how much all rows may shift to make the intercept's slope 0, for nothing
     nearly: float = 0.55  # D ÷ ℓ″t², ½ at best: up to here a price from known sums does, and rows are not asked again
+    inverse: float = 1e-4  # share by which a computed √(H⁻¹)_jj may be wrong: H keeps five digits, or R is taken
     invisible: float = 1e-12  # of |x|·|v|: a direction v that moves every row by less is one that X does not have
     deaf: float = 2.5e-10  # of S: rounding of η may cost so much, and four times of it is the least that can be proved,
     noisy: float = 10.0  # in a unit of up to so many times P or the null model's P; without limit where all that there
@@ -269,6 +270,16 @@ class Profiling:
     tol: float = 1e-8  # of log α: a step of Newton's method that is shorter ends the search; errors of α are near 1/√n
     far: float = 2.0  # of log α: the longest step, a factor of 7; the likelihood is not concave far from its maximum
     steps: int = 50  # values of α that are fitted at most: halving an interval of 2 · far takes 29
+
+
+@dataclass(frozen=True)
+class Inferring:
+    """When rows are those of a fit, and how many rows say where bins begin (`inference`)."""
+
+    most: int = 5000  # coefficients: each matrix of so many has 200 MB, and every task makes some
+    same: float = 1e-9  # share by which F(β) may differ from that of the fit: sums may be added in another order
+    ranked: int = 2**16  # rows: quantiles of so many are right to half a percent of the rows
+    pinned: float = 1e-8  # 1 − h at most: such a row is fitted exactly, and what is left of its slope is rounding
 
 
 @dataclass(frozen=True)

@@ -50,9 +50,10 @@ def reset(name, my=None) -> Path:
 
 
 def find(name) -> Path:
-    """The path of the one shipped notebook whose file name starts with `name`. Raises ValueError."""
+    """The path of the one shipped notebook whose number is `name`, or whose file name starts so. Raises ValueError."""
     names = sorted(path.name for path in course().glob("*.ipynb"))
-    hits = [n for n in names if name and n.startswith(str(name).removesuffix(".ipynb"))]
+    numbered = [n for n in names if n.split("_")[0] == str(name)]  # "06" is 06_certificates, not 06b
+    hits = numbered or [n for n in names if name and n.startswith(str(name).removesuffix(".ipynb"))]
     if len(hits) != 1:
         fits = ", ".join(hits) or "no notebook"
         raise ValueError(f"{name!r} fits {fits}; give the start of one name: {', '.join(names)}")

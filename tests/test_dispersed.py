@@ -8,7 +8,8 @@ import pytest
 import statsmodels.api as sm
 from scipy.sparse import csr_array
 
-from glmlab import L1, Gamma, NegativeBinomial, Poisson, Ridge, Tweedie, as_chunks, certify, check_family, fit
+from glmlab import L1, Gamma, NegativeBinomial, Poisson, Ridge, Tweedie, as_chunks, certify, check_family, fit, infer
+from glmlab.estimators import GLMRegressor
 from glmlab.maths.families import FAMILIES
 from glmlab.rows.objective import Objective
 from glmlab.solvers import SOLVERS
@@ -205,6 +206,31 @@ def test_fits_are_those_of_statsmodels(family, kernels):
     np.testing.assert_allclose(np.append(result.beta, result.intercept), theirs.params, atol=1e-8)
     proof = certify(X, y, theirs.params[:-1], intercept=theirs.params[-1], family=family, **extras)
     assert proof.relative <= 1e-12, "our certificate proves their answer, too"
+
+
+@every_member
+def test_standard_errors_and_likelihoods_are_those_of_statsmodels(family):
+    """Their likelihood of a Tweedie is a saddlepoint approximation or a series; ours is not known."""
+    X, y, extras = data(family, seed=6)
+    del extras["sample_weight"]  # theirs are frequencies
+    known = by_statsmodels(family, X, y, sample_weight=None, **extras)
+    result = fit(X, y, family=family, fit_intercept=True, tol=1e-12, **extras)
+    found = infer(result, X, y, dispersion="pearson" if isinstance(family, Tweedie) else None, **extras)
+    np.testing.assert_allclose(found.errors, known.bse, rtol=1e-6)
+    assert found.deviance == pytest.approx(known.deviance, rel=1e-9)
+    assert found.pearson == pytest.approx(known.pearson_chi2, rel=1e-8)
+    if isinstance(family, Tweedie):
+        assert np.isnan(found.log_likelihood)
+    else:
+        assert found.log_likelihood == pytest.approx(known.llf, rel=1e-9)
+
+
+@every_member
+def test_exposure_is_an_offset_of_its_logarithm(family):
+    X, y, extras = data(family, seed=7)
+    model = GLMRegressor(family, penalty="zero").fit(X, y, exposure=np.exp(extras["offset"]))
+    result = fit(X, y, family=family, fit_intercept=True, offset=extras["offset"])
+    np.testing.assert_allclose(model.coef_, result.beta, rtol=1e-6)
 
 
 @pytest.mark.parametrize("power", [1.2, 1.8])

@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "glmlab"
 # From the bottom to the top; a module may import from the lines below its own, and from its own line.
 LAYERS = [
     "names checks policy workspace machine.memory",
+    "design",
     "maths.sums",
     "maths.descent maths.family maths.penalties maths.conventions",
     "maths.tweedie",
@@ -17,7 +18,7 @@ LAYERS = [
     "maths.bounds maths.products maths.working",
     "rows.dispatch rows.kernels rows.formulas rows.elementary rows.loops rows.ledger rows.sampling rows.tables "
     "rows.threads",
-    "rows.sparse_loops rows.twins",
+    "rows.sparse_loops rows.twins rows.inferring",
     "rows.fused",
     "rows.kernel_sets",
     "rows.arrivals rows.by_columns rows.chunks rows.columns rows.faults rows.scale rows.survey",
@@ -33,7 +34,7 @@ LAYERS = [
     "solvers.rounds",
     "solvers solvers.run",
     "fitting",
-    "dispersion paths",
+    "dispersion paths inference",
     "auditing",
     "datasets.chunking",
     "datasets.files",
@@ -53,8 +54,8 @@ LAYERS = [
 LEVEL = {name: level for level, line in enumerate(LAYERS) for name in line.split()}
 # The modules that need not know that there are clusters.
 NO_DASK = set("names checks policy maths solvers".split()) | {f"rows.{name}" for name in (
-    "by_columns elementary formulas fused kernel_sets kernels ledger loops objective sampling scale sparse_loops survey threads "
-    "twins").split()}  # fmt: skip
+    "by_columns elementary formulas fused kernel_sets kernels ledger loops objective sampling scale sparse_loops "
+    "survey threads twins").split()}  # fmt: skip
 MAY_USE_DASK = "solvers.asynchronous"
 
 

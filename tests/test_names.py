@@ -13,8 +13,8 @@ from glmlab.names import spelt
 
 SPELT = [
     glmlab.as_chunks, glmlab.certify, glmlab.L1, glmlab.Ridge, glmlab.ElasticNet, glmlab.Objective,
-    glmlab.NegativeBinomial, glmlab.Tweedie,
-    glmlab.Objective.sample, glmlab.check_family, glmlab.check_penalty, cluster.client,
+    glmlab.NegativeBinomial, glmlab.Tweedie, glmlab.Objective.sample, glmlab.check_family, glmlab.check_penalty,
+    glmlab.infer, glmlab.leverages, glmlab.calibration, cluster.client,
     conventions.to_lam, conventions.from_lam, conventions.table,
     *(getattr(datasets, name) for name in datasets.__all__ if callable(getattr(datasets, name))),
 ]  # fmt: skip

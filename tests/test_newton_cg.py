@@ -10,8 +10,9 @@ from sklearn.linear_model import Ridge as ReferenceRidge
 from glmlab import Objective, Ridge, as_chunks, certify, fit
 from glmlab.fitting import choose
 from glmlab.maths.penalties import FreeIntercept, lambdas
-from glmlab.maths.products import direction, needs_products
+from glmlab.maths.products import direction
 from glmlab.maths.wide import supported
+from glmlab.maths.working import curvature_as
 from glmlab.solvers import newton_cg
 
 FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
@@ -73,7 +74,7 @@ def test_anybodys_wide_ridge_is_certified(family):
     "extras", [{}, {"weighted": 1, "shifted": 1}, {"intercept": 1}, {"weighted": 1, "intercept": 1}]
 )
 def test_no_bound_by_products_is_below_the_true_gap(family, extras, monkeypatch):
-    monkeypatch.setattr("glmlab.maths.wide.needs_products", lambda g, dim: True)
+    monkeypatch.setattr("glmlab.maths.wide.curvature_as", lambda g, dim: "products")
     problem = random_problem(family, Ridge(3.0), seed=3, **extras)
     best, f = optimum(problem), problem.objective(chunks=30)
     lowest, finite = problem.value(best), 0
@@ -103,5 +104,5 @@ def test_it_is_chosen_where_a_square_matrix_is_too_large_and_a_ridge_holds_all()
     f = Objective("gaussian", as_chunks(*wide()))
     assert choose("auto", f, Ridge(1.0))[0] == "newton_cg"
     assert choose("auto", Objective("gaussian", as_chunks(*wide(p=1999))), Ridge(1.0))[0] == "newton"
-    assert needs_products(FreeIntercept(Ridge(1.0)), P) and not needs_products(Ridge(0.0), P)
+    assert curvature_as(FreeIntercept(Ridge(1.0)), P) == "products" and curvature_as(Ridge(0.0), P) == "matrix"
     assert lambdas(FreeIntercept(Ridge(1.0)), 3)[1].tolist() == [1.0, 1.0, 0.0]

@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 from tools.notebooks import CELL_SECONDS, FOLDER, environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
-NOTEBOOKS = ("05_admm", "06_certificates", "07_families_and_penalties", "08_benchmarks")
+NOTEBOOKS = ("05_admm", "06_certificates", "06b_more_certificates", "07_families_and_penalties", "08_benchmarks")
 THREADS = "from glmlab.machine import cluster\nclient_of_threads = cluster.client(processes=False)"
 WHERE = "print(client.scheduler.address, len(client.nthreads()))"
 

@@ -20,7 +20,7 @@ import glmlab
 from glmlab import viz
 from glmlab.rows import kernels
 from glmlab.viz import graphs, interactive, style
-from glmlab.viz.course import COURSE
+from glmlab.viz.course import COMPANIONS, COURSE
 
 CLONE = Path(__file__).resolve().parent.parent
 
@@ -69,6 +69,14 @@ def standings(slowest):
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
+def inferred(p, names=None):
+    """An inference of a logistic fit with p columns."""
+    rng = np.random.default_rng(p)
+    X = pd.DataFrame(rng.normal(size=(300, p)), columns=names or [f"x{j + 1}" for j in range(p)])
+    y = rng.random(300) < 1 / (1 + np.exp(-X.to_numpy()[:, 0]))
+    return glmlab.infer(glmlab.fit(X, y, family="logistic", fit_intercept=True), X, y)
+
+
 PICTURES = {
     "ten chunks": lambda: viz.chunks(da.zeros((1_000_000, 100), chunks=(100_000, 100))),
     "uneven chunks": lambda: viz.chunks(da.zeros((1000, 7), chunks=((1, 500, 2, 3, 494), (3, 4))), name="a long name"),
@@ -98,6 +106,8 @@ PICTURES = {
     "prices": lambda: viz.prices([-0.1, 0.1], {"a family": [1.1, 0.9], "another": [1, 1]}),
     "odds": lambda: viz.odds(["June", "a_long_name", "UA"], [0.7, -0.1, 0.02], [0.1, 0.2, 0.01], of="being late",
                               against="January and United"),
+    "intervals": lambda: viz.intervals(inferred(6)),
+    "intervals with long names": lambda: viz.intervals(inferred(2, names=["a rather long name", "b"]), per=[1, 2]),
     "course": viz.course_map,
     "who computes": viz.who_computes,
     "reduction": viz.reduction,
@@ -503,6 +513,23 @@ def test_a_known_optimum_and_the_relative_scale():
     assert np.array_equal(curve[:, 0], one.trace.rounds)
 
 
+def test_the_relative_scale_is_named_after_the_first_objective_unless_one_exceeds_it():
+    falls, rises = result(n=5), result(n=5)
+    rises.trace.objective[2] = 40.0
+    one, both = (viz.convergence(runs, optimum=10.0) for runs in (falls, {"falls": falls, "rises": rises}))
+    assert one.figure.axes[0].get_ylabel() == "(F − F*) / F at the start"
+    assert both.figure.axes[0].get_ylabel() == "(F − F*) / max(|F|, |F at the start|)"
+    assert np.allclose(lines(both)[1][2, 1], (40 - 10) / 40)
+
+
+def test_a_tolerance_is_a_named_line_and_no_curve():
+    picture = viz.convergence({"mine": result(n=5)}, optimum=10.0, tol=1e-2)
+    curve, line = lines(picture)
+    assert len(curve) == 5 and list(line[:, 1]) == [1e-2, 1e-2]
+    assert [text.get_text() for text in picture.figure.legends[0].get_texts()] == ["mine", "tolerance 1e-02"]
+    assert "tolerance" not in picture.finding
+
+
 def test_convergence_has_a_log_scale_and_names():
     picture = three_results()
     assert picture.figure.axes[0].get_yscale() == "log"
@@ -597,15 +624,18 @@ def test_course_map_names_all_notebooks():
     words = " ".join(text.get_text() for text in picture.figure.axes[0].texts)
     for number, *_ in COURSE:
         assert f"{number}  " in words and f"{number} " in picture.alt
+    for number, _, minutes in COMPANIONS.values():
+        assert f"{number}: {minutes} min" in words and f"{number}: {minutes} min" in picture.alt
 
 
 def test_course_map_readme_and_first_cells_name_the_same_notebooks_and_minutes():
     readme = (CLONE / "README.md").read_text()
-    table = re.findall(r"^\| (\d\d) \| \[.*?\]\(notebooks/(.*?)\.ipynb\) \| (\d+) \|", readme, re.M)
+    table = re.findall(r"^\| (\d\d\w?) \| \[.*?\]\(notebooks/(.*?)\.ipynb\) \| (\d+) \|", readme, re.M)
     sources = sorted((CLONE / "notebooks" / "src").glob("*.py"))
     minutes = [re.search(r"\*\*(\d+) minutes", source.read_text())[1] for source in sources]
-    assert table == [(path.stem[:2], path.stem, said) for path, said in zip(sources, minutes, strict=True)]
-    assert [(number, str(said)) for number, _, said, _ in COURSE] == [(number, said) for number, _, said in table]
+    assert table == [(path.stem.split("_")[0], path.stem, said) for path, said in zip(sources, minutes, strict=True)]
+    drawn = sorted([(number, str(said)) for number, _, said, *_ in [*COURSE, *COMPANIONS.values()]])
+    assert drawn == [(number, said) for number, _, said in table]
 
 
 def test_course_map_keeps_words_on_their_cards():
@@ -615,3 +645,19 @@ def test_course_map_keeps_words_on_their_cards():
     for text, box in texts(figure).items():
         home = [card for card in cards if card.contains(box.x0, (box.y0 + box.y1) / 2)]
         assert all(box.x1 <= card.x1 for card in home), text.get_text()
+
+
+def test_intervals_are_those_of_the_inference_in_steps_of_the_columns():
+    found, per = inferred(5), np.array([1.0, 2.0, 1.0, -1.0, 1.0])
+    picture = viz.intervals(found, per=per, most=4)
+    axes = picture.figure.axes[0]
+    order = np.argsort(-np.abs(found.statistics[:5]))[:4]
+    assert [label.get_text() for label in axes.get_yticklabels()] == [found.names[j] for j in order]
+    drawn = {round(y): (x0, x1) for lines in axes.collections for (x0, y), (x1, _) in lines.get_segments()}
+    for k, j in enumerate(order):
+        assert drawn[k] == pytest.approx((found.low[j] * per[j], found.high[j] * per[j]))
+    clear = np.sum((found.low * found.high)[order] > 0)
+    for words in (f"{clear} of 4 intervals of 95 %", "standard errors from the optimum, proved"):
+        assert words in picture.finding
+    with pytest.raises(ValueError, match="a step for each of 5 columns"):
+        viz.intervals(found, per=[1.0])

@@ -67,7 +67,7 @@ def test_the_finding_compares_at_the_start(bounds):
 
 
 def test_the_titles_name_the_nearest_and_the_farthest_bound(bounds):
-    said = "Nearest: corrected, at most 10 times the gap\nFarthest: scaled gap, at least 2e4 times the gap"
+    said = "At most 10 times the gap: corrected\nAt least 2e4 times the gap: scaled gap"
     [figure] = bounds.interactive.select({"type": Plot})
     assert bounds.figure.axes[0].get_title(loc="left") == figure.title.text == said
 

@@ -146,6 +146,8 @@ def test_without_measurements_the_finding_compares_the_ends():
     assert "64 take 66 ms" in picture.finding
     assert "measured" not in [text.get_text() for text in picture.figure.legends[0].get_texts()]
     assert picture.figure.axes[0].get_title("left") == "Fastest pass: 8 chunks by the model"
+    named = viz.chunk_curve(1000, PREDICTED, {}, title="on paper")
+    assert named.figure.axes[0].get_title("left") == "on paper"
 
 
 def test_the_slider_needs_no_kernel():

@@ -15,7 +15,7 @@ from glmlab.maths import quadratic
 from glmlab.maths.descent import Columns, descend
 from glmlab.maths.quadratic import sweep_in_place, swept
 from glmlab.maths.wide import supported
-from glmlab.maths.working import is_wide, working_set
+from glmlab.maths.working import curvature_as, working_set
 from glmlab.policy import Descent, Working
 from glmlab.rows.by_columns import columns
 
@@ -184,7 +184,8 @@ def test_the_set_holds_what_is_not_zero_what_is_free_and_who_pulls_hardest():
     assert 3 in A and len(A) == 100 and set(range(401, 500)) <= set(A)
     assert len(working_set(f, g, beta, 0.5 * grad)) == 51  # 0.9 of λ₁ and more
     assert len(working_set(f, Ridge(1.0), beta, grad, Working(most=40))) == 500
-    assert is_wide(g, 500) and not is_wide(g, 300) and not is_wide(ElasticNet(1.0, 0.0), 500)
+    assert [curvature_as(*asked) for asked in ((g, 500), (g, 300), (ElasticNet(1.0, 0.0), 500))] == [
+        "set", "matrix", "matrix"]
 
 
 # --- the model of the step --------------------------------------------------------------------------------------------

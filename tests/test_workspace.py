@@ -63,6 +63,12 @@ def test_reset_refuses_a_name_that_does_not_fit_one(tmp_path, shipped, name):
         ws.reset(name, tmp_path)
 
 
+def test_a_number_names_one_notebook_though_its_companion_begins_alike(tmp_path, shipped):
+    (ws.course() / "01b_more.ipynb").write_text("a companion")
+    assert ws.reset("01", tmp_path).name == "01_data.ipynb"
+    assert ws.reset("01b", tmp_path).name == ws.reset("01b_more", tmp_path).name == "01b_more.ipynb"
+
+
 def test_the_course_is_found_in_the_clone():
     clone = Path(__file__).resolve().parent.parent
     assert ws.course() == clone / "notebooks"

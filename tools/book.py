@@ -103,7 +103,7 @@ def joined(outputs: list) -> list:
 def dressed(notebook, name: str, scale: str):
     """The executed copy as the book shows it: numbered, with a note on running it, with help behind each check."""
     first, *rest = notebook.cells
-    first.source = re.sub(r"^# ", f"# {name[:2]} · ", first.source)
+    first.source = re.sub(r"^# ", f"# {name.split('_')[0]} · ", first.source)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":  # JupyterLab keeps a heading's capitals in its anchor, Sphinx does not
             cell.source = re.sub(r"\.ipynb#[\w-]+", lambda link: link[0].lower(), cell.source)

@@ -12,7 +12,6 @@ TAGS = set("setup parameters exercise check solution assert predict figure slow 
 TAGS.add("raises-exception")
 CODE_LINES, WORDS, ASSERTS = 25, 120, 3
 CELLS = 45
-TWICE = {"06_certificates"}  # its core is as long as a notebook may be, and so are its optional sections
 LAST = "What we measured · Check yourself · Next"
 GLOSSARY = "Notation and glossary"  # a section to look things up in; nobody reads it through, so it has no minutes
 
@@ -35,15 +34,6 @@ def check_pair(folder: Path, stem: str):
         yield from halves_agree(notebook, read_half(halves[1]))
         for rule in RULES:
             yield from rule(notebook)
-        yield from counts(stem, notebook)
-
-
-def counts(stem, notebook):
-    """No more cells than a reader has time for; those of optional sections count apart where they are a half."""
-    optional = sum("optional" in cell.metadata.get("tags", []) for cell in notebook.cells) if stem in TWICE else 0
-    for count, which in ((len(notebook.cells) - optional, ""), (optional, " optional")):
-        if count > CELLS:
-            yield f"{count}{which} cells; at most {CELLS}"
 
 
 def halves_agree(notebook, text):
@@ -213,6 +203,12 @@ def closing(notebook):
         yield f"the last H2 must be {LAST!r}, not {sections[-1] if sections else 'missing'!r}"
 
 
+def counts(notebook):
+    """No more cells than a reader has time for."""
+    if len(notebook.cells) > CELLS:
+        yield f"{len(notebook.cells)} cells; at most {CELLS}"
+
+
 def lengths(notebook):
     """Cells that fit a screen; exercises and the algorithm under study (tag solution) may be longer."""
     for n, cell in enumerate(notebook.cells):
@@ -229,7 +225,7 @@ def unfolded(markdown):
     return re.sub(r"<details>.*?</details>", "", markdown, flags=re.S)
 
 
-RULES = (stable_ids, no_outputs, known_tags, asserts, parses, no_network, opening, headings, closing, lengths)
+RULES = (stable_ids, no_outputs, known_tags, asserts, parses, no_network, opening, headings, closing, counts, lengths)
 
 
 def code_cells(notebook):

@@ -21,8 +21,12 @@ def process(app, what, name, obj, options, lines):
 
 
 def skip(app, what, name, obj, skip, options):
-    """Sphinx's event: the fields of a named tuple stand in a list of their own, with what the source says of them."""
-    return True if type(obj).__name__ == "_tuplegetter" else None
+    """Sphinx's event: leave out what stands elsewhere, and what scikit-learn adds to our classes.
+
+    The fields of a named tuple have a list of their own, with what the source says of them.
+    """
+    theirs = str(getattr(obj, "__module__", "")).startswith("sklearn.")
+    return True if theirs or type(obj).__name__ == "_tuplegetter" else None
 
 
 def fields_of(cls) -> list[str]:

@@ -10,15 +10,17 @@ from tools.prose import escape
 
 # Modules below glmlab in reading order; those that no group names come last, so that none is forgotten.
 GROUPS = {
-    "Ask and prove": "fitting paths dispersion auditing auditing.solver auditing.family auditing.penalty "
-                     "auditing.audit solvers.run solvers.stopping policy solvers.result maths.certificates "
-                     "maths.existence estimators",
+    "Ask and prove": "fitting paths dispersion inference inference.asking inference.tables inference.covariances "
+                     "inference.diagnostics auditing auditing.solver auditing.family auditing.penalty auditing.audit "
+                     "solvers.run solvers.stopping policy solvers.result maths.certificates "
+                     "maths.existence design estimators",
     "The mathematics": "maths.family maths.families maths.tweedie maths.penalties maths.quadratic maths.conventions "
                        "maths.sums maths.working maths.descent maths.products maths.wide maths.bounds",
     "The rows and their passes": "rows.entrance rows.tables rows.columns rows.chunks rows.ondask rows.faults "
                                  "rows.arrivals rows.by_columns "
                                  "rows.objective rows.ledger rows.scale rows.sampling rows.survey rows.kernels "
-                                 "rows.kernel_sets rows.fused rows.loops rows.sparse_loops rows.twins rows.formulas "
+                                 "rows.kernel_sets rows.inferring rows.fused rows.loops rows.sparse_loops rows.twins "
+                                 "rows.formulas "
                                  "rows.elementary rows.dispatch rows.threads",
     "Solvers": "solvers solvers.gradient solvers.newton solvers.pilot solvers.lbfgs solvers.newton_cg "
                "solvers.working_sets solvers.admm "

@@ -19,7 +19,8 @@ class Corrected(NamedTuple):
     bound: float = np.inf
     why: str = ""  # why there is no bound
     noise: float = 0.0  # the price of what rounding has done to η, without which the bound would be smaller
-    errors: float = np.nan
+    within: np.ndarray = np.nan  # (dim,) no β_j is further from its optimum; nan where nothing is known
+    deviations: np.ndarray = np.nan  # (dim,) standard errors of β, nan where they are not defined
     furthest: float = np.inf  # max |t|: near 0 the bound is nearly the gap
 
 

@@ -28,8 +28,20 @@ From the gap to β: |ℓ‴| ≤ ℓ″ for all our families, so that ∇²f fal
 
     F(β) − F* ≥ ∫₀¹ (1−τ) δᵀ∇²f(β* + τδ)δ dτ ≥ (1 − (1+u)e^(−u)) ÷ L²,    s = ‖δ‖_H,  u = Ls,  L = max ‖x_i‖ in H⁻¹
 
-(Bach 2010, Proposition 1, is of this kind). The right side grows with s, and is the incomplete gamma function P(2, u):
-the s at which it meets the bound is the largest that is possible, and |δ_j| ≤ s √(H⁻¹)_jj is s/√φ standard errors.
+(Bach 2010, Proposition 1, is of this kind). Proof. Write δ = β − β*, and let F = f + g with any convex g.
+
+1. −∇f(β*) is a subgradient of g at β*, so that g(β) − g(β*) ≥ −∇f(β*)·δ. What is left of F(β) − F* is at least
+   f(β) − f(β*) − ∇f(β*)·δ, which Taylor's formula writes as the integral. A ridge adds λ₂‖δ‖²/2, and H its λ₂.
+2. From τ to 1 the η of row i moves by (1−τ) |x·δ| ≤ (1−τ) u, because |x·δ| ≤ ‖x‖ s with ‖x‖ in H⁻¹. Since
+   |(log ℓ″)′| ≤ 1, ℓ″ there is at least e^(−(1−τ)u) times that at β, and so is the Hessian as a form.
+3. ∫₀¹ (1−τ) e^(−(1−τ)u) dτ = (1 − (1+u)e^(−u)) ÷ u², and s² ÷ u² = 1 ÷ L².
+
+The right side grows with s, and is the incomplete gamma function P(2, u): the s at which it meets the bound is the
+largest that is possible. If bound·L² ≥ 1 there is none, and nothing is claimed. For least squares ∇²f is constant, and
+s ≤ √(2·bound). Then |δ_j| ≤ s √(H⁻¹)_jj by Cauchy and Schwarz, with L1 as well: a β_j that is further from 0 than this
+is not 0 at the optimum. Without L1 it is s/√φ standard errors. L is taken from its bound Σ_j max|x_ij| √(H⁻¹)_jj, which
+costs no pass. The gap that is meant is that in exact arithmetic: the allowance for the computed F(β) is no part of it.
+After Newton steps to β⁺, |β_j − β*_j| ≤ |β_j − β⁺_j| + |β⁺_j − β*_j|, where the last is known from the bound at β⁺.
 """
 
 from typing import NamedTuple
@@ -40,11 +52,10 @@ from scipy.special import gammaincinv
 from glmlab.maths.bounds import blank
 from glmlab.maths.family import Family
 from glmlab.maths.penalties import lambdas
-from glmlab.maths.products import needs_products
 from glmlab.maths.quadratic import Curvature, minimise_model
 from glmlab.maths.sums import Price
 from glmlab.maths.wide import supported
-from glmlab.maths.working import is_wide
+from glmlab.maths.working import curvature_as
 from glmlab.policy import Proving, Rounding
 
 EPS = np.finfo(float).eps
@@ -63,7 +74,8 @@ class Certificate(NamedTuple):
     rank: int  # of X among the coefficients that may move
     rounding: float  # part of the bound: how wrong the computed F(β) is likely to be
     step: tuple  # (dim,) from β to the minimiser of the quadratic model of F at β, longer if that is of a sample
-    errors: float  # no β_j is further from its optimum than so many standard errors (estimated ones, with a sample)
+    errors: float  # no β_j is further from its optimum than so many standard errors, estimated at the last point seen
+    within: tuple  # (dim,) |β_j − β*_j| is at most this, intercept last; nan where the gap says nothing of β
 
     def __str__(self):
         if not np.isfinite(self.bound):
@@ -83,7 +95,7 @@ def certificate_at(f, g, beta, polish=0, sample=None, policy=Proving()):
     """
     if lambdas(g, f.dim) is None or not is_priced(f.family):
         return unproved(f, g, beta)
-    wide = is_wide(g, f.dim) or needs_products(g, f.dim)
+    wide = curvature_as(g, f.dim) != "matrix"
     sample = None if wide else sample
 
     def bound_at(point):
@@ -92,7 +104,7 @@ def certificate_at(f, g, beta, polish=0, sample=None, policy=Proving()):
     before = passes_so_far(f, sample)
     with f.booked_apart():
         first = best = here = bound_at(beta)
-        bound, used, point = first.bound, 0, beta
+        bound, used, point, within = first.bound, 0, beta, first.within
         while used < polish and here.furthest > policy.sharp * f.family.reach:
             point = damped(f, g, point, here)
             if point is None:
@@ -100,12 +112,14 @@ def certificate_at(f, g, beta, polish=0, sample=None, policy=Proving()):
             here, used = bound_at(point), used + 1
             through = max(first.objective - here.objective, 0.0) + here.bound + first.worst
             best, bound = (here, through) if through < bound else (best, bound)
+            within = np.fmin(within, np.abs(beta - point) * (1 + 4 * EPS) + here.within)
         relative = (bound - best.likely) / unit(f, first, policy) if np.isfinite(bound) else np.inf
     steps = f" after {used} Newton step{'s' * (used != 1)}" if used else ""
     kind = f"residual-corrected duality{steps}" if np.isfinite(bound) else here.why
     passes = passes_so_far(f, sample) - before
+    errors = one_nan(np.max(within / here.deviations))
     return Certificate(bound, relative, first.kkt, kind, True, passes, first.objective, best.rank, best.likely,
-                       tuple(first.step.tolist()), first.errors)  # fmt: skip
+                       tuple(first.step.tolist()), errors, tuple(map(one_nan, np.broadcast_to(within, f.dim))))
 
 
 @np.errstate(over="ignore", invalid="ignore")  # where sums overflow there is no bound, and no warning either
@@ -144,8 +158,9 @@ def corrected(f, g, beta, sample=None, policy=Proving(), rounding=Rounding()):
     if not np.isfinite(bound):
         return here._replace(why="the dual point lies outside its domain")
     share = seen.weight / f.survey.weight
-    errors = standard_errors(f, H, l1, seen.largest.values, share, gap, here.objective)
-    return here._replace(bound=bound, noise=seen.dual_rounding / 2, errors=errors, furthest=cost.furthest)
+    within, deviations = distances(f, H, l1, seen.largest.values, share, gap, here.objective, policy)
+    return here._replace(bound=bound, noise=seen.dual_rounding / 2, within=within, deviations=deviations,
+                         furthest=cost.furthest)  # fmt: skip
 
 
 def gather(f, beta, sample):
@@ -157,6 +172,11 @@ def gather(f, beta, sample):
     times = f.survey.weight / part.weight if part.weight > 0 else 1.0
     grown = {name: times * getattr(part, name) for name in ("loss_size", "slope_size", "dual_rounding", "eta_size")}
     return part._replace(loss=loss, grad=grad, **grown)
+
+
+def one_nan(value):
+    """A float; nan is always the same object, so that equal certificates compare equal."""
+    return np.nan if np.isnan(value) else float(value)
 
 
 def passes_so_far(f, sample):
@@ -180,7 +200,8 @@ def unproved(f, g, beta):
 
 def not_certified(objective, dim, why="interrupted before certifying"):
     """A certificate that proves nothing."""
-    return Certificate(np.inf, np.inf, np.nan, why, False, 0.0, objective, dim, 0.0, (np.nan,) * dim, np.nan)
+    unknown = (np.nan,) * dim
+    return Certificate(np.inf, np.inf, np.nan, why, False, 0.0, objective, dim, 0.0, unknown, np.nan, unknown)
 
 
 def unit(f, here, policy):
@@ -195,22 +216,24 @@ def unit(f, here, policy):
     return max(f.scale.unit(here.objective), least)
 
 
-def standard_errors(f, H, l1, largest, share, gap, objective):
-    """How many standard errors any β_j may be from its optimum, given the gap; nan where that is not known.
+def distances(f, H, l1, largest, share, gap, objective, policy=Proving()):
+    """How far each β_j may be from its optimum, given the gap, and the standard errors: (dim,) both, nan if unknown.
 
     Standard errors are those of a model without penalty or with a ridge. With a sample, H is that of a `share` of the
-    rows. The H of all rows is larger, so that the limit for s holds; the errors are divided by √share.
+    rows. The H of all rows is larger, so that the limit for s holds; the standard errors are multiplied by √share.
     """
+    if not getattr(f.family, "concordant", False):
+        return np.nan, np.nan
+    roots = H.deviations()
+    if roots is None:
+        return np.nan, np.nan
+    roots = roots * (1 + policy.inverse)
+    s = np.sqrt(2 * gap) if f.quadratic else farthest(gap, largest @ roots)
     freedom = f.survey.counted - f.dim
-    if np.any(l1 > 0) or not getattr(f.family, "concordant", False) or not freedom > 0:
-        return np.nan
-    part = H.on(np.ones(f.dim, dtype=bool))
-    if part.rank < f.dim:
-        return np.nan
-    deviations = np.sqrt((part.vectors**2 / part.values).sum(axis=1)) / part.root  # √(H⁻¹)_jj
-    s = np.sqrt(2 * gap) if f.quadratic else farthest(gap, largest @ deviations)
+    if np.any(l1 > 0) or not freedom > 0:
+        return s * roots, np.nan
     phi = f.family.dispersion(f.scale.height(objective), freedom)
-    return float(s / np.sqrt(phi * share)) if phi * share > 0 else np.nan
+    return s * roots, np.sqrt(phi * share) * roots if phi * share > 0 else np.nan
 
 
 def farthest(gap, L):

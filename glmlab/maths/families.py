@@ -1,6 +1,7 @@
 """The families by name: least squares, labels, counts and amounts. `family` says what a family is."""
 
 import numpy as np
+from scipy.special import gammaln
 
 from glmlab.checks import number
 from glmlab.maths.family import Family, phi, sigmoid, steepest, total
@@ -17,6 +18,8 @@ class Gaussian(Family):
     reach = np.inf  # ℓ* is finite everywhere, and a minimum always exists
     quadratic = True
     most_curved = 2.0
+    multiple = 2.0  # φ is the variance σ²
+    dispersed = True
 
     def loss(self, eta, y):
         return (y - eta) ** 2
@@ -64,6 +67,14 @@ class Gaussian(Family):
     def dispersion(self, deviance, freedom):
         """2σ², because ∇²f = 2XᵀX."""
         return 2 * deviance / freedom
+
+    def fisher(self, eta):
+        """The mean of ℓ″(η; y) over y with the mean μ(η): what Fisher's information adds up."""
+        return np.full_like(eta, 2.0)
+
+    def log_rest(self, y, w, phi):
+        """What −w ℓ/(multiple·φ) leaves out of the log density of y, whose precision is w times that of one row."""
+        return -np.log(2 * np.pi * phi / w) / 2
 
 
 class Logistic(Family):
@@ -138,6 +149,13 @@ class Logistic(Family):
         alike = not offsets.squares > 0
         return b, offsets.weight * self.saturated(np.array([share]))[0] if alike else np.nan
 
+    def fisher(self, eta):
+        return self.d2loss(eta, None)
+
+    def log_rest(self, y, w, phi):
+        """log of the binomial coefficient of wy events in w trials."""
+        return gammaln(w + 1) - gammaln(w * y + 1) - gammaln(w * (1 - y) + 1)
+
 
 class Poisson(Family):
     """Counts with log link: ℓ(η; y) = e^η − yη, y ≥ 0."""
@@ -191,12 +209,20 @@ class Poisson(Family):
         b = np.log(events) - exposure.log
         return b, events - b * events - crossed
 
+    def fisher(self, eta):
+        return self.d2loss(eta, None)
+
+    def log_rest(self, y, w, phi):
+        """−w log y!"""
+        return -w * gammaln(y + 1)
+
 
 class Gamma(Family):
     """Positive amounts with log link: ℓ(η; y) = y e^(−η) + η, y > 0."""
 
     name = "gamma"
     concordant = True
+    dispersed = True
     domain_text = "amounts y > 0"
 
     def loss(self, eta, y):
@@ -245,6 +271,15 @@ class Gamma(Family):
 
     def dispersion(self, deviance, freedom):
         return 2 * deviance / freedom
+
+    def fisher(self, eta):
+        """1, where the observed y e^(−η) has another value in every row."""
+        return np.ones_like(eta)
+
+    def log_rest(self, y, w, phi):
+        """Of the gamma density of shape k = w/φ and mean μ."""
+        k = w / phi
+        return k * np.log(k) - gammaln(k) + (k - 1) * np.log(y)
 
 
 class NegativeBinomial(Family):
@@ -330,6 +365,15 @@ class NegativeBinomial(Family):
         alike = not offsets.squares > 0
         least = offsets.weight * self.saturated(np.array([mean]))[0] if alike else np.nan
         return np.log(mean) - offsets.mean, least
+
+    def fisher(self, eta):
+        """μ/(1 + αμ): the mean of (y + r) P Q."""
+        return self.shares(eta)[0] / self.alpha
+
+    def log_rest(self, y, w, phi):
+        """w log(Γ(y + r) α^y / (Γ(r) y!)); the loss leaves it out, although it depends on α."""
+        r = 1 / self.alpha
+        return w * (gammaln(y + r) - gammaln(r) + y * np.log(self.alpha) - gammaln(y + 1))
 
 
 FAMILY_NEEDS = ("loss", "dloss", "d2loss")  # what a fit asks of any family

@@ -3,7 +3,7 @@
 A family is a small class of functions that act on arrays of rows. A solver needs `loss`, `dloss` and `d2loss` only. A
 family with `price` gets certificates, one with `mean` predicts, one with `domain` refuses bad labels, and one with
 `recedes` can be told that it has no minimum. `saturated`, `tally` and `level` say how much there is to explain, the
-unit of relative gaps.
+unit of relative gaps. `fisher`, `multiple` and `log_rest` make standard errors and likelihoods of a loss (inference).
 
 Every formula is written once, in families.py and tweedie.py. `loss`, `dloss`, `d2loss` and `size` also become compiled
 loops (rows/formulas.py): so they use NumPy's functions of single numbers, and `numpy.where` to choose.
@@ -57,6 +57,8 @@ class Family:
     concordant = False  # True where |ℓ‴| ≤ ℓ″: then a gap says how far β is from the optimum
     most_curved = np.inf  # the largest ℓ″ over all η and y
     quadratic = False  # True where ℓ″ is the same at every η: then one Hessian serves every β
+    multiple = 1.0  # ℓ is so many times −φ log(density of y), terms in y alone left out
+    dispersed = False  # True where φ is a parameter of the model; else it is 1
 
     def __repr__(self):
         inside = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())

@@ -8,14 +8,6 @@ from glmlab.maths.penalties import lambdas
 from glmlab.policy import Working
 
 
-def needs_products(g, dim, policy=Working()):
-    """Are p × p matrices too large, and has every coefficient but a free intercept a ridge and no L1 term?"""
-    if dim <= policy.square or lambdas(g, dim) is None:
-        return False
-    l1, l2 = lambdas(g, dim)
-    return bool(np.all(l2[:-1] > 0) and np.all(l1 == 0))
-
-
 class Heading(NamedTuple):
     """A direction at β, and what it leaves of the slope there."""
 

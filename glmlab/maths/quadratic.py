@@ -104,6 +104,15 @@ class Curvature:
             self.R = R
         return spectrum_of(np.vstack([self.R[:, A], np.diag(np.sqrt(self.l2))[self.l2 > 0][:, A]]))
 
+    def deviations(self):
+        """√(H⁻¹)_jj (dim,), None where H is singular to rounding."""
+        everything = np.ones(len(self.H), dtype=bool)
+        solve = by_cholesky(self.H) if self.R is None else None
+        if solve is not None:
+            return np.sqrt(np.diag(solve(np.diag(everything.astype(float)))))
+        part = self.on(everything)
+        return np.sqrt((part.vectors**2 / part.values).sum(axis=1)) / part.root if part.rank == len(self.H) else None
+
     def __matmul__(self, D):
         """(∇²f + diag(l2)) D for D (dim,) or (dim, m)."""
         return self.H @ D if self.R is None else self.R.T @ (self.R @ D) + (self.l2 * D.T).T
@@ -275,7 +284,7 @@ def towards(H, pull, A, policy):
 
 
 def by_cholesky(H, *, policy=Algebra()):
-    """The function b ↦ H⁻¹b, or None where H, scaled to unit diagonal, is not clearly positive definite.
+    """The function b ↦ H⁻¹b, b (dim,) or (dim, m); None where H, scaled, is not clearly positive definite.
 
     Where it is, few digits are lost, and this is much cheaper than a spectrum.
     """
@@ -286,7 +295,7 @@ def by_cholesky(H, *, policy=Algebra()):
         return None
     if not np.diag(L).min() > policy.pivot:
         return None
-    return lambda b: cho_solve((L, True), b / root, check_finite=False) / root
+    return lambda b: over(cho_solve((L, True), over(b, root), check_finite=False), root)
 
 
 def best_along(v, move, ray, H, slope, l1):

@@ -166,6 +166,36 @@ class Dual(NamedTuple):
     furthest: Largest  # max |t| over the rows of positive weight
 
 
+class Likelihood(NamedTuple):
+    """What inference needs to know of a fit at β."""
+
+    loss: float  # f(β)
+    loss_size: float  # Σ w |ℓ|
+    blur: float  # by how much another rounding of η may change f(β)
+    height: float  # Σ w (ℓ − min ℓ), nan where min ℓ is unknown
+    pearson: float  # Σ w ℓ′² ÷ E ℓ″, nan where that is unknown
+    weight: float  # Σ w
+    counted: int  # rows of positive weight
+    factor: Triangle  # R with RᵀR = Σ w h x xᵀ, h the expected or the observed ℓ″
+
+
+class Squares(NamedTuple):
+    squares: np.ndarray  # (dim, dim) the sum of s sᵀ over the slopes s of the rows
+
+
+class Binned(NamedTuple):
+    """What the rows of some bins add up to, (bins,) each."""
+
+    rows: np.ndarray  # of positive weight
+    weight: np.ndarray  # Σ w
+    y: np.ndarray  # Σ w y
+    mean: np.ndarray  # Σ w μ
+    slope: np.ndarray  # Σ w ℓ′
+    fisher: np.ndarray  # Σ w E ℓ″
+    residual: np.ndarray  # Σ w (deviance residual)
+    height: np.ndarray  # Σ w (ℓ − min ℓ)
+
+
 class Alignment(NamedTuple):
     """How rows lie to a direction d: how many of them forbid a descent without end."""
 

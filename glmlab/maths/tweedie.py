@@ -31,6 +31,7 @@ class Tweedie(Family):
     """
 
     name = "tweedie"
+    dispersed = True
     concordant = True  # |ℓ‴| = |b²B − a²A| ≤ max(a, b) ℓ″
     domain_text = "amounts y >= 0"
     steps = 4  # of Newton's method for δ: for |t| < 1 the price is then D to 1e-11, to 1e-5 for powers near 1 and 2
@@ -119,6 +120,14 @@ class Tweedie(Family):
 
     def dispersion(self, deviance, freedom):
         return 2 * deviance / freedom
+
+    def fisher(self, eta):
+        """B, the mean of aA + bB, since A has the mean B."""
+        return np.exp(self.exponents()[1] * eta)
+
+    def log_rest(self, y, w, phi):
+        """Not known: the density is a series without closed form. So likelihoods are nan; deviances are known."""
+        return np.full_like(y, np.nan)
 
 
 def why_not(power):

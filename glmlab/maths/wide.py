@@ -26,8 +26,8 @@ import numpy as np
 
 from glmlab.maths.bounds import blank
 from glmlab.maths.penalties import lambdas
-from glmlab.maths.products import direction, needs_products
-from glmlab.maths.working import model_on, working_set
+from glmlab.maths.products import direction
+from glmlab.maths.working import curvature_as, model_on, working_set
 from glmlab.policy import Proving, Rounding
 
 
@@ -80,7 +80,7 @@ def step_from(f, g, beta, grad, free, policy):
     With an L1 term the model's step on a working set. With a ridge alone the direction of conjugate gradients; a last
     move of the intercept then makes its slope 0.
     """
-    if not needs_products(g, f.dim):
+    if curvature_as(g, f.dim) != "products":
         step = model_on(f, g, beta, grad, working_set(f, g, beta, grad), sharp=True).step
         return step, level(f, beta) if free else 0.0
     heading = direction(f, g, beta, grad + lambdas(g, f.dim)[1] * beta, policy.share)

@@ -23,12 +23,22 @@ class Modelled(NamedTuple):
     model: Model
 
 
-def is_wide(g, dim, policy=Working()):
-    """Is a working set worth while: are the columns many, and does an L1 term keep all but a free intercept at 0?"""
-    if dim <= policy.narrow or lambdas(g, dim) is None:
-        return False
-    l1, _ = lambdas(g, dim)
-    return bool(np.all(l1[:-1] > 0))
+def curvature_as(g, dim, policy=Working()):
+    """What is known of ∇²f where F = f + g has `dim` coefficients: "matrix", "set" or "products".
+
+    "set": the Hessian on a working set, where columns are many and an L1 term keeps all but a free intercept at 0.
+    "products": of ∇²f with vectors, where columns are more still and each has a ridge and no L1 term. Else the p × p
+    "matrix": where it is small, and where nothing keeps a coefficient at 0 or makes products converge fast.
+    """
+    parts = lambdas(g, dim)
+    if parts is None:
+        return "matrix"
+    l1, l2 = parts
+    if dim > policy.narrow and np.all(l1[:-1] > 0):
+        return "set"
+    if dim > policy.square and np.all(l2[:-1] > 0) and np.all(l1 == 0):
+        return "products"
+    return "matrix"
 
 
 def working_set(f, g, beta, grad, policy=Working()):

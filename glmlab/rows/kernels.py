@@ -292,11 +292,16 @@ def factor(rows, family, beta, policy=POLICY):
     """
     total = Triangle(np.zeros((0, len(beta))))
     for block in blocks(rows, len(beta), policy):
-        A = rooted(block.X, weigh(block.w, family.d2loss(predictor(block, beta), block.y)))
-        for first in range(0, A.shape[0], policy.stacked):
-            part = A[first : first + policy.stacked]
-            total += Triangle(part.toarray() if sparse.issparse(part) else part)
+        total = stack(total, rooted(block.X, weigh(block.w, family.d2loss(predictor(block, beta), block.y))), policy)
     return Factor(total)
+
+
+def stack(total, A, policy=POLICY):
+    """The Triangle of the rows of `total` and of A, which LAPACK sees in parts."""
+    for first in range(0, A.shape[0], policy.stacked):
+        part = A[first : first + policy.stacked]
+        total += Triangle(part.toarray() if sparse.issparse(part) else part)
+    return total
 
 
 @quietly

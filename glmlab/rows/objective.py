@@ -298,6 +298,11 @@ class Objective(Ledger):
         self._book(chunks.n / self.n)
         return chunks.map(kernel, *shared, per_chunk=per_chunk)
 
+    def total(self, kernel, *shared):
+        """The sum of kernel(rows_k, family, *shared) over the chunks, a named tuple: one pass, one round."""
+        self._book(1)
+        return self.chunks.sum(kernel, self.family, *shared)
+
     def arrivals(self, crew=None):
         """Tasks for single chunks, and their answers as they arrive: an Arrivals, for a `with` block.
 

@@ -182,7 +182,7 @@ def refuse_text(name, frame):
         return
     bad = [column for column, dtype in frame.dtypes.items() if not is_real(dtype)]
     if bad:
-        raise TypeError(f"{name} has columns that are not numbers: {bad}; encode them, as with pandas.get_dummies")
+        raise TypeError(f"{name} has columns that are not numbers: {bad}; encode them, as glmlab.Design does")
 
 
 def is_real(dtype):

@@ -8,8 +8,7 @@ import numpy as np
 
 from glmlab.checks import frozen
 from glmlab.maths.certificates import Certificate, certificate_at
-from glmlab.maths.products import needs_products
-from glmlab.maths.working import is_wide
+from glmlab.maths.working import curvature_as
 from glmlab.solvers import stopping
 from glmlab.solvers.result import Row, State, Trace
 
@@ -71,7 +70,7 @@ class Log:
     def certify(self):
         """The certificate of the present state: from all rows, or from a share of a large X if that proves anything."""
         f, g, beta, passes = self.f, self.g, self.seen.state.beta, 0.0
-        if self.goal.large and not (is_wide(g, f.dim) or needs_products(g, f.dim)):
+        if self.goal.large and curvature_as(g, f.dim) == "matrix":
             part = f.thin(stopping.share_of_rows(self.seen, f.n, f.dim, self.goal, self.policy))
             found = certificate_at(f, g, beta, sample=part)
             if np.isfinite(found.bound):

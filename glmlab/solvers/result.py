@@ -96,16 +96,25 @@ class Result:
         Lazy where X or the offset is on dask. Takes and refuses what `fit` does, in the same words; a frame's columns
         must have the names that the model was fitted with, in their order.
         """
+        return row_by_row(Mean(self.family, self.beta, self.intercept), *self.new_rows(X, offset))
+
+    def new_rows(self, X, offset):
+        """X and the offset as Tables (the latter may be None), if they are rows that this model can predict."""
         X, offset = matrix(X), None if offset is None else column("offset", offset)
         refuse_other_names("X", X.names, self.names, "the model", "X[list(result.names)]")
         if X.values.shape[1] != len(self.beta):
             raise ValueError(f"X has {X.values.shape[1]} columns, but the model has {len(self.beta)} coefficients")
         refuse_other_rows({"X": X, "offset": offset})
-        return row_by_row(Mean(self.family, self.beta, self.intercept), X, offset)
+        return X, offset
 
     def to_frame(self):
         """The trace as a pandas DataFrame."""
         return self.trace.to_frame()
+
+    @property
+    def surely_nonzero(self):
+        """Which coefficients (p,) are certainly not 0 at the optimum: |β_j| is more than it may be wrong by."""
+        return certainly_not_zero(self.certificate, self.beta)
 
     def summary(self):
         """Name and value of everything worth printing."""
@@ -113,7 +122,7 @@ class Result:
         found = {
             "status": self.status,
             "certificate": str(self.certificate),
-            "accuracy": accuracy(self.certificate),
+            "accuracy": accuracy(self.certificate, self.beta),
             "objective": f"{self.objective:.10g}",
             "solver": f"{self.solver}, {self.family!r}, {self.penalty!r}, {self.kernels} kernels",
             "work": f"{iterations}, {self.passes:g} passes in {self.rounds} rounds, {self.seconds:.3g} s",
@@ -137,17 +146,37 @@ class Mean:
     def __call__(self, X, offset=None):
         rows, p = Rows(X, None, None, offset), len(self.beta)
         with one_blas_thread, np.errstate(over="ignore", invalid="ignore"):
-            parts = [predictor(block, self.beta) + self.intercept for block in blocks(rows, p)]
+            parts = [self.eta(block) for block in blocks(rows, p)]
         eta = np.concatenate([np.empty(0), *parts])
         if not np.isfinite(eta).all() and (found := culprits(rows)):
             raise not_finite(*found)
         return self.family.mean(eta)
 
+    def eta(self, block):
+        """η of a block of rows."""
+        return predictor(block, self.beta) + self.intercept
 
-def accuracy(certificate):
-    """How near the gap proves β to be, as a sentence; '' where it proves nothing of β."""
-    errors = certificate.errors
-    return f"β is within {errors:.2g} standard errors of the optimum" if np.isfinite(errors) else ""
+
+def certainly_not_zero(certificate, beta):
+    """A mask (p,): coefficients that are certainly not 0 at the optimum. None that is 0 there is in it."""
+    return np.abs(beta) > np.array(certificate.within[: len(beta)])
+
+
+def accuracy(certificate, beta, errors=None):
+    """How near the gap proves β (p,) to be, as a sentence; '' where it proves nothing of β.
+
+    errors: how many standard errors that is, where others are meant than the certificate's own.
+    """
+    errors, within = certificate.errors if errors is None else errors, np.max(certificate.within)
+    if not np.isfinite(within):
+        return ""
+    said = [f"β is within {errors:.2g} standard errors of the optimum"] if np.isfinite(errors) else []
+    said += [f"no coefficient is further from it than {within:.1e}" if said else
+             f"no coefficient is further from the optimum than {within:.1e}"]  # fmt: skip
+    if not said[1:] and (count := np.count_nonzero(beta)):
+        sure = np.count_nonzero(certainly_not_zero(certificate, beta))
+        said += [f"{sure} of the {count} that are not 0 are certainly not 0 there"]
+    return ", ".join(said)
 
 
 def plain_card(title, summary):

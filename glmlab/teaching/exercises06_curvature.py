@@ -1,4 +1,4 @@
-"""The fourth exercise of notebook 06: a lower bound of the least curvature."""
+"""The exercise of notebook 06b: a lower bound of the least curvature."""
 
 import numpy as np
 

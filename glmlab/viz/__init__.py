@@ -17,6 +17,7 @@ from .diagrams import reduction, solver_loop, who_computes
 from .estimation import error_by_rows
 from .graphs import graph, task_counts
 from .interactive import load_bokeh
+from .intervals import intervals
 from .live import Live
 from .odds import odds
 from .penalties import penalty_paths, prices
@@ -49,6 +50,7 @@ __all__ = [
     "error_by_rows",
     "gap_curves",
     "graph",
+    "intervals",
     "load_bokeh",
     "new_figure",
     "noise_band",

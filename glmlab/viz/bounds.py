@@ -180,7 +180,7 @@ def _nearest_and_farthest(gaps, bounds):
     order = sorted(times, key=lambda name: np.median(times[name]))
     near, far = order[0], order[-1]
     most, least = _factor(times[near].max()), _factor(times[far].min())
-    return f"Nearest: {near}, at most {most} times the gap\nFarthest: {far}, at least {least} times the gap"
+    return f"At most {most} times the gap: {near}\nAt least {least} times the gap: {far}"
 
 
 def _bounds_figure(ratios, gaps, bounds):

@@ -9,19 +9,21 @@ from .picture import Picture
 from .style import BOKEH_DASHES, BOKEH_MARKERS, COLOURS, new_figure, nth
 from .words import list_text
 
+GREY = "#777777"
 X_AXES = {
     "passes": "passes over the data",
     "rounds": "rounds of communication",
     "seconds": "wall time (s)",
 }
 Y_AXES = {
-    "relative": "(F − F*) / max(|F|, |F at the start|)",
+    "relative": "(F − F*) / F at the start",
     "objective": "F − F*",
     "residual": "scaled optimality residual",
 }
+RISING = "(F − F*) / max(|F|, |F at the start|)"  # the same scale, where some F exceeds the first one
 
 
-def convergence(results, *, x="passes", y="relative", optimum=None, interactive=False, title=None):
+def convergence(results, *, x="passes", y="relative", optimum=None, tol=None, interactive=False, title=None):
     """Draw one curve for each result, on a logarithmic scale.
 
     results      one Result, a list of them (named by their solver), or ``{name: Result}``
@@ -29,6 +31,7 @@ def convergence(results, *, x="passes", y="relative", optimum=None, interactive=
     y            "relative" or "objective" (suboptimality) or "residual"
     optimum      F*, where it is known; by default the highest certified lower bound F − bound among
                  the results, so that no curve is below its true suboptimality
+    tol          a number to reach: a dotted line at this height
     interactive  add a Bokeh figure: hover for numbers, click the legend to hide a curve
     title        of the figure: what it shows; by default the names of its axes
 
@@ -40,10 +43,10 @@ def convergence(results, *, x="passes", y="relative", optimum=None, interactive=
     named = _named(results)
     reference = None if y == "residual" else _reference(named, optimum)
     curves = {name: _curve(result, x, y, reference) for name, result in named.items()}
-    title, words = title or _title(x, y), _finding(curves, x, y)
-    alt = f"{Y_AXES[y]} on a logarithmic scale against {X_AXES[x]}, one falling curve each. {words}"
-    moving = _moving(curves, x, y, title) if interactive else None
-    return Picture(_static(curves, x, y, title), alt, words, moving)
+    title, words, height = title or _title(x, y), _finding(curves, x, y), _height(named, y)
+    alt = f"{height} on a logarithmic scale against {X_AXES[x]}, one falling curve each. {words}"
+    moving = _moving(curves, x, y, height, title) if interactive else None
+    return Picture(_static(curves, x, height, title, tol), alt, words, moving)
 
 
 def _known(what, value, table):
@@ -99,13 +102,22 @@ def _curve(result, x, y, reference):
     return _column(result, x)[keep], heights[keep]
 
 
-def _static(curves, x, y, title):
+def _height(named, y):
+    """The name of the vertical axis."""
+    sizes = [np.abs(_column(result, "objective")) for result in named.values()]
+    rises = any(np.nanmax(size) > size[0] for size in sizes if len(size))
+    return RISING if y == "relative" and rises else Y_AXES[y]
+
+
+def _static(curves, x, height, title, tol):
     fig, ax = new_figure()
-    for xs, ys in curves.values():
-        ax.plot(xs, ys, markevery=max(1, len(xs) // 15))
+    for name, (xs, ys) in curves.items():
+        ax.plot(xs, ys, markevery=max(1, len(xs) // 15), label=name)
+    if tol is not None:
+        ax.axhline(tol, color=GREY, lw=1.2, marker="", ls=":", label=f"tolerance {tol:.0e}")
     ax.set_yscale("log")
-    ax.set(xlabel=X_AXES[x], ylabel=Y_AXES[y], title=title)
-    fig.legend(ax.lines, list(curves), loc="outside lower center", ncols=3)
+    ax.set(xlabel=X_AXES[x], ylabel=height, title=title)
+    fig.legend(handles=ax.lines, loc="outside lower center", ncols=3)
     return fig
 
 
@@ -113,10 +125,10 @@ def _title(x, y):
     return f"{'Residual' if y == 'residual' else 'Suboptimality'} by {x}"
 
 
-def _moving(curves, x, y, title):
+def _moving(curves, x, y, height, title):
     from bokeh.models import HoverTool
 
-    labels = {"x_axis_label": X_AXES[x], "y_axis_label": Y_AXES[y], "title": title}
+    labels = {"x_axis_label": X_AXES[x], "y_axis_label": height, "title": title}
     fig = bokeh_figure(y_axis_type="log", tools="pan,box_zoom,reset", **labels)
     for k, (name, (xs, ys)) in enumerate(curves.items()):
         look = {"color": nth(COLOURS, k), "legend_label": name, "name": name}

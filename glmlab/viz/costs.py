@@ -11,12 +11,13 @@ from .words import count_text, number_text, range_text
 PARTS = ("round", "tasks", "work and reading")
 
 
-def chunk_curve(n, predicted, measured, *, start=None):
+def chunk_curve(n, predicted, measured, *, start=None, title=None):
     """Time of a pass over n rows against the number of chunks K: a slider without a kernel, and a static picture.
 
     predicted  {K: (round, tasks, work)}, seconds that a model expects for each of the three; work includes reading
     measured   {K: seconds}, for some or all of these K
     start      the K at which the slider starts; by default the one with the least predicted time
+    title      of the figure; by default the K that is fastest by the model, and the one that is by the clock
     """
     if not predicted or not set(measured) <= set(predicted):
         raise ValueError("predicted={K: (rounds, tasks, work)} and measured={K: seconds}, every measured K predicted")
@@ -30,7 +31,7 @@ def chunk_curve(n, predicted, measured, *, start=None):
         "Milliseconds of a pass against the number of chunks, both on logarithmic axes: a predicted line, its parts "
         f"for the round, for tasks, and for work and reading, and measured points. {finding}"
     )
-    figure = _static(ks, parts, seen, [measured[k] for k in seen], best)
+    figure = _static(ks, parts, seen, [measured[k] for k in seen], best, title)
     return Picture(figure, alt, finding, _slider(n, ks, parts, measured, best if start is None else start))
 
 
@@ -47,7 +48,7 @@ def _finding(ks, total, measured, best):
     )
 
 
-def _static(ks, parts, seen, times, best):
+def _static(ks, parts, seen, times, best, title):
     fig, ax = new_figure(size=(7.6, 4.4))
     ax.plot(ks, 1e3 * parts.sum(axis=1), color="black", marker="", ls="-", label="predicted")
     ax.plot(ks, 1e3 * parts[:, 2], color=COLOURS[0], marker="", ls="-.", label="work and reading")
@@ -57,7 +58,8 @@ def _static(ks, parts, seen, times, best):
     ax.plot(seen, 1e3 * np.array(times, dtype=float), label="measured" if seen else None, **look)
     ax.axvline(best, color="black", lw=1, ls=(0, (1, 4)), marker="", label="least predicted")
     ax.set(xscale="log", yscale="log", xlabel="chunks K", ylabel="milliseconds per pass")
-    ax.set_title(_title(dict(zip(ks, parts.sum(axis=1), strict=True)), best, dict(zip(seen, times, strict=True))))
+    predicted = dict(zip(ks, parts.sum(axis=1), strict=True))
+    ax.set_title(title or _title(predicted, best, dict(zip(seen, times, strict=True))))
     ax.set_xticks(ks, [str(k) for k in ks])
     ax.minorticks_off()
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

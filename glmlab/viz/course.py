@@ -13,13 +13,14 @@ COURSE = (
     ("03", "Gradient descent", 90, "Where did the time go?"),
     ("04", "Task graphs", 80, "What does a round cost?"),
     ("05", "ADMM", 120, "More work between rounds?"),
-    ("06", "Certificates", 158, "Is it right?"),
+    ("06", "Certificates", 106, "Is it right?"),
     ("07", "Families, penalties", 120, "What else can it fit?"),
     ("08", "Benchmarks", 75, "Is it fast?"),
     ("09", "Cluster scaling", 60, "Does it scale?"),
     ("10", "Fewer rounds", 85, "Can rounds be saved?"),
     ("11", "Your own solver", 110, "What would you write?"),
 )
+COMPANIONS = {"06": ("06b", "More certificates", 55)}  # optional: nothing needs it; it stands on the card of 06
 ACTS = ("Set up and solve", "Iterate and distribute", "Prove and compare", "Grow")
 COLUMNS = 3  # notebooks in one row, which are one part of the course
 WIDTH, HEIGHT, GAP_X, GAP_Y = 1.0, 0.78, 0.16, 0.36
@@ -54,7 +55,7 @@ def _card(ax, x, y, notebook, colour):
     ax.add_patch(shape)
     ax.text(x + 0.05, y + 0.57, f"{number}  {title}", fontsize=12, fontweight="bold", va="center")
     ax.text(x + 0.05, y + 0.35, question, fontsize=11, va="center")
-    ax.text(x + 0.05, y + 0.14, _time(minutes), fontsize=11, va="center", color="#444444")
+    ax.text(x + 0.05, y + 0.14, _time(number, minutes), fontsize=11, va="center", color="#444444")
 
 
 def _step(ax, here, there):
@@ -70,7 +71,7 @@ def _step(ax, here, there):
 
 
 def _alt():
-    cards = [f"{number} {title} ({_time(minutes)}): {question}" for number, title, minutes, question in COURSE]
+    cards = [f"{number} {title} ({_time(number, minutes)}): {question}" for number, title, minutes, question in COURSE]
     return f"Map of the course, {len(COURSE)} notebooks in reading order. {' '.join(cards)}"
 
 
@@ -78,9 +79,11 @@ def _finding():
     return f"{len(COURSE)} notebooks, {_hours()} with the exercises: solve, distribute, prove, scale."
 
 
-def _time(minutes):
-    return f"{minutes} min"
+def _time(number, minutes):
+    extra = COMPANIONS.get(number)
+    return f"{minutes} min" if extra is None else f"{minutes} min; optional {extra[0]}: {extra[2]} min"
 
 
 def _hours():
-    return f"about {sum(minutes for _, _, minutes, _ in COURSE) / 60:.0f} hours"
+    minutes = [minutes for _, _, minutes, *_ in COURSE] + [minutes for *_, minutes in COMPANIONS.values()]
+    return f"about {sum(minutes) / 60:.0f} hours"

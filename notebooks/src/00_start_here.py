@@ -37,8 +37,8 @@
 # > *Systems note.* The rows lie in **chunks** on several processes. We count **rounds**: in one round every process works
 # > on its own chunks, and the next step waits until all of them have answered.
 #
-# Sections marked *core* tell the whole story, and no core section needs an *optional* one. The minutes include the
-# exercises.
+# Sections marked *core* tell the whole story. Nothing needs an *optional* section or the optional notebook 06b. The
+# minutes include the exercises.
 
 # %% tags=["figure"] id="c00-004"
 from glmlab.viz import course_map, show
@@ -327,7 +327,7 @@ assert client.status == "closed"
 # |$x_i$, $y_i$|row $i$ of $X$ (as a column vector), its response|
 # |$K$, $k$|number of chunks, index of a chunk|
 # |$X_k$, $y_k$, $n_k$|rows of chunk $k$, their responses, their number|
-# |$\xi_k$|noise of chunk $k$, in 01|
+# |$\xi_k$, $m$|in 01: noise of chunk $k$, rows of one|
 # |$\beta$, $b$|coefficients, a vector in $\mathbb{R}^p$; any other such vector|
 # |$\beta_0$|intercept, a number that is added to $x_i^\top\beta$|
 # |$\beta_{\text{true}}$, $\beta^*$|coefficients that made the data; minimiser of $F$|
@@ -355,24 +355,28 @@ assert client.status == "closed"
 # |$\theta$|dual point: one slope for each row|
 
 # %% [markdown] id="c00-060"
-# |in 06 and 07| |
+# |in 06, 06b and 07| |
 # |---|---|
 # |$t_i$|how far the slope of row $i$ is moved|
 # |$d$, $w$|direction of the move; $w = -X^\top\theta$ after it|
+# |$S$, $\varphi$|rows whose slopes move, their share of all rows|
+# |$\sigma$, $a$|factor that scales all slopes; excess $\|q\|_\infty-\lambda$|
 # |$h_j$|eigenvalues of $H$ in rising order|
 # |$\delta$|a bound of the gap|
-# |$U$|unit of relative gaps: what the model leaves unexplained|
+# |$\xi$|an element of the subdifferential $\partial F(\beta)$|
+# |$P$, $U$|what the model leaves unexplained; unit of relative gaps, $P$ with a floor|
+# |$D(t)$, $\varphi(x)$|in 07: price of a moved slope; $(1+x)\log(1+x)-x$|
 
 # %% [markdown] id="other-letters"
 # |a letter with another meaning| |
 # |---|---|
-# |in 03|$\lambda$ eigenvalue of $H$, $g$ gradient $\nabla F(\beta)$|
+# |in 03|$\lambda$ eigenvalue of $H$, $g$ gradient $\nabla F(\beta)$, $m$ momentum (in 07, too)|
 # |in 04|$a$, $b$ seconds of a task and of a number, $C$ cores, $T(K)$ seconds of a pass|
 # |in 05|$t$ weight in the prox, $w$ its variable, $N$ rounds, $m_k$ minimiser of $f_k$, $\mu$ and $L$ of all $H_k$|
-# |in 06|$S$ rows that move, $\varphi$ their share, $\sigma$ scale of slopes, $a$ excess of a slope, $\xi$ element of $\partial F$|
 # |in 07|$\mu$ mean of $y$, $r$ size of a negative binomial|
+# |in 08|$m_i$ mean of $y_i$|
 # |in 09|$W$ workers|
-# |in 10|$\hat H$, $\hat C$ Hessians, $\varepsilon$ error, $m$ pilot rows, $\bar\beta$ mean, $v_k$ vote, $\tau$ age|
+# |in 10|$H$ of $F$, $\hat H$ of $\hat f_k+g$, $\hat C$ a pilot's, $\varepsilon$ error of $\hat H$, $m$ pilot rows, $\bar\beta$ mean, $v_k$ vote, $\tau$ age|
 # |in 11|$s$ move, $\alpha$ curvature along it, $\sigma$ share of a decrease|
 
 # %% [markdown] id="c00-047"

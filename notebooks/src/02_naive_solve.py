@@ -420,9 +420,9 @@ viz.show(viz.digits_left(kappas, answers, beta_true, start=1e6))
 # %% [markdown] id="c02-036"
 # <details><summary>Answer: why so many digits?</summary>
 #
-# For the normal equations the estimate is $\varepsilon\,\kappa(X)^2 = 2.2 \cdot 10^{-4}$, which leaves between three and
-# four digits. For QR it is $\varepsilon\,\kappa(X) = 2.2 \cdot 10^{-10}$, which leaves between nine and ten. The estimates
-# leave out constants, so the measured digits lie beside the grey lines.
+# For the normal equations the estimate is $\varepsilon\,\kappa(X)^2 = 2.2 \cdot 10^{-4}$, which leaves between three
+# and four digits. For QR it is $\varepsilon\,\kappa(X) = 2.2 \cdot 10^{-10}$, which leaves between nine and ten. The
+# estimates leave out constants. At this $\kappa(X)$ all measured digits lie above the grey lines.
 #
 # </details>
 #

@@ -175,9 +175,10 @@ small_X, small_y = client.persist([small_X, small_y])
 small = glmlab.Objective("gaussian", glmlab.as_chunks(small_X, small_y))
 names = {"X": small_X, "y": small_y, "β": None}
 step = published_step(small_X, small_y, zero, 1e-4)
+words = {"product of blocks": "tensordot", "difference": "sub", "times a number": "mul", "new β": "subtract", "square": "pow"}
 one_pass = small.chunks.lazy(kernels.loss_grad, (small.family, zero))
 title = f"The post's step needs {viz.task_counts(*step)['tasks']} tasks for two chunks"
-viz.show(viz.graph(*step, names=names, title=title))
+viz.show(viz.graph(*step, names=names, tasks=words, title=title))
 title = f"A pass of glmlab needs {viz.task_counts(one_pass)['tasks']} tasks for the same chunks"
 viz.show(viz.graph(one_pass, names=names, tasks={"add": one_pass}, title=title))
 
@@ -350,7 +351,7 @@ first = radii["as they are"]
 print(f"{first:.3f} to the power {k_post}, the iterations of the post's loop: {first**k_post:.1e}")
 
 # %% [markdown] id="c03-037"
-# The first radius explains why the post's loop was so short. Then order decides. A column is steep if its diagonal
+# The first radius explains why the loop here was so short. Then order decides. A column is steep if its diagonal
 # entry of $H$ is large. Steep columns that come first get the shortest steps. At the end they get those of flat ones,
 # about nine times too long, and the loop explodes.
 #
@@ -370,8 +371,12 @@ print(f"{first:.3f} to the power {k_post}, the iterations of the post's loop: {f
 # - $t\le1.98/L$, to stay clear of $2/L$;
 # - $t\ge1/(2\sqrt p\,L)$, because a needlessly short step is slow.
 #
-# Both $1/L$ and $1/\|H\|_F$ are allowed, because the Frobenius norm `np.linalg.norm(H)`, the root of the sum of the
+# <details><summary>Does it need an eigenvalue?</summary>
+#
+# No. $1/L$ is allowed, and $1/\|H\|_F$ is, too: the Frobenius norm `np.linalg.norm(H)`, the root of the sum of the
 # squared entries, lies between $L$ and $\sqrt p\,L$.
+#
+# </details>
 
 # %% tags=["exercise"] id="c03-044"
 def safe_step(H):
@@ -419,16 +424,24 @@ assert np.isclose(growth, spectral, rtol=0.05), "the radius predicts the growth"
 # ## Stopping rules that lie, and one that does not (14 min, core)
 #
 # The post stops when no coefficient moves by $10^{-8}$ or more. Does a small move prove that $\beta$ is near $\beta^*$?
-# A step moves $\beta$ by $t\,\nabla F(\beta)$. So a short step makes the move small *anywhere*.
 #
-# We start the post's loop at $\beta = 0$ with the step $10^{-9}/L$, which is far too short. How many iterations will it
-# make before it stops?
+# We start the post's loop at $\beta = 0$ with the step $10^{-9}/L$, which is far too short.
+#
+# **Predict.** How many iterations will it make before it stops?
+#
+# <details><summary>Answer</summary>
+#
+# A step moves $\beta$ by $t\,\nabla F(\beta)$. So a short step makes the move small *anywhere*, and the first move ends
+# the loop.
+#
+# </details>
 
-# %% id="c03-056"
+# %% tags=["predict"] id="c03-056"
+until_stop = predict("iterations until the loop with the short step stops", None)
 short, k_short = post_loop(X, y, 1e-9 / L)
 F_zero = float((y**2).sum().compute())
 gap_short = (short - beta_star) @ H @ (short - beta_star) / 2
-print(f"iterations until it stopped: {k_short}")
+until_stop.measured(k_short)
 print(f"it stopped with {gap_short / (F_zero - F_star):.7f} of the gap that it had at β = 0")
 
 # %% [markdown] id="c03-057"
@@ -517,10 +530,20 @@ assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fool
 # results. This price, which notebook 04 measures, depends on the number of tasks and not on the rows. There are ten
 # chunks both times.
 #
-# Two workers can at best halve NumPy's time. So they win only where half of NumPy's time is more than a round costs.
-# Which is faster with 5,000 rows? And with more?
+# **Predict.** From how many rows on can two workers win?
+#
+# <details><summary>How can one estimate it from one run?</summary>
+#
+# Two workers can at best halve NumPy's time. So they win only where half of NumPy's time is more than a round costs. We
+# take the time on the workers for the price of the round, and let NumPy's time grow like the rows. Both are rough: a
+# round costs a little more with more rows.
+#
+# </details>
 
-# %% id="c03-070" tags=["assert"]
+# %% id="c03-070" tags=["predict", "assert"]
+win = predict("rows from which on two workers can win", None)
+
+
 def race(X, y):
     """Milliseconds an iteration and β after seven: on the workers, and in NumPy here."""
     local, step, times, betas = dask.compute(X, y), published(2 * (X.T @ X).compute()), [], []
@@ -539,8 +562,9 @@ for size in (5_000, many):
     (there, here), (by_workers, by_numpy) = race(*client.persist(list(data)))
     print(f"{size:>9,} rows, an iteration: {there:8.1f} ms on the workers, {here:8.1f} ms in NumPy")
     even.append(2 * size * (there / here - 1 / 2))
-first, second = (f"{float(f'{rows:.0e}'):,.0f}" for rows in even)
-print(f"Two workers can win from about {first} rows on by the first line, from about {second} by the second.")
+first, second = (int(float(f"{rows:.0e}")) for rows in even)
+print(f"Two workers can win from about {first:,} rows on by the first line. The second says:")
+win.measured(second, "about")
 assert np.abs(by_workers - by_numpy).max() <= 1e-7, "one function, two kinds of arrays, one answer"
 
 # %% id="c03-073" tags=["assert"]
@@ -612,7 +636,7 @@ viz.show(viz.convergence(fits, optimum=0.0, title=title))
 # *Recap.*
 # - Backtracking finds a step without $L$.
 # - On a quadratic, momentum replaces $\kappa$ by $\sqrt\kappa$ in the rate. For other strongly convex losses the
-#   theorem says: an upper bound on the gap shrinks by $1 - 1/\sqrt\kappa$ an iteration. The gap itself may rise.
+#   theorem says: an iteration multiplies an upper bound on the gap by $1 - 1/\sqrt\kappa$. The gap itself may rise.
 
 # %% [markdown] id="c03-075"
 # ## What we measured · Check yourself · Next

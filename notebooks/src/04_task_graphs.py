@@ -85,15 +85,15 @@ title = "Array style: two tasks for each chunk, and a sum"
 viz.show(viz.graph(shown, optimize_graph=True, names=names, tasks=tasks, title=title))
 
 # %% [markdown] id="c04-007"
-# Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. One part is **fusion**: if
-# only one task reads the result of another, dask joins the two. So a chain becomes one task. Dask also joins operations
-# that work on the same chunk.
+# Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. One part is **fusion**: if only one
+# task reads the result of another, dask joins the two. So a chain becomes one task. Operations on the same chunk are
+# joined, too.
 #
 # The picture shows what is left for three chunks. A circle is a task, a box is data, and arrows go upwards. Where two
 # boxes follow each other, one result has two names: that of the joined task, and the one that other tasks ask for.
 #
-# With ten chunks four tasks add, because dask adds at most four results at a time: three add the ten results, and
-# the fourth adds theirs.
+# With ten chunks four tasks add, because along one axis dask adds at most four results at a time: three add the ten
+# results, the fourth adds theirs.
 
 # %% [markdown] id="c04-009"
 # Now **by hand**: one task does all that a chunk has to do. In NumPy, `kernel` computes the chunk's part of the
@@ -221,14 +221,26 @@ for fused in (False, True):
     counts[fused] = viz.task_counts(chain, optimize_graph=fused)["tasks"]
     took[fused] = costmodel.typical(lambda fused=fused: sums.append(chain.compute(optimize_graph=fused)), repeats=3)
 print(f"four operations in a row on 20 chunks: {counts[False]} tasks as written, {1e3 * took[False]:.0f} ms")
-print(f"fused: 20 tasks for the chunks, {counts[True] - 20} that add a few results each, {1e3 * took[True]:.0f} ms")
+print(f"fused: 20 tasks for the chunks, {counts[True] - 20} that add two results each, {1e3 * took[True]:.0f} ms")
+fewer = counts[False] - counts[True]
+print(f"{fewer} tasks fewer: {1e3 * fewer * prices['worker processes']:.0f} ms less by the price above,"
+      f" {1e3 * (took[False] - took[True]):.0f} ms less by the clock")  # fmt: skip
 assert counts[True] <= counts[False] - 4 * 20, "the chain of each chunk became one task"
 assert np.allclose(sums, sums[0]), "the same sum"
 
 # %% [markdown] id="c04-023"
 # Even a task for threads must be built and scheduled. For a worker process it is also sent as bytes, and its end is
 # reported back. The price rises if other programs use the cores, so below and in notebook 09 it is another. The post
-# does not say how it measured. Fusion saves the price wherever tasks form a chain.
+# does not say how it measured.
+#
+# Fusion saves the price of every task that it joins.
+#
+# <details><summary>Did the clock show it?</summary>
+#
+# It need not. Both runs also pay for a round and for the tasks that add, and dask takes time to find the chains. So the
+# printed difference of the two times may be far from the price. (A sum over both axes adds two results at a time.)
+#
+# </details>
 #
 # > *Systems note.* `cluster.client` shortens the time for which dask collects messages. A client of your own pays more.
 #
@@ -273,7 +285,7 @@ work, adds, other = "work on a chunk", "a sum", "β, or a second name"
 words = dict.fromkeys(streams, {"kernel": work, "sum": adds, "array": other})
 words["array style"] = {"sum-sum-aggregate": work, "sum": work, "sum-partial": adds, "mul-sum-aggregate": adds,
                         "sum-aggregate": other, "array": other}  # fmt: skip
-title = f"By hand two passes take {small[1] / array[1]:.0%} and {large[1] / array[1]:.0%} of the time in array style"
+title = f"Of the time in array style one task a chunk takes {small[1] / array[1]:.0%}, one a core {large[1] / array[1]:.0%}"
 viz.show(viz.task_stream(streams, cores, words=words, title=title))
 white.measured(100 * viz.white_space(streams["array style"], cores))
 assert len(small[0]) < len(array[0]), "fewer tasks for the same gradient"
@@ -329,12 +341,14 @@ best_K = use(best_K)
 # solution("best_K")
 
 # %% [markdown] id="c04-036"
-# Is the model right? We measure a pass with much work for each row: glmlab's own, which also sums the Hessian
-# $2X^\top X$. By symmetry this takes $np^2$ operations, beside $4np$ for a gradient. `costmodel.measured` fits the model to
-# passes of *other* sizes. In turn with them it times the seven passes that we predict, so the model has not seen those.
+# Is the model right? We test it on passes with much work for each row: glmlab's own, which also sum the Hessian
+# $2X^\top X$. This takes $np^2$ operations, and a gradient $4np$.
 #
-# Can times tell the prices apart? Those of a round and of a task well, because they grow differently. Work and reading
-# less well, because every pass does both.
+# `costmodel.measured` times passes of several sizes and fits the prices to them. In turn it times the seven passes of
+# the next cell. The fit does not see these seven, so they test the model.
+#
+# Which prices can a fit tell apart? A round's and a task's, because more chunks mean more tasks, not more rounds. Work
+# and reading less well, because every pass does both.
 #
 # **Predict** the fastest number of chunks. In the figure, move the slider, or select it and press the arrow keys.
 
@@ -366,7 +380,7 @@ T = {K: model.overhead * K + share[K] * work for K in Ks}
 assert T[K_best] <= min(T.values()) * (1 + 1e-9), "yours is the least T"
 
 paper = {K: (0.01, 0.001 * K, 0.2 * math.ceil(K / 4) / K) for K in (1, 2, 3, 4, 5, 8, 16, 40, 100)}  # a round of 10 ms
-viz.show(viz.chunk_curve(1000, paper, {}))
+viz.show(viz.chunk_curve(1000, paper, {}, title="Fewer than 4 chunks leave cores idle, more than 4 cost more for tasks"))
 assert best_K(1, 1, 0.001, 0.2, 4, 1e9, list(paper)) == 4, "a U: idle cores on the left, tasks on the right"
 
 # %% [markdown] id="c04-042"
@@ -511,12 +525,15 @@ assert (f.loss_grad(beta).grad == g.loss_grad(beta).grad).all(), "glmlab: the sa
 # ## When a round is expensive (5 min, core)
 #
 # What do these prices mean for an algorithm? We run gradient descent once more, with your functions: 12 steps, so 12
-# rounds with one pass in each. The step is 03's best fixed one, $2/(L+\mu)$, where $\mu$ and $L$ are the smallest and
-# the largest eigenvalue of the Hessian.
+# rounds of one pass. The step is 03's best fixed one, $2/(L+\mu)$, where $\mu$ and $L$ are the smallest and
+# largest eigenvalue of the Hessian.
 #
-# How much of a pass is work? We time the kernel in this process, without dask. And what does the model say? It was
-# fitted to glmlab's passes, so we also time those, on the same rows. It knows how many tasks a pass has, but not that
-# your graph is built of delayed values, and that $\beta$ is sent apart.
+# How much of a pass is work? We compare three times:
+#
+# - *The clock*: your pass, and glmlab's on the same rows.
+# - *The model*, which was fitted to glmlab's passes. It knows how many tasks yours has, but not that your graph is built
+#   of delayed values and that $\beta$ is sent apart.
+# - *The work alone*: your kernel in this process, without dask.
 
 # %% id="c04-052"
 start = time.perf_counter()

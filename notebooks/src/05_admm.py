@@ -361,7 +361,7 @@ gaps = {f"ρ = tr H/(pK), α = {alpha}": relative_gaps(loop(ten, 10, curvature, 
 gaps["ρ = 1, α = 0.9"] = relative_gaps(late[:10])
 print(f"tr H/(pK) = {curvature:,.0f}")
 nearest, *_, farthest = sorted(gaps, key=lambda name: gaps[name][-1])
-title = f"(F − F*) / F* after ten rounds: {gaps[nearest][-1]:.0e} with {nearest},\nbut {gaps[farthest][-1]:.0e} with {farthest}"
+title = f"Ten rounds with {nearest} leave a gap of {gaps[nearest][-1]:.0e} F*,\nwith {farthest} one of {gaps[farthest][-1]:.0e} F*"
 viz.show(viz.gap_curves(gaps, ylabel="(F − F*) / F*", title=title, step="round"))
 post, plain, over = (gaps[f"ρ = tr H/(pK), α = {alpha}"][-1] for alpha in (0.9, 1.0, 1.6))
 assert over < 1e-3 * plain < 1e-3 * post, "beyond the answers, not short of them"
@@ -369,7 +369,8 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 
 # %% [markdown] id="c05-034"
 # Both changes help. But is there a *best* $\rho$? Let all chunks have the same Hessian, and look along an eigenvector
-# with eigenvalue $h$. With $\alpha=1$, and with $m_k$ for the minimiser of $f_k$, a local update is a weighted mean:
+# with eigenvalue $h$. Let $\alpha=1$, and let $m_k$ minimise $f_k$. A local update is a weighted mean of what the chunk
+# wants and where it is held:
 #
 # $$\beta_k=\frac{h\,m_k+\rho\,(z-u_k)}{h+\rho} .$$
 #
@@ -377,8 +378,8 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 #
 # $$z^+=\frac\rho{h+\rho}\,z+\text{const},\qquad u_k^+-\bar u=\frac h{h+\rho}\,(u_k-\bar u)+\text{const} .$$
 #
-# These factors multiply the errors of $z$ and of $u_k-\bar u$. A small $\rho$ makes the first factor small and the
-# second nearly 1. A large $\rho$ does the opposite.
+# A round multiplies the error of $z$ by the first factor, and that of $u_k-\bar u$ by the second. Their sum is 1: a
+# small $\rho$ makes $z$ fast and the $u_k$ slow, and a large $\rho$ does the opposite.
 #
 # <details><summary>Where do the two formulas come from?</summary>
 #
@@ -405,17 +406,18 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 # multiplied by $10/11$. Here the slow $u_2$ does no harm, because the $u_k$ cancel in the mean.
 
 # %% [markdown] id="rate-bound"
-# They no longer cancel if the chunks have **different Hessians** $H_k$ or the penalty holds a coefficient at zero. Then
-# $z$ waits for the $u_k$.
+# They no longer cancel if the chunks have **different Hessians** $H_k$, or the penalty holds a coefficient at zero.
+# Then $z$ waits for the $u_k$.
 #
-# Stack the $K$ vectors $z+u_k$, whose shrunk mean is $z$, into one long vector. From here on $\mu$ and $L$ are the extreme
-# eigenvalues of all $H_k$. With $\alpha=1$ a round multiplies the long vector's distance from its limit by at most
+# Stack the $K$ vectors $z+u_k$, whose shrunk mean is $z$: this long vector is all that a round needs of the last one.
+# From here on $\mu$ and $L$ are the extreme eigenvalues of all $H_k$. With $\alpha=1$ a round multiplies the long
+# vector's distance from its limit by at most
 #
 # $$\gamma=\max\Big(\frac\rho{\mu+\rho},\ \frac L{L+\rho}\Big),$$
 #
-# for any convex penalty (Giselsson & Boyd 2017). The error of $z$ is at most this distance over $\sqrt K$.
+# for any convex penalty (Giselsson & Boyd 2017): the slowest of the factors above.
 #
-# With $\mu=1$, $L=9$ and $\rho=1$ the factors are $\frac12$ and $\frac9{10}$, with $\rho=9$ they are swapped.
+# For $\mu=1$ and $L=9$, $\rho=1$ gives $\frac12$ and $\frac9{10}$, and $\rho=9$ swaps them.
 #
 # **Exercise 5.** `best_rho(mu, L)` returns the ρ that makes the larger factor least.
 
@@ -436,18 +438,17 @@ best_rho = use(best_rho)
 # 2 and 8, and $\rho$ is a quarter of the best. The chunks are alike, or their eigenvectors are turned, or they are alike
 # and the penalty holds the second coefficient at zero.
 #
-# **Predict.** In which of the three cases does a round multiply the error of $z$ by $\rho/(\mu+\rho)=1/3$, and in
+# **Predict.** In how many of the three cases does a round multiply the error of $z$ by $\rho/(\mu+\rho)=1/3$, and in
 # which by a number nearer to $L/(L+\rho)=8/9$?
 #
 # And $\alpha$? A round adds $\alpha(\beta_k-z)$ to part $k$ of the long vector. With $\alpha$ in $(0,2)$ the bound is
 # $1-\alpha(1-\gamma)$ (same paper), least near $\alpha=2$. A last run has alike chunks, the best $\rho$ and
 # $\alpha=1.6$.
 
-# %% tags=["assert"] id="who-slows-z-code"
+# %% tags=["predict", "assert"] id="who-slows-z-code"
 def turned(angle, minimiser):
     """A chunk whose curvatures are 2 and 8, along axes turned by this angle, with this minimiser."""
-    cos, sin = np.cos(angle), np.sin(angle)
-    X_k = np.diag([1.0, 2.0]) @ [[cos, sin], [-sin, cos]]  # 2 X_kᵀX_k has eigenvalues 2 and 8
+    X_k = np.diag([1.0, 2.0]) @ [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
     return X_k, X_k @ minimiser
 
 
@@ -458,12 +459,14 @@ def factor(chunks, rho, alpha, weight):
     return (errors[20] / errors[10]) ** (1 / 10), np.sum(zs[-1] == 0)
 
 
+as_one_third = predict("cases with a factor of 1/3", None)
 minima, rho, found = [(1, 0.5), (3, -0.5), (2, 1.5), (2, -0.5)], best_rho(2, 8), {}
 alike, unlike = ([turned(angle, m) for angle, m in zip(angles, minima, strict=True)]
                  for angles in ([0.8] * 4, [0.2, 0.6, 1.0, 1.4]))  # fmt: skip
 for name, chunks, weight in (("alike", alike, 0.0), ("unlike", unlike, 0.0), ("alike, one held at zero", alike, 9.0)):
     found[name], zeros = factor(chunks, rho / 4, 1.0, weight)
     print(f"{name}: a round multiplies the error of z by {found[name]:.3f}; zeros {zeros}")
+as_one_third.measured(sum(np.isclose(value, 1 / 3, rtol=0.02) for value in found.values()))
 relaxed, expected = factor(alike, rho, 1.6, 0.0)[0], 1 - 1.6 * (1 - rho / (2 + rho))
 print(f"alike, best ρ, α = 1.6: {relaxed:.3f}, where 1 − α(1 − γ) = {expected:.3f}")
 assert np.allclose([found["alike"], relaxed], [1 / 3, expected], rtol=0.02), "z alone"

@@ -77,13 +77,16 @@ gamma = use(gamma)
 # solution("gamma")
 
 # %% [markdown] id="c07-009"
-# Your $\ell''$ contains $y$, the Poisson's does not. A link is **canonical** if $y$ and $\eta$ appear together only in
-# $y\eta$, times a constant. Then $\ell''$ has no $y$. The first three links of the table are canonical.
+# Your $\ell''$ contains $y$, the Poisson's does not. Why? In the first three losses $y$ and $\eta$ appear
+# together only in a multiple of $y\eta$, whose second derivative is 0. Such a link is **canonical**.
 #
-# Otherwise there are two curvatures. Newton's method uses the **observed information** $\nabla^2 f(\beta)$, for our
-# $y$. R's `glm` uses the **expected information**, with the mean of $\ell''$ over $y$ (*Fisher scoring*). For our
-# Gamma, $\ell''=y/\mu$ has mean 1, so the expected information is always $X^\top X$. It is factored only once, but
-# Fisher scoring converges only linearly, because the two matrices differ at $\beta^*$.
+# With another link there are two curvatures:
+#
+# - the **observed information** $\nabla^2f(\beta)$, with our $y$, is Newton's;
+# - the **expected information**, with the mean of $\ell''$ over $y$, is that of R's `glm` (*Fisher scoring*).
+#
+# For our Gamma $\ell''=y/\mu$ has mean 1, so the expected information is $X^\top X$ at every $\beta$. It is factored
+# once, but it is not the Hessian at $\beta^*$: Fisher scoring converges linearly.
 #
 # *Recap.* A family is a density and a link. With a canonical link the two informations agree.
 
@@ -165,8 +168,8 @@ delays.factors(fits, questions)
 # uniform on $[0,1]$.
 #
 # - **Gradient descent** has step length $1/L$, where $L=\|X\|_2^2/4$, because no $\ell''$ exceeds ¼. In
-#   the flattest direction the error shrinks by $1-h_1/L$ (03), so a digit of the gap takes about $1.15\,L/h_1$
-#   iterations.
+#   the flattest direction an iteration multiplies the error by $1-h_1/L$ (03), so a digit of the gap takes about
+#   $1.15\,L/h_1$ iterations.
 # - **Newton's method** moves by $-H^{-1}\nabla f(\beta)$, and halves the move until F falls enough. Near $\beta^*$ it
 #   squares the error, up to a constant.
 #
@@ -384,15 +387,17 @@ assert found[-1] < 1e-10 and 0 < np.sum(beta == 0) < len(beta)
 
 # %% [markdown] id="c07-047"
 # Convergence is quadratic again, and the answer has zeros. `solvers.proximal_newton` is this loop with a line search,
-# because far from $\beta^*$ a full step may overshoot.
+# because far from $\beta^*$ a full step may overshoot. Two first-order methods take L1:
 #
-# **ISTA** (proximal gradient) takes L1, too. It repeats $\beta^+ = \operatorname{shrink}(\beta - t\nabla f(\beta),
-# t\lambda)$ and finds its step $t$ by trying. **FISTA** makes such a step from a point ahead, $v = \beta + m(\beta -
-# \beta_{\text{old}})$. Its $m$ grows towards 1, and starts again from 0 when $\beta-\beta_{\text{old}}$ points uphill.
-# With $t=1/L$ its error shrinks by about $1-\sqrt{h_1/L}$ an iteration, so a digit of the gap takes about
-# $1.15\sqrt{L/h_1}$ iterations. Ours needs one pass an iteration.
+# - **ISTA** (proximal gradient) repeats $\beta^+ = \operatorname{shrink}(\beta - t\nabla f(\beta), t\lambda)$ and finds its
+#   step $t$ by trying.
+# - **FISTA** makes this step from a point ahead, $v = \beta + m(\beta - \beta_{\text{old}})$. Its $m$ grows towards 1, and
+#   starts again from 0 when $\beta-\beta_{\text{old}}$ points uphill.
 #
-# **Predict** FISTA's passes to a certified $10^{-9}$ at $\lambda_{\max}/1000$. (The first race printed $L/h_1$.)
+# With $t=1/L$ an iteration of FISTA multiplies its error by about $1-\sqrt{h_1/L}$. So a digit of the gap takes about
+# $1.15\sqrt{L/h_1}$ iterations, of one pass each. (The first race printed $L/h_1$.)
+#
+# **Predict** FISTA's passes to a certified $10^{-9}$ at $\lambda_{\max}/1000$.
 
 # %% tags=["predict", "figure", "assert"] id="c07-050"
 fista_passes = predict("passes of FISTA to 1e-9", None)
@@ -461,10 +466,13 @@ assert np.all(np.diff(grown) > 1) and not ours.converged and "no minimum exists"
 
 # %% [markdown] id="c07-067"
 # Why must `certify` refuse? It solves $Hd=-\nabla f(\beta)$ and moves the slope of row $i$ to
-# $\theta_i=\ell'_i+\ell''_it_i$ with $t_i=x_i^\top d$, so that $\sum_i\theta_ix_i=0$. If all $|t_i|<1$, then
-# $-y_i<\theta_i<1-y_i$, strictly between the limits of the logistic slope, so $\ell_i(\eta)-\theta_i\eta\to\infty$ as
-# $\eta\to\pm\infty$. Because $\sum_i\theta_i\eta_i=0$, these terms sum to $F$, and $F$ has a minimiser. Here none
-# exists, so no such $d$ does.
+# $\theta_i=\ell'_i+\ell''_it_i$ with $t_i=x_i^\top d$, so that $\sum_i\theta_ix_i=0$. Suppose all $|t_i|<1$.
+#
+# 1. $-y_i<\theta_i<1-y_i$, between the limits of the logistic slope.
+# 2. So $\ell_i(\eta)-\theta_i\eta\to\infty$ as $\eta\to\pm\infty$.
+# 3. Because $\sum_i\theta_i\eta_i=0$, these terms sum to $F$. So $F$ has a minimiser.
+#
+# Here $F$ has none, so some $|t_i|\ge1$.
 #
 # A ridge gives SkyWest a finite coefficient, because $\frac{\lambda}{2} b^2$ grows faster than the loss falls.
 #

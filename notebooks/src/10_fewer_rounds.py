@@ -27,7 +27,7 @@ from glmlab.teaching import few_rounds, hint, ledger, predict, races, scale, slo
 
 n = scale.pick(ci=20_000, workshop=400_000, full=8_000_000)
 p, n_chunks, g = 15, 10, Ridge(1.0)
-m = n // n_chunks  # rows of a chunk
+n_k = n // n_chunks  # rows of a chunk
 X, y, beta_true = datasets.make_logistic(n, p, seed=20009)
 logistic = {"family": "logistic", "penalty": g}
 best = glmlab.fit(X, y, **logistic, tol=1e-12)
@@ -120,7 +120,7 @@ one_step = use(one_step)
 
 # %% tags=["predict", "assert"] id="c10-010"
 left = predict("error after one step", None)
-f = Objective("logistic", as_chunks(X, y, chunks=m))
+f = Objective("logistic", as_chunks(X, y, chunks=n_k))
 
 
 def grad(b):
@@ -131,7 +131,7 @@ def hess(b):
     return f.loss_grad_hess(b).hess + np.eye(p)
 
 
-stepped = one_step(answers(n_chunks), np.full(n_chunks, m), grad, hess)
+stepped = one_step(answers(n_chunks), np.full(n_chunks, n_k), grad, hess)
 left.measured(error(stepped))
 proofs = [glmlab.certify(X, y, beta, **logistic) for beta in (means[n_chunks], stepped)]
 print(f"relative gap at β = 0: {n * np.log(2) / best.objective - 1:.1g}")
@@ -192,11 +192,11 @@ def compared(X, y, best, rows, g=g, names=METHODS):
             for name in names}  # fmt: skip
 
 
-mixed = compared(X, y, best, m)
+mixed = compared(X, y, best, n_k)
 few.measured(few_rounds.spent(mixed["CSL"], best, 1e-6).passes)
 print(few_rounds.table(mixed, best).to_string())
 for name, result in mixed.items():
-    seen, own, apart = few_rounds.counted(result, X, y, m)
+    seen, own, apart = few_rounds.counted(result, X, y, n_k)
     assert own.rounds == result.rounds and abs(own.passes - result.passes) < 1e-9, name
     assert seen.rounds == own.rounds + apart.rounds, name
     assert abs(seen.passes - own.passes - apart.passes) < 1e-3, name  # the share of a pilot is rounded
@@ -207,9 +207,7 @@ for x in ("rounds", "passes"):
     to[x] = {name: getattr(few_rounds.spent(result, best, 1e-6), x) for name, result in mixed.items()}
     least = min(to[x], key=to[x].get)
     title = f"{least[0].upper()}{least[1:]} needs the fewest {x} to 1e-6: {to[x][least]:.3g}"
-    picture = viz.convergence(mixed, x=x, optimum=lowest, title=title)
-    picture.figure.axes[0].axhline(1e-6, color="gray", lw=1)
-    viz.show(picture)
+    viz.show(viz.convergence(mixed, x=x, optimum=lowest, tol=1e-6, title=title))
 saved, more = (to[x]["average and step"] - to[x]["auto"] for x in ("rounds", "passes"))
 print(f"auto and the average with a step take equally long if a round costs {more / -saved:.1f} times a pass.")
 price, core = simulator.recorded().prices.round, simulator.recorded().core
@@ -266,8 +264,8 @@ by_y, by_column, few_X, few_y = np.argsort(y, kind="stable"), np.argsort(X[:, 0]
 few_best = glmlab.fit(few_X, few_y, **logistic, tol=1e-12)
 trials = {
     "mixed": (mixed, best),
-    "sorted by y": (compared(X[by_y], y[by_y], best, m), best),
-    "sorted by column 1": (compared(X[by_column], y[by_column], best, m), best),
+    "sorted by y": (compared(X[by_y], y[by_y], best, n_k), best),
+    "sorted by column 1": (compared(X[by_column], y[by_column], best, n_k), best),
     "chunks of 50 rows": (compared(few_X, few_y, few_best, 50), few_best),
 }
 arrived = {}
@@ -315,10 +313,10 @@ def epsilon(rows):
 
 
 H = hessian(np.arange(n))
-everywhere = np.random.default_rng(1).choice(n, m, replace=False)
-eps = {"mixed": np.arange(m), "sorted by y": by_y[:m], "sorted by column 1": by_column[:m], "from everywhere": everywhere}
+everywhere = np.random.default_rng(1).choice(n, n_k, replace=False)
+eps = {"mixed": np.arange(n_k), "sorted by y": by_y[:n_k], "sorted by column 1": by_column[:n_k], "from everywhere": everywhere}
 eps = {name: epsilon(rows) for name, rows in eps.items()}
-print(*(f"ε = {value:8.3f}  {name}" for name, value in eps.items()), f"2√(p/n_k) = {2 * np.sqrt(p / m):.3f}", sep="\n")
+print(*(f"ε = {value:8.3f}  {name}" for name, value in eps.items()), f"2√(p/n_k) = {2 * np.sqrt(p / n_k):.3f}", sep="\n")
 last = np.divide(*races.gaps(mixed["CSL"].trace.objective, best)[-3:-1])
 print(f"CSL on mixed rows: its last iteration but one divided the gap by {last:.0f}; 1/ε² = {eps['mixed'] ** -2:.0f}")
 assert eps["sorted by column 1"] > 10 > 1 > 2 * eps["from everywhere"]
@@ -397,7 +395,7 @@ pilot = use(pilot)
 
 # %% id="c10-021"
 X_sorted, y_sorted = X[by_column], y[by_column]
-on_all = Objective("logistic", as_chunks(X_sorted, y_sorted, chunks=m))
+on_all = Objective("logistic", as_chunks(X_sorted, y_sorted, chunks=n_k))
 
 
 def walk(rows, passes=7):
@@ -419,7 +417,7 @@ divided = predict("number by which a pass divides the gap", None)
 
 def drawn_rows(each, seed):
     """The rows of your pilot, numbered through the file."""
-    return np.concatenate([k * m + part for k, part in enumerate(pilot([m] * n_chunks, each * p, seed))])
+    return np.concatenate([k * n_k + part for k, part in enumerate(pilot([n_k] * n_chunks, each * p, seed))])
 
 
 curves, later = {}, {}
@@ -679,7 +677,7 @@ print(race.table().to_string())
 print(f"one slow: {race.finding()}\nnobody slow: {calm.finding()}")
 first = min(race.seconds, key=lambda name: race.seconds[name][-1])  # the last run of each is drawn
 title = f"One worker of 8 is slow. First to prove a gap of {tol:g}: {first}"
-viz.show(viz.convergence(race.results, x="seconds", title=title))
+viz.show(viz.convergence(race.results, x="seconds", tol=tol, title=title))
 assert all(result.certificate.relative <= tol for result in race.results.values())
 client.close()
 assert client.status == "closed"

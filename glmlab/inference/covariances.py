@@ -1,0 +1,68 @@
+"""Covariance matrices of the coefficients, and what goes into them: B, φ, and sums of squared slopes over the rows."""
+
+import numpy as np
+
+from glmlab.maths.quadratic import spectrum_of
+from glmlab.rows import inferring
+
+COVARIANCES = ("classical", "HC0", "HC1", "HC2", "HC3", "cluster")
+POWERS = {"HC2": 0.5, "HC3": 1.0}  # of 1/(1 − h), by which slopes are multiplied
+
+
+def inverse_root(R, l2):
+    """(dim, dim) with root·rootᵀ = B = (RᵀR + Λ)⁻¹, and tr(B RᵀR). Raises ValueError where there is no inverse."""
+    dim = len(l2)
+    part = spectrum_of(np.vstack([R, np.diag(np.sqrt(l2))[l2 > 0]]))
+    if part.rank < dim:
+        raise ValueError(
+            f"X has rank {part.rank}, not {dim}: some coefficients are not unique, and no interval can be given for "
+            "them; drop columns that are combinations of others, or fit with a ridge"
+        )
+    root = part.vectors / np.sqrt(part.values) / part.root[:, None]
+    return root, dim - float(l2 @ np.sum(root**2, axis=1))
+
+
+def is_estimated(family, dispersion):
+    """Is φ an estimate, so that tests are Student's?"""
+    return dispersion == "pearson" or (dispersion is None and getattr(family, "dispersed", False))
+
+
+def dispersion_of(family, pearson, freedom, dispersion):
+    """φ, nan where it is not defined. `pearson` is in the unit of the loss."""
+    if not inferring.is_likelihood(family):
+        return np.nan
+    if is_estimated(family, dispersion):
+        return float(pearson / family.multiple / freedom)
+    return 1.0 if dispersion is None else float(dispersion)
+
+
+def covariance_of(rows, covariance, groups, phi, n, p):
+    """The covariance matrix (dim, dim) of a Fitted, and its own degrees of freedom, None without groups."""
+    B, family = rows.root @ rows.root.T, rows.f.family
+    if covariance == "classical":
+        return family.multiple * phi * B, None
+    if covariance == "cluster":
+        S = slopes_by_group(rows, groups)
+        few = len(S) / (len(S) - 1) * (n - 1) / (n - p)
+        return few * B @ (S.T @ S) @ B, len(S) - 1.0
+    power = POWERS.get(covariance, 0.0)
+    found = rows.f.total(inferring.squares, rows.beta, rows.root, rows.expected, rows.frequency, power)
+    if not np.isfinite(found.squares).all():
+        raise ValueError(f"covariance={covariance!r} is not defined: a row has leverage 1, and is fitted exactly "
+                         "whatever its y is; take 'HC1'")  # fmt: skip
+    return B @ found.squares @ B * (n / (n - p) if covariance == "HC1" else 1.0), None
+
+
+def slopes_by_group(rows, groups):
+    """Σ w ℓ′x over the rows of each group, (groups, dim), in a pass; a group may have rows in several chunks."""
+    f, labels = rows.f, np.asarray(groups)
+    if labels.shape != (f.n,):
+        raise ValueError(f"groups must have shape ({f.n},), a label for each row; got {labels.shape}")
+    known, codes = np.unique(labels, return_inverse=True)
+    if len(known) < 2:
+        raise ValueError("groups holds one label only; a covariance between groups needs two of them at least")
+    own = np.split(codes, np.cumsum(f.chunks.lengths)[:-1])
+    total = np.zeros((len(known), f.dim))
+    for some, slopes in f.map(inferring.group_slopes, own, shared=(f.family, rows.beta)):
+        total[some] += slopes
+    return total

@@ -1,0 +1,69 @@
+"""What the rows say of a fit: which of them pull hard, and whether means are right wherever one looks."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from glmlab.checks import whole
+from glmlab.names import spelt
+from glmlab.policy import Inferring
+from glmlab.rows import inferring
+from glmlab.rows.threads import one_blas_thread
+
+
+class Bins(NamedTuple):
+    """Rows put in bins by their predicted mean, from the smallest to the largest: (bins,) each."""
+
+    rows: np.ndarray  # of positive weight
+    weight: np.ndarray  # Σ w
+    predicted: np.ndarray  # the mean of μ, weighted
+    observed: np.ndarray  # the mean of y, weighted
+    z: np.ndarray  # how many standard deviations the slope Σ w ℓ′ is from 0; > 0 where y is larger than predicted
+    residual: np.ndarray  # the mean deviance residual
+    spread: np.ndarray  # the mean of their squares, about φ where the model is right
+
+    def to_frame(self):
+        """A pandas DataFrame, one row a bin."""
+        import pandas as pd
+
+        return pd.DataFrame(self._asdict())
+
+
+@spelt
+def leverages(inference):
+    """The leverage of each row, (n,): by how much its own y moves its fitted value. Their sum is `parameters`.
+
+    h = ℓ″ xᵀBx is a diagonal entry of the hat matrix (McCullagh & Nelder 1989, chapter 12). Where weights are
+    frequencies it is that of one of the w copies, else it is w times as large. A row far above 2 p/n is worth a look.
+    It takes a pass.
+    """
+    f, beta, root, expected, frequency, _ = inference.rows
+    found = f.map(inferring.leverages, shared=(f.family, beta, root, expected, frequency))
+    return np.concatenate(found)
+
+
+@spelt
+def calibration(inference, bins=10, policy=Inferring()):
+    """Observed against predicted means, and deviance residuals, by bins of the predicted mean: a Bins.
+
+    Bins have about equal numbers of rows, since their edges are quantiles of η over all rows, or over
+    `policy.ranked` random ones. z is the score test of a shift of that bin alone (with a variance that ignores that β
+    was fitted to the same rows, so that it is a little small): where |z| > 3 the model is wrong there. An empty bin is
+    left out. It takes a pass, and a part of one for the edges. Raises ValueError for a loss that is no likelihood.
+    """
+    f, beta, family = inference.rows.f, inference.rows.beta, inference.rows.f.family
+    if not inferring.is_likelihood(family):
+        raise ValueError(f"{family!r} says of no mean and variance; calibration needs a family with fisher(eta)")
+    share = np.linspace(0, 1, whole("bins", bins, 1) + 1)[1:-1]
+    with one_blas_thread:
+        some = f if f.n <= policy.ranked else f.thin(policy.ranked / f.n)
+        eta = np.concatenate(some.map(inferring.predictors, shared=(family, beta)))
+        if some is not f:
+            f.touched(some.n / f.n, rounds=1)
+        found = f.total(inferring.binned, beta, np.unique(np.quantile(eta, share)))
+    found = type(found)(*(values[found.rows > 0] for values in found))
+    deviation = np.sqrt(inference.dispersion * family.multiple * found.fisher)
+    return Bins(
+        found.rows.astype(int), found.weight, found.mean / found.weight, found.y / found.weight,
+        -found.slope / deviation, found.residual / found.weight, 2 * found.height / family.multiple / found.weight,
+    )  # fmt: skip

@@ -1,0 +1,161 @@
+"""What `infer` returns: numbers, a table as text and HTML, and predictions with confidence limits."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
+
+from glmlab.maths.penalties import lambdas
+from glmlab.rows.entrance import row_by_row
+from glmlab.solvers.result import Mean, accuracy, html_card, plain_card
+
+
+class Band(NamedTuple):
+    """The mean of y at some rows, and the ends of its confidence interval, (n,) each."""
+
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Inference:
+    """What a fit says about the model that made the rows. Coefficients come with the intercept last."""
+
+    names: tuple  # (dim,)
+    coefficients: np.ndarray  # (dim,)
+    errors: np.ndarray  # (dim,) standard errors
+    within: np.ndarray  # (dim,) the coefficient at the optimum is no further away than this, proved; nan if unknown
+    statistics: np.ndarray  # (dim,) coefficient ÷ standard error
+    p_values: np.ndarray  # (dim,) of the hypothesis that the coefficient is 0, two-sided
+    low: np.ndarray  # (dim,) where the confidence interval begins,
+    high: np.ndarray  # (dim,) and where it ends
+    level: float  # its probability
+    covariance: np.ndarray = field(repr=False)  # (dim, dim) of the coefficients
+    kind: str  # of covariance
+    freedom: float  # degrees of freedom of Student's t; infinite where the normal distribution is used
+    n: float  # observations: Σ w, or rows of positive weight where weights are precisions
+    parameters: float  # tr(BJ): the number of coefficients, or less with a ridge
+    dispersion: float  # φ; nan where the loss is no likelihood
+    pearson: float  # Σ w (y − μ)² ÷ V(μ)
+    deviance: float  # twice the log-likelihood that is missing to a perfect fit, times φ
+    null_deviance: float  # the same of the model with an intercept and the offsets alone
+    log_likelihood: float  # least squares: at σ² = Σ w r² ÷ n; gamma: at φ; logistic and Poisson: at 1
+    aic: float  # −2 log-likelihood + 2 k; k counts the parameters, and φ where it was estimated, as in R
+    bic: float  # −2 log-likelihood + k log n
+    passes: float  # over the rows, which this took
+    result: object = field(repr=False)  # the fit
+    rows: object = field(repr=False)  # a Fitted: for `predict` and for diagnostics
+
+    @property
+    def accuracy(self):
+        """No coefficient is further from the optimum than so many of its standard errors; nan if that is unknown."""
+        with np.errstate(divide="ignore", invalid="ignore"):  # rows that are fitted exactly have errors of 0
+            return float(np.max(self.within / self.errors))
+
+    def predict(self, X, offset=None):
+        """The mean of y at each row of X (n, p), with confidence limits: a Band of arrays, lazy where X is on dask.
+
+        The limits are those of η, carried over by the link. offset (n,) on the scale of η, as log(exposure) is; where
+        the fit had offsets, it must be given. Raises TypeError where it is not, and what `Result.predict` raises.
+        """
+        if offset is None and self.rows.shifted:
+            raise TypeError("the model was fitted with an offset: pass offset=…, a number for each of these rows")
+        rows, far = self.result.new_rows(X, offset), quantile(self.level, self.freedom)
+        return Band(*(row_by_row(Limit(self.result, self.covariance, times), *rows) for times in (0.0, -far, far)))
+
+    def to_frame(self):
+        """The table of the coefficients as a pandas DataFrame."""
+        import pandas as pd
+
+        return pd.DataFrame(self.table(), index=list(self.names))
+
+    def table(self):
+        """{heading: (dim,)} of the coefficients' table."""
+        ends = [f"{100 * side:g} %" for side in ((1 - self.level) / 2, (1 + self.level) / 2)]
+        heads = ["coefficient", "proved ±", "std. error", "z" if np.isinf(self.freedom) else "t", "p", *ends]
+        values = [self.coefficients, self.within, self.errors, self.statistics, self.p_values, self.low, self.high]
+        return dict(zip(heads, values, strict=True))
+
+    def summary(self):
+        """Name and value of what is said of the model as a whole."""
+        fit, phi, df = self.result, self.dispersion, f"{self.freedom:.6g} degrees of freedom"
+        ridge = lambdas(fit.penalty, 1)[1][0] > 0
+        near = accuracy(fit.certificate, fit.beta, self.accuracy)
+        found = {
+            "model": f"{fit.family!r}, {fit.penalty!r}; {self.n:g} observations, {self.parameters:.6g} parameters",
+            "covariance": f"{self.kind}; {'normal distribution' if np.isinf(self.freedom) else f'Student, {df}'}",
+            "ridge": "it draws coefficients to 0; classical intervals allow for that" if ridge else "",
+            "accuracy": near or "how far β is from the optimum is not known",
+        }
+        if np.isfinite(phi):
+            found["deviance"] = f"{self.deviance:.8g}, of the null model {self.null_deviance:.8g}"
+            found["dispersion"] = f"{phi:.6g}, Pearson's χ² {self.pearson:.8g}"
+            found["likelihood"] = f"log {self.log_likelihood:.8g}, AIC {self.aic:.8g}, BIC {self.bic:.8g}"
+        found["work"] = f"{self.passes:g} pass{'es' * (self.passes != 1)}"
+        return {name: value for name, value in found.items() if value}
+
+    def __repr__(self):
+        table = [["", *self.table()], *self.lines()]
+        widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
+        text = ("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in table)
+        return "\n".join([plain_card("Inference", self.summary()), "", *(f"  {line}" for line in text)])
+
+    def _repr_html_(self):
+        from html import escape
+
+        head = "".join(f"<th scope='col'>{escape(name)}</th>" for name in ["", *self.table()])
+        body = ""
+        for name, *cells in self.lines():
+            inside = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+            body += f"<tr><th scope='row'>{escape(name)}</th>{inside}</tr>"
+        table = f"<table class='glmlab-coefficients'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return html_card("glmlab-inference", self.summary()) + table
+
+    def lines(self):
+        """The table's cells as text, line by line, each with its name first."""
+        formats = [".8g", ".0e", ".4g", ".4g", ".2g", ".5g", ".5g"]
+        columns = zip(*self.table().values(), strict=True)
+        return [[str(name), *map(format, line, formats)] for name, line in zip(self.names, columns, strict=True)]
+
+
+class Fitted(NamedTuple):
+    """The rows that were fitted, and what their diagnostics need."""
+
+    f: object  # Objective
+    beta: np.ndarray  # (dim,)
+    root: np.ndarray  # (dim, dim) with root·rootᵀ = B
+    expected: bool  # is J Fisher's information, or the observed Hessian?
+    frequency: bool  # are weights numbers of copies?
+    shifted: bool  # had the rows offsets?
+
+
+class Limit(Mean):
+    """The mean of y at η + `times` standard errors of η, as a function for tasks."""
+
+    def __init__(self, result, covariance, times):
+        super().__init__(result.family, result.beta, result.intercept)
+        self.covariance, self.times = covariance, times
+
+    def eta(self, block):
+        """η of a block of rows, moved."""
+        if not self.times:
+            return super().eta(block)
+        X, p = block.X, len(self.beta)
+        inside, cross, own = np.split(self.covariance[:p], [p], axis=1) + [self.covariance[p:, p:]]
+        moved = X @ inside
+        squares = X.multiply(moved).sum(axis=1) if sparse.issparse(X) else np.einsum("ij,ij->i", moved, X)
+        squares = squares + 2 * (X @ cross.sum(axis=1)) + own.sum()
+        return super().eta(block) + self.times * np.sqrt(np.maximum(squares, 0.0))
+
+
+def tail(z, freedom):
+    """The probability of more than |z|: normal, or Student's with so many degrees of freedom."""
+    return ndtr(-np.abs(z)) if np.isinf(freedom) else stdtr(freedom, -np.abs(z))
+
+
+def quantile(level, freedom):
+    """The number of standard errors to each side of a confidence interval."""
+    return float(-(ndtri((1 - level) / 2) if np.isinf(freedom) else stdtrit(freedom, (1 - level) / 2)))
