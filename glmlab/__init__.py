@@ -4,7 +4,7 @@ Data are touched only in passes; a solver is a generator of states between passe
 far it is from optimal.
 """
 
-from glmlab.maths.families import Gamma, Gaussian, Logistic, Poisson  # isort: skip
+from glmlab.maths.families import Gamma, Gaussian, Logistic, NegativeBinomial, Poisson, Tweedie  # isort: skip
 from glmlab.maths.penalties import L1, ElasticNet, Ridge, Zero  # isort: skip
 from glmlab.rows.faults import ClusterError  # isort: skip
 from glmlab.rows.entrance import as_chunks  # isort: skip
@@ -15,6 +15,7 @@ from glmlab.policy import Stopping  # isort: skip
 from glmlab.solvers.run import run  # isort: skip
 from glmlab.fitting import certify, fit  # isort: skip
 from glmlab.paths import Path, path  # isort: skip
+from glmlab.dispersion import Profile, fit_negative_binomial  # isort: skip
 from glmlab.inference import Inference, calibration, infer, leverages  # isort: skip
 from glmlab.design import Design  # isort: skip
 from glmlab.held_out import CrossValidation  # isort: skip
@@ -24,7 +25,8 @@ from glmlab.auditing import Audit, check_family, check_penalty, check_solver  # 
 __version__ = "0.11.0"
 __all__ = [
     "Audit", "Certificate", "ClusterError", "CrossValidation", "Design", "ElasticNet", "Gamma", "Gaussian", "Inference",
-    "L1", "Logistic", "NotConverged", "Objective", "Path", "Poisson", "RankWarning", "Result", "Ridge", "State",
-    "Stopping", "Trace", "Zero", "as_chunks", "calibration", "certify", "check_family", "check_penalty", "check_solver",
-    "cross_validate_path", "fit", "infer", "leverages", "path", "run",
+    "L1", "Logistic", "NegativeBinomial", "NotConverged", "Objective", "Path", "Poisson", "Profile", "RankWarning",
+    "Result", "Ridge", "State", "Stopping", "Trace", "Tweedie", "Zero", "as_chunks", "calibration", "certify",
+    "check_family", "check_penalty", "check_solver", "cross_validate_path", "fit", "fit_negative_binomial", "infer",
+    "leverages", "path", "run",
 ]  # fmt: skip

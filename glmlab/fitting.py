@@ -27,12 +27,12 @@ def fit(
 
     X (n, p): an array (numpy, dask, zarr, h5py, xarray, sparse) or a table (pandas, dask, polars, pyarrow), whose names
     the Result keeps; y, sample_weight, offset: (n,). Labels of rows must be the same in all of them.
-    family: "gaussian", "logistic", "poisson", "gamma" or an object. penalty: "zero", L1(lam), Ridge(lam),
-    ElasticNet(lam, l1_ratio). solver: a name, a generator function of your own, or "auto", which says in the status
-    what it chose and why. The intercept is never penalised. start: (p,) or (p + 1,) with the intercept last, an earlier
-    Result, "pilot", "average" or "one-step". tol bounds the certified relative gap (Certificate
-    says relative to what). threads: for in-memory data, all
-    cores by default. Further options go to `run` and the solver.
+    family: "gaussian", "logistic", "poisson", "gamma", NegativeBinomial(alpha), Tweedie(power) or your own object.
+    penalty: "zero", L1(lam), Ridge(lam), ElasticNet(lam, l1_ratio). solver: a name, a generator function of your own,
+    or "auto", which says in the status what it chose and why. The intercept is never penalised. start: (p,) or (p + 1,)
+    with the intercept last, an earlier Result, "pilot", "average" or "one-step". tol bounds the certified relative gap
+    (Certificate says relative to what). threads: for in-memory data, all cores by default. Further options go to `run`
+    and the solver.
     Returns a Result; `converged` says whether tol was proved and, on few rows, β is right to its last digits (see
     `run`), `advice` whether X is cut badly. Raises ValueError or TypeError, before any pass where shapes or types tell,
     else within the first pass; ClusterError where a cluster loses rows, its workers or its scheduler. An error in

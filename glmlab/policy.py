@@ -274,6 +274,15 @@ class Scaling:
 
 
 @dataclass(frozen=True)
+class Profiling:
+    """How the dispersion of negative binomial counts is found (`dispersion`)."""
+
+    tol: float = 1e-8  # of log α: a step of Newton's method that is shorter ends the search; errors of α are near 1/√n
+    far: float = 2.0  # of log α: the longest step, a factor of 7; the likelihood is not concave far from its maximum
+    steps: int = 50  # values of α that are fitted at most: halving an interval of 2 · far takes 29
+
+
+@dataclass(frozen=True)
 class Inferring:
     """When rows are those of a fit, and how many rows say where bins begin (`inference`)."""
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from glmlab import Logistic, Objective, as_chunks, fit
+from glmlab import Logistic, NegativeBinomial, Objective, Tweedie, as_chunks, fit
 from glmlab.maths.penalties import FreeIntercept, lambdas
 
 EPS = float(np.finfo(np.longdouble).eps)
@@ -23,29 +23,39 @@ def need_extended():
         pytest.skip(extended.kwargs["reason"])
 
 
+ALPHA, A, B = 0.5, 0.375, 0.625  # of the families with a parameter: α, p − 1 and 2 − p; these and 1/α are exact
+MEMBERS = {"negative_binomial": NegativeBinomial(ALPHA), "tweedie": Tweedie(1 + A)}
 LOSS = {
     "gaussian": lambda eta, y: (y - eta) ** 2,
     "logistic": lambda eta, y: np.logaddexp(np.longdouble(0), eta) - y * eta,
     "poisson": lambda eta, y: np.exp(eta) - y * eta,
     "gamma": lambda eta, y: y / np.exp(eta) + eta,
+    "negative_binomial": lambda eta, y: (1 + ALPHA * y) / ALPHA * np.log1p(ALPHA * np.exp(eta)) - y * eta,
+    "tweedie": lambda eta, y: y * np.exp(-A * eta) / A + np.exp(B * eta) / B,
 }
 SLOPE = {
     "gaussian": lambda eta, y: 2 * (eta - y),
     "logistic": lambda eta, y: 1 / (1 + np.exp(-eta)) - y,
     "poisson": lambda eta, y: np.exp(eta) - y,
     "gamma": lambda eta, y: 1 - y / np.exp(eta),
+    "negative_binomial": lambda eta, y: (np.exp(eta) - y) / (1 + ALPHA * np.exp(eta)),
+    "tweedie": lambda eta, y: np.exp(B * eta) - y * np.exp(-A * eta),
 }
 SATURATED = {  # min over η
     "gaussian": lambda y: 0 * y,
     "logistic": lambda y: -xlogx(y) - xlogx(1 - y),
     "poisson": lambda y: y - xlogx(y),
     "gamma": lambda y: 1 + np.log(y),
+    "negative_binomial": lambda y: (1 + ALPHA * y) / ALPHA * np.log1p(ALPHA * y) - xlogx(y),
+    "tweedie": lambda y: y**B / A + y**B / B,
 }
 CURVE = {
     "gaussian": lambda eta, y: 2 + 0 * eta,
     "logistic": lambda eta, y: 1 / (2 + np.exp(eta) + np.exp(-eta)),
     "poisson": lambda eta, y: np.exp(eta),
     "gamma": lambda eta, y: y / np.exp(eta),
+    "negative_binomial": lambda eta, y: (1 + ALPHA * y) * np.exp(eta) / (1 + ALPHA * np.exp(eta)) ** 2,
+    "tweedie": lambda eta, y: A * y * np.exp(-A * eta) + B * np.exp(B * eta),
 }
 
 
@@ -144,7 +154,12 @@ class Problem(NamedTuple):
     def objective(self, chunks=None):
         """The package's own Objective of this problem."""
         rows = as_chunks(*self.data, **self.extras, intercept=self.intercept, chunks=chunks, threads=1)
-        return Objective(self.family, rows)
+        return Objective(self.member, rows)
+
+    @property
+    def member(self):
+        """The family as `fit` takes it: a name, or an object where it has a parameter."""
+        return MEMBERS.get(self.family, self.family)
 
     @property
     def data(self):
@@ -156,7 +171,7 @@ class Problem(NamedTuple):
 
     def fit(self, **options):
         return fit(
-            *self.data, **self.extras, family=self.family, penalty=self.penalty, fit_intercept=self.intercept, **options
+            *self.data, **self.extras, family=self.member, penalty=self.penalty, fit_intercept=self.intercept, **options
         )
 
 
@@ -283,6 +298,10 @@ def draw(family, eta, rng):
         return (rng.random(len(eta)) < 1 / (1 + np.exp(-eta))).astype(float)
     if family == "poisson":
         return rng.poisson(np.exp(eta)).astype(float)
+    if family == "negative_binomial":
+        return rng.poisson(np.exp(eta) * rng.gamma(1 / ALPHA, ALPHA, len(eta))).astype(float)
+    if family == "tweedie":
+        return np.exp(eta) * rng.gamma(1.0, 1.0, len(eta)) * rng.poisson(1.0, len(eta))
     return np.exp(eta) * rng.gamma(2.0, 0.5, len(eta)) + 1e-3
 
 

@@ -11,7 +11,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from naive import Problem, PseudoHuber, optimum, random_problem
+from naive import MEMBERS, Problem, PseudoHuber, optimum, random_problem
 from sklearn import linear_model
 
 from glmlab import (
@@ -40,6 +40,7 @@ PENALTIES = [Zero(), L1(6.0), Ridge(3.0), ElasticNet(8.0, 0.6)]
 # Weights, offset, intercept: every pair of choices, and all three together.
 EXTRAS = [(0, 0, 0), (1, 1, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1)]
 every_family = pytest.mark.parametrize("family", FAMILIES)
+more_families = pytest.mark.parametrize("family", [*FAMILIES, *MEMBERS])
 every_penalty = pytest.mark.parametrize("penalty", PENALTIES, ids=repr)
 
 
@@ -58,7 +59,7 @@ def around(best, distance, seed, count=2):
         yield best + (moves if k % 2 else np.where(best == 0, 0, moves))
 
 
-@every_family
+@more_families
 @every_penalty
 def test_no_bound_is_below_the_true_gap(family, penalty):
     finite = 0

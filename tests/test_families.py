@@ -4,20 +4,26 @@ import pickle
 
 import numpy as np
 import pytest
-from naive import CURVE, EPS, LOSS, SLOPE, extended
+from naive import CURVE, EPS, LOSS, MEMBERS, SLOPE, extended
 from scipy.special import gammaln
 
-from glmlab import Gamma, Gaussian, Logistic, Objective, Poisson, as_chunks, certify, fit
-from glmlab.maths.families import FAMILIES, Family, phi, sigmoid
+from glmlab import Gamma, Gaussian, Logistic, NegativeBinomial, Objective, Poisson, Tweedie, as_chunks, certify, fit
+from glmlab.maths.families import FAMILIES, PLAIN
+from glmlab.maths.family import Family, phi, sigmoid
 
 LABELS = {
     "gaussian": [-1e3, -1.0, 0.0, 0.5, 1e3],
     "logistic": [0.0, 0.125, 0.5, 1.0],
     "poisson": [0.0, 1.0, 7.0, 1e4],
     "gamma": [1e-3, 1.0, 50.0],
+    "negative_binomial": [0.0, 1.0, 7.0, 1e4],
+    "tweedie": [0.0, 1e-3, 1.0, 1e4],
 }
 ETA = np.concatenate([np.linspace(-30, 30, 61), [-100.0, -45.0, 45.0, 100.0]])
-every_family = pytest.mark.parametrize("family", [Gaussian(), Logistic(), Poisson(), Gamma()], ids=lambda f: f.name)
+PLAIN_FAMILIES = [Gaussian(), Logistic(), Poisson(), Gamma()]
+every_family = pytest.mark.parametrize("family", [*PLAIN_FAMILIES, *MEMBERS.values()], ids=lambda f: f.name)
+CONJUGATES = [*PLAIN_FAMILIES, MEMBERS["negative_binomial"]]
+with_conjugate = pytest.mark.parametrize("family", CONJUGATES, ids=lambda f: f.name)
 
 
 def grid(family, etas=ETA, dtype=float):
@@ -59,7 +65,7 @@ def test_a_quadratic_family_has_one_curvature(family):
     assert family.quadratic == (np.ptp(family.d2loss(eta, y)) == 0)
 
 
-@every_family
+@with_conjugate
 def test_fenchel_young_inequality(family):
     eta, y = grid(family, np.linspace(-20, 20, 41))
     for theta in np.linspace(-12, 12, 49):
@@ -67,7 +73,7 @@ def test_fenchel_young_inequality(family):
         assert np.all(gap >= -1e-13 * terms(family, eta, y, theta))
 
 
-@every_family
+@with_conjugate
 def test_fenchel_young_is_an_equality_at_the_slope(family):
     eta, y = grid(family, np.linspace(-30, 30, 61))
     theta = family.dloss(eta, y)
@@ -75,7 +81,7 @@ def test_fenchel_young_is_an_equality_at_the_slope(family):
     assert np.all(np.abs(gap) <= 1e-13 * terms(family, eta, y, theta))
 
 
-@every_family
+@with_conjugate
 def test_conjugate_is_the_largest_gap_between_a_line_and_the_loss(family):
     etas = np.linspace(-40, 40, 160_001)
     for y in LABELS[family.name][:3]:
@@ -90,7 +96,7 @@ def test_conjugate_is_the_largest_gap_between_a_line_and_the_loss(family):
 
 
 @extended
-@every_family
+@with_conjugate
 def test_price_is_fenchel_young_at_the_moved_dual_point(family):
     eta, y = grid(family, np.linspace(-25, 25, 51), np.longdouble)
     for t in (-30.0, -2.0, -1.0001, -0.999, -0.3, -1e-2, -1e-4, 0.0, 1e-4, 1e-2, 0.3, 0.999, 1.0001, 2.0, 30.0):
@@ -204,6 +210,8 @@ def test_recedes_says_whether_the_loss_never_grows(family):
         (Logistic(), [0.0, 0.5, 1.0], [-1.0, 1.0000001, 2.0, np.nan, np.inf]),
         (Poisson(), [0.0, 0.5, 1e9], [-1e-9, np.nan, np.inf]),
         (Gamma(), [1e-300, 5.0], [0.0, -1.0, np.nan, np.inf]),
+        (NegativeBinomial(2.0), [0.0, 0.5, 1e9], [-1e-9, np.nan, np.inf]),
+        (Tweedie(1.5), [0.0, 1e-300, 1e9], [-1e-9, np.nan, np.inf]),
     ],
     ids=lambda value: getattr(value, "name", None),
 )
@@ -213,9 +221,15 @@ def test_domain_is_exactly_the_legal_labels(family, good, bad):
 
 def test_families_are_values():
     assert Gaussian() == Gaussian() and Gaussian() != Logistic() and len({Gamma(), Gamma(), Poisson()}) == 2
-    for name, kind in FAMILIES.items():
+    for name in PLAIN:
+        kind = FAMILIES[name]
         assert kind.name == name and repr(kind()) == f"{kind.__name__}()"
         assert pickle.loads(pickle.dumps(kind())) == kind()
+    for name, family in MEMBERS.items():
+        assert FAMILIES[name] is type(family) and family.name == name
+        assert eval(repr(family)) == pickle.loads(pickle.dumps(family)) == family
+    assert set(PLAIN) | set(MEMBERS) == set(FAMILIES)
+    assert len({NegativeBinomial(0.5), NegativeBinomial(0.5), NegativeBinomial(1), Tweedie(1.5), Tweedie(1.4)}) == 4
 
 
 class Displaced(Poisson):

@@ -207,7 +207,7 @@ def test_an_overflow_is_infinite_and_a_row_of_weight_zero_hides_it(family):
     rows, beta = rows_of(family, 300, 2, "weights")
     rows.X[7] = 1e200 * np.sign(beta) * (-1 if family.name == "gamma" else 1)
     rows.w[7] = 1.0
-    if family.name != "logistic":
+    if family.name not in ("logistic", "negative_binomial"):  # whose losses grow no faster than η
         assert not np.isfinite(fused.loss_grad(rows, family, beta).loss)
     rows.w[7] = 0.0
     without = Rows(*(None if column is None else np.delete(column, 7, axis=0) for column in rows))

@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
+from naive import MEMBERS, extended, minimum, random_problem
 from scipy import sparse
 from scipy.special import expit, xlogy
 from sklearn.exceptions import ConvergenceWarning
@@ -85,3 +86,19 @@ def test_logistic(shape, tol):
         lowest = -(xlogy(theta + y, theta + y) + xlogy(1 - theta - y, 1 - theta - y)).sum()
         assert lowest <= min(values) + 1e-12 * scale
         assert values[0] - lowest <= tol * scale + (values[1] - lowest) + 1e-12 * scale
+
+
+@extended
+@pytest.mark.parametrize("tol", TOLS)
+@pytest.mark.parametrize("family", MEMBERS)
+def test_families_with_a_parameter(family, tol):
+    """Here the other measure is a minimum that damped Newton steps find from 0 in extended precision."""
+    problem = random_problem(family, L1(1.0), seed=3, n=60, p=5, weighted=True)
+    scale = problem.value(np.zeros(5)) - problem.floor()
+    extras = {"sample_weight": problem.w, "n_lams": 5, "ratio": 0.01, "tol": tol}
+    found = path(problem.X, problem.y, family=MEMBERS[family], penalty="l1", **extras)
+    for lam, result in zip(found.lams, found, strict=True):
+        here = problem._replace(penalty=L1(lam))
+        assert result.converged and result.certificate.bound <= tol * scale * (1 + 1e-12)
+        gap = here.value(result.beta) - here.value(minimum(here))
+        assert -1e-15 * scale <= gap <= result.certificate.bound

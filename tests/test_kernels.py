@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 from kernel_sets import NAMES
-from naive import CURVE, LOSS, SLOPE, draw
+from naive import CURVE, LOSS, MEMBERS, SLOPE, draw
 from scipy import sparse
 
 from glmlab import Gamma, Gaussian, Logistic, Objective, Poisson, as_chunks
@@ -16,7 +16,7 @@ from glmlab.rows.kernels import Rows
 from glmlab.rows.survey import culprits, labels
 
 N, P = 700, 5
-FAMILIES = [Gaussian(), Logistic(), Poisson(), Gamma()]
+FAMILIES = [Gaussian(), Logistic(), Poisson(), Gamma(), *MEMBERS.values()]
 every_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
 
 

@@ -13,12 +13,13 @@ from glmlab.names import spelt
 
 SPELT = [
     glmlab.as_chunks, glmlab.certify, glmlab.L1, glmlab.Ridge, glmlab.ElasticNet, glmlab.Objective,
-    glmlab.Objective.sample, glmlab.check_family, glmlab.check_penalty, glmlab.infer, glmlab.leverages,
-    glmlab.calibration, cluster.client,
+    glmlab.NegativeBinomial, glmlab.Tweedie, glmlab.Objective.sample, glmlab.check_family, glmlab.check_penalty,
+    glmlab.infer, glmlab.leverages, glmlab.calibration, cluster.client,
     conventions.to_lam, conventions.from_lam, conventions.table,
     *(getattr(datasets, name) for name in datasets.__all__ if callable(getattr(datasets, name))),
 ]  # fmt: skip
-ANY_OPTION = [glmlab.fit, glmlab.path, glmlab.run]  # these pass options on, and resolve says who knows them
+# These pass options on, and resolve says who knows them.
+ANY_OPTION = [glmlab.fit, glmlab.fit_negative_binomial, glmlab.path, glmlab.run]
 every = pytest.mark.parametrize("function", SPELT, ids=lambda function: function.__qualname__)
 
 
@@ -46,7 +47,7 @@ def test_signature_docstring_and_pickle_are_those_of_the_function(function):
 def test_functions_that_pass_options_on_name_the_near_miss_too(function):
     f = glmlab.Objective("gaussian", glmlab.as_chunks([[1.0], [2.0]], [1.0, 2.0]))
     given = ("newton", f) if function is glmlab.run else ([[1.0], [2.0]], [1.0, 2.0])
-    family = {} if function is glmlab.run else {"family": "gaussian"}
+    family = {"family": "gaussian"} if "family" in parameters(function) else {}
     with pytest.raises(TypeError, match="'max_itr'; did you mean 'max_iter'"):
         function(*given, **family, max_itr=3)
     assert f.passes == 0

@@ -10,12 +10,12 @@ from tools.prose import escape
 
 # Modules below glmlab in reading order; those that no group names come last, so that none is forgotten.
 GROUPS = {
-    "Ask and prove": "fitting paths validation held_out inference inference.asking inference.tables "
-                     "inference.covariances inference.diagnostics auditing auditing.solver auditing.family "
-                     "auditing.penalty auditing.audit solvers.run solvers.stopping policy solvers.result "
-                     "maths.certificates maths.existence design estimators",
-    "The mathematics": "maths.families maths.penalties maths.quadratic maths.conventions maths.sums "
-                       "maths.working maths.descent maths.products maths.wide maths.bounds",
+    "Ask and prove": "fitting paths validation held_out dispersion inference inference.asking "
+                     "inference.tables inference.covariances inference.diagnostics auditing auditing.solver "
+                     "auditing.family auditing.penalty auditing.audit solvers.run solvers.stopping policy "
+                     "solvers.result maths.certificates maths.existence design estimators",
+    "The mathematics": "maths.family maths.families maths.tweedie maths.penalties maths.quadratic maths.conventions "
+                       "maths.sums maths.working maths.descent maths.products maths.wide maths.bounds",
     "The rows and their passes": "rows.entrance rows.tables rows.columns rows.chunks rows.ondask rows.faults "
                                  "rows.arrivals rows.by_columns rows.together rows.folds "
                                  "rows.objective rows.ledger rows.scale rows.sampling rows.survey rows.kernels "

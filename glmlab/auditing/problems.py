@@ -101,6 +101,11 @@ def drawn(family, eta, rng, labels=None):
         return rng.poisson(family.mean(eta)).astype(float)
     if known == "gamma":
         return family.mean(eta) * rng.gamma(2.0, 0.5, len(eta)) + 1e-3
+    if known == "negative_binomial":
+        spread = rng.gamma(1 / family.alpha, family.alpha, len(eta))
+        return rng.poisson(family.mean(eta) * spread).astype(float)
+    if known == "tweedie":
+        return family.mean(eta) * rng.gamma(1.0, 1.0, len(eta)) * rng.poisson(1.0, len(eta))
     return rng.choice(accepted(family) if labels is None else labels, len(eta))
 
 

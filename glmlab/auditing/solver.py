@@ -10,7 +10,7 @@ from glmlab.auditing.audit import Check, Fault, audited, demand
 from glmlab.auditing.outcomes import outcome
 from glmlab.auditing.problems import posed_penalty, problems
 from glmlab.auditing.walks import Walk, described, fields_of, is_generator
-from glmlab.maths.families import FAMILIES
+from glmlab.maths.families import PLAIN
 from glmlab.maths.penalties import PENALTIES
 from glmlab.policy import Auditing
 from glmlab.rows.faults import current_client
@@ -18,7 +18,7 @@ from glmlab.solvers import resolve, unsuited
 from glmlab.solvers.start import null_start
 
 
-def check_solver(solver, *, families=tuple(FAMILIES), penalties=None, raises=False, policy=Auditing(), **options):
+def check_solver(solver, *, families=PLAIN, penalties=None, raises=False, policy=Auditing(), **options):
     """Try a solver on small problems, in memory and on dask, and say in sentences what is missing or wrong.
 
     solver: a generator function `solver(f, g, start, **options)`, or the name of a built-in one. families, penalties:

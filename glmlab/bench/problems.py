@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from glmlab import datasets
 from glmlab.fitting import fit
-from glmlab.maths.families import sigmoid
+from glmlab.maths.family import sigmoid
 from glmlab.maths.penalties import L1, Ridge, Zero
 from glmlab.paths import path
 from glmlab.rows.entrance import as_chunks

@@ -59,10 +59,10 @@ def packages(names=PACKAGES) -> str:
 
 def kernels() -> str:
     """Which kernels fits will use. They are compiled here if they never were, so that no fit waits for that."""
-    from glmlab.maths.families import FAMILIES
+    from glmlab.maths.families import FAMILIES, PLAIN
     from glmlab.rows.kernel_sets import loader
 
-    trouble = loader(*(family() for family in FAMILIES.values()), sparse=True)()
+    trouble = loader(*(FAMILIES[name]() for name in PLAIN), sparse=True)()
     return f"kernels: numpy's only, the fused ones do not load ({trouble})" if trouble else "kernels: fused, compiled"
 
 

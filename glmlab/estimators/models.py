@@ -10,7 +10,8 @@ from glmlab.checks import number
 from glmlab.estimators import given
 from glmlab.fitting import fit, over_rows
 from glmlab.maths.conventions import HALVES
-from glmlab.maths.families import FAMILIES, FAMILY_NEEDS, Gaussian, Logistic, sigmoid
+from glmlab.maths.families import FAMILIES, FAMILY_NEEDS, Gaussian, Logistic
+from glmlab.maths.family import sigmoid
 from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS, ElasticNet, Zero
 from glmlab.names import among, named, spelt
 from glmlab.rows.entrance import row_by_row
@@ -25,7 +26,7 @@ ELSEWHERE = {
     "random_state": "no solver is random",
 }  # fmt: skip
 PENALTIES_ELSEWHERE = {"l2": "ridge", "elasticnet": "elastic_net", "none": "zero", None: "zero"}
-LOG_LINK = ("poisson", "gamma")
+LOG_LINK = ("poisson", "gamma", "negative_binomial", "tweedie")
 
 
 def known_here(init):
@@ -106,7 +107,8 @@ class GLM(BaseEstimator):
 class GLMRegressor(RegressorMixin, GLM):
     """A generalised linear model of a number: minimises Σᵢ wᵢ ℓ(xᵢᵀβ + b + oᵢ; yᵢ) + g(β), as `fit` does.
 
-    family: "gaussian", whose loss (y − η)² has no ½, "logistic" for proportions, "poisson", "gamma" or an object.
+    family: "gaussian", whose loss (y − η)² has no ½, "logistic" for proportions, "poisson", "gamma",
+    NegativeBinomial(alpha), Tweedie(power) or an object of your own.
     penalty: "zero", "l1", "ridge", "elastic_net" or an object, which has its own λ. The intercept b is free.
     lam: λ, which counts against the sum of the losses, not against their mean: rows repeated twice need twice the λ.
     None stands for 1, or for the λ of alpha_per_row.

@@ -24,7 +24,7 @@ Relative gaps are relative to S(β) = max(P(β), P of the null model ÷ 1000), P
 unit of y, of exposure or of a column changes. The allowance for the computed F(β) is not part of the relative gap,
 since it says how well F is known and not how near β is, and grows with constants in y alone.
 
-From the gap to β: |ℓ‴| ≤ ℓ″ for all four families, so that ∇²f falls by at most e^(−|x·δ|) from β to β* = β − δ, and
+From the gap to β: |ℓ‴| ≤ ℓ″ for all our families, so that ∇²f falls by at most e^(−|x·δ|) from β to β* = β − δ, and
 
     F(β) − F* ≥ ∫₀¹ (1−τ) δᵀ∇²f(β* + τδ)δ dτ ≥ (1 − (1+u)e^(−u)) ÷ L²,    s = ‖δ‖_H,  u = Ls,  L = max ‖x_i‖ in H⁻¹
 
@@ -50,7 +50,7 @@ import numpy as np
 from scipy.special import gammaincinv
 
 from glmlab.maths.bounds import blank
-from glmlab.maths.families import Family
+from glmlab.maths.family import Family
 from glmlab.maths.penalties import lambdas
 from glmlab.maths.quadratic import Curvature, minimise_model
 from glmlab.maths.sums import Price

@@ -1,107 +1,13 @@
-"""The loss of one row as a function of its linear predictor η, and what solvers and proofs ask of it.
-
-A family is a small class of functions that act on arrays of rows. A solver needs `loss`, `dloss` and `d2loss` only. A
-family with `price` gets certificates, one with `mean` predicts, one with `domain` refuses bad labels, and one with
-`recedes` can be told that it has no minimum. `saturated`, `tally` and `level` say how much there is to explain, the
-unit of relative gaps. `fisher`, `multiple` and `log_rest` make standard errors and likelihoods of a loss (inference).
-
-Every formula is written once, here. `loss`, `dloss`, `d2loss` and `size` also become compiled loops
-(rows/formulas.py): so they use NumPy's functions of single numbers, and `numpy.where` to choose.
-
-Terms in y alone are left out of every loss. A loss may be infinite; then a step was too long, and solvers backtrack.
-"""
+"""The families by name: least squares, labels, counts and amounts. `family` says what a family is."""
 
 import numpy as np
 from scipy.special import gammaln
 
+from glmlab.checks import number
+from glmlab.maths.family import Family, phi, sigmoid, steepest, total
 from glmlab.maths.sums import LogSum, Moments, Sums, log_sum_exp, moments, weighed
-
-
-def sigmoid(eta):
-    """σ(η) = 1 / (1 + e^(−η)), written so that neither tail overflows."""
-    small = np.exp(-np.abs(eta))
-    return np.where(eta >= 0, 1.0, small) / (1.0 + small)
-
-
-def phi(x):
-    """φ(x) = (1+x) log(1+x) − x, the Kullback–Leibler price of moving a mean by the factor 1+x. It is +∞ below −1."""
-    x = np.asarray(x, dtype=float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        exact = np.where(x > -1, (1 + x) * np.log1p(x) - x, np.where(x == -1, 1.0, np.inf))
-    # The two terms cancel near 0. There the series x²/2 − x³/6 + x⁴/12 − x⁵/20 + x⁶/30 keeps every digit.
-    series = x * x * (1 / 2 - x * (1 / 6 - x * (1 / 12 - x * (1 / 20 - x / 30))))
-    return np.where(np.abs(x) < 1e-3, series, exact)
-
-
-def steepest(u):
-    """The least c with φ(−t) ≤ c t² for all |t| ≤ u < 1. It is ½ at u = 0 and grows like ½ + u/6."""
-    return float(phi(-u) / u**2) if u > 1e-3 else 1 / 2 + u * (1 / 6 + u * (1 / 12 + u * (1 / 20 + u / 20)))
-
-
-def total(y, w):
-    """Σ w; w None means that all are 1."""
-    return float(len(y)) if w is None else w.sum()
-
-
-def suits_the_loss(family, name):
-    """Is the method `name` of this family from the class that wrote its loss, or from a subclass of that?"""
-    writer, of_loss = (next((c for c in type(family).__mro__ if what in vars(c)), None) for what in (name, "loss"))
-    return writer is not None and of_loss is not None and issubclass(writer, of_loss)
-
-
-class Family:
-    """What all families share. Families are values: those of one class with equal parameters are equal."""
-
-    name = "family"
-    domain_text = "any finite number"
-    reach = 1.0  # of t: θ = ℓ′ + ℓ″t lies inside the domain of ℓ* for |t| < reach
-    concordant = False  # True where |ℓ‴| ≤ ℓ″: then a gap says how far β is from the optimum
-    most_curved = np.inf  # the largest ℓ″ over all η and y
-    quadratic = False  # True where ℓ″ is the same at every η: then one Hessian serves every β
-    multiple = 1.0  # ℓ is so many times −φ log(density of y), terms in y alone left out
-    dispersed = False  # True where φ is a parameter of the model; else it is 1
-
-    def __repr__(self):
-        return f"{type(self).__name__}()"
-
-    def __eq__(self, other):
-        return type(self) is type(other) and vars(self) == vars(other)
-
-    def __hash__(self):
-        return hash((type(self), *sorted(vars(self).items())))
-
-    def domain(self, y):
-        """Which rows have a y that this family accepts, (n,) of bool."""
-        return np.isfinite(y)
-
-    def size(self, eta, y):
-        """The size of the numbers that `dloss` subtracts; rounding is a share of it. By default |ℓ′| + |y|."""
-        return np.abs(self.dloss(eta, y)) + np.abs(y)
-
-    def price(self, t, eta, y):
-        """D(t) = ℓ(η) + ℓ*(θ) − θη at θ = ℓ′(η) + ℓ″(η)t (Fenchel–Young). The families below have closed forms."""
-        theta = self.dloss(eta, y) + self.d2loss(eta, y) * t
-        return self.loss(eta, y) + self.conjugate(theta, y) - theta * eta
-
-    def dearest(self, u):
-        """A number c with D(t) ≤ c ℓ″(η) t² for all |t| ≤ u, at any η and y. +∞ says that none is known."""
-        return np.inf
-
-    def saturated(self, y):
-        """min over η of ℓ(η; y) = −ℓ*(0; y), (n,): the losses of a model with a coefficient for every row."""
-        return -self.conjugate(np.zeros_like(y), y)
-
-    def tally(self, y, w, o):
-        """The Sums over rows (n,) from which `level` finds the null model. w and o may be None."""
-        return Sums()
-
-    def level(self, sums):
-        """The null model: the b that minimises Σ w ℓ(b + o; y), and that minimum. Without a formula a guess and nan."""
-        return 0.0, np.nan
-
-    def dispersion(self, deviance, freedom):
-        """φ, with which standard errors are √(φ (∇²f)⁻¹_jj), from half the deviance and n − p degrees of freedom."""
-        return 1.0
+from glmlab.maths.tweedie import Tweedie
+from glmlab.names import spelt
 
 
 class Gaussian(Family):
@@ -376,5 +282,100 @@ class Gamma(Family):
         return k * np.log(k) - gammaln(k) + (k - 1) * np.log(y)
 
 
+class NegativeBinomial(Family):
+    """Counts of mean μ = e^η and variance μ + αμ², α > 0 known: ℓ(η; y) = (y + 1/α) log(1 + αμ) − yη, y ≥ 0.
+
+    With r = 1/α this is y + r times the logistic loss of y/(y + r) at η + log α, but for y log α. So derivatives, price
+    and conjugate are y + r times those of that loss. For α → 0 it is the Poisson's.
+    Source: Hilbe (2011), Negative Binomial Regression, section 8.2; r is `theta` in R (MASS), α is statsmodels' alpha.
+    Raises TypeError or ValueError unless α is a finite number > 0.
+    """
+
+    name = "negative_binomial"
+    concordant = True
+    domain_text = "counts y >= 0"
+
+    @spelt
+    def __init__(self, alpha):
+        self.alpha = number("alpha", alpha, strict=True)
+
+    def odds(self, eta):
+        """Whether αμ > 1, and the smaller of αμ and 1/(αμ). Both keep their digits for the smallest α."""
+        many = eta > -np.log(self.alpha)
+        return many, np.where(many, 1 / self.alpha, self.alpha) * np.exp(np.where(many, -eta, eta))
+
+    def shares(self, eta):
+        """P = αμ/(1 + αμ) and Q = 1 − P."""
+        many, small = self.odds(eta)
+        rarer, other = small / (1 + small), 1 / (1 + small)
+        return np.where(many, other, rarer), np.where(many, rarer, other)
+
+    def loss(self, eta, y):
+        many, small = self.odds(eta)
+        # Where αμ > 1, (y + r)(η + log α) − yη is r(η + log α) + y log α, which keeps the digits.
+        shift = np.log(self.alpha)
+        return (y + 1 / self.alpha) * np.log1p(small) + np.where(many, (eta + shift) / self.alpha + y * shift, -y * eta)
+
+    def dloss(self, eta, y):
+        P, Q = self.shares(eta)
+        return P / self.alpha - y * Q
+
+    def d2loss(self, eta, y):
+        P, Q = self.shares(eta)
+        return (y + 1 / self.alpha) * P * Q
+
+    def conjugate(self, theta, y):
+        """ℓ*(θ) = m log(m/(1 + αy)) + (r − θ) log((r − θ)/(r + y)) for m = θ + y ≥ 0 and θ ≤ r, else +∞."""
+        m, rest = theta + y, 1 / self.alpha - theta
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = np.where(m > 0, m * np.log(m / (1 + self.alpha * y)), 0.0)
+            found += np.where(rest > 0, rest * np.log1p(-m / (y + 1 / self.alpha)), 0.0)
+        return np.where((m >= 0) & (rest >= 0), found, np.inf)
+
+    def mean(self, eta):
+        return np.exp(eta)
+
+    def size(self, eta, y):
+        P, Q = self.shares(eta)
+        return P / self.alpha + y * Q
+
+    def price(self, t, eta, y):
+        """D(t) = (y + r) (P φ(Qt) + Q φ(−Pt)), P = αμ/(1 + αμ) and Q = 1 − P."""
+        P, Q = self.shares(eta)
+        return (y + 1 / self.alpha) * (P * phi(Q * t) + Q * phi(-P * t))
+
+    def dearest(self, u):
+        """As for the logistic loss, since D and ℓ″ are multiples of its own."""
+        return steepest(u)
+
+    def recedes(self, t, y):
+        return np.where(y > 0, t == 0, t <= 0)
+
+    def domain(self, y):
+        return (y >= 0) & np.isfinite(y)
+
+    def tally(self, y, w, o):
+        offsets = Moments(total(y, w), 0.0, 0.0) if o is None else moments(o, w)
+        return Sums([weighed(y, w), offsets])
+
+    def level(self, sums):
+        """b + o = log ȳ where all rows have one offset o; else this b is a guess."""
+        events, offsets = sums
+        mean = events / offsets.weight
+        alike = not offsets.squares > 0
+        least = offsets.weight * self.saturated(np.array([mean]))[0] if alike else np.nan
+        return np.log(mean) - offsets.mean, least
+
+    def fisher(self, eta):
+        """μ/(1 + αμ): the mean of (y + r) P Q."""
+        return self.shares(eta)[0] / self.alpha
+
+    def log_rest(self, y, w, phi):
+        """w log(Γ(y + r) α^y / (Γ(r) y!)); the loss leaves it out, although it depends on α."""
+        r = 1 / self.alpha
+        return w * (gammaln(y + r) - gammaln(r) + y * np.log(self.alpha) - gammaln(y + 1))
+
+
 FAMILY_NEEDS = ("loss", "dloss", "d2loss")  # what a fit asks of any family
-FAMILIES = {family.name: family for family in (Gaussian, Logistic, Poisson, Gamma)}
+FAMILIES = {family.name: family for family in (Gaussian, Logistic, Poisson, Gamma, NegativeBinomial, Tweedie)}
+PLAIN = ("gaussian", "logistic", "poisson", "gamma")  # those without parameters, for which a name is enough

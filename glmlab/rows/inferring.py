@@ -7,7 +7,7 @@ loss. They differ where a row counts by itself: in the square of its slope, in i
 import numpy as np
 from scipy import sparse
 
-from glmlab.maths.families import suits_the_loss
+from glmlab.maths.family import suits_the_loss
 from glmlab.maths.sums import Binned, Likelihood, Squares, Triangle, add, quietly
 from glmlab.policy import Blocks, Inferring, Rounding
 from glmlab.rows.kernels import as_floats, blocks, gram, predictor, rooted, sizes, stack, weigh

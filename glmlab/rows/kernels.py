@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from glmlab.maths.families import suits_the_loss
+from glmlab.maths.family import suits_the_loss
 from glmlab.maths.sums import (
     Alignment,
     Dual,
@@ -186,8 +186,8 @@ def null(rows, family):
     """What y, weights and offsets say without X."""
     y, w = as_floats(rows.y), None if rows.w is None else as_floats(rows.w)
     floor, tally = np.nan, Sums()
-    if hasattr(family, "conjugate"):
-        own = suits_the_loss(family, "saturated")
+    own = suits_the_loss(family, "saturated")
+    if own or hasattr(family, "conjugate"):
         floor = weigh(w, family.saturated(y) if own else -family.conjugate(np.zeros_like(y), y)).sum()
     if suits_the_loss(family, "level"):
         tally = family.tally(y, w, None if rows.o is None else as_floats(rows.o))

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from glmlab.checks import frozen, number, whole
-from glmlab.maths.families import Gaussian, suits_the_loss
+from glmlab.maths.families import Gaussian
+from glmlab.maths.family import suits_the_loss
 from glmlab.maths.sums import LossGrad, quietly
 from glmlab.names import among
 from glmlab.solvers.admm import local_newton, metric, undo, z_update

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from glmlab.maths.families import sigmoid
+from glmlab.maths.family import sigmoid
 
 from .exercise import Exercise, require
 from .guard import one_number
