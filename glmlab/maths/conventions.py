@@ -136,7 +136,7 @@ CONVENTIONS = {
         "lambda", "1/n Σ w l + lambda Ω, l the negative log-likelihood, ½(y−η)² for the Gaussian; standardize=False, "
         "which is not the default; r is called alpha", "H2O documentation, Generalized Linear Model, Regularization",
         HALVES, mean=True, traps="3.46.0.12: Poisson and Gamma with intercept=False stop short, "
-        "at relative gaps of 1e-4 to 1e-3, whatever the tolerances."),
+        "often at relative gaps of 1e-4 to 1e-3, also with tight tolerances."),
     "spark.LogisticRegression": Convention(
         "regParam", "1/n Σ w ℓ + regParam Ω with standardization=False, which is not the default; r is elasticNetParam",
         "Spark MLlib guide, Linear methods", {"logistic": 1}, mean=True,
