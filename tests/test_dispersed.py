@@ -1,6 +1,8 @@
 """The families with a parameter: prices against 50 digits, limits, null models, refusals, and other libraries' fits."""
 
+import re
 import warnings
+from pathlib import Path
 
 import mpmath as mp
 import numpy as np
@@ -273,6 +275,20 @@ def test_sparse_rows_and_dense_ones_have_one_answer(family):
     X = X * (np.random.default_rng(5).random(X.shape) < 0.5)
     dense, thin = (fit(form, y, family=family, penalty=L1(2.0), tol=1e-12, **extras) for form in (X, csr_array(X)))
     np.testing.assert_allclose(thin.beta, dense.beta, rtol=1e-8)
+
+
+def test_the_readers_own_links_are_those_of_statsmodels(capsys):
+    """Probit and cloglog, as the book's page on families writes them."""
+    page = (Path(__file__).resolve().parent.parent / "docs" / "book" / "families.md").read_text(encoding="utf-8")
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(block, names)
+    theirs = {"Probit": sm.families.links.Probit(), "CLogLog": sm.families.links.CLogLog()}
+    for family, result in names["fits"].items():
+        link = theirs[type(family).__name__]
+        model = sm.GLM(names["labels"], sm.add_constant(names["X"], prepend=False), family=sm.families.Binomial(link))
+        known = model.fit(maxiter=500, tol=1e-13, tol_criterion="params")
+        np.testing.assert_allclose(np.append(result.beta, result.intercept), known.params, atol=1e-7)
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------

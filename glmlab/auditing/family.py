@@ -256,7 +256,9 @@ def mean(trial):
 def travels(trial):
     """It can be sent to another process."""
     try:
-        copy = cloudpickle.loads(cloudpickle.dumps(trial.family))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # to pickle a ufunc is to look through all modules, and some of them warn
+            copy = cloudpickle.loads(cloudpickle.dumps(trial.family))
     except Exception as error:
         cure = "keep plain numbers and arrays in self: no file, no lock, no generator"
         raise Fault(f"it cannot be sent to a worker: {error_text(error)}", cure) from error
