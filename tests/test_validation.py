@@ -21,7 +21,7 @@ from glmlab.rows import chunks as chunks_module
 from glmlab.rows.entrance import as_chunks
 from glmlab.rows.folds import Deal, folds_of, numbers_of
 from glmlab.rows.objective import Objective
-from glmlab.validation import first_guess, hints_for
+from glmlab.validation import first_guess, hints_for, tol_of_folds
 
 LOSS = {
     "gaussian": lambda eta, y: (y - eta) ** 2,
@@ -135,6 +135,7 @@ def test_the_folds_have_a_tolerance_of_their_own():
                 for found in (rough, same, by_default)]  # fmt: skip
     assert max(result.certificate.relative for result in rough.path) <= 1e-10
     assert 1e-6 < max(relative[0]) <= 1e-3 and 1e-6 < max(relative[1]) <= 1e-3 and max(relative[2]) <= 1e-6
+    assert [tol_of_folds(tol, None) for tol in (None, 1e-10, 1e-3)] == [1e-6, 1e-6, 1e-3]
     with pytest.raises(ValueError, match="fold_tol must be a finite number >= 0"):
         validated(problem("logistic"), fold_tol=-1)
 
