@@ -174,6 +174,7 @@ class Workers:
     small_heap: int = 2**16  # as kept_heap, in such a worker: dask's own choice
     small_array: int = 2**17  # as kept_array, in such a worker: glibc's own choice
     comeback: int = 600  # seconds that a worker which died may take to start again: dask gives it up for good after 15
+    restart: float = 8.0  # seconds in which a worker that died is back: after so many `client` gives the cluster up
     meeting: float = 1.0  # seconds in which each thread of a worker takes its limit once, if no task keeps it
     prompt: float = 0.001  # seconds that a message waits for others to go with it: dask's 2 to 10 ms delay each pass
 

@@ -360,3 +360,52 @@ def test_the_dashboard_is_where_the_panes_look(monkeypatch):
     with cluster.client(1, processes=False) as first:
         assert cluster.dashboard_link(first).startswith(f"http://127.0.0.1:{wanted}/")
         assert local.free_port(wanted) != wanted
+
+
+INTERRUPTED = """
+import os, signal, time
+from glmlab.machine.cluster import client
+
+if __name__ == "__main__":
+    c = client()
+    before = sorted(c.nthreads())
+    try:
+        os.killpg(0, signal.SIGINT)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        pass
+    time.sleep(2)
+    assert sorted(c.nthreads()) == before, "the same processes, none restarted"
+    assert c.submit(os.getpid).result(timeout=20) != os.getpid()
+    c.close()
+    print("survived")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="groups of processes are POSIX")
+def test_workers_survive_an_interrupt_of_the_whole_group(tmp_path):
+    """As Jupyter's stop button sends it: to the kernel and to all its children."""
+    script = tmp_path / "interrupted.py"
+    script.write_text(INTERRUPTED)
+    ended = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, env=no_scheduler(),
+                           start_new_session=True)  # fmt: skip
+    assert ended.returncode == 0 and ended.stdout == "survived\n", ended.stderr
+
+
+def no_scheduler():
+    return {name: value for name, value in os.environ.items() if name != "DASK_SCHEDULER_ADDRESS"}
+
+
+def test_a_cluster_without_workers_is_replaced_and_one_that_restarts_is_not(monkeypatch):
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+    with cluster.client(n_workers=1, memory_limit="1GiB") as first:
+        with pytest.warns(UserWarning, match="workers of the open cluster are gone"):
+            first.cluster.scale(0)
+            first.cluster.sync(first.cluster._correct_state)
+            second = cluster.client(n_workers=1, memory_limit="1GiB", policy=Workers(restart=0.5))
+        try:
+            assert first.status == "closed" and second.submit(int, 3).result(timeout=20) == 3
+            second.restart_workers(list(second.nthreads()), timeout=60)
+            assert cluster.client().scheduler.address == second.scheduler.address
+        finally:
+            second.close()

@@ -1,5 +1,6 @@
 """One `client()` for every notebook: the open client, the cluster that you name, or a new one on this machine."""
 
+import warnings
 import weakref
 
 import dask.array as da
@@ -23,7 +24,8 @@ def client(n_workers=2, threads_per_worker=1, *, memory_limit=None, processes=Tr
            security=None, policy=Workers()):
     """A distributed client, the first of these that exists:
 
-    1. the client that is already open, whoever opened it;
+    1. the client that is already open, whoever opened it, unless it is one that this function opened on this machine
+       and its workers are gone for good: then it is closed, with a warning;
     2. a connection to the scheduler that is named by `address` or `scheduler_file`, else by the environment variable
        DASK_SCHEDULER_ADDRESS, else by dask's configuration (scheduler-address);
     3. a new cluster on this machine, on the loopback interface only, its dashboard on any free port.
@@ -57,7 +59,7 @@ def client(n_workers=2, threads_per_worker=1, *, memory_limit=None, processes=Tr
     fails, and RuntimeError where its workers cannot import glmlab or where a script has no main guard. Warns where the
     cluster is adaptive.
     """
-    current, named = open_client(), scheduler_named(address, scheduler_file)
+    current, named = in_use(open_client(), policy), scheduler_named(address, scheduler_file)
     if current is not None:
         if address or scheduler_file:
             refuse_other(current, *named)
@@ -76,6 +78,19 @@ def client(n_workers=2, threads_per_worker=1, *, memory_limit=None, processes=Tr
         new.close()
         raise
     return new
+
+
+def in_use(current, policy):
+    """The open client, or None where there is none or its cluster is ours and has no workers left."""
+    if current is None or current not in opened or current.cluster is None or current.nthreads():
+        return current
+    try:
+        current.wait_for_workers(1, timeout=policy.restart)
+        return current
+    except TimeoutError:
+        current.close()
+        warnings.warn("the workers of the open cluster are gone; it was closed, and a new one is started", stacklevel=4)
+        return None
 
 
 def refuse_other(current, address, named_by):

@@ -44,6 +44,8 @@ def local_client(n_workers, threads_per_worker, memory_limit, processes, policy)
             direct_to_workers=True,  # results come from the workers, not through the scheduler
         )
     new.run(hush_exits)  # worker processes have loggers of their own
+    if processes:
+        new.register_plugin(deaf())
     hurry(new, policy.prompt)
     return new
 
@@ -116,6 +118,25 @@ def environment(variables):
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
+
+
+def deaf():
+    """A plugin: worker processes ignore an interrupt, which Ctrl-C and Jupyter's stop button send to them, too.
+
+    It is meant for the cell that runs. Workers that took it would end, and leave a client without workers. The plugin
+    is made in a function, because dask then sends it as code, to workers that start again as well.
+    """
+    import signal
+
+    from distributed import WorkerPlugin
+
+    class Deaf(WorkerPlugin):
+        name = "ignore interrupts"
+
+        def setup(self, worker):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    return Deaf()
 
 
 def hurry(client, seconds):
