@@ -3,8 +3,10 @@
 import contextlib
 import logging
 import os
+import signal
 import subprocess
 import sys
+import time
 import urllib.request
 
 import dask
@@ -398,14 +400,15 @@ def no_scheduler():
 
 def test_a_cluster_without_workers_is_replaced_and_one_that_restarts_is_not(monkeypatch):
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
-    with cluster.client(n_workers=1, memory_limit="1GiB") as first:
-        with pytest.warns(UserWarning, match="workers of the open cluster are gone"):
-            first.cluster.scale(0)
-            first.cluster.sync(first.cluster._correct_state)
-            second = cluster.client(n_workers=1, memory_limit="1GiB", policy=Workers(restart=0.5))
-        try:
-            assert first.status == "closed" and second.submit(int, 3).result(timeout=20) == 3
-            second.restart_workers(list(second.nthreads()), timeout=60)
-            assert cluster.client().scheduler.address == second.scheduler.address
-        finally:
-            second.close()
+    first = cluster.client(n_workers=1, memory_limit="1GiB")
+    first.cluster.scale(0)
+    first.cluster.sync(first.cluster._correct_state)
+    with pytest.warns(UserWarning, match="workers of the open cluster are gone"):
+        second = cluster.client(n_workers=1, memory_limit="1GiB", policy=Workers(restart=0.5))
+    with second:
+        assert first.status == "closed" and second.submit(int, 3).result(timeout=20) == 3
+        [pid] = second.run(os.getpid).values()
+        os.kill(pid, signal.SIGKILL)
+        while second.nthreads():
+            time.sleep(0.01)
+        assert cluster.client().scheduler.address == second.scheduler.address
