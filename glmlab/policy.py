@@ -154,8 +154,8 @@ class Algebra:
     blurred: float = 1e-10  # smallest ÷ largest eigenvalue, scaled: at 1e-10 about five digits of the smallest are left
     pivot: float = 1e-4  # smallest diagonal entry of a Cholesky factor, scaled: its square, 1e-8, leaves eight digits
     warm: int = 2  # active-set steps before sweeps of coordinate descent: a good start needs no more
-    sweeps: int = 30  # sweeps made then: each costs p², a step p³, so a bad start is improved by many cheap moves
-    compiled: int = 100  # coordinates: a sweep over fewer takes less time than loading what compiles it
+    sweeps: int = 30  # made then, and before each later step: they cost p² each, a step p³, and turn many signs at once
+    compiled: int = 100  # coordinates: fewer take less time than loading what compiles a sweep, and are swept once
     ray: float = 1e-6  # share of the pull in the null space of H: above it the objective falls along a ray
     dust: float = 1e-9  # of the largest entry of a ray: smaller entries are rounding
 

@@ -333,3 +333,13 @@ def test_a_column_is_brought_once():
     result = run("working_sets", f, L1(1.0))
     moved = np.concatenate([given["shared"][0] for kernel, given in brought if kernel is columns])
     assert result.converged and len(moved) == len(set(moved)) >= np.count_nonzero(result.beta)
+
+
+def test_an_answer_with_nearly_as_many_coefficients_as_rows_takes_few_factorisations(monkeypatch):
+    """An active-set step turns one sign. Without sweeps between the steps there are several hundred of them."""
+    made, plain = [], quadratic.by_cholesky
+    monkeypatch.setattr(quadratic, "by_cholesky", lambda H, **policy: made.append(len(H)) or plain(H, **policy))
+    rng = np.random.default_rng(0)
+    X = sparse.random_array((120, 180), density=0.05, rng=rng).toarray()
+    result = fit(X, rng.normal(size=120), family="gaussian", penalty=L1(0.03))
+    assert result.converged and np.count_nonzero(result.beta) > 100 and len(made) < 150

@@ -201,7 +201,7 @@ def lasso_point(G, H, beta, l1, *, policy=Algebra()):
     G, l1, start = G / root, l1 / root, beta * root
     free, v, polished = l1 == 0, start.copy(), False
     for attempt in range(20 * len(v) + 100):
-        if attempt == policy.warm:
+        if attempt == policy.warm or (attempt > policy.warm and len(v) > policy.compiled):
             for _ in range(policy.sweeps):
                 v = swept(v, H, -(G + H @ (v - start)), l1, policy=policy)
         slope = -(G + H @ (v - start))  # optimal iff slope_j = l1_j sign v_j, |slope_j| ≤ l1_j where v_j = 0
