@@ -149,7 +149,7 @@ def bounds_by_lam(ratios, gaps, bounds, *, start):
     _lined_up(ratios, gaps, bounds)
     at = int(np.argmin(np.abs(np.log(ratios / start))))
     finding = f"At λ/λ_max = {ratios[at]:.1e} {_times(gaps, bounds, at)}."
-    alt = f"Bounds and the true gap against λ/λ_max, both axes logarithmic; the gap lies below all bounds. {finding}"
+    alt = f"Bounds and the true gap against λ/λ_max, both axes logarithmic; no bound lies below the gap. {finding}"
     return Picture(_bounds_figure(ratios, gaps, bounds), alt, finding, _bounds_slider(ratios, gaps, bounds, at))
 
 

@@ -3,8 +3,9 @@
 #
 # *You compare every bound with the true gap, and find out when a gap is small enough to stop.*
 #
-# **55 minutes** with the exercise. All of it is *optional*: no other notebook needs it. Prerequisites: [06
-# certificates](06_certificates.ipynb). Symbols: [glossary](00_start_here.ipynb#Notation-and-glossary).
+# **55 minutes** with the exercise, all *optional*. Prerequisites: [06 certificates](06_certificates.ipynb), and for
+# *Small, compared with what?* [07 families and penalties](07_families_and_penalties.ipynb). Symbols:
+# [glossary](00_start_here.ipynb#Notation-and-glossary).
 #
 # Afterwards you can
 #
@@ -14,7 +15,7 @@
 # - say in which unit a gap is small;
 # - choose a stopping rule that short steps cannot fool.
 #
-# Run the first section, then read those that you like. *All bounds* needs *Curvature*.
+# Run the first section, then any other. Only *All bounds* needs *Curvature*.
 
 # %% tags=["setup", "optional"] id="imports"
 import inspect
@@ -111,8 +112,7 @@ print(f"λ / λ_max = {lam / lam_max:.1e}")
 # %% [markdown] tags=["optional"] id="mu-example"
 # *A small example.* The Hessian is a sum over chunks, $H=\sum_kH_k$ with $H_k=2X_k^\top X_k$. Let two chunks have
 # $H_1=\operatorname{diag}(2,6)$ and $H_2=\operatorname{diag}(8,2)$. Then $H=\operatorname{diag}(10,8)$ and $h_1=8$. Each
-# chunk alone knows that $b^\top H_kb\ge2\|b\|^2$ for every $b$. So $b^\top Hb\ge4\|b\|^2$: each chunk sends one number, and
-# 4 is a lower bound of 8.
+# chunk alone knows that $b^\top H_kb\ge2\|b\|^2$ for every $b$. So $b^\top Hb\ge4\|b\|^2$, and 4 is a lower bound of 8.
 #
 # **Exercise.** `mu_lower(blocks)`: a lower bound of $h_1$ from a list of the $X_k$. (It is 0 if each chunk has fewer
 # rows than columns.)
@@ -128,11 +128,11 @@ mu_lower = use(mu_lower)
 # solution("mu_lower")
 
 # %% [markdown] tags=["optional"] id="c06-030"
-# How loose is the bound? We move the optimum by $e$, once in the flattest direction of $H$ and once at random, so
-# little that no sign changes. Then $\operatorname{dist}=\|He\|$ and the gap is $\frac12e^\top He$. So the bound is
-# $\|He\|^2/(\mu\,e^\top He)$ times the gap. If $e_j$ are the parts of $e$ along the eigenvectors, this factor is the mean of
-# the $h_j/\mu$ with the weights $h_je_j^2$. So it lies between $h_1/\mu$ and $h_p/\mu$, which are far apart in the tilted
-# problem only.
+# How loose is the bound? We move the optimum by $e$, once in the flattest direction of $H$ and once at random. It has
+# no zeros here, and we move it so little that no sign changes. Then $\operatorname{dist}=\|He\|$ and the gap is
+# $\frac12e^\top He$. So the bound is $\|He\|^2/(\mu\,e^\top He)$ times the gap. If $e_j$ are the parts of $e$ along
+# the eigenvectors, this factor is the mean of the $h_j/\mu$ with the weights $h_je_j^2$. So it lies between $h_1/\mu$
+# and $h_p/\mu$, which are far apart in the tilted problem only.
 
 # %% tags=["assert", "optional"] id="c06-031"
 mus = {}
@@ -145,13 +145,15 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
     beta_star = optimum(lam, A)
     for where, move in (("in the flattest direction", vectors[:, 0]), ("at random", trial)):
         beta = beta_star + 1e-6 * move
+        assert np.all(beta * beta_star > 0), "β* has no zero, and no sign changes"
         gap = float(F(beta, lam, A) - F(beta_star, lam, A))
         ratio = kkt(slope(beta, A), beta, lam) ** 2 / (2 * mu) / gap
         print(f"   {where}: dist² / 2μ is {ratio:.1f} times the gap")
         assert 0.99 * values[0] / mu <= ratio <= 1.01 * values[-1] / mu
 
 # %% [markdown] tags=["optional"] id="c06-032"
-# First-order methods leave their error in the flattest direction, so along their paths this bound looks sharp.
+# Gradient descent with the step $1/L$ leaves its error in the flattest direction (notebook 03). There this bound looks
+# sharp, as the first line of each pair shows.
 #
 # <details><summary>Check yourself: may μ be estimated from a sample of the rows?</summary>
 #
@@ -166,11 +168,11 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
 # %% [markdown] tags=["optional"] id="c06-042"
 # ## All bounds against the true gap (6 min, optional)
 #
-# Now take the tilted rows, many $\lambda$ up to nearly $\lambda_{\max}$, and for each a $\beta$ near $\beta^*$, with a gap
-# of about $10^{-9}F(0)$.
+# Now take the tilted rows, many $\lambda$ up to nearly $\lambda_{\max}$, and for each a $\beta$ near $\beta^*$, with a
+# gap of about $10^{-9}F(0)$.
 #
 # **Predict.** Which bounds depend on $\lambda$? Then move the slider to read them at one $\lambda$. The cell after the
-# figure searches for a bound below its gap.
+# figure prints how far each bound ranges, and searches for a bound below its gap.
 
 # %% tags=["optional"] id="every-bound"
 def near(beta_star, X, gap, rng):
@@ -202,10 +204,13 @@ for weight in ratios * tilted_max:
     gaps.append(float(F(beta, weight, X_tilt) - F(beta_star, weight, X_tilt)) / F0)
     bounds.append(all_bounds(beta, weight, mus["tilted"], T))
 series = {name: [found[name] / F0 for found in bounds] for name in bounds[0]}
-viz.show(viz.bounds_by_lam(ratios, gaps, series, start=lam / lam_max))
+shown = {name: values for name, values in series.items() if "1 %" not in name}  # it would cross dist² / 2μ
+viz.show(viz.bounds_by_lam(ratios, gaps, shown, start=lam / lam_max))
 
 # %% tags=["assert", "optional"] id="c06-045"
 ratio_of = {name: np.array(values) / gaps for name, values in series.items()}
+for name, ratio in ratio_of.items():
+    print(f"{name}: from {ratio.min():.3g} to {ratio.max():.3g} times the gap")
 assert all(np.all(ratio >= 1 - 1e-6) for ratio in ratio_of.values()), "no bound below the true gap"
 assert np.all(ratio_of["corrected, all rows"] <= 1.05), "and the last one is the gap, at every λ"
 tried = 0
@@ -217,7 +222,7 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
             found = all_bounds(beta, weight, mus[name], tilt).values()
             assert all(bound >= gap * (1 - 1e-6) for bound in found)
             tried += len(found)
-print(f"{tried + len(ratios) * len(series)} bounds tried, none below its gap")
+print(f"{tried + len(ratios) * len(series)} bounds tried, none below its gap by more than a millionth of it")
 
 # %% [markdown] tags=["optional"] id="c06-044"
 # The scaled gap depends most on $\lambda$, and the corrected bounds hardly do.
@@ -225,23 +230,24 @@ print(f"{tried + len(ratios) * len(series)} bounds tried, none below its gap")
 # | bound | is a proof | is loose |
 # |---|---|---|
 # | $\operatorname{dist}(0,\partial F)$ | of no gap | – |
-# | scaled gap | yes, without a free intercept | where $\lambda\ll\lambda_{\max}$, and near $\beta^*$ |
+# | scaled gap | yes; a free intercept needs $\sum_i\theta_i=0$ | where $\lambda\ll\lambda_{\max}$, and near $\beta^*$ |
 # | $\operatorname{dist}^2/2\mu$ | yes, with a proved $\mu$ | where curvatures differ |
 # | corrected, share $\varphi$ | yes | by $1/\varphi$; more where $S$ has few rows |
 # | corrected, all rows | yes | never, for least squares |
 #
-# A free intercept demands $\sum_i\theta_i=0$, which no scaling brings about.
+# Scaling keeps that sum 0, as it is at an optimal intercept, but cannot make it 0.
 #
-# **Recap.** No bound was below its gap, and on all rows the corrected bound is the gap.
+# **Recap.** But for rounding no bound was below its gap.
 
 # %% [markdown] tags=["optional"] id="c06-046"
 # ## What the package adds (6 min, optional)
 #
-# The next cell prints the two lines of `glmlab.certify` that are 06's exercise 3. In our letters `G` is $q$, `H` is $H_S$,
-# `cost.price` is $\sum t_i^2$, and `l1` is $\lambda$. `s` is $w$, clipped to $[-\lambda,\lambda]$: where your function
-# returns infinity, this line cuts off what rounding carried beyond $\lambda$. `l2`, the weight of a ridge, is new.
+# `certify` calls `certificates.corrected`. The next cell prints the two lines of it that are 06's exercise 3. In our
+# letters `G` is $q$, `H` is $H_S$, `cost.price` is $\sum t_i^2$, and `l1` is $\lambda$. `s` is $w$, clipped to
+# $[-\lambda,\lambda]$: where your function returns infinity, this line cuts off what rounding carried beyond
+# $\lambda$. `l2`, the weight of a ridge, is new.
 #
-# The rest of the function (`certificates.corrected`) serves intercepts, other losses, whose prices make `cost` (notebook
+# The rest of that function serves intercepts, other losses, whose prices make `cost` (notebook
 # 07), and rounding: it moves $d$ until $w$ is feasible in spite of rounding, and adds what this may cost.
 
 # %% tags=["solution", "optional"] id="c06-047"
@@ -261,13 +267,15 @@ print(source[source.index("    s = ") : source.index("    # What rounding adds")
 # - *A penalised intercept.* If we add the column of ones ourselves, `Lasso` penalises it.
 # - *Statsmodels' ridge.* `OLS` solves ours. `GLM` with the Gaussian family takes the scale of its log-likelihood from
 #   the residuals, so it minimises $\frac12\log\|y-X\beta\|^2$ plus the penalty.
-# - *The post's own library*, only if you have installed it (`pip install dask-glm`). The line search of its proximal
-#   gradient asks that the loss *without* the penalty falls. So we expect that it ends where this loss stops falling.
 #
-# **Predict:** which have a relative gap below $10^{-6}$?
+# **Predict:** which of four have a relative gap below $10^{-6}$: a penalised and a free intercept, `OLS` and `GLM`?
+#
+# *The post's own library* is judged only if you have installed it (`pip install dask-glm`). The line search of its
+# proximal gradient asks that the loss *without* the penalty falls. So we expect that it ends where this loss stops
+# falling.
 
 # %% tags=["assert", "optional"] id="c06-056"
-m, proofs = 4_000, {}  # the first rows, tilted
+m, proofs, theirs_at = 4_000, {}, {}  # the first rows, tilted
 X_m, y_m = dask.compute(X[:m], y[:m])
 X_m = X_m @ T
 lam_m = abs(2 * X_m.T @ y_m).max() / 100
@@ -281,12 +289,14 @@ for name, b, intercept in (("penalised", ones[:-1], ones[-1]), ("free", free.coe
     print(f"{name} intercept {intercept:.4f}: {proof}")
 for name, model in (("OLS", sm.OLS(y_m, X_m)), ("GLM", sm.GLM(y_m, X_m))):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the GLM says that it may have failed; it has not, on its own problem
+        warnings.simplefilter("ignore")  # the GLM says that it may have failed
         b = np.asarray(model.fit_regularized(alpha=theirs, L1_wt=0.0).params)
     proofs[f"{name} ridge"] = certify(X_m, y_m, b, family="gaussian", penalty=Ridge(lam_m))
-    print(f"statsmodels' {name} ridge: {proofs[f'{name} ridge']}")
+    theirs_at[name] = np.log(np.sum((y_m - X_m @ b) ** 2)) / 2 + theirs * b @ b / 2
+    print(f"statsmodels' {name} ridge: {proofs[f'{name} ridge']}; what the GLM minimises is {theirs_at[name]:.5f}")
 assert max(proofs[name].relative for name in ("free intercept", "OLS ridge")) <= 1e-9
 assert min(proofs[name].relative for name in ("penalised intercept", "GLM ridge")) > 1e-6
+assert theirs_at["GLM"] < theirs_at["OLS"], "by its own measure the GLM's answer is the better one"
 
 # %% tags=["optional"] id="c06-058"
 try:
@@ -300,6 +310,8 @@ else:
         print(f"dask-glm, {count} iterations:", certify(X_m, y_m, np.asarray(b), family="gaussian", penalty=L1(lam_m)))
 
 # %% [markdown] tags=["optional"] id="more-judged-recap"
+# By its own measure the GLM's answer is better than that of `OLS`, and by ours it is worse.
+#
 # **Recap.** A penalised intercept and the GLM ridge solve other problems, and the certificate shows it.
 
 # %% [markdown] tags=["optional"] id="small-compared-with-what"
@@ -308,9 +320,9 @@ else:
 # A bound of 0.01 is small if $F$ is a million, and large if $F$ is 1. So a stop rule needs a unit. The larger one of
 # $|F(\beta)|$ and $|F(0)|$ looks natural. What does it do to a small table?
 #
-# Two groups of equally many persons have 20 and 40 cases. Cases are Poisson, so the loss of a row is $e^\eta-y\eta$, with
-# $\eta=\log(\text{persons})+b_0+b_1\cdot\text{group}$. (The known term is called an **offset**.) The second rate is twice the
-# first, so the optimum is $b_1=\log2\approx0.693$.
+# Two groups of equally many persons have 20 and 40 cases. Cases are Poisson, so the loss of a row is $e^\eta-y\eta$,
+# with $\eta=\log(\text{persons})+b_0+b_1\cdot\text{group}$. (The known term is called an **offset**.) The second rate
+# is twice the first, so the optimum is $b_1=\log2\approx0.693$.
 #
 # We certify $b_1=0.52$, whose first digit is not that of the optimum, for several numbers of persons. **Predict:** will
 # the bound change? The unit $U$ is explained below.
@@ -322,15 +334,16 @@ for persons in (1, 1e4, 1e8):
     at_zero = np.sum(persons - cases * np.log(persons))  # F(0)
     level = np.log(60 / (1 + np.exp(0.52)) / persons)  # the best b₀ for b₁ = 0.52
     wrong = certify(group, cases, [0.52], intercept=level, **table)
-    units[persons] = wrong.bound / abs(at_zero), wrong.relative
+    units[persons] = wrong.bound / max(abs(wrong.objective), abs(at_zero)), wrong.relative
     slopes.append(glmlab.fit(group, cases, fit_intercept=True, **table).beta[0])
-    print(f"{persons:>11,.0f} persons: bound {wrong.bound:.3f}, {units[persons][0]:.0e} of F(0), {wrong.relative:.2f} of U; fitted slope {slopes[-1]:.6f}")
+    print(f"{persons:>11,.0f} persons: bound {wrong.bound:.3f}, {units[persons][0]:.0e} of max(|F(β)|, |F(0)|), {wrong.relative:.2f} of U; fitted slope {slopes[-1]:.6f}")
 assert np.allclose(slopes, np.log(2), rtol=1e-9), "no number of persons changes the answer"
-assert units[1e8][0] < 1e-8 < 0.1 < units[1e8][1], "of F(0) the wrong slope is off by nothing"
+assert units[1e8][0] < 1e-8 < 0.1 < units[1e8][1], "of |F(0)| the wrong slope is off by nothing"
 
 # %% [markdown] tags=["optional"] id="what-is-left-to-explain"
-# The bound hardly changes, because $b_0$ absorbs the number of persons. But $F(0)$ grows with it. So a rule that compares
-# with $F(0)$ takes this slope for the optimum as soon as there are enough persons.
+# The bound hardly changes, because $b_0$ absorbs the number of persons. But $F(0)$ grows with it. So a rule that
+# compares with the larger of $|F(\beta)|$ and $|F(0)|$ takes this slope for the optimum as soon as there are enough
+# persons.
 #
 # A better unit says how much there is to explain. No model can make the loss of row $i$ smaller than
 # $\min_\eta\ell(\eta;y_i)$. Subtract the sum of these minima:
@@ -341,27 +354,26 @@ assert units[1e8][0] < 1e-8 < 0.1 < units[1e8][1], "of F(0) the wrong slope is o
 # *deviance*, plus the penalty. For least squares the minima are 0, so $P=F$.
 
 # %% [markdown] tags=["optional"] id="the-unit-s"
-# If a model fits every row exactly, as two coefficients fit two groups, then $P(\beta^*)=0$, and the gap divided by
-# $P$ is 1 until the very end. So we take a floor. The *null model* has offsets and an intercept but no columns, and a
-# thousandth of its $P$ is the smallest unit:
+# If a model fits every row exactly, as two coefficients fit two groups, then $P(\beta^*)=0$. So the gap divided by $P$
+# is 1 at every other $\beta$, as above: it does not say how wrong $\beta$ is. So we take a floor. The *null model* has
+# offsets and an intercept but no columns, and a thousandth of its $P$ is the smallest unit:
 #
 # $$U(\beta)=\max\big(P(\beta),\ P(\text{null model})/1000\big) .$$
 #
 # The relative gap is the proved gap, without the allowance for rounding, divided by $U(\beta)$. It stays the same if the
-# same model is written in another way: with other offsets, other units of a column or of $y$ in least squares, or a row
+# model is written in another way: with other offsets, other units of a column or of $y$ in least squares, or a row
 # split in two of half the weight.
 
 # %% [markdown] tags=["optional"] id="gap-in-standard-errors"
 # What does a gap say about the coefficients? Near the optimum
-# $F(\beta)-F^*\approx\frac12(\beta-\beta^*)^\top H(\beta-\beta^*)$. So a gap of $\delta$ leaves $\beta$ within
-# $\sqrt{2\delta}$ of $\beta^*$ in the norm of $H$. Without a penalty the standard error of $\beta_j$ is
-# $\sqrt{(H^{-1})_{jj}}$ for Poisson and logistic losses. So **every coefficient is within $\sqrt{2\delta}$ standard errors
-# of its optimum.**
+# $F(\beta)-F^*\approx\frac12(\beta-\beta^*)^\top H(\beta-\beta^*)$ (or more, with an L1 penalty). So a gap of $\delta$ leaves $\beta$ within $\sqrt{2\delta}$ of
+# $\beta^*$ in the norm of $H$. Without a penalty the standard error of $\beta_j$ is $\sqrt{(H^{-1})_{jj}}$ for Poisson
+# and logistic losses. So **every coefficient is within $\sqrt{2\delta}$ standard errors of its optimum.**
 #
 # This approximation becomes a proof because the four losses of notebook 07 have $|\ell'''|\le\ell''$: for the Gaussian
-# $\ell'''=0$, for Poisson and Gamma they are equal in size, and a logistic loss of mean $m$ has the factor $|1-2m|$. So $H$
-# cannot change much over a short distance (docstring of `glmlab.maths.certificates`). A result prints the number that
-# it proves.
+# $\ell'''=0$, for Poisson and Gamma they are equal in size, and a logistic loss of mean $m$ has the factor $|1-2m|$.
+# So $H$ cannot change much over a short distance (docstring of `glmlab.maths.certificates`). A result prints what it
+# proves.
 
 # %% id="proved-standard-errors" tags=["assert", "optional"]
 rng = np.random.default_rng(0)
@@ -393,13 +405,13 @@ assert apart.max() <= early.certificate.errors <= np.sqrt(2e-5 * len(X_c)) and e
 # ## When to stop, and what remains (6 min, optional)
 #
 # Which rule ends a run where it should? We run proximal gradient on the tilted rows, $\lambda=\lambda_{\max}/100$,
-# with the safe step $1/L$, where $L$ is the largest eigenvalue of $H$, and again with a tenth of it. Four rules are asked
-# for $10^{-4}$:
+# with the safe step $1/L$, where $L$ is the largest eigenvalue of $H$, and again with a tenth of it. Four rules are
+# asked for $10^{-4}$:
 #
 # - the change of $\beta$, relative to the largest coefficient;
 # - the change of $F$, relative to $F$;
 # - the residual, which is the largest part of $\operatorname{dist}(0,\partial F)$, relative to its size at $\beta=0$;
-# - the certificate on a tenth of the rows, relative to $F(0)$.
+# - the certificate on a tenth of the rows, relative to $F(0)$: here $P=F$, and both runs need one unit.
 #
 # **Predict.** Which rules leave a larger gap with the shorter step?
 
@@ -444,11 +456,13 @@ assert at["0.1/L"]["change of β"] > 10 * tol
 
 # %% [markdown] tags=["optional"] id="c06-062"
 # Rules of change measure the step as much as the error: the shorter the step, the larger the gap at which they hold.
-# The residual is not fooled by the step. But its unit is not that of $F$, and here it holds long after the gap was small
-# enough. The certificate may stop late, because its bound is loose, but never early.
+# The change of $F$ holds too early with both steps. The residual is not fooled by the step. But its unit is not that
+# of $F$, and here it holds long after the gap was small enough. The certificate may stop late, because its bound is
+# loose, but never early.
 #
-# There is a third error, and no solver makes it. On the course's own rows, $\lambda=7.2$, we watch a slow run:
-# $F-F^*$, its certificate, and the distance to the coefficients that made the data.
+# So far we had the suboptimality $F-F^*$ and its certificate. There is a third error, and no solver makes it: the
+# distance to the coefficients that made the data. We watch all three in a slow run on the course's own rows,
+# $\lambda=7.2$.
 
 # %% tags=["figure", "assert", "optional"] id="c06-063"
 curve = np.linalg.eigvalsh(2 * X_r.T @ X_r)[-1]
@@ -464,8 +478,9 @@ assert proved[80] <= 1e-6 and distances[-1] > 0.3 * floor
 
 # %% [markdown] tags=["optional"] id="c06-064"
 # **Recap.** *Suboptimality* $F(\beta)-F^*$ is the solver's error, and nobody knows it. A *certificate* is a number
-# that it cannot exceed. The *distance to* $\beta_{\text{true}}$, the only error that the post printed, contains the noise
-# in the data: its largest coordinate stays near $\sqrt{2\log p/n}$ (notebook 02). More rows lower it, and no solver does.
+# that it cannot exceed. The *distance to* $\beta_{\text{true}}$, the only error that the post printed, contains the
+# noise in the data: its largest coordinate stays near $\sqrt{2\log p/n}$ (notebook 02). More rows lower it, and no
+# solver does.
 
 # %% tags=["assert", "optional"] id="closed"
 client.close()
@@ -476,9 +491,9 @@ assert client.status == "closed"
 #
 # - On the tilted rows $\operatorname{dist}^2/2\mu$ was up to hundreds of times the gap. The corrected bound on all rows
 #   was the gap, at every $\lambda$.
-# - No bound of any kind was below its gap.
-# - Of $F(0)$ a wrong slope was off by nothing, of $U$ it was not.
-# - Rules of change stop early if steps are short. A certificate does not.
+# - But for rounding no bound of any kind was below its gap.
+# - With $10^8$ persons the gap of a wrong slope was about $10^{-9}$ of $F(0)$, and all of $U$.
+# - The change of $F$ stopped too early with both steps, the change of $\beta$ with the short one. A certificate never did.
 #
 # <details><summary>You make the steps of a solver a hundred times shorter. Which rules still stop at the same gap?</summary>
 #
