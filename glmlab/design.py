@@ -2,16 +2,16 @@
 
 The formulas are those of formulaic (the heirs of R's). What formulaic leaves to its user is decided here. A level that
 the first table did not have is an error, where formulaic takes it for the reference level. A missing category is an
-error. No row is dropped, so that y and weights still belong to the rows. Tables on dask stay there.
+error. No row is dropped, so that y and weights still belong to the rows. Tables on dask stay there. What would look at
+other rows is an error (`glmlab.formulas`).
 """
-
-import re
 
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
-from formulaic import Formula, ModelSpec
+from formulaic import ModelSpec
 
+from glmlab.formulas import parts_of, right_side
 from glmlab.names import nearest
 
 
@@ -22,8 +22,12 @@ class Design:
     polars or dask. The constant column is left out: fit with `fit_intercept=True`.
     `levels` has the levels of each column of text, `names` the names of the columns that are made. Learning the levels
     of a dask table takes a pass over its columns of text.
-    Raises ValueError for a formula with a left side, for a column that the table lacks, for missing categories and for
-    levels that were not learned; and where a transform would have to learn from all rows of a table on dask.
+    A formula may have arithmetic, comparisons, C, I, log, exp, and NumPy's functions of single numbers, as np.sqrt. In
+    memory it may have transforms that learn: center, scale, poly, bs. Numbers become categories by
+    table.astype({"hour": "category"}), not by C().
+    Raises ValueError for a formula with a left side or other functions, for transforms that learn from a table on dask,
+    for a column that the table lacks or has twice, for C() of numbers, for missing categories, for missing numbers that
+    are compared, and for levels that were not learned. Raises TypeError for a formula that is no text and for an array.
 
     >>> flights = pd.DataFrame({"carrier": ["AA", "UA", "AA"], "miles": [10.0, 100.0, 1000.0]})
     >>> design = Design("carrier + log10(miles)", flights)
@@ -32,21 +36,18 @@ class Design:
     """
 
     def __init__(self, formula, table):
-        wanted = Formula(formula)
-        if hasattr(wanted, "lhs"):
-            raise ValueError(f"the formula {formula!r} has a left side; write its right side, and pass y to fit")
         table, self.formula = frame_of(table), formula
-        words = {word.strip("`") for word in re.findall(r"[^\W\d]\w*|`[^`]+`", formula)}
-        refuse_missing(wanted.required_variables, table)
-        self.needs = [name for name in table.columns if name in words]
-        self.levels = levels_of(table[self.needs])
         lazy = isinstance(table, dd.DataFrame)
+        wanted = right_side(formula)
+        parts = parts_of(wanted, lazy)
+        names = {name for part in parts for name in part.columns}
+        refuse_missing(names, table)
+        self.needs = [name for name in table.columns if name in names]
+        self.compared = sorted({name for part in parts if part.compares for name in part.columns})
+        self.levels = levels_of(table[self.needs])
+        refuse_coded_numbers(parts, self.levels)
         first = first_rows(table[self.needs]) if lazy else table[self.needs]
-        self.spec = ModelSpec(wanted, na_action="ignore").get_model_matrix(self._categorical(first)).model_spec
-        if lazy and self.spec.transform_state:
-            learns = ", ".join(self.spec.transform_state)
-            raise ValueError(f"{learns} learns from all rows, and a formula sees one block of a dask table; compute "
-                             "that column before, with dask")  # fmt: skip
+        self.spec = ModelSpec(wanted, na_action="ignore").get_model_matrix(self._prepared(first)).model_spec
         self.names = tuple(name for name in self.spec.column_names if name != "Intercept")
 
     def __repr__(self):
@@ -61,13 +62,25 @@ class Design:
         return table[self.needs].map_partitions(self._columns, meta=self._columns(table[self.needs]._meta))
 
     def _columns(self, frame):
-        made = self.spec.get_model_matrix(self._categorical(frame))
+        made = self.spec.get_model_matrix(self._prepared(frame))
         return pd.DataFrame(made)[list(self.names)].astype(float)
 
-    def _categorical(self, frame):
-        """The columns that are needed, text as categories with the levels that were learned."""
-        known = {name: categories(name, frame[name], levels) for name, levels in self.levels.items()}
+    def _prepared(self, frame):
+        """The columns that are needed: numbers, and text as categories with the levels that were learned."""
+        for name in self.compared:
+            refuse_empty(name, frame[name])
+        known = {name: categories(name, frame[name], self.levels[name]) if name in self.levels
+                 else numbers(name, frame[name]) for name in self.needs}  # fmt: skip
         return frame[self.needs].assign(**known)
+
+
+def refuse_coded_numbers(parts, levels):
+    """The error for C() of anything but text: a missing or unseen number would count as the reference level."""
+    for part in parts:
+        for name in part.coded:
+            if name not in levels:
+                raise ValueError(f"{part.text!r} in the formula: C() takes columns of text or categories, not {name!r};"
+                                 f" make one before, as table.astype({{{name!r}: 'category'}}) does")  # fmt: skip
 
 
 def frame_of(table):
@@ -80,23 +93,45 @@ def frame_of(table):
 
 
 def refuse_missing(names, table):
-    """The error for columns that a formula names and a table lacks."""
-    for name in sorted(set(names) - set(table.columns)):
-        raise ValueError(f"the table has no column {name!r}; {nearest(name, map(str, table.columns))}")
+    """The error for columns that a formula names and a table lacks or has twice."""
+    columns = list(table.columns)
+    for name in sorted(names):
+        if name == "Intercept":
+            raise ValueError("'Intercept' means the constant column, which fit adds; rename that column of the table")
+        if name not in columns and name in map(str, columns):
+            raise ValueError(f"the name of column {name} is no text; use table.rename(columns=str)")
+        if name not in columns:
+            raise ValueError(f"the table has no column {name!r}; {nearest(name, map(str, columns))}")
+        if columns.count(name) > 1:
+            raise ValueError(f"the table has {columns.count(name)} columns {name!r}; keep one, or rename them")
 
 
 def is_text(column):
     """Is it a column of levels: text, objects or categories?"""
-    return not (pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype))
+    kind, of = column.dtype, pd.api.types
+    return isinstance(kind, pd.CategoricalDtype) or of.is_object_dtype(kind) or of.is_string_dtype(kind)
+
+
+def numbers(name, column):
+    """A column of numbers, those that pandas calls NA as NaN."""
+    if not pd.api.types.is_numeric_dtype(column.dtype) or column.dtype.kind == "c":
+        raise ValueError(f"column {name!r} has {column.dtype}, neither real numbers nor text; compute a number of it "
+                         f"before, as table[{name!r}].dt.hour does of times")  # fmt: skip
+    return column.astype(float) if pd.api.types.is_extension_array_dtype(column.dtype) else column
 
 
 def levels_of(table):
     """{column: its levels, sorted} of the columns of text. Those of a pandas category keep their order."""
     found = {name: table[name] for name in table.columns if is_text(table[name])}
     if isinstance(table, dd.DataFrame):
-        text = list(found)
-        found = dict(zip(text, dd.compute(*(found[name].drop_duplicates() for name in text)), strict=True))
+        found = {name: column.astype(object) if has_unknown(column) else column for name, column in found.items()}
+        found = dict(zip(found, dd.compute(*(column.drop_duplicates() for column in found.values())), strict=True))
     return {name: ordered(name, column) for name, column in found.items()}
+
+
+def has_unknown(column):
+    """Does a column on dask have categories that each block has found by itself, in an order that means nothing?"""
+    return isinstance(column.dtype, pd.CategoricalDtype) and not column.cat.known
 
 
 def ordered(name, column):
@@ -104,7 +139,12 @@ def ordered(name, column):
     refuse_empty(name, column)
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.remove_unused_categories().cat.categories
-    return pd.Index(np.sort(column.unique()))
+    try:
+        return pd.Index(np.sort(column.unique()))
+    except TypeError:
+        kinds = " and ".join(sorted({type(value).__name__ for value in column}))
+        cure = f"make text of all, as table.astype({{{name!r}: str}}) does"
+        raise ValueError(f"column {name!r} mixes {kinds}; {cure}") from None
 
 
 def first_rows(table):
@@ -113,7 +153,7 @@ def first_rows(table):
 
 
 def refuse_empty(name, column):
-    """The error for missing categories: without it such rows would count as the reference level."""
+    """The error for missing categories: without it such rows would count as the reference level, or as False."""
     if missing := int(column.isna().sum()):
         raise ValueError(f"column {name!r} lacks {missing} of {len(column)} categories; fill them, as table[{name!r}]."
                          "fillna('unknown') does, or drop the rows from X, y and weights alike")  # fmt: skip
@@ -122,7 +162,7 @@ def refuse_empty(name, column):
 def categories(name, column, levels):
     """A column of text as pandas categories with the levels that were learned."""
     refuse_empty(name, column)
-    if unseen := sorted(set(column.unique()) - set(levels)):
+    if unseen := sorted(set(column.unique()) - set(levels), key=str):
         held = ", ".join(map(repr, unseen[:3])) + " …" * (len(unseen) > 3)
         raise ValueError(f"column {name!r} has levels that the design has not seen: {held}. Make the Design of a table "
                          "that has them, or drop these rows")  # fmt: skip

@@ -128,3 +128,112 @@ def test_a_frame_of_text_that_goes_straight_to_a_fit_is_told_of_designs():
         fit(frame[["carrier", "miles"]], frame["late"], family="logistic")
     with pytest.raises(ValueError, match="no column 'weekday'; known are carrier, hour, late, miles"):
         Design("weekday", frame)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("formula", [
+    "{miles - miles.mean()}", "{miles.cumsum()}", "{miles / miles.max()}", "lag(miles)", "np.cumsum(miles)",
+    "I(miles[::-1])", "np.matmul(miles, hour)", "I(miles @ hour)", "hashed(carrier, levels=3)", "{miles.values}",
+    "{(lambda x: x)(miles)}", "log(miles) + hour:lag(miles)",
+])  # fmt: skip
+def test_code_that_may_look_at_other_rows_is_refused(formula, lazy):
+    frame = table()
+    with pytest.raises(ValueError, match="may look at other rows"):
+        Design(formula, dd.from_pandas(frame, npartitions=3) if lazy else frame)
+
+
+@pytest.mark.parametrize("formula", ["center(miles)", "scale(miles)", "poly(miles, 2)", "bs(log(miles), df=4)"])
+def test_a_transform_that_learns_makes_the_same_rows_of_a_part_of_the_table(formula):
+    frame = table()
+    design = Design(formula, frame)
+    inner = frame[10:60]
+    pd.testing.assert_frame_equal(design(inner), design(frame)[10:60])
+    with pytest.raises(ValueError, match="learns from all rows"):
+        Design(formula, dd.from_pandas(frame, npartitions=3))
+
+
+def test_row_by_row_code_makes_the_same_rows_of_blocks_as_of_the_whole():
+    frame = table().reset_index(drop=True).rename(columns={"miles": "miles flown"})
+    formula = "np.sqrt(`miles flown`) + {`miles flown` / hour} + I(hour > 17) + C(carrier, contr.sum) + exp(-hour)"
+    made = Design(formula, frame)(frame)
+    lazy = dd.from_pandas(frame, npartitions=4)
+    pd.testing.assert_frame_equal(Design(formula, lazy)(lazy).compute(), made)
+    np.testing.assert_array_equal(made.iloc[:, 0], np.sqrt(frame["miles flown"]))
+    np.testing.assert_array_equal(made.iloc[:, 1], frame["miles flown"] / frame["hour"])
+    assert sum(name.startswith("C(carrier, contr.sum)") for name in made.columns) == 2
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_numbers_become_categories_by_a_cast_and_not_by_C(lazy):
+    """The levels of all blocks are learned, in the order of the numbers; 10 is after 9."""
+    frame = table().sort_values("hour").reset_index(drop=True)
+    given = dd.from_pandas(frame, npartitions=4) if lazy else frame
+    for formula in ("C(hour)", "C(hour > 10)", "I(C(hour))"):
+        with pytest.raises(ValueError, match=r"C\(\) takes columns of text or categories, not"):
+            Design(formula, given)
+    cast = given.astype({"hour": "category"})
+    design = Design("hour", cast)
+    assert design.names == tuple(f"hour[T.{hour}]" for hour in range(6, 24))
+    made = design(cast)
+    made = made.compute() if lazy else made
+    np.testing.assert_array_equal(made.to_numpy(), frame["hour"].to_numpy()[:, None] == np.arange(6, 24))
+    later = frame.assign(hour=pd.Categorical([99] * 300))
+    with pytest.raises(ValueError, match="'hour' has levels that the design has not seen: 99"):
+        design(later)
+    with pytest.raises(ValueError, match="'hour' lacks 300 of 300"):
+        design(frame.assign(hour=pd.Categorical([None] * 300, categories=[5, 6])))
+
+
+@pytest.mark.parametrize("formula", ["C(carrier, levels=['AA', 'DL'])", "C(carrier, **{'levels': []})", "C(data=hour)"])
+def test_levels_in_a_formula_are_refused(formula):
+    with pytest.raises(ValueError, match=r"C\(\) takes a column and its contrasts"):
+        Design(formula, table())
+
+
+def test_a_missing_number_in_a_comparison_is_refused():
+    frame = table()
+    holed = frame.assign(miles=frame["miles"].where(frame["hour"] > 6))
+    for build in (lambda: Design("I(miles > 500)", holed), lambda: Design("I(miles > 500)", frame)(holed)):
+        with pytest.raises(ValueError, match="column 'miles' lacks"):
+            build()
+    with pytest.raises(ValueError, match=r"the function np.greater, which is unknown"):
+        Design("np.greater(miles, 500)", frame)
+
+
+@pytest.mark.parametrize("dtype", ["boolean", "Int64", "Float64"])
+def test_a_missing_number_of_a_nullable_column_is_a_nan(dtype):
+    frame = pd.DataFrame({"b": pd.array([True, None, False], dtype="boolean").astype(dtype)})
+    np.testing.assert_array_equal(Design("b", frame)(frame)["b"], [1.0, np.nan, 0.0])
+
+
+def test_a_column_with_the_name_of_a_function_is_not_needed_by_the_function():
+    frame = table().assign(log=[None, "a"] * 150)
+    assert Design("log(miles)", frame).needs == ["miles"]
+
+
+@pytest.mark.parametrize(("formula", "change", "says"), [
+    ("mixed", {"mixed": [1, "a"] * 150}, "column 'mixed' mixes int and str; make text of all"),
+    ("when", {"when": pd.date_range("2020", periods=300)}, "'when' has datetime64.*neither real numbers nor text"),
+    ("z", {"z": 1j}, "column 'z' has complex128, neither real numbers nor text"),
+    ("foo(miles)", {}, "'foo\\(miles\\)' in the formula has the function foo, which is unknown"),
+    ("miles | carrier", {}, "has several parts"),
+    (".", {}, "the formula '.' cannot be read"),
+    ("log(miles", {}, "the formula 'log\\(miles' cannot be read"),
+    ("log(miles +)", {}, "cannot be read"),
+    ("Intercept + miles", {"Intercept": 2.0}, "'Intercept' means the constant column"),
+])  # fmt: skip
+def test_what_cannot_be_right_is_refused_by_the_name_that_was_typed(formula, change, says):
+    with pytest.raises(ValueError, match=says):
+        Design(formula, table().assign(**change))
+
+
+def test_names_of_columns_are_text_and_unique():
+    frame = table()
+    with pytest.raises(ValueError, match="the table has 2 columns 'miles'; keep one"):
+        Design("miles", pd.concat([frame, frame], axis=1))
+    with pytest.raises(ValueError, match=r"the name of column 0 is no text; use table.rename\(columns=str\)"):
+        Design("`0`", pd.DataFrame(np.ones((3, 2))))
+    with pytest.raises(TypeError, match="a formula is text, such as .*; got list"):
+        Design(["miles"], frame)
+    with pytest.raises(ValueError, match="has not seen: 5, 'WN'"):
+        Design("carrier", frame)(frame.assign(carrier=[5, "WN", "AA"] * 100))

@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "glmlab"
 # From the bottom to the top; a module may import from the lines below its own, and from its own line.
 LAYERS = [
     "names checks policy workspace machine.memory",
+    "formulas",
     "design",
     "maths.sums",
     "maths.descent maths.family maths.penalties maths.conventions",

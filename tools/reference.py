@@ -13,7 +13,7 @@ GROUPS = {
     "Ask and prove": "fitting paths validation held_out dispersion inference inference.asking "
                      "inference.tables inference.covariances inference.diagnostics auditing auditing.solver "
                      "auditing.family auditing.penalty auditing.audit solvers.run solvers.stopping policy "
-                     "solvers.result maths.certificates maths.existence design estimators",
+                     "solvers.result maths.certificates maths.existence design formulas estimators",
     "The mathematics": "maths.family maths.families maths.tweedie maths.penalties maths.quadratic maths.conventions "
                        "maths.sums maths.working maths.descent maths.products maths.wide maths.bounds",
     "The rows and their passes": "rows.entrance rows.tables rows.columns rows.chunks rows.ondask rows.faults "
