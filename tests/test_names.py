@@ -19,7 +19,7 @@ SPELT = [
     *(getattr(datasets, name) for name in datasets.__all__ if callable(getattr(datasets, name))),
 ]  # fmt: skip
 # These pass options on, and resolve says who knows them.
-ANY_OPTION = [glmlab.fit, glmlab.fit_negative_binomial, glmlab.path, glmlab.run]
+ANY_OPTION = [glmlab.fit, glmlab.fit_negative_binomial, glmlab.path, glmlab.cross_validate_path, glmlab.run]
 every = pytest.mark.parametrize("function", SPELT, ids=lambda function: function.__qualname__)
 
 
