@@ -113,6 +113,7 @@ class Proving:
     interior: float = 0.9  # of the family's reach: a dual point that moved less is interior, so that a minimum exists
     sharp: float = 0.1  # of the reach: below it prices are nearly quadratic, the bound is the gap, no polish is needed
     share: float = 0.1  # of the slope: what conjugate gradients may leave of it; the bound is then nearly as sharp
+    clear: float = 0.5  # of a bound: where rounding of slopes costs more, a second step is tried (`maths.wide`)
     slack: float = 1e-8  # of √(S ÷ Σ w ℓ″): by how much all rows may shift to make the intercept's slope 0, for nothing
     nearly: float = 0.55  # D ÷ ℓ″t², ½ at best: up to here a price from known sums does, and rows are not asked again
     inverse: float = 1e-4  # share by which a computed √(H⁻¹)_jj may be wrong: H keeps five digits, or R is taken

@@ -65,6 +65,16 @@ def test_near_the_optimum_the_bound_is_nearly_the_gap(family, rows):
         assert gap - 2 * best.certificate.bound <= found.bound <= 3 * gap + 1e-9 * abs(best.objective)
 
 
+@pytest.mark.parametrize("rows", ["dense", "sparse"])
+@pytest.mark.parametrize(("family", "spread"), [("gaussian", 5), ("logistic", 3)])
+def test_columns_of_unlike_units_are_proved_to_the_default(rows, family, spread):
+    """Slopes round by a share of the largest number in a column: drawn towards 0 they would cost e ÷ λ₁ of P."""
+    X, y = wide(n=150, p=350, family=family, rows=rows)
+    units = 10.0 ** np.random.default_rng(0).integers(-spread, spread + 1, size=350)
+    result = fit(X * units[None, :], y, family=family, penalty=L1(2.0), fit_intercept=True)
+    assert result.converged, result.status
+
+
 @pytest.mark.parametrize(("y", "family"), [(np.ones(150), "logistic"), (np.zeros(150), "poisson")])
 def test_without_an_optimum_there_is_no_bound(y, family):
     """The penalty holds the columns, but the free intercept runs away."""

@@ -4,6 +4,8 @@ Solvers use a penalty's `value` and `prox`; for smooth penalties also `grad` and
 rule uses `distance`. λ is never rescaled: the loss is a sum over rows, not a mean.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from glmlab.checks import number
@@ -131,17 +133,24 @@ class FreeIntercept:
         return np.append(self.g.distance(beta[:-1], grad[:-1]), abs(grad[-1]))
 
 
+class Weights(NamedTuple):
+    """λ₁ and λ₂ of every coordinate, (dim,) both: what a model of F needs to know of the penalty."""
+
+    l1: np.ndarray
+    l2: np.ndarray
+
+
 def lambdas(g, dim):
-    """λ₁ and λ₂ of every coordinate, two arrays (dim,); those of a free intercept are 0.
+    """λ₁ and λ₂ of every coordinate, a Weights of two arrays (dim,); those of a free intercept are 0.
 
     None for a penalty that is not of this module's form.
     """
     if not (hasattr(g, "l1") and hasattr(g, "l2")):
         return None
-    l1, l2 = np.full(dim, float(g.l1)), np.full(dim, float(g.l2))
+    found = Weights(*(np.array(np.broadcast_to(value, dim), dtype=float) for value in (g.l1, g.l2)))
     if isinstance(g, FreeIntercept):
-        l1[-1] = l2[-1] = 0.0
-    return l1, l2
+        found.l1[-1] = found.l2[-1] = 0.0
+    return found
 
 
 PENALTY_NEEDS = ("value", "distance")  # methods that `run` calls on any penalty; solvers call more

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from glmlab.maths.descent import descend
-from glmlab.maths.penalties import lambdas
+from glmlab.maths.penalties import Weights, lambdas
 from glmlab.maths.quadratic import Model, minimise_model, promised
 from glmlab.policy import Descent, Working
 
@@ -70,8 +70,9 @@ def working_set(f, g, beta, grad, policy=Working()):
 def model_on(f, g, beta, grad, A, *, sharp=False, policy=Descent()):
     """The minimiser of the quadratic model of F at β over the coordinates A, the others kept as they are: a Model.
 
-    On sparse columns by coordinate descent, as far as a solver or (`sharp`) a certificate needs it. Where that is slow,
-    and on dense columns, from the Hessian in A. f keeps the last one: a certificate at the same β goes on from there.
+    g: a penalty or its Weights. On sparse columns by coordinate descent, as far as a solver or (`sharp`) a certificate
+    needs it. Where that is slow, and on dense columns, from the Hessian in A. f keeps the last one: a certificate at
+    the same β goes on from there.
     """
     share = policy.proof if sharp else policy.step
     asked, last = (beta, grad, A, *lambdas(g, len(beta))), f.modelled
@@ -81,7 +82,8 @@ def model_on(f, g, beta, grad, A, *, sharp=False, policy=Descent()):
     d = last.model.step[A] if known else np.zeros(len(A))
     found = by_columns(f, g, beta, grad, A, d, share)
     if found is None:
-        found, share = minimise_model(g, beta[A], grad[A], f.hess_on(beta, A)), 0.0
+        on_A = Weights(*(values[A] for values in lambdas(g, len(beta))))
+        found, share = minimise_model(on_A, beta[A], grad[A], f.hess_on(beta, A)), 0.0
     point, step = beta.copy(), np.zeros_like(beta)
     point[A], step[A] = found.point, found.step
     f.modelled = Modelled(asked, share, found._replace(point=point, step=step))
