@@ -258,7 +258,7 @@ def test_another_unit_of_exposure_moves_the_intercept_only():
 
 def test_the_offset_of_a_classifier_is_added_to_the_logarithm_of_the_odds():
     model = GLMClassifier().fit(X, LABELS, offset=ETA)
-    close(model.decision_function(X, offset=ETA), model.decision_function(X) + ETA, 1e-12)
+    close(model.decision_function(X, offset=ETA), model.decision_function(X, offset=0 * ETA) + ETA, 1e-12)
     close(model.predict_proba(X, offset=ETA)[:, 1], 1 / (1 + np.exp(-model.decision_function(X, offset=ETA))), 1e-12)
     assert model.score(X, LABELS, offset=ETA) == np.mean(model.predict(X, offset=ETA) == LABELS)
 

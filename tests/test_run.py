@@ -433,13 +433,14 @@ def test_a_trace_names_its_columns():
 def test_predict_is_the_mean():
     result = PROBLEM.fit()
     eta = PROBLEM.X @ result.beta + result.intercept
-    np.testing.assert_allclose(result.predict(PROBLEM.X), 1 / (1 + np.exp(-eta)), rtol=1e-12)
+    none = np.zeros(120)
+    np.testing.assert_allclose(result.predict(PROBLEM.X, none), 1 / (1 + np.exp(-eta)), rtol=1e-12)
     np.testing.assert_allclose(result.predict(PROBLEM.X, PROBLEM.o), 1 / (1 + np.exp(-eta - PROBLEM.o)), rtol=1e-12)
-    lazy = result.predict(da.from_array(PROBLEM.X, chunks=(50, 4)))
+    lazy = result.predict(da.from_array(PROBLEM.X, chunks=(50, 4)), none)
     # BLAS may multiply 50 rows in another order than 120: η is a sum of five terms, and μ moves by less than η does.
     size = 1 + np.abs(PROBLEM.X) @ np.abs(result.beta) + abs(result.intercept)
     eps = np.finfo(float).eps
-    assert np.all(np.abs(lazy.compute() / result.predict(PROBLEM.X) - 1) <= 2 * 5 * eps * size)
+    assert np.all(np.abs(lazy.compute() / result.predict(PROBLEM.X, none) - 1) <= 2 * 5 * eps * size)
 
 
 def test_progress_prints_one_line_that_updates(capsys):

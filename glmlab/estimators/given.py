@@ -5,6 +5,8 @@ checked by the first pass instead, in the words of `fit`. Names of columns and l
 container: scikit-learn keeps the names, and this package compares the labels.
 """
 
+from collections.abc import Mapping
+
 import dask
 import dask.array as da
 import numpy as np
@@ -14,6 +16,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from glmlab.checks import not_finite, number
 from glmlab.rows.tables import Table, column, matrix, opened, refuse_lengths, refuse_other_rows, sized
 
 
@@ -33,6 +36,7 @@ def columns(estimator, X, *, reset):
     if is_lazy(table.values):
         table = matrix(X)
     else:
+        refuse_masked("X", table.values)
         values = check_array(table.values, accept_sparse="csr", input_name="X", estimator=estimator)
         table = table._replace(values=values)
     p = table.values.shape[1]
@@ -41,10 +45,23 @@ def columns(estimator, X, *, reset):
     return table
 
 
+def refuse_masked(name, values):
+    """The error for a masked array, in the words of `fit`: scikit-learn takes what is under the mask."""
+    if np.ma.isMaskedArray(values):
+        raise TypeError(f"{name} is a masked array; fill or drop its masked rows first")
+
+
 def together(X, **others):
-    """The Tables of one problem, {argument: Table or None}, whose rows must have the same labels."""
+    """The Tables of one problem, {argument: Table or None}, whose rows must have the same labels.
+
+    An exposure, as its logarithm, is called offset in what is returned. Errors of its rows name the exposure.
+    """
     tables = {"X": X, **others}
     refuse_other_rows(tables)
+    if "exposure" in tables:
+        values = arrays(tables, counted=True)
+        tables = {name: table and table._replace(values=values[name]) for name, table in tables.items()}
+        tables["offset"] = tables.pop("exposure")
     return tables
 
 
@@ -62,15 +79,31 @@ def optional(name, values):
     return None if values is None else column(name, values)
 
 
+def total_weight(weight, n):
+    """Σ w of n rows; None stands for weights of 1. Raises ValueError for weights that `fit` refuses, in its words."""
+    if weight is None:
+        return float(n)
+    with np.errstate(invalid="ignore"):  # ∞ − ∞
+        total, negative, odd = dask.compute(np.sum(weight), np.sum(weight < 0), np.sum(~np.isfinite(weight)))
+    if odd:
+        raise not_finite("sample_weight", total, odd)
+    if negative:
+        raise ValueError(f"sample_weight has {negative:,} negative values; weights must be >= 0")
+    if total == 0:
+        raise ValueError("sample_weight is zero on every row; at least one row must count")
+    return float(total)
+
+
 def offsets(offset, exposure):
-    """The offset (n,), or the logarithm of the exposure, as a Table; None where neither is given."""
+    """{argument: Table or None} of the offset (n,), or of the logarithm of the exposure if there is one."""
     if exposure is None:
-        return optional("offset", offset)
+        return {"offset": optional("offset", offset)}
     if offset is not None:
         raise ValueError("offset and exposure are both given: pass offset=offset + numpy.log(exposure) alone")
     table = column("exposure", exposure)
     lazy = is_lazy(table.values)
-    return table._replace(values=table.values.map_blocks(logarithm, dtype=float) if lazy else logarithm(table.values))
+    values = table.values.map_blocks(logarithm, dtype=float) if lazy else logarithm(table.values)
+    return {"exposure": table._replace(values=values)}
 
 
 def logarithm(exposure):
@@ -86,6 +119,7 @@ def response(estimator, y):
     table = opened("y", y)
     if is_lazy(table.values):
         return column("y", y)
+    refuse_masked("y", table.values)
     values = column_or_1d(table.values, warn=True)
     return table._replace(values=check_array(values, ensure_2d=False, input_name="y", estimator=estimator), names=None)
 
@@ -103,7 +137,9 @@ def labels(y):
     """Labels of any type as something that can be compared with one label: lazy or labelled rows as they are."""
     if is_lazy(y):
         return y
+    refuse_masked("y", y)
     values = column_or_1d(y, warn=True)
+    refuse_missing(values)
     if isinstance(y, pd.Series | pd.DataFrame):
         return pd.Series(values, index=y.index)
     return y if hasattr(y, "coords") else values
@@ -114,8 +150,7 @@ def classes(estimator, y):
     refuse_none(estimator, y)
     y = labels(y)
     found = distinct(y) if is_lazy(y) else pd.unique(np.asarray(y))
-    if pd.isna(found).any():
-        raise ValueError("Input y contains NaN, a missing label; drop those rows first")
+    refuse_missing(found)
     if (kind := type_of_target(found, input_name="y")) not in ("binary", "multiclass"):
         raise ValueError(f"Unknown label type: {kind}; a classifier takes two labels, and GLMRegressor takes numbers")
     found = np.sort(found)
@@ -128,6 +163,12 @@ def classes(estimator, y):
     if len(found) < 2:
         raise ValueError(f"y has one class only, {held}; a classifier needs rows of two classes")
     return found, having(y, found[1])
+
+
+def refuse_missing(found):
+    """The error for labels of which one is missing."""
+    if pd.isna(found).any():
+        raise ValueError("Input y contains NaN, a missing label; drop those rows first")
 
 
 def distinct(y):
@@ -156,6 +197,7 @@ def class_weighted(given, both, tables):
     rows = arrays(tables, counted=True)
     second, own = rows["y"] == 1, 1.0 if rows["sample_weight"] is None else rows["sample_weight"]
     if isinstance(given, str) and given == "balanced":
+        total_weight(rows["sample_weight"], len(second))
         sums = np.array(dask.compute(np.sum(own * ~second), np.sum(own * second)))
         if np.any(sums == 0):
             raise ValueError("class_weight='balanced' needs weight in both classes, but sample_weight is zero on all "
@@ -163,5 +205,43 @@ def class_weighted(given, both, tables):
         weights = sums.sum() / (2 * sums)
     else:
         weights = compute_class_weight(given, classes=both, y=both)
+        for label, weight in zip(both.tolist(), weights.tolist(), strict=True):
+            number(f"class_weight[{label!r}]", weight)
     found = {name: table and table._replace(values=rows[name]) for name, table in tables.items()}
     return found | {"sample_weight": Table(np.where(second, weights[1], weights[0]) * own)}
+
+
+def share_right(said, first, second, weight, both):
+    """The share of the weight of rows whose label is the one that is said. Raises ValueError for unknown labels.
+
+    said (n,): is it the second of `both` labels? first, second (n,): which rows have which. weight (n,) or None.
+    """
+    total = total_weight(weight, len(second))
+    right = np.where(said, second, first) * (1.0 if weight is None else weight)
+    right, unknown = dask.compute(np.sum(right), np.sum(first + second == 0))
+    if unknown:
+        raise ValueError(f"y has {unknown:,} labels that are none of the classes of the fit, {both.tolist()}; pass "
+                         "labels of the same type, and drop rows of other classes")  # fmt: skip
+    return float(right / total)
+
+
+# --- options of `fit` -----------------------------------------------------------------------------------------------
+
+TAKEN = dict.fromkeys(("X", "y", "sample_weight", "offset"), "pass it to the estimator's fit") | {
+    "start": "warm_start=True starts where the last fit ended",
+    "family": "GLMClassifier is logistic, and GLMRegressor has the parameter family",
+}
+
+
+def further(estimator):
+    """The further options of `fit`, a dict. Raises TypeError for what the estimator itself gives to `fit`."""
+    options = {} if estimator.options is None else estimator.options
+    if not isinstance(options, Mapping):
+        raise TypeError(f"options must be a dict of further options of fit, got {options!r}")
+    kind, own = type(estimator).__name__, estimator.get_params(deep=False)
+    for word in options:
+        if word in own:
+            raise TypeError(f"options has {word!r}, a parameter of {kind}: write {kind}({word}={options[word]!r})")
+        if word in TAKEN:
+            raise TypeError(f"options has {word!r}; {TAKEN[word]}")
+    return options

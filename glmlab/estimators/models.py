@@ -15,7 +15,7 @@ from glmlab.maths.family import sigmoid
 from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS, ElasticNet, Zero
 from glmlab.names import among, named, spelt
 from glmlab.rows.entrance import row_by_row
-from glmlab.solvers.result import Mean
+from glmlab.solvers.result import Mean, refuse_forgotten
 
 # Parameters and penalties of other libraries: what to write here instead.
 ELSEWHERE = {
@@ -79,24 +79,31 @@ class GLM(BaseEstimator):
 
     def _fit(self, family, tables):
         """Fit the Tables of a problem, and keep what was found; the coefficients (p,) and the intercept."""
-        values = given.arrays(tables, counted=self.alpha_per_row is not None)
-        w = values["sample_weight"]
-        g = self._penalty(family, lambda: values["X"].shape[0] if w is None else float(np.sum(w)))
+        options, values = given.further(self), given.arrays(tables, counted=self.alpha_per_row is not None)
+        g = self._penalty(family, lambda: given.total_weight(values["sample_weight"], values["X"].shape[0]))
         start = self.result_ if self.warm_start and hasattr(self, "result_") else None
+        if start is not None and values["X"].shape[1] != len(start.beta):
+            raise ValueError(f"X has {values['X'].shape[1]} columns, but warm_start=True starts at the last fit, which "
+                             f"had {len(start.beta)}: set warm_start=False, or fit a clone")  # fmt: skip
         result = fit(
             **values, family=family, penalty=g, solver=self.solver, fit_intercept=self.fit_intercept, start=start,
-            tol=self.tol, max_iter=self.max_iter, threads=self.threads, **(self.options or {}),
+            tol=self.tol, max_iter=self.max_iter, threads=self.threads, **options,
         )  # fmt: skip
         self.result_ = replace(result, names=tables["X"].names)
         self.n_iter_, self.n_passes_, self.converged_ = result.n_iter, result.passes, result.converged
         self.certificate_ = result.certificate
         return result.beta, result.intercept
 
-    def _mean(self, X, offset, family):
-        """The mean of a family at each row (n,); X and the offset, which is added to η, are Tables."""
-        tables = given.together(X, offset=offset)
+    def _mean(self, X, added, family):
+        """The mean of a family at each row (n,); X is a Table, and `added` is what given.offsets returns."""
+        self._refuse_forgotten(added)
+        tables = given.together(X, **added)
         beta, intercept = np.ravel(self.coef_), float(np.ravel(self.intercept_)[0])
         return row_by_row(Mean(family, beta, intercept), *tables.values())
+
+    def _refuse_forgotten(self, added):
+        """The error for rows without an offset where the fit had one. Without an exposure they have one unit of it."""
+        refuse_forgotten(next(iter(added.values())), self.needs_offset_)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -118,7 +125,8 @@ class GLMRegressor(RegressorMixin, GLM):
     ended. solver, tol, max_iter, threads: as in `fit`. options: a dict of further options of `fit`.
 
     Attributes after a fit: coef_ (p,), intercept_, n_iter_, n_passes_ over the rows, converged_ (was tol proved?),
-    certificate_, the proof, result_ with all else, n_features_in_, and feature_names_in_ where X has names of text.
+    certificate_, the proof, needs_offset_ (had the fit an offset?), result_ with all else, n_features_in_, and
+    feature_names_in_ where X has names of text.
 
     >>> import numpy as np
     >>> X, claims, years = np.array([[0.0], [0.0], [1.0], [1.0]]), [1, 3, 4, 2], [1.0, 1.0, 1.0, 0.5]
@@ -145,17 +153,23 @@ class GLMRegressor(RegressorMixin, GLM):
         """
         family = named("family", self.family, FAMILIES, FAMILY_NEEDS)
         self.coef_, self.intercept_ = self._fit(family, self._tables(X, y, sample_weight, offset, exposure, reset=True))
+        self.needs_offset_ = offset is not None
         return self
 
     def predict(self, X, offset=None, exposure=None):
-        """The mean of y at each row of X, times its exposure: (n,), lazy where X is on dask."""
+        """The mean of y at each row of X, times its exposure: (n,), lazy where X is on dask.
+
+        Where the fit had an offset, the rows must have an offset or an exposure: TypeError without. Where it had an
+        exposure, rows without one have one unit of it.
+        """
         table = given.columns(self, X, reset=False)
         return self._mean(table, self._offset(offset, exposure), self.result_.family)
 
     def score(self, X, y, sample_weight=None, offset=None, exposure=None):
         """D², the share of the deviance of the null model that is explained, 1 at best; R² for the Gaussian.
 
-        The null model has the rows' offsets and one level, which is fitted to these rows.
+        The null model has the rows' offsets and one level, which is fitted to these rows. Offsets and exposures are
+        asked for as in `predict`.
         """
         tables = self._tables(X, y, sample_weight, offset, exposure, reset=False)
         f = over_rows(**given.arrays(tables), family=self.result_.family, intercept=True, threads=self.threads)
@@ -167,9 +181,11 @@ class GLMRegressor(RegressorMixin, GLM):
         return float(1 - (loss - f.null.floor) / explicable) if explicable > 0 else float(loss <= f.null.floor)
 
     def _tables(self, X, y, sample_weight, offset, exposure, *, reset):
-        weight, offset = given.optional("sample_weight", sample_weight), self._offset(offset, exposure)
+        weight, added = given.optional("sample_weight", sample_weight), self._offset(offset, exposure)
         table, y = given.columns(self, X, reset=reset), given.response(self, y)
-        return given.together(table, y=y, sample_weight=weight, offset=offset)
+        if not reset:
+            self._refuse_forgotten(added)
+        return given.together(table, y=y, sample_weight=weight, **added)
 
     def _offset(self, offset, exposure):
         name = getattr(self.family, "name", self.family)
@@ -222,15 +238,18 @@ class GLMClassifier(ClassifierMixin, GLM):
         if self.class_weight is not None:
             tables = given.class_weighted(self.class_weight, self.classes_, tables)
         beta, intercept = self._fit(Logistic(), tables)
-        self.coef_, self.intercept_ = beta[None, :], np.array([intercept])
+        self.coef_, self.intercept_, self.needs_offset_ = beta[None, :], np.array([intercept]), offset is not None
         return self
 
     def decision_function(self, X, offset=None):
-        """η (n,), the logarithm of the odds of classes_[1]; lazy where X is on dask."""
+        """η (n,), the logarithm of the odds of classes_[1]; lazy where X is on dask.
+
+        Where the fit had an offset, the rows must have one, here and in all further methods: TypeError without.
+        """
         return self._eta(given.columns(self, X, reset=False), offset)
 
     def _eta(self, table, offset):
-        return self._mean(table, given.optional("offset", offset), Gaussian())  # whose mean is η
+        return self._mean(table, given.offsets(offset, None), Gaussian())  # whose mean is η
 
     def predict_proba(self, X, offset=None):
         """The probabilities of both classes (n, 2), in the order of classes_; lazy where X is on dask."""
@@ -246,12 +265,15 @@ class GLMClassifier(ClassifierMixin, GLM):
         return more_probable(eta, self.classes_)
 
     def score(self, X, y, sample_weight=None, offset=None):
-        """The share of rows, or of their weight, whose class is predicted."""
+        """The share of rows, or of their weight, whose class is predicted.
+
+        Raises ValueError for labels that are none of the two classes.
+        """
         table, weight = given.columns(self, X, reset=False), given.optional("sample_weight", sample_weight)
         first, second = (given.having(y, label) for label in self.classes_)
         rows = given.arrays(given.together(table, y=first, second=second, sample_weight=weight), counted=True)
         eta = self._eta(table._replace(values=rows["X"]), offset)
-        return float(np.average(np.where(eta > 0, rows["second"], rows["y"]), weights=rows["sample_weight"]))
+        return given.share_right(eta > 0, rows["y"], rows["second"], rows["sample_weight"], self.classes_)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -8,6 +8,7 @@ from glmlab.inference.covariances import COVARIANCES, covariance_of, dispersion_
 from glmlab.inference.tables import Fitted, Inference, quantile, tail
 from glmlab.maths.penalties import FreeIntercept, lambdas
 from glmlab.names import among, spelt
+from glmlab.paths import Path
 from glmlab.policy import Inferring
 from glmlab.rows import inferring
 from glmlab.rows.columns import is_answer, refuse_other_names
@@ -25,7 +26,8 @@ def infer(
     exposures, offset=numpy.log(exposure)). weights: "frequency", a row of weight w is w rows, so that n is Σ w; or
     "precision", it is one row whose variance is w times smaller, so that n is the number of rows that count.
     Coefficients are the same. covariance: "classical", "HC0" to "HC3" or "cluster" (glmlab.inference has the formulas);
-    the last needs groups (n,), a label for each row, which are brought to this process. dispersion: φ, a number or
+    the last needs groups (n,), a label for each row, which are brought to this process; where they and X have indexes,
+    these must be the same, and a group whose rows all have weight 0 does not count. dispersion: φ, a number or
     "pearson"; None estimates it for the Gaussian and the gamma family and takes 1 for the others. information:
     "expected" takes Fisher's J, as R does, "observed" the Hessian at β; they differ for the gamma family. level: of
     confidence intervals. Tests are Student's where φ is estimated, with n − p degrees of freedom, or with groups, with
@@ -34,8 +36,7 @@ def infer(
     It takes a pass over the rows, and another one for robust covariances. Raises ValueError for an L1 term, for rows
     that were not fitted, and where coefficients are not unique; TypeError for arguments of another kind.
     """
-    if not is_answer(result) or not hasattr(result, "certificate"):
-        raise TypeError(f"infer needs the Result of a fit, got {type(result).__name__}; certify takes others")
+    refuse_others(result)
     refuse_settings(weights, covariance, groups, dispersion, information, level)
     refuse_models(result, covariance, dispersion, information)
     f, beta, l2 = rows_of(result, X, y, sample_weight, offset)
@@ -48,7 +49,7 @@ def infer(
         if not n > p and (estimated or covariance in ("HC1", "cluster")):
             raise ValueError(f"{n:g} observations for {p:g} parameters leave no degrees of freedom: fit fewer columns")
         phi = dispersion_of(f.family, found.pearson, n - p, dispersion)
-        rows = Fitted(f, beta, root, expected, frequency, offset is not None)
+        rows = Fitted(f, beta, root, expected, frequency)
         V, between = covariance_of(rows, covariance, groups, phi, n, p)
         freedom = between or (n - p if estimated else np.inf)
         said = likelihoods(f, found, n, p + (estimated and f.family.dispersed), phi, frequency)
@@ -58,6 +59,21 @@ def infer(
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------
+
+
+def refuse_others(result):
+    """The error for what is not the Result of a fit; where it holds one, the error says what to type."""
+    if is_answer(result) and hasattr(result, "certificate"):
+        return
+    if isinstance(result, Path):
+        cure = "pass the fit at one of its λ, as path[-1]"
+    elif isinstance(getattr(result, "path", None), Path):  # of a cross-validation
+        cure = "pass the fit of all rows at one of its λ, as found.path[-1]"
+    elif hasattr(result, "fit"):
+        cure = "fit the estimator, and pass estimator.result_"
+    else:
+        cure = "certify takes coefficients from elsewhere"
+    raise TypeError(f"infer needs the Result of a fit, got {type(result).__name__}; {cure}")
 
 
 def refuse_settings(weights, covariance, groups, dispersion, information, level):

@@ -1,9 +1,11 @@
 """Covariance matrices of the coefficients, and what goes into them: B, φ, and sums of squared slopes over the rows."""
 
 import numpy as np
+import pandas as pd
 
 from glmlab.maths.quadratic import spectrum_of
 from glmlab.rows import inferring
+from glmlab.rows.tables import Table, refuse_other_rows
 
 COVARIANCES = ("classical", "HC0", "HC1", "HC2", "HC3", "cluster")
 POWERS = {"HC2": 0.5, "HC3": 1.0}  # of 1/(1 − h), by which slopes are multiplied
@@ -54,15 +56,34 @@ def covariance_of(rows, covariance, groups, phi, n, p):
 
 
 def slopes_by_group(rows, groups):
-    """Σ w ℓ′x over the rows of each group, (groups, dim), in a pass; a group may have rows in several chunks."""
-    f, labels = rows.f, np.asarray(groups)
+    """Σ w ℓ′x over the rows of each group, (groups, dim), in a pass; a group may have rows in several chunks.
+
+    Groups whose rows all have weight 0 are left out, as if their rows had been dropped.
+    """
+    f, codes = rows.f, codes_of(groups, rows.f)
+    own = np.split(codes, np.cumsum(f.chunks.lengths)[:-1])
+    total, counted = np.zeros((codes.max() + 1, f.dim)), np.zeros(codes.max() + 1)
+    for some, slopes, rows_that_count in f.map(inferring.group_slopes, own, shared=(f.family, rows.beta)):
+        total[some] += slopes
+        counted[some] += rows_that_count
+    if np.count_nonzero(counted) < 2:
+        raise ValueError("groups holds one label only on the rows of positive weight; a covariance between groups "
+                         "needs two of them at least")  # fmt: skip
+    return total[counted > 0]
+
+
+def codes_of(groups, f):
+    """The number of each row's group (n,), counted from 0. Labels may be of any type; an index must be that of X."""
+    groups = groups.compute() if hasattr(groups, "compute") else groups
+    labels = np.asarray(groups, dtype=object if isinstance(groups, list | tuple) else None)
     if labels.shape != (f.n,):
         raise ValueError(f"groups must have shape ({f.n},), a label for each row; got {labels.shape}")
-    known, codes = np.unique(labels, return_inverse=True)
-    if len(known) < 2:
-        raise ValueError("groups holds one label only; a covariance between groups needs two of them at least")
-    own = np.split(codes, np.cumsum(f.chunks.lengths)[:-1])
-    total = np.zeros((len(known), f.dim))
-    for some, slopes in f.map(inferring.group_slopes, own, shared=(f.family, rows.beta)):
-        total[some] += slopes
-    return total
+    groups = groups.to_series() if getattr(groups, "indexes", None) else groups  # xarray's with labels of rows
+    index = groups.index if isinstance(groups, pd.Series) else None
+    own = Table(labels, None, index, "groups.loc[{labels}]", "groups.to_numpy()")
+    refuse_other_rows(f.chunks.labels | {"groups": own})
+    missing = np.ma.getmaskarray(groups) if np.ma.isMaskedArray(groups) else pd.isna(labels)
+    if missing.any():
+        raise ValueError(f"groups has no label on {missing.sum():,} rows (None, NaN or masked); drop those rows, or "
+                         "give them a label")  # fmt: skip
+    return pd.factorize(labels)[0]

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from glmlab.checks import whole
+from glmlab.inference.tables import Inference
 from glmlab.names import spelt
 from glmlab.policy import Inferring
 from glmlab.rows import inferring
@@ -29,15 +30,24 @@ class Bins(NamedTuple):
         return pd.DataFrame(self._asdict())
 
 
+def rows_of(caller, inference):
+    """The Fitted of an Inference. Raises TypeError for anything else."""
+    if not isinstance(inference, Inference):
+        raise TypeError(f"{caller} needs the Inference that infer returns, got {type(inference).__name__}: pass "
+                        "infer(result, X, y)")  # fmt: skip
+    return inference.rows
+
+
 @spelt
 def leverages(inference):
-    """The leverage of each row, (n,): by how much its own y moves its fitted value. Their sum is `parameters`.
+    """The leverage of each row, (n,): by how much its own y moves its fitted value.
 
     h = ℓ″ xᵀBx is a diagonal entry of the hat matrix (McCullagh & Nelder 1989, chapter 12). Where weights are
-    frequencies it is that of one of the w copies, else it is w times as large. A row far above 2 p/n is worth a look.
-    It takes a pass.
+    frequencies it is that of one of the w copies, else it is w times as large. `parameters` is Σ w h where weights are
+    frequencies, else Σ h. A row far above 2 p/n is worth a look. It takes a pass. Raises TypeError for what is not an
+    Inference.
     """
-    f, beta, root, expected, frequency, _ = inference.rows
+    f, beta, root, expected, frequency = rows_of("leverages", inference)
     found = f.map(inferring.leverages, shared=(f.family, beta, root, expected, frequency))
     return np.concatenate(found)
 
@@ -49,9 +59,11 @@ def calibration(inference, bins=10, policy=Inferring()):
     Bins have about equal numbers of rows, since their edges are quantiles of η over all rows, or over
     `policy.ranked` random ones. z is the score test of a shift of that bin alone (with a variance that ignores that β
     was fitted to the same rows, so that it is a little small): where |z| > 3 the model is wrong there. An empty bin is
-    left out. It takes a pass, and a part of one for the edges. Raises ValueError for a loss that is no likelihood.
+    left out. It takes a pass, and a part of one for the edges. Raises ValueError for a loss that is no likelihood, and
+    TypeError for what is not an Inference.
     """
-    f, beta, family = inference.rows.f, inference.rows.beta, inference.rows.f.family
+    f, beta, *_ = rows_of("calibration", inference)
+    family = f.family
     if not inferring.is_likelihood(family):
         raise ValueError(f"{family!r} says of no mean and variance; calibration needs a family with fisher(eta)")
     share = np.linspace(0, 1, whole("bins", bins, 1) + 1)[1:-1]

@@ -59,10 +59,8 @@ class Inference:
         """The mean of y at each row of X (n, p), with confidence limits: a Band of arrays, lazy where X is on dask.
 
         The limits are those of η, carried over by the link. offset (n,) on the scale of η, as log(exposure) is; where
-        the fit had offsets, it must be given. Raises TypeError where it is not, and what `Result.predict` raises.
+        the fit had one, it must be given. Raises what `Result.predict` raises.
         """
-        if offset is None and self.rows.shifted:
-            raise TypeError("the model was fitted with an offset: pass offset=…, a number for each of these rows")
         rows, far = self.result.new_rows(X, offset), quantile(self.level, self.freedom)
         return Band(*(row_by_row(Limit(self.result, self.covariance, times), *rows) for times in (0.0, -far, far)))
 
@@ -129,7 +127,6 @@ class Fitted(NamedTuple):
     root: np.ndarray  # (dim, dim) with root·rootᵀ = B
     expected: bool  # is J Fisher's information, or the observed Hessian?
     frequency: bool  # are weights numbers of copies?
-    shifted: bool  # had the rows offsets?
 
 
 class Limit(Mean):

@@ -47,10 +47,12 @@ class Chunks:
     """Rows cut into chunks.
 
     lengths: their numbers of rows (K,). p: columns of X. dim: coefficients, the intercept included. sparse: are the
-    rows of X sparse? names: of the columns of X, None without. threads: those that work on rows brought here.
+    rows of X sparse? names: of the columns of X, None without. shifted: have the rows an offset? labels: {argument: its
+    Table without values} where the rows have labels. threads: those that work on rows brought here.
     """
 
-    threads = names = None
+    threads = names = labels = None
+    shifted = False
 
     def __init__(self, lengths, p, intercept, sparse):
         self.lengths, self.p, self.intercept, self.sparse = tuple(lengths), p, bool(intercept), sparse

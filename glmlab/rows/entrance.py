@@ -46,7 +46,9 @@ def as_chunks(X, y, *, sample_weight=None, offset=None, intercept=False, chunks=
         warn_of_spilling(made.given)
     else:
         made = InMemory(Rows(*given.values()), lengths, intercept=intercept, threads=threads)
-    made.names = tables["X"].names
+    made.names, made.shifted = tables["X"].names, offset is not None
+    labelled = {name: table for name, table in tables.items() if table and table.index is not None}
+    made.labels = {name: table._replace(values=None) for name, table in labelled.items()}
     return made
 
 

@@ -108,16 +108,20 @@ def leverages(rows, family, beta, root, expected, frequency, policy=POLICY):
 
 @quietly
 def group_slopes(rows, family, beta, codes, policy=POLICY):
-    """The groups of a chunk's rows, and the sum of w·ℓ′·x over each: (k,) and (k, dim). codes (rows,) are integers."""
+    """The groups of a chunk's rows, the sum of w·ℓ′·x over each, and how many of its rows have positive weight.
+
+    codes (rows,) are integers; (k,), (k, dim) and (k,) are returned.
+    """
     groups, own = np.unique(codes, return_inverse=True)
     total, first = np.zeros((len(groups), len(beta))), 0
+    counted = np.bincount(own, ones_or(rows.w, len(codes)) > 0, len(groups))
     for block in blocks(rows, len(beta), policy):
         n = len(block.y)
         slope = weigh(ones_or(block.w, n), family.dloss(predictor(block, beta), block.y))
         sums = sparse.csr_array((slope, (own[first : first + n], np.arange(n))), shape=(len(groups), n)) @ block.X
         total += sums.toarray() if sparse.issparse(sums) else sums
         first += n
-    return groups, total
+    return groups, total, counted
 
 
 @quietly

@@ -167,7 +167,7 @@ class WithoutFold(Chunks):
     def __init__(self, together, k, chunks, numbers):
         super().__init__(chunks.lengths, chunks.p, chunks.intercept, chunks.sparse)
         self.together, self.k, self.chunks, self.numbers = together, k, chunks, numbers
-        self.names, self.threads = chunks.names, chunks.threads
+        self.names, self.shifted, self.threads = chunks.names, chunks.shifted, chunks.threads
 
     def bare(self):
         """The same rows without their columns."""

@@ -38,7 +38,7 @@ def result_of(log, ended, g):
     return Result(
         *split, objective, status, converged, certificate, log.trace, f.passes, f.rounds, log.seen.iteration,
         time.perf_counter() - log.began, f.kernels, log.method.name, f.family, g, state,
-        ended.interrupted, names=f.chunks.names,
+        ended.interrupted, names=f.chunks.names, shifted=f.chunks.shifted,
     )  # fmt: skip
 
 

@@ -89,17 +89,20 @@ class Result:
     interrupted: bool = False  # by Ctrl-C
     advice: str = ""  # a sentence on what makes passes slow on this machine, if anything does
     names: tuple | None = field(default=None, repr=False)  # of the columns, where X had such
+    shifted: bool = False  # had the rows an offset?
 
     def predict(self, X, offset=None):
-        """The mean of y at each row of X (n, p), plus an optional offset (n,) on the scale of η.
+        """The mean of y at each row of X (n, p). The offset (n,) is added to η.
 
-        Lazy where X or the offset is on dask. Takes and refuses what `fit` does, in the same words; a frame's columns
-        must have the names that the model was fitted with, in their order.
+        Where the fit had an offset, the rows must have one, too: TypeError without. Zeros say that there is none. Lazy
+        where X or the offset is on dask. Takes and refuses what `fit` does, in the same words; a frame's columns must
+        have the names that the model was fitted with, in their order.
         """
         return row_by_row(Mean(self.family, self.beta, self.intercept), *self.new_rows(X, offset))
 
     def new_rows(self, X, offset):
         """X and the offset as Tables (the latter may be None), if they are rows that this model can predict."""
+        refuse_forgotten(offset, self.shifted)
         X, offset = matrix(X), None if offset is None else column("offset", offset)
         refuse_other_names("X", X.names, self.names, "the model", "X[list(result.names)]")
         if X.values.shape[1] != len(self.beta):
@@ -135,6 +138,12 @@ class Result:
 
     def _repr_html_(self):
         return html_card("glmlab-result", self.summary())
+
+
+def refuse_forgotten(offset, shifted):
+    """The error for rows without an offset, where those of the fit had one (`shifted`)."""
+    if offset is None and shifted:
+        raise TypeError("the model was fitted with an offset: pass offset=…, a number for each of these rows")
 
 
 class Mean:
