@@ -204,7 +204,7 @@ class GLMClassifier(ClassifierMixin, GLM):
     """Logistic regression of two classes: minimises Σᵢ wᵢ (log(1 + e^ηᵢ) − yᵢηᵢ) + g(β), η = Xβ + b + o.
 
     The defaults are those of scikit-learn's LogisticRegression, λ = 1/C = 1. More than two classes are refused;
-    sklearn.multiclass.OneVsRestClassifier(GLMClassifier(...)) fits one against the rest.
+    scikit-learn's OneVsRestClassifier around it fits one against the rest.
     penalty, lam, alpha_per_row, l1_ratio and all further parameters: as of GLMRegressor.
     class_weight: {label: weight}, which multiplies the rows' weights, or "balanced", which gives both classes the same
     sum of weights.
