@@ -17,7 +17,6 @@ from glmlab.fitting import certify, fit  # isort: skip
 from glmlab.paths import Path, path  # isort: skip
 from glmlab.dispersion import Profile, fit_negative_binomial  # isort: skip
 from glmlab.inference import Inference, calibration, infer, leverages  # isort: skip
-from glmlab.design import Design  # isort: skip
 from glmlab.held_out import CrossValidation  # isort: skip
 from glmlab.validation import cross_validate_path  # isort: skip
 from glmlab.auditing import Audit, check_family, check_penalty, check_solver  # isort: skip
@@ -30,3 +29,12 @@ __all__ = [
     "check_family", "check_penalty", "check_solver", "cross_validate_path", "fit", "fit_negative_binomial", "infer",
     "leverages", "path", "run",
 ]  # fmt: skip
+
+
+def __getattr__(name):
+    """Design is imported when it is asked for, because formulaic takes memory that no worker needs."""
+    if name == "Design":
+        from glmlab.design import Design
+
+        return Design
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
