@@ -13,6 +13,7 @@ from glmlab import L1, ElasticNet, NotConverged, Objective, Ridge, as_chunks, ce
 from glmlab.bench.problems import words
 from glmlab.maths import quadratic
 from glmlab.maths.descent import Columns, descend
+from glmlab.maths.penalties import FreeIntercept
 from glmlab.maths.quadratic import sweep_in_place, swept
 from glmlab.maths.wide import supported
 from glmlab.maths.working import curvature_as, working_set
@@ -353,3 +354,17 @@ def test_an_answer_with_nearly_as_many_coefficients_as_rows_takes_few_factorisat
     X = sparse.random_array((120, 180), density=0.05, rng=rng).toarray()
     result = fit(X, rng.normal(size=120), family="gaussian", penalty=L1(0.03))
     assert result.converged and np.count_nonzero(result.beta) > 100 and len(made) < 150
+
+
+@pytest.mark.parametrize("rows", ["dense", "sparse"])
+def test_a_free_intercept_costs_a_certificate_no_pass(rows):
+    X, y = wide(rows=rows)
+    spent = []
+    for intercept in (False, True):
+        f = Objective("logistic", as_chunks(X, y, intercept=intercept))
+        g, beta = FreeIntercept(L1(6.0)) if intercept else L1(6.0), np.zeros(f.dim)
+        f.look(beta)
+        before = f.rounds + f.extra_rounds
+        assert np.isfinite(supported(f, g, beta).objective)
+        spent.append(f.rounds + f.extra_rounds - before)
+    assert spent[0] == spent[1]

@@ -110,16 +110,19 @@ def step_from(f, g, beta, grad, free, policy):
     move of the intercept then makes its slope 0.
     """
     if curvature_as(g, f.dim) != "products":
-        step = model_on(f, g, beta, grad, working_set(f, g, beta, grad), sharp=True).step
-        return step, level(f, beta) if free else 0.0
+        A = working_set(f, g, beta, grad)
+        return model_on(f, g, beta, grad, A, sharp=True).step, level(f, beta, A) if free else 0.0
     heading = direction(f, g, beta, grad + lambdas(g, f.dim)[1] * beta, policy.share)
     if not free:
         return heading.d, 0.0
+    steep = level(f, beta, np.array([f.dim - 1]))
     d = heading.d.copy()
-    d[-1] += heading.left[-1] / level(f, beta)
-    return d, level(f, beta)
+    d[-1] += heading.left[-1] / steep
+    return d, steep
 
 
-def level(f, beta):
-    """Σ w ℓ″, the curvature of a free intercept."""
-    return f.hess_on(beta, np.array([f.dim - 1]))[0, 0]
+def level(f, beta, A):
+    """Σ w ℓ″, the curvature of a free intercept, the last of the coordinates A. No pass where a model on A was made."""
+    if f.by_columns.serve(A):
+        return f.by_columns.curvatures(beta).sum()
+    return f.hess_on(beta, A)[-1, -1]
