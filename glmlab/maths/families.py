@@ -348,11 +348,7 @@ class NegativeBinomial(Family):
         """As for the logistic loss, since D and ℓ″ are multiples of its own."""
         return steepest(u)
 
-    def recedes(self, t, y):
-        return np.where(y > 0, t == 0, t <= 0)
-
-    def domain(self, y):
-        return (y >= 0) & np.isfinite(y)
+    recedes, domain = Poisson.recedes, Poisson.domain  # the losses of both fall for ever where y = 0
 
     def tally(self, y, w, o):
         offsets = Moments(total(y, w), 0.0, 0.0) if o is None else moments(o, w)
