@@ -144,7 +144,8 @@ def test_formulas_are_drawn_by_the_browser(site):
 def test_every_public_name_has_an_entry(site):
     entries = set(re.findall(r'<dt class="sig[^"]*"[^>]* id="([\w.]+)"', "".join(
         path.read_text(encoding="utf-8") for path in (site / "api").glob("*.html"))))
-    homes = {f"{what.__module__}.{what.__qualname__}" for what in map(glmlab.__dict__.get, glmlab.__all__)}
+    homes = {f"{what.__module__}.{what.__qualname__}"
+             for what in (getattr(glmlab, name) for name in glmlab.__all__)}
     assert homes - entries == set()
     others = ("viz.chunk_slider teaching.use datasets.flights machine.cluster.client rows.dispatch.dot "
               "solvers.newton.newton fitting.certify maths.families.Gaussian maths.penalties.Penalty.prox")
