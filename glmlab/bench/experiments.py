@@ -4,7 +4,6 @@ Each is a function from the scale to the numbers of one run. It runs in a proces
 """
 
 import contextlib
-import time
 from pathlib import Path
 
 import dask.array as da
@@ -12,7 +11,9 @@ import numpy as np
 
 import glmlab.machine.cluster
 from glmlab import datasets
+from glmlab.bench.many_lams import RACES
 from glmlab.bench.memory import peak_memory
+from glmlab.bench.timing import clocked
 from glmlab.fitting import fit
 from glmlab.maths.families import Logistic
 from glmlab.maths.penalties import L1
@@ -23,13 +24,6 @@ TOL = 1e-9
 SEED, COLUMNS = 20009, 15
 READ = 2 * (2**23 // 8 // COLUMNS)  # rows read at a time: two of the pieces that `datasets.save` writes, 16 MiB
 DRAWN = 100_000  # rows drawn at a time: 12 MB
-
-
-def clocked(work):
-    """(seconds of work(), its result)."""
-    began = time.perf_counter()
-    found = work()
-    return time.perf_counter() - began, found
 
 
 def row(seconds, result, memory, **more):
@@ -125,4 +119,5 @@ EXPERIMENTS = {
     ("from disk", "glmlab"): from_disk,
     ("from disk", "reading"): reading,
     ("chunks", "advised"): advised,
+    **RACES,
 }

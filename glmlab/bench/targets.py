@@ -62,6 +62,7 @@ def at_most(says, ours, theirs, limit, value="times as long"):
 
 BIG, SMALL = (Side("never stored", rows, 1e-9, 1e-9) for rows in ("many rows", "few rows"))
 DISK, READING = Side("from disk", "glmlab", 1e-9, 1e-9), Side("from disk", "reading", 0)
+PATH, FOLDS = (Side(name, "glmlab", 1e-6, 1e-6) for name in ("lasso path", "folds"))
 ADVISED = Side("chunks", "advised", 0)
 HARD = ("laptop, a third zero", "badly scaled", "sorted by label", "sorted by a feature")
 TARGETS = [
@@ -85,6 +86,19 @@ TARGETS = [
     *(faster("wide, L1", peer, setting, 1) for peer, setting in (("glum", 1e-9), ("liblinear", 1e-4))),
     *(faster("wide, ridge", peer, setting, 1) for peer, setting in (
         ("glum", 1e-9), ("liblinear", 1e-4), ("newton-cholesky", 1e-4))),
+    *(faster(f"text, {words} words", "liblinear", 1e-4, limit, gap=1e-6, theirs=1e-6) for words, limit in (
+        ("2,000", 1), ("20,000", 1), ("100,000", 2))),
+    faster("text, 100,000 words", "skglm", 1e-4, 1, gap=1e-6, theirs=1e-6),
+    *(faster(name, "liblinear", setting, 2, gap=1e-6, theirs=1e-6) for name, setting in (
+        ("square, L1", 1e-4), ("square, weak L1", 1e-4), ("broad, L1", 1e-4), ("broad, weak L1", 1e-6))),
+    *(faster(name, "skglm", 1e-4, 1, gap=1e-6, theirs=1e-6) for name in ("square, L1", "broad, L1")),
+    faster("square, lasso", "Lasso (scikit-learn)", 1e-4, 2, gap=1e-6, theirs=1e-6),
+    at_most("lasso path of 50 λ: against lasso_path", PATH, Side("lasso path", "lasso_path", 0), 0.6),
+    Target("logistic path of 50 λ: faster than 50 warm glum fits", Side("logistic path", "glmlab", 1e-6, 1e-6),
+           Side("logistic path", "glum", 1e-6), "≥", 5),
+    at_most("5 folds × 30 λ: against the path alone", FOLDS, Side("folds", "path", 1e-6, 1e-6), 3),
+    Target("5 folds × 30 λ: faster than glum's", Side("folds, fewer rows", "glmlab", 1e-6, 1e-6),
+           Side("folds, fewer rows", "glum", 1e-6), "≥", 1),
     at_most("never stored: cost of a row, 8e8 of them against 1e6", BIG, SMALL, 1.15, "times a row's cost"),
     at_most("never stored: peak memory at 8e8 rows", BIG, BIG, 0.5, "GB"),
     at_most("from disk, larger than memory: against reading", DISK, READING, 1.5, "times reading, a pass"),
