@@ -580,6 +580,7 @@ def test_the_error_of_a_mean_residual_is_that_of_copies_or_of_rows(weights):
     variance = inside @ (w * r**2) / (inside @ w) - mean**2
     assert bins.residual == pytest.approx(mean, rel=1e-9, abs=1e-12)
     assert bins.error == pytest.approx(np.sqrt(variance / (inside @ w if weights == "frequency" else bins.rows)))
+    assert np.isnan(bins.expected).all() == (weights == "precision"), "of copies alone the distribution is known"
 
 
 def test_a_family_whose_distribution_is_not_known_has_no_expected_residuals():

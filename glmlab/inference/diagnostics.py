@@ -83,9 +83,12 @@ def calibration(inference, bins=10, policy=Inferring()):
     mean, residual = found.mean / found.weight, found.residual / found.weight
     spread = 2 * found.height / family.multiple / found.weight
     variance = np.maximum(spread - residual**2, 0.0) / (found.weight if frequency else found.rows)
+    expected = expected_residuals(family, mean, inference.dispersion)
+    if not frequency:  # a weight makes the distribution of its row another one
+        expected = np.where(found.weight == found.rows, expected, np.nan)
     return Bins(
         found.rows.astype(int), found.weight, mean, found.y / found.weight, -found.slope / deviation, residual, spread,
-        np.sqrt(variance), expected_residuals(family, mean, inference.dispersion),
+        np.sqrt(variance), expected,
     )  # fmt: skip
 
 
