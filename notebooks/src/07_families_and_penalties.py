@@ -184,7 +184,7 @@ inference = glmlab.infer(by_hours, hours, count, offset=offset, dispersion="pear
 print(inference)
 multiple.measured(inference.dispersion)
 print(f"It makes every standard error {np.sqrt(inference.dispersion):.2f} times as large as a Poisson's.")
-viz.show(viz.intervals(inference, most=8))
+viz.show(viz.intervals(inference, most=len(columns)))
 assert inference.dispersion > 1 and inference.accuracy < 1e-3, "the solver's error is nothing beside the noise"
 
 # %% [markdown] tags=["workshop"] id="c07-028"

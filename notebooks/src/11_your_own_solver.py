@@ -637,7 +637,7 @@ print(f"{own.penalty} was chosen. my_solver with it: {own.status}")
 assert own.objective - auto.objective <= own.certificate.bound
 assert set(pipeline.predict(X_s)) <= {"yes", "no"}
 
-# %% tags=["optional", "figure", "assert"] id="flights-summary"
+# %% tags=["optional", "assert"] id="flights-summary"
 import pandas as pd
 
 frame = pd.DataFrame(X_f, columns=[delays.LABELS[name] for name in delays.COLUMNS])  # so that the table has names
@@ -648,7 +648,6 @@ by_days = glmlab.infer(model.result_, frame, late_f, covariance="cluster", group
 print(by_days)
 larger = np.median(by_days.errors / by_flights.errors)
 print(f"Half of the standard errors are at least {larger:.2f} times as large as they are with independent flights.")
-viz.show(viz.intervals(by_days, most=8))
 assert larger > 1 and by_days.accuracy < 1e-3, "the solver's error is nothing beside the noise"
 
 # %% [markdown] id="closing"
