@@ -52,11 +52,14 @@ def fit(
     return replace(result, status=status, advice=f.chunks.advice())
 
 
-def refuse_early(solver, g, settings, caller):
-    """The error for what makes no sense whatever the rows are. `settings` are those of `run` and of the solver."""
+def refuse_early(solver, g, settings, caller, hidden=()):
+    """The error for what makes no sense whatever the rows are. `settings` are those of `run` and of the solver.
+
+    hidden: names that no error may suggest, because the user has another place for them.
+    """
     of_run = ("tol", "max_iter", "callback", "until", "policy")
     own = {name: value for name, value in settings.items() if name not in of_run}
-    resolve(stand_in(solver, g), g, own, callers=[run, caller])
+    resolve(stand_in(solver, g), g, own, callers=[run, caller], hidden=hidden)
     refuse_settings(*(settings.get(name) for name in ("tol", "max_iter", "until", "callback")))
 
 
@@ -112,6 +115,7 @@ def certify(
     the optimum and `errors` the same in standard errors. Takes the inputs and raises the errors of `fit`.
     """
     names = None
+    refuse_holders(beta)
     if is_answer(beta):
         names, free = beta.names, len(beta.state.beta) > len(beta.beta)
         beta, intercept = beta.beta, beta.intercept if intercept is None and free else intercept
@@ -125,3 +129,14 @@ def certify(
         point, g = np.append(point, number("intercept", intercept, -np.inf)), FreeIntercept(g)
     with one_blas_thread:  # then the machine's setting changes no bit
         return certificate_at(f, g, point, polish=30, sample=None if fraction == 1 else f.sample(fraction, seed))
+
+
+def refuse_holders(given):
+    """The error for what holds coefficients and is neither an array nor a Result: it says what to type."""
+    if hasattr(type(given), "fit"):
+        cure = "fit it and pass estimator.result_ or, of another library's, its coefficients and intercept=…"
+    elif is_answer(given) and not hasattr(given, "state"):
+        cure = "pass state.beta, or state.beta[:-1] and intercept=state.beta[-1] where the fit had an intercept"
+    else:
+        return
+    raise TypeError(f"certify needs coefficients or a Result, got {type(given).__name__}; {cure}")

@@ -292,6 +292,7 @@ class Inferring:
     most: int = 5000  # coefficients: each matrix of so many has 200 MB, and every task makes some
     same: float = 1e-9  # share by which F(β) may differ from that of the fit: sums may be added in another order
     ranked: int = 2**16  # rows: quantiles of so many are right to half a percent of the rows
+    quantiles: int = 2000  # of y, whose mean residual stands for the expected one: three digits, in milliseconds
     pinned: float = 1e-8  # 1 − h at most: such a row is fitted exactly, and what is left of its slope is rounding
 
 

@@ -24,11 +24,13 @@ from glmlab import (
     Objective,
     Poisson,
     Ridge,
+    State,
     Zero,
     as_chunks,
     certify,
     fit,
 )
+from glmlab.estimators import GLMRegressor
 from glmlab.maths.certificates import certificate_at, corrected, damped, farthest, gather, price_above
 from glmlab.maths.families import Family
 from glmlab.maths.penalties import lambdas
@@ -582,6 +584,28 @@ def test_coefficients_that_are_not_are_refused(beta, intercept, error, message):
     problem = random_problem("gaussian", Zero(), seed=17)
     with pytest.raises(error, match=message):
         certify(*problem.data, beta, intercept=intercept, family="gaussian")
+
+
+@pytest.mark.parametrize("fitted", [True, False])
+def test_an_estimator_is_refused_in_favour_of_its_result(fitted):
+    problem = random_problem("gaussian", Zero(), seed=17)
+    model = GLMRegressor(penalty="zero")
+    if fitted:
+        assert certify(*problem.data, model.fit(*problem.data).result_, family="gaussian").relative <= 1e-9
+    with pytest.raises(TypeError, match=r"certify needs coefficients or a Result, got GLMRegressor; .*\.result_"):
+        certify(*problem.data, model, family="gaussian")
+
+
+def test_a_state_is_refused_in_favour_of_its_coefficients():
+    problem = random_problem("gaussian", Zero(), seed=17, intercept=True)
+    result = fit(*problem.data, family="gaussian", fit_intercept=True)
+    with pytest.raises(TypeError, match=r"coefficients or a Result, got \w*State; pass state.beta") as error:
+        certify(*problem.data, result.state, family="gaussian")
+    assert "state.beta[:-1] and intercept=state.beta[-1]" in str(error.value)
+    beta, level = result.state.beta[:-1], result.state.beta[-1]  # as it says
+    assert certify(*problem.data, beta, intercept=level, family="gaussian").relative <= 1e-9
+    with pytest.raises(TypeError, match="got State"):
+        certify(*problem.data, State(np.zeros(4)), family="gaussian")
 
 
 def test_an_intercept_of_zero_is_still_free():

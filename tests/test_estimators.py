@@ -26,8 +26,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import check_class_weight_balanced_linear_classifier
 
-from glmlab import L1, ElasticNet, NotConverged, Poisson, Ridge, certify, fit
-from glmlab.estimators import GLMClassifier, GLMRegressor, models
+from glmlab import L1, ElasticNet, NotConverged, Poisson, Ridge, Zero, certify, fit
+from glmlab.estimators import GLMClassifier, GLMRegressor, given, models
 from glmlab.solvers import SOLVERS
 from tools import checks
 
@@ -203,6 +203,18 @@ def test_options_reach_the_solver():
     assert model.result_.kernels == "numpy"
     with pytest.raises(TypeError, match="has no option 'roh'"):
         GLMRegressor(solver="consensus_admm", options={"roh": 5.0}).fit(X, Y["gaussian"])
+
+
+@pytest.mark.parametrize("model", [GLMRegressor(), GLMClassifier()], ids=lambda model: type(model).__name__)
+def test_an_unknown_option_is_refused_with_the_names_that_may_stand_there(model):
+    model.set_params(solver="consensus_admm", options={"zzz": 1})
+    with pytest.raises(TypeError, match="consensus_admm has no option 'zzz'; known are ") as error:
+        model.fit(X, LABELS if isinstance(model, GLMClassifier) else Y["gaussian"])
+    named = str(error.value).split("known are ")[1].split(", ")
+    assert {"rho", "kernels", "policy", "progress"} <= set(named)
+    assert not set(named) & {*model.get_params(), *given.TAKEN, "f", "g"}, "these have another place"
+    for name in named:  # what is named may stand there
+        given.refuse_unknown(model, Zero(), {name: None})
 
 
 def test_a_family_of_ones_own_is_fitted():

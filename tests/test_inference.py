@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from naive import PseudoHuber, draw, joined, random_problem
+from naive import ALPHA, PseudoHuber, draw, joined, random_problem
 from scipy import sparse, stats
 from statsmodels.genmod.tests.results import res_R_var_weight, results_glm, results_glm_poisson_weights
 
+import glmlab
 from glmlab import L1, Gamma, NotConverged, RankWarning, Ridge, Zero, calibration, fit, infer, leverages
+from glmlab.inference.diagnostics import expected_residuals
+from glmlab.maths.families import FAMILIES as NAMED
 from glmlab.policy import Blocks, Inferring
 from glmlab.rows import inferring
 from glmlab.rows.kernels import Rows
@@ -532,6 +535,59 @@ def test_z_of_bins_is_normal_where_the_model_is_right_and_large_where_it_is_not(
         y = draw(family, eta + curve * X[:, 0] ** 2, rng)
         z = calibration(infer(fit(X, y, family=family, fit_intercept=True), X, y), 20).z
         assert (np.mean(z**2) < 1.8 and np.abs(z).max() < 3.7) if right else np.abs(z).max() > 5
+
+
+DISTRIBUTIONS = {
+    "gaussian": lambda mu: stats.norm(mu, 1),
+    "logistic": lambda mu: stats.bernoulli(mu),
+    "poisson": lambda mu: stats.poisson(mu),
+    "gamma": lambda mu: stats.gamma(2, scale=mu / 2),
+}
+
+
+@every_family
+def test_expected_residuals_are_the_means_of_statsmodels_residuals_over_the_distribution(family):
+    mu, phi = np.array([0.03, 0.4, 0.9]), 0.5 if family == "gamma" else 1.0
+    known = [DISTRIBUTIONS[family](m).expect(lambda y, m=m: FAMILIES[family].resid_dev(np.array(y), m))
+             if family != "logistic" else
+             m * np.sqrt(-2 * np.log(m)) - (1 - m) * np.sqrt(-2 * np.log(1 - m)) for m in mu]  # fmt: skip
+    assert expected_residuals(NAMED[family](), mu, phi) == pytest.approx(known, abs=2e-3)
+    if family in ("logistic", "poisson"):
+        assert np.isnan(expected_residuals(NAMED[family](), mu, 1.5)).all(), "no distribution has this variance"
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "negative_binomial"])
+def test_residuals_are_as_expected_where_the_model_is_right_and_not_where_it_is_wrong(family):
+    rng = np.random.default_rng([3, *family.encode()])
+    X = rng.normal(size=(6000, 1))
+    model = {"family": glmlab.NegativeBinomial(ALPHA) if family == "negative_binomial" else family}
+    for curve, right in ((0.0, True), (0.5, False)):
+        y = draw(family, 0.6 * X[:, 0] + 0.3 + curve * X[:, 0] ** 2, rng)
+        bins = calibration(infer(fit(X, y, fit_intercept=True, **model), X, y), 10)
+        apart = np.abs(bins.residual - bins.expected) / bins.error
+        assert apart.max() < 4.5 if right else apart.max() > 6
+
+
+@pytest.mark.parametrize("weights", ["frequency", "precision"])
+def test_the_error_of_a_mean_residual_is_that_of_copies_or_of_rows(weights):
+    problem = random_problem("gaussian", Zero(), seed=5, intercept=True, n=200)
+    w = np.arange(200) % 3 + 1.0
+    result = fit(*problem.data, family="gaussian", sample_weight=w, fit_intercept=True)
+    bins = calibration(infer(result, *problem.data, sample_weight=w, weights=weights), 4)
+    eta, r = result.predict(problem.X), problem.y - result.predict(problem.X)
+    inside = np.searchsorted(np.quantile(eta, [0.25, 0.5, 0.75]), eta, side="right") == np.arange(4)[:, None]
+    mean = inside @ (w * r) / (inside @ w)
+    variance = inside @ (w * r**2) / (inside @ w) - mean**2
+    assert bins.residual == pytest.approx(mean, rel=1e-9, abs=1e-12)
+    assert bins.error == pytest.approx(np.sqrt(variance / (inside @ w if weights == "frequency" else bins.rows)))
+    assert np.isnan(bins.expected).all() == (weights == "precision"), "of copies alone the distribution is known"
+
+
+def test_a_family_whose_distribution_is_not_known_has_no_expected_residuals():
+    problem = random_problem("poisson", Zero(), seed=5, intercept=True, n=200)
+    result = fit(*problem.data, family=glmlab.Tweedie(1.5), fit_intercept=True)
+    bins = calibration(infer(result, *problem.data), 4)
+    assert np.isnan(bins.expected).all() and np.isfinite(bins.residual).all()
 
 
 def test_the_edges_of_many_rows_come_from_some_of_them():

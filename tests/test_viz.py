@@ -115,6 +115,8 @@ PICTURES = {
                               against="January and United"),
     "intervals": lambda: viz.intervals(inferred(6)),
     "intervals with long names": lambda: viz.intervals(inferred(2, names=["a rather long name", "b"]), per=[1, 2]),
+    "calibration": lambda: viz.calibration(glmlab.calibration(inferred(3), 5), of="share of successes"),
+    "calibration of one bin": lambda: viz.calibration(glmlab.calibration(inferred(2), 1)),
     "held out": lambda: viz.held_out(validated(6)),
     "held out, one choice": lambda: viz.held_out(validated(30)),
     "course": viz.course_map,

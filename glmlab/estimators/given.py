@@ -5,6 +5,7 @@ checked by the first pass instead, in the words of `fit`. Names of columns and l
 container: scikit-learn keeps the names, and this package compares the labels.
 """
 
+import inspect
 from collections.abc import Mapping
 
 import dask
@@ -17,6 +18,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from glmlab.checks import not_finite, number
+from glmlab.fitting import fit, refuse_early
 from glmlab.rows.tables import Table, column, matrix, opened, refuse_lengths, refuse_other_rows, sized
 
 
@@ -245,3 +247,9 @@ def further(estimator):
         if word in TAKEN:
             raise TypeError(f"options has {word!r}; {TAKEN[word]}")
     return options
+
+
+def refuse_unknown(estimator, penalty, options):
+    """The error for options that neither `fit` nor the solver has. It names those that may stand in `options` only."""
+    beyond = {word: value for word, value in options.items() if word not in inspect.signature(fit).parameters}
+    refuse_early(estimator.solver, penalty, beyond, caller=fit, hidden={*estimator.get_params(deep=False), *TAKEN})

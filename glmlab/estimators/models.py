@@ -81,6 +81,7 @@ class GLM(BaseEstimator):
         """Fit the Tables of a problem, and keep what was found; the coefficients (p,) and the intercept."""
         options, values = given.further(self), given.arrays(tables, counted=self.alpha_per_row is not None)
         g = self._penalty(family, lambda: given.total_weight(values["sample_weight"], values["X"].shape[0]))
+        given.refuse_unknown(self, g, options)
         start = self.result_ if self.warm_start and hasattr(self, "result_") else None
         if start is not None and values["X"].shape[1] != len(start.beta):
             raise ValueError(f"X has {values['X'].shape[1]} columns, but warm_start=True starts at the last fit, which "

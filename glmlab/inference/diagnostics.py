@@ -3,9 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import logit
 
 from glmlab.checks import whole
 from glmlab.inference.tables import Inference
+from glmlab.maths.families import Gamma, Gaussian, Logistic, NegativeBinomial, Poisson
+from glmlab.maths.sums import quietly
 from glmlab.names import spelt
 from glmlab.policy import Inferring
 from glmlab.rows import inferring
@@ -20,8 +23,10 @@ class Bins(NamedTuple):
     predicted: np.ndarray  # the mean of μ, weighted
     observed: np.ndarray  # the mean of y, weighted
     z: np.ndarray  # how many standard deviations the slope Σ w ℓ′ is from 0; > 0 where y is larger than predicted
-    residual: np.ndarray  # the mean deviance residual
-    spread: np.ndarray  # the mean of their squares, about φ where the model is right
+    residual: np.ndarray  # the mean deviance residual,
+    spread: np.ndarray  # the mean of their squares,
+    error: np.ndarray  # the standard error of `residual`,
+    expected: np.ndarray  # and what it is about where y has the family's distribution; nan where that is not known
 
     def to_frame(self):
         """A pandas DataFrame, one row a bin."""
@@ -62,7 +67,7 @@ def calibration(inference, bins=10, policy=Inferring()):
     left out. It takes a pass, and a part of one for the edges. Raises ValueError for a loss that is no likelihood, and
     TypeError for what is not an Inference.
     """
-    f, beta, *_ = rows_of("calibration", inference)
+    f, beta, _, _, frequency = rows_of("calibration", inference)
     family = f.family
     if not inferring.is_likelihood(family):
         raise ValueError(f"{family!r} says of no mean and variance; calibration needs a family with fisher(eta)")
@@ -75,7 +80,37 @@ def calibration(inference, bins=10, policy=Inferring()):
         found = f.total(inferring.binned, beta, np.unique(np.quantile(eta, share)))
     found = type(found)(*(values[found.rows > 0] for values in found))
     deviation = np.sqrt(inference.dispersion * family.multiple * found.fisher)
+    mean, residual = found.mean / found.weight, found.residual / found.weight
+    spread = 2 * found.height / family.multiple / found.weight
+    variance = np.maximum(spread - residual**2, 0.0) / (found.weight if frequency else found.rows)
+    expected = expected_residuals(family, mean, inference.dispersion)
+    if not frequency:  # a weight makes the distribution of its row another one
+        expected = np.where(found.weight == found.rows, expected, np.nan)
     return Bins(
-        found.rows.astype(int), found.weight, found.mean / found.weight, found.y / found.weight,
-        -found.slope / deviation, found.residual / found.weight, 2 * found.height / family.multiple / found.weight,
+        found.rows.astype(int), found.weight, mean, found.y / found.weight, -found.slope / deviation, residual, spread,
+        np.sqrt(variance), expected,
     )  # fmt: skip
+
+
+@quietly
+def expected_residuals(family, mean, phi, policy=Inferring()):
+    """The mean deviance residual (bins,) of y that have the family's distribution with these means (bins,).
+
+    It is 0 for the Gaussian family only: the others are skew, and labels have two residuals. It is nan for families
+    whose distribution is not known here, and where φ is not what the family says.
+    """
+    from scipy import stats  # here, because its import takes long and no worker needs it
+
+    known = {
+        Gaussian: lambda: (mean, stats.norm(mean, np.sqrt(phi))),
+        Logistic: lambda: (logit(mean), stats.bernoulli(mean)),
+        Poisson: lambda: (np.log(mean), stats.poisson(mean)),
+        Gamma: lambda: (np.log(mean), stats.gamma(1 / phi, scale=phi * mean)),
+        NegativeBinomial: lambda: (np.log(mean), stats.nbinom(1 / family.alpha, 1 / (1 + family.alpha * mean))),
+    }
+    if type(family) not in known or not phi > 0 or (phi != 1 and not family.dispersed):
+        return np.full(len(mean), np.nan)
+    eta, y = known[type(family)]()
+    middles = (np.arange(policy.quantiles) + 0.5) / policy.quantiles
+    y = y.ppf(middles[:, None])
+    return inferring.deviances(family, eta, y, family.dloss(eta, y))[1].mean(axis=0)

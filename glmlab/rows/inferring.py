@@ -124,6 +124,12 @@ def group_slopes(rows, family, beta, codes, policy=POLICY):
     return groups, total, counted
 
 
+def deviances(family, eta, y, slope):
+    """ℓ − min ℓ of each row, and its deviance residual, > 0 where y is larger than its mean; `slope` is ℓ′."""
+    height = np.maximum(family.loss(eta, y) - least(family, y), 0.0)
+    return height, -np.sign(slope) * np.sqrt(2 * height / family.multiple)
+
+
 @quietly
 def binned(rows, family, beta, edges, policy=POLICY):
     """The Binned of a chunk, its rows put in bins by η; `edges` (bins − 1,) rise."""
@@ -131,8 +137,7 @@ def binned(rows, family, beta, edges, policy=POLICY):
     for block in blocks(rows, len(beta), policy):
         eta, w = predictor(block, beta), ones_or(block.w, len(block.y))
         place, mean, slope = np.searchsorted(edges, eta, side="right"), family.mean(eta), family.dloss(eta, block.y)
-        height = np.maximum(family.loss(eta, block.y) - least(family, block.y), 0.0)
-        residual = -np.sign(slope) * np.sqrt(2 * height / family.multiple)
+        height, residual = deviances(family, eta, block.y, slope)
         sums = (weigh(w, values) for values in (block.y, mean, slope, family.fisher(eta), residual, height))
         total = add([total, Binned(*(np.bincount(place, values, bins) for values in (w > 0, w, *sums)))])
     return total

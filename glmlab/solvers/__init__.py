@@ -55,11 +55,12 @@ FEWER_ROUNDS = [  # to be looked at, too: they converge where chunks are alike
 ]
 
 
-def resolve(solver, g, options, callers):
+def resolve(solver, g, options, callers, hidden=()):
     """The Method behind `solver`, a name or a function, once it is known that it can minimise f + g.
 
     Raises TypeError for what is no solver or an option that it does not have, naming the nearest; ValueError for a
-    penalty that it cannot minimise. callers: the functions that took the options, whose own parameters may be meant.
+    penalty that it cannot minimise. callers: the functions that took the options, whose own parameters may be meant,
+    but for those that are `hidden`.
     """
     names = SOLVERS | HISTORICAL | {method.name: method.function for method in [*ASYNCHRONOUS, *FEWER_ROUNDS]}
     solve = names[among("solver", solver, names)] if isinstance(solver, str) else solver
@@ -68,7 +69,7 @@ def resolve(solver, g, options, callers):
     method = method_of(solve)
     if method.needs and (why := unsuited(method.needs, g)):
         raise ValueError(f"{method.name} cannot minimise {g!r}: {why}")
-    refuse_options(method, options, callers)
+    refuse_options(method, options, callers, hidden)
     return method
 
 
@@ -92,7 +93,7 @@ def unsuited(needs, g):
     return "" if hasattr(g, needed) else f"it needs its {needed}, and this penalty has none"
 
 
-def refuse_options(method, options, callers):
+def refuse_options(method, options, callers, hidden):
     """The error for an option that the solver does not have."""
     parameters = inspect.signature(method.function).parameters
     if any(value.kind is value.VAR_KEYWORD for value in parameters.values()):
@@ -101,5 +102,5 @@ def refuse_options(method, options, callers):
     for option in options:
         if option not in own:
             theirs = {name for caller in callers for name in list(inspect.signature(caller).parameters)[:-1]}
-            known = sorted({*own, *theirs} - {"f", "g"})
+            known = sorted({*own, *theirs} - {"f", "g", *hidden})
             raise TypeError(f"{method.name} has no option {option!r}; {nearest(option, known)}")

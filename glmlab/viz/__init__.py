@@ -6,6 +6,7 @@ displays it and prints its finding in one line; it takes a matplotlib figure too
 
 from .benchmarks import noise_band, pays_from, race, standings, then_and_now, where_it_pays
 from .bounds import bounds_by_lam, stops, tangent, three_errors
+from .calibration import calibration
 from .chunkmap import bytes_by_worker, bytes_per_worker, chunk_slider, chunks
 from .coefficients import coefficients
 from .conditioning import digits_left
@@ -39,6 +40,7 @@ __all__ = [
     "bytes_by_worker",
     "bytes_per_worker",
     "bytes_text",
+    "calibration",
     "chunk_curve",
     "chunk_slider",
     "chunks",

@@ -601,10 +601,11 @@ for name, b in {"pseudo-Huber": new_family.beta, "least squares": squares}.items
 #
 # ## Together with scikit-learn (6 min · optional)
 #
-# Can your solver serve in scikit-learn's searches? glmlab has no estimator classes, but a short class is one.
+# Can your solver serve in scikit-learn's pipelines and searches? `GLMClassifier` is an estimator whose `solver` may
+# be a function.
 #
 # *Example.* `LogisticRegression` minimises $C\sum\ell+\|\beta\|_1$, which is $C\cdot F$ with $\lambda=1/C$. So $C=0.01$
-# means $\lambda=100$. `to_lam` (07) knows this.
+# is our `lam=100`.
 #
 # **Predict**: do scores depend on the solver?
 #
@@ -612,41 +613,42 @@ for name, b in {"pseudo-Huber": new_family.beta, "least squares": squares}.items
 # change its label when β changes a little, so scores need not agree exactly. A certificate says when a solver did not
 # get there.</details>
 #
-# An estimator stores parameters, and has `fit` and `predict`.
-
-# %% tags=["optional"] id="sklearn-class"
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.model_selection import GridSearchCV
-
-from glmlab.maths.conventions import to_lam
-
-
-class Certified(ClassifierMixin, BaseEstimator):
-    def __init__(self, C=1.0, solver="auto"):  # scikit-learn requires that this only stores them
-        self.C, self.solver = C, solver
-
-    def fit(self, X, y):
-        self.classes_, penalty = np.unique(y), L1(to_lam(self.C, len(y), "LogisticRegression"))
-        options = {"penalty": penalty, "solver": self.solver, "fit_intercept": True, "tol": 1e-5, "max_iter": 3_000}
-        self.result_ = glmlab.fit(X, (y == self.classes_[1]).astype(float), family="logistic", **options)
-        return self
-
-    def predict(self, X):
-        return self.classes_[(self.result_.predict(X) > 0.5).astype(int)]
-
+# The second cell asks which columns of the flights matter. No standard error is defined with L1, so the model has the
+# default, a ridge with $\lambda=1$. Flights of a day share their weather: `covariance="cluster"` takes the days as
+# independent, not the flights.
 
 # %% tags=["optional", "assert"] id="sklearn-search"
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from glmlab.estimators import GLMClassifier
+
 X_s, labels = X[:4_000], np.where(y[:4_000] > 0, "yes", "no")
-grid = {"C": [0.01, 0.1, 1.0], "solver": ["auto", my_solver]}
-search = GridSearchCV(Certified(), grid, cv=3).fit(X_s, labels)
-for C, scores in zip(grid["C"], search.cv_results_["mean_test_score"].reshape(3, 2), strict=True):
-    lam = to_lam(C, len(labels), "LogisticRegression")
-    print(f"C = {C:<6g} λ = {lam:<6g} right labels: default {scores[0]:.4f}, my_solver {scores[1]:.4f}")
-C = search.best_params_["C"]
-auto, own = (Certified(C, solver).fit(X_s, labels) for solver in grid["solver"])
-print(f"C = {C:g} was chosen. my_solver with it: {own.result_.status}")
-assert own.result_.objective - auto.result_.objective <= own.result_.certificate.bound
-assert set(own.predict(X_s)) <= {"yes", "no"}
+pipeline = make_pipeline(StandardScaler(), GLMClassifier("l1", tol=1e-5, max_iter=3_000))
+grid = {"glmclassifier__lam": [100.0, 10.0, 1.0], "glmclassifier__solver": ["auto", my_solver]}
+search = GridSearchCV(pipeline, grid, cv=3).fit(X_s, labels)
+for lam, scores in zip(grid["glmclassifier__lam"], search.cv_results_["mean_test_score"].reshape(3, 2), strict=True):
+    print(f"λ = {lam:<6g} right labels: default {scores[0]:.4f}, my_solver {scores[1]:.4f}")
+pipeline.set_params(glmclassifier__lam=search.best_params_["glmclassifier__lam"])
+auto, own = (pipeline.set_params(glmclassifier__solver=solver).fit(X_s, labels)[-1].result_
+             for solver in grid["glmclassifier__solver"])  # fmt: skip
+print(f"{own.penalty} was chosen. my_solver with it: {own.status}")
+assert own.objective - auto.objective <= own.certificate.bound
+assert set(pipeline.predict(X_s)) <= {"yes", "no"}
+
+# %% tags=["optional", "assert"] id="flights-summary"
+import pandas as pd
+
+frame = pd.DataFrame(X_f, columns=[delays.LABELS[name] for name in delays.COLUMNS])  # so that the table has names
+model = GLMClassifier(tol=1e-9).fit(frame, late_f)
+days = flown.groupby(["month", "day"]).ngroup().to_numpy()
+by_flights = glmlab.infer(model.result_, frame, late_f)
+by_days = glmlab.infer(model.result_, frame, late_f, covariance="cluster", groups=days)
+print(by_days)
+larger = np.median(by_days.errors / by_flights.errors)
+print(f"Half of the standard errors are at least {larger:.2f} times as large as they are with independent flights.")
+assert larger > 1 and by_days.accuracy < 1e-3, "the solver's error is nothing beside the noise"
 
 # %% [markdown] id="closing"
 # ## What we measured · Check yourself · Next
