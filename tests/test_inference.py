@@ -319,6 +319,20 @@ def test_columns_that_lose_digits_in_the_normal_equations_keep_them_here():
     assert found.errors == pytest.approx(known, rel=1e-7)
 
 
+@every_kind
+def test_a_column_and_its_distance_from_another_have_the_errors_of_both_however_near_they_are(kind):
+    """Both pairs span the same rows, because the difference of two floats that are so near is exact."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2))
+    y = X[:, 0] + rng.normal(size=60)
+    X[:, 1] = X[:, 0] + 1e-6 * X[:, 1]
+    apart = np.c_[X[:, 0], X[:, 1] - X[:, 0]]
+    groups = {"groups": np.arange(60) // 4} if kind == "cluster" else {}
+    near, far = (infer(fit(columns, y, family="gaussian", fit_intercept=True, solver="newton"), columns, y,
+                       covariance=kind, **groups) for columns in (X, apart))  # fmt: skip
+    assert near.errors[1:] == pytest.approx(far.errors[1:], rel=1e-8)
+
+
 # --- wherever the rows are ------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ information in the unit of the loss, Λ = diag(λ₂), and B = (J + Λ)⁻¹.
 smaller than the number of coefficients (Wood 2017, chapter 6). With a ridge the classical matrix is the covariance of
 the posterior of β for the prior that the ridge stands for, normal with variance mφ/λ (mgcv's Vp): averaged over β from
 that prior, its intervals hold β as often as they say. B is computed from the R of a QR of the rows, not from the sum J,
-which has half the digits.
+which has half the digits. For the same reason slopes are multiplied by the root of B before they are squared.
 
 Two numbers say how uncertain a coefficient is, and both are in its unit: the standard error says what other rows would
 have given, and `within` how far the computed number may be from the optimum for these rows. The second is proved

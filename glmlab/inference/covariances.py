@@ -40,19 +40,19 @@ def dispersion_of(family, pearson, freedom, dispersion):
 
 def covariance_of(rows, covariance, groups, phi, n, p):
     """The covariance matrix (dim, dim) of a Fitted, and its own degrees of freedom, None without groups."""
-    B, family = rows.root @ rows.root.T, rows.f.family
+    root = rows.root
     if covariance == "classical":
-        return family.multiple * phi * B, None
+        return rows.f.family.multiple * phi * (root @ root.T), None
     if covariance == "cluster":
-        S = slopes_by_group(rows, groups)
+        S = slopes_by_group(rows, groups) @ root  # squared later: S as it is would lose half of its digits
         few = len(S) / (len(S) - 1) * (n - 1) / (n - p)
-        return few * B @ (S.T @ S) @ B, len(S) - 1.0
+        return few * root @ (S.T @ S) @ root.T, len(S) - 1.0
     power = POWERS.get(covariance, 0.0)
-    found = rows.f.total(inferring.squares, rows.beta, rows.root, rows.expected, rows.frequency, power)
+    found = rows.f.total(inferring.squares, rows.beta, root, rows.expected, rows.frequency, power)
     if not np.isfinite(found.squares).all():
         raise ValueError(f"covariance={covariance!r} is not defined: a row has leverage 1, and is fitted exactly "
                          "whatever its y is; take 'HC1'")  # fmt: skip
-    return B @ found.squares @ B * (n / (n - p) if covariance == "HC1" else 1.0), None
+    return root @ found.squares @ root.T * (n / (n - p) if covariance == "HC1" else 1.0), None
 
 
 def slopes_by_group(rows, groups):

@@ -180,7 +180,7 @@ class Likelihood(NamedTuple):
 
 
 class Squares(NamedTuple):
-    squares: np.ndarray  # (dim, dim) the sum of s sᵀ over the slopes s of the rows
+    squares: np.ndarray  # (dim, dim) the sum of z zᵀ over the rows, z = rootᵀs of a row's slope s
 
 
 class Binned(NamedTuple):

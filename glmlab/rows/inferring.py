@@ -69,9 +69,11 @@ def log_rest(rows, family, phi, frequency):
 
 @quietly
 def squares(rows, family, beta, root, expected, frequency, power, policy=POLICY, limits=Inferring()):
-    """Σ s sᵀ over the slopes s of the rows, each divided by (1 − h)^power, h its leverage: the meat of a sandwich.
+    """Σ rootᵀs sᵀroot over the slopes s of the rows, each divided by (1 − h)^power, h its leverage.
 
-    It is nan where a row is fitted exactly and is to be divided by 0.
+    It stands between two roots in a sandwich. Slopes are multiplied by the root before they are squared, because Σ s sᵀ
+    loses half of the digits where columns are nearly dependent. It is nan where a row is fitted exactly and is to be
+    divided by 0.
     """
     total = np.zeros((len(beta), len(beta)))
     for block in blocks(rows, len(beta), policy):
@@ -80,18 +82,23 @@ def squares(rows, family, beta, root, expected, frequency, power, policy=POLICY,
         if power:
             left = 1 - pulls(block, family, eta, root, expected, frequency, policy)
             slope = slope / np.where(left > limits.pinned, left, np.nan) ** power
-        total += gram(block.X, weigh(w, slope**2 if frequency else w * slope**2))
+        square = weigh(w, slope**2 if frequency else w * slope**2)
+        for cut, part in turned(block.X, root, policy):
+            total += gram(part, square[cut])
     return Squares(total)
 
 
-def pulls(block, family, eta, root, expected, frequency, policy=POLICY):
-    """The leverage h of each row of a block: ℓ″ xᵀBx with B = root·rootᵀ, times the weight unless that counts copies.
+def turned(X, root, policy=POLICY):
+    """Which rows, and their X·root: in parts, because the product is dense even where X is sparse."""
+    for first in range(0, X.shape[0], policy.stacked):
+        cut = slice(first, first + policy.stacked)
+        yield cut, X[cut] @ root
 
-    Rows are multiplied in parts, because the product is dense even where they are sparse.
-    """
-    cuts = range(0, len(eta), policy.stacked)
-    parts = (block.X[first : first + policy.stacked] @ root for first in cuts)
-    lengths = np.concatenate([np.empty(0), *(np.einsum("ij,ij->i", part, part) for part in parts)])
+
+def pulls(block, family, eta, root, expected, frequency, policy=POLICY):
+    """The leverage h of each row of a block: ℓ″ xᵀBx, B = root·rootᵀ, times the weight unless that counts copies."""
+    parts = turned(block.X, root, policy)
+    lengths = np.concatenate([np.empty(0), *(np.einsum("ij,ij->i", part, part) for _, part in parts)])
     lengths *= information(family, eta, block.y, expected)
     return lengths if frequency or block.w is None else block.w * lengths
 
