@@ -1,6 +1,6 @@
 # `make` alone prints the verbs. Everything that decides something is in tools/ and in `python -m glmlab`.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-full test-arithmetic hosts sites soak browser bench bench-grid checks scale peers lint notebooks book lock reset doctor clean
+.PHONY: help setup course lab test test-full test-arithmetic hosts sites soak browser bench bench-grid checks scale peers lint notebooks book lock reset doctor clean
 SHELL := /bin/sh
 
 # The first Python on the PATH that is new enough, under any of its usual names.
@@ -22,9 +22,13 @@ help:  ## print the verbs
 
 setup:  ## make .venv with the pinned packages (nothing to do the second time)
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer on the PATH. Type: make PYTHON=/path/to/python3.12 lab" >&2; exit 1; }
-	@"$(PYTHON)" tools/setup.py
+	@"$(PYTHON)" tools/setup.py $(ONLY)
 
-lab: setup  ## open the course in JupyterLab (make lab ARGS="--no-browser")
+# What reads the course needs less than what tests it.
+course: ONLY := --course
+course: setup  ## make .venv with what the course needs alone
+
+lab: course  ## open the course in JupyterLab (make lab ARGS="--no-browser")
 	@$(PY) -m glmlab lab $(ARGS)
 
 test: setup lint  ## lint, unit tests, every notebook as shipped
@@ -79,10 +83,10 @@ scale: setup  ## the post's 800 million rows, never stored; Ctrl-C stops it, the
 lock: setup  ## (authors) write requirements.lock from what is installed
 	@$(PY) -m tools.lock > requirements.lock.new && mv requirements.lock.new requirements.lock
 
-reset: setup  ## a fresh copy of one notebook, yours kept beside it: make reset NB=00
+reset: course  ## a fresh copy of one notebook, yours kept beside it: make reset NB=00
 	@$(PY) -m glmlab reset $(NB)
 
-doctor: setup  ## can this machine run the course?
+doctor: course  ## can this machine run the course?
 	@$(PY) -m glmlab doctor
 
 clean:  ## delete what set-up and the tests made; my/ stays

@@ -5,7 +5,7 @@ far it is from optimal.
 """
 
 from glmlab.maths.families import Gamma, Gaussian, Logistic, NegativeBinomial, Poisson, Tweedie  # isort: skip
-from glmlab.maths.penalties import L1, ElasticNet, Ridge, Zero  # isort: skip
+from glmlab.maths.penalties import L1, ElasticNet, Ridge, Scaled, Standardized, Zero  # isort: skip
 from glmlab.rows.faults import ClusterError  # isort: skip
 from glmlab.rows.entrance import as_chunks  # isort: skip
 from glmlab.rows.objective import Objective  # isort: skip
@@ -23,11 +23,11 @@ from glmlab.auditing import Audit, check_family, check_penalty, check_solver  # 
 
 __version__ = "0.11.0"
 __all__ = [
-    "Audit", "Certificate", "ClusterError", "CrossValidation", "Design", "ElasticNet", "Gamma", "Gaussian", "Inference",
-    "L1", "Logistic", "NegativeBinomial", "NotConverged", "Objective", "Path", "Poisson", "Profile", "RankWarning",
-    "Result", "Ridge", "State", "Stopping", "Trace", "Tweedie", "Zero", "as_chunks", "calibration", "certify",
-    "check_family", "check_penalty", "check_solver", "cross_validate_path", "fit", "fit_negative_binomial", "infer",
-    "leverages", "path", "run",
+    "Audit", "Certificate", "ClusterError", "CrossValidation", "Design", "ElasticNet", "Gamma", "Gaussian",
+    "Inference", "L1", "Logistic", "NegativeBinomial", "NotConverged", "Objective", "Path", "Poisson", "Profile",
+    "RankWarning", "Result", "Ridge", "Scaled", "Standardized", "State", "Stopping", "Trace", "Tweedie", "Zero",
+    "as_chunks", "calibration", "certify", "check_family", "check_penalty", "check_solver", "cross_validate_path",
+    "fit", "fit_negative_binomial", "infer", "leverages", "path", "run",
 ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from glmlab.checks import flag, number, vector
 from glmlab.maths.certificates import certificate_at
 from glmlab.maths.families import FAMILIES, FAMILY_NEEDS
-from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, lambdas
+from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, is_weighted, on_rows
 from glmlab.maths.working import curvature_as
 from glmlab.names import named, spelt
 from glmlab.policy import Choosing
@@ -28,11 +28,11 @@ def fit(
     X (n, p): an array (numpy, dask, zarr, h5py, xarray, sparse) or a table (pandas, dask, polars, pyarrow), whose names
     the Result keeps; y, sample_weight, offset: (n,). Labels of rows must be the same in all of them.
     family: "gaussian", "logistic", "poisson", "gamma", NegativeBinomial(alpha), Tweedie(power) or your own object.
-    penalty: "zero", L1(lam), Ridge(lam), ElasticNet(lam, l1_ratio). solver: a name, a generator function of your own,
-    or "auto", which says in the status what it chose and why. The intercept is never penalised. start: (p,) or (p + 1,)
-    with the intercept last, an earlier Result, "pilot", "average" or "one-step". tol bounds the certified relative gap
-    (Certificate says relative to what). threads: for in-memory data, all cores by default. Further options go to `run`
-    and the solver.
+    penalty: "zero", L1(lam), Ridge(lam), ElasticNet(lam, l1_ratio), Scaled and Standardized of these, or your own. The
+    intercept is never penalised. solver: a name, a generator function of your own, or "auto", which says in the status
+    what it chose and why. start: (p,) or (p + 1,) with the intercept last, an earlier Result, "pilot", "average" or
+    "one-step". tol bounds the certified relative gap (Certificate says relative to what). threads: for in-memory data,
+    all cores by default. Further options go to `run` and the solver.
     Returns a Result; `converged` says whether tol was proved and, on few rows, β is right to its last digits (see
     `run`), `advice` whether X is cut badly. Raises ValueError or TypeError, before any pass where shapes or types tell,
     else within the first pass; ClusterError where a cluster loses rows, its workers or its scheduler. An error in
@@ -45,6 +45,7 @@ def fit(
         X, y, family=family, kernels=kernels, sample_weight=sample_weight, offset=offset,
         intercept=flag("fit_intercept", fit_intercept), threads=threads,
     )  # fmt: skip
+    g = on_rows(g, f)
     solver, why = choose(solver, f, g)
     result = run(solver, f, g, start=start, progress=progress, **settings)
     status = f"{result.status} {solver} was chosen because {why}." if why else result.status
@@ -69,14 +70,15 @@ def stand_in(solver, g):
     """For refusals before any row is seen: a solver that can minimise g and has no options, where it is "auto"."""
     if not (isinstance(solver, str) and solver == "auto"):
         return solver
-    return "fista" if lambdas(g, 1) is None else "proximal_newton"
+    return "fista" if not is_weighted(g) else "proximal_newton"
 
 
 def choose(solver, f, g, policy=Choosing()):
     """The solver that "auto" stands for, and why; any other as it is."""
     if not (isinstance(solver, str) and solver == "auto"):
         return solver, ""
-    if lambdas(g, f.dim) is None:
+    g = FreeIntercept(g) if f.chunks.intercept else g
+    if not is_weighted(g):
         return "fista", f"of {g!r} only the prox is known"
     known = curvature_as(g, f.dim)
     if known == "set":
@@ -117,8 +119,9 @@ def certify(
     refuse_other_names("X", f.chunks.names, names, "the model", "X[list(result.names)]")
     g = named("penalty", penalty, PENALTIES, ("value",))
     point = vector("beta", coefficients("beta", beta, f.chunks.names, f.chunks.p), f.chunks.p)
+    f.look(np.zeros(f.dim))  # refuses what cannot be fitted
+    g = on_rows(g, f)
     if intercept is not None:
         point, g = np.append(point, number("intercept", intercept, -np.inf)), FreeIntercept(g)
-    f.look(np.zeros(f.dim))  # refuses what cannot be fitted
     with one_blas_thread:  # then the machine's setting changes no bit
         return certificate_at(f, g, point, polish=30, sample=None if fraction == 1 else f.sample(fraction, seed))

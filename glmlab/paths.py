@@ -9,7 +9,7 @@ import numpy as np
 
 from glmlab.checks import flag, frozen, number, share, whole
 from glmlab.fitting import choose, over_rows, refuse_early
-from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS
+from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS, on_rows
 from glmlab.names import among, named
 from glmlab.solvers.result import NotConverged, RankWarning, html_card, plain_card
 from glmlab.solvers.run import run
@@ -40,6 +40,7 @@ def path(
         X, y, family=family, kernels=kernels, sample_weight=sample_weight, offset=offset,
         intercept=flag("fit_intercept", fit_intercept), threads=threads,
     )  # fmt: skip
+    plan = plan.on(f)
     solver, _ = choose(solver, f, plan.at(1.0))
     found = walk(f, plan, solver, start, progress=progress, **settings)
     warn_of(found)
@@ -53,7 +54,15 @@ class Plan(NamedTuple):
     lams: np.ndarray | None  # (m,) falling; None for n_lams from λ_max down
     n_lams: int
     ratio: float  # of the smallest λ to λ_max
-    weight: float  # of |β_j|, as a share of λ; nan without an L1 term
+    weight: np.ndarray  # of each |β_j|, as a share of λ: (p,) or one number; nan without an L1 term
+
+    def on(self, f):
+        """The same for the rows of f, whose columns a penalty may ask for."""
+
+        def at(lam):
+            return on_rows(self.at(lam), f)
+
+        return self._replace(at=at, weight=l1_share(at, needed=self.lams is None))
 
 
 def planned(penalty, lams, n_lams, ratio):
@@ -67,7 +76,7 @@ def walk(f, plan, solver, start=None, **options):
     """The Path of the objective f, without warnings. `options` are those of `run` and of the solver."""
     null = null_start(f)
     f.look(null)  # refuses what cannot be fitted
-    lam_max = float(np.abs(f.loss_grad(null).grad[: f.chunks.p]).max()) / plan.weight
+    lam_max = float((np.abs(f.loss_grad(null).grad[: f.chunks.p]) / plan.weight).max())
     lams = plan.lams
     if lams is None:
         lams = lam_max * plan.ratio ** (np.arange(plan.n_lams) / max(plan.n_lams - 1, 1))
@@ -126,10 +135,11 @@ def penalty_at(penalty):
 
 def l1_share(at, needed):
     """How much of λ weighs |β_j|; nan without any, when no λ makes a coefficient exactly zero."""
-    weight = float(getattr(at(1.0), "l1", 0.0))
-    if needed and not weight > 0:
-        raise ValueError(f"{at(1.0)!r} has no L1 term, so there is no λ_max at which coefficients vanish: give lams")
-    return weight if weight > 0 else np.nan
+    weight = np.asarray(getattr(at(1.0), "l1", 0.0), dtype=float)
+    if needed and not np.all(weight > 0):
+        lacks = "leaves columns without an L1 term" if np.any(weight > 0) else "has no L1 term"
+        raise ValueError(f"{at(1.0)!r} {lacks}, so there is no λ_max at which coefficients vanish: give lams")
+    return np.where(weight > 0, weight, np.nan)
 
 
 def falling(lams):

@@ -71,9 +71,10 @@ class Working:
 
 @dataclass(frozen=True)
 class Descent:
-    """When coordinate descent on sparse columns has minimised a quadratic model (`maths.descent`)."""
+    """When coordinate descent has minimised a quadratic model (`maths.descent`)."""
 
     step: float = 1e-2  # of d: what a solver's last sweep may move; a model that is minimised better saves no pass
+    matrix: float = 1e-3  # of d: the same on dense columns, where a sweep with the Hessian is cheap beside a pass
     proof: float = 1e-5  # of d: the same for a certificate, whose bound has all that is left as a price of first order
     last: float = 1e-15  # of v: its last digits
     sweeps: int = 50  # of which each costs as much as two products: more are worth a factorisation

@@ -55,8 +55,9 @@ def cross_validate_path(
     count, numbers = folds_of(cv, f.chunks.lengths, seed)
     if isinstance(f.chunks, InMemory):
         numbers = [numbers_of(fold) for fold in numbers]  # once for all passes
-    solver, _ = choose(solver, f, plan.at(1.0))
     f.look(null_start(f))  # refuses what cannot be fitted
+    plan = plan.on(f)
+    solver, _ = choose(solver, f, plan.at(1.0))
     refuse_empty(f, numbers, count)
     together = Together(f.chunks, numbers, count)
     folds = [Objective(f.family, together.without(k), f.kernels) for k in range(count)]

@@ -72,6 +72,12 @@ def test_the_lock_holds_what_is_needed_and_no_more():
     assert set(pins((CLONE / "requirements.lock").read_text())) == needed
 
 
+def test_what_the_course_needs_stands_first_in_the_lock():
+    course, _, authors = (CLONE / "requirements.lock").read_text().partition(setup.AUTHORS)
+    assert set(pins(course)) == lock.closure("glmlab", "hatchling") - {"glmlab"}
+    assert {"jupyterlab", "dask", "hatchling"} <= set(pins(course)) and {"pytest", "sphinx"} <= set(pins(authors))
+
+
 def test_the_closure_follows_requirements_extras_and_markers(monkeypatch):
     tree = {"glmlab": ["A_a>=1", 'b; extra == "test"', 'no-such; python_version < "3"'], "A_a": ["c[x]"], "b": None,
             "c": ['d; extra == "x"', 'no-such; extra == "y"'], "d": []}
@@ -126,6 +132,20 @@ def test_set_up_runs_once_and_again_after_a_change(tmp_path, monkeypatch, change
     (tmp_path / changed).write_text("new")
     assert setup.main() == 0
     assert ran
+
+
+def test_the_course_alone_is_installed_first_and_what_tests_need_when_it_is_asked_for(tmp_path, monkeypatch):
+    ran = clone(tmp_path, monkeypatch)
+    (tmp_path / "requirements.lock").write_text(f"# head\na==1\n{setup.AUTHORS}\nb==2\n")
+    monkeypatch.setattr(setup.shutil, "which", lambda name: "uv")
+    pretend_venv(tmp_path)
+    installed = tmp_path / ".venv" / setup.LOCK
+    assert setup.main(["--course"]) == 0 and installed.read_text().split() == ["a==1"]
+    ran.clear()
+    assert setup.main(["--course"]) == 0 and ran == []
+    assert setup.main() == 0 and ran and installed.read_text().split() == ["a==1", "b==2"]
+    ran.clear()
+    assert setup.main(["--course"]) == 0 and setup.main() == 0 and ran == []
 
 
 @pytest.mark.parametrize(("uv", "tool"), [("/bin/uv", "/bin/uv pip install"), (None, "-m pip install")])

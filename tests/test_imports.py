@@ -19,7 +19,7 @@ LAYERS = [
     "maths.bounds maths.products maths.working",
     "rows.dispatch rows.folds rows.kernels rows.formulas rows.elementary rows.loops rows.ledger rows.sampling "
     "rows.tables rows.threads",
-    "rows.sparse_loops rows.twins rows.inferring",
+    "rows.sparse_loops rows.twins rows.inferring rows.moments",
     "rows.fused",
     "rows.kernel_sets",
     "rows.arrivals rows.by_columns rows.chunks rows.columns rows.faults rows.scale rows.survey "

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from sklearn.linear_model import ElasticNet, Lasso
 
-from glmlab.maths.quadratic import Curvature, lasso_point, newton_direction, spectrum, swept
+from glmlab.maths.penalties import Weights
+from glmlab.maths.quadratic import (
+    Curvature,
+    lasso_point,
+    minimise_model,
+    minimise_roughly,
+    newton_direction,
+    spectrum,
+    swept,
+)
 from glmlab.policy import Algebra
 
 EPS = np.finfo(float).eps
@@ -130,6 +139,23 @@ def test_a_sweep_never_raises_the_objective():
         v = swept(v, H, -(G + H @ (v - start)), l1)
         heights.append(objective(v))
     assert np.all(np.diff(heights) <= 1e-12 * abs(heights[0])) and heights[-1] < heights[0] - 1
+
+
+@pytest.mark.parametrize("case", ["random", "badly scaled", "one coordinate is free", "heavy"])
+def test_a_rough_model_falls_nearly_as_far_as_the_exact_one(case):
+    for seed in range(20):
+        G, H, beta, l1 = problem(seed, 8, **CASES[case])
+        asked = Weights(l1, np.full(8, 0.1) if case == "random" else np.zeros(8)), beta, G, H
+        exact, rough = minimise_model(*asked), minimise_roughly(*asked, 1e-3, 500)
+        assert 0 <= exact.decrement - rough.decrement + 1e-12 * exact.decrement <= 1e-3 * exact.decrement, seed
+        np.testing.assert_allclose(beta + rough.step, rough.point, rtol=1e-12, atol=1e-12 * np.abs(beta).max())
+
+
+def test_too_few_sweeps_and_numbers_that_overflow_give_no_rough_model():
+    G, H, beta, l1 = problem(0, 8)
+    asked = Weights(l1, np.zeros(8)), beta
+    assert minimise_roughly(*asked, G, H, 1e-9, 2) is None
+    assert minimise_roughly(*asked, G * np.inf, H, 1e-2, 50) is None
 
 
 @pytest.mark.parametrize("scales", [1.0, np.geomspace(1e-8, 1e8, 5)], ids=["unit", "scaled"])

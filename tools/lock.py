@@ -1,6 +1,8 @@
 """Print requirements.lock: the installed version of what glmlab and its tests need, and of nothing else.
 
     python -m tools.lock > requirements.lock
+
+What the course needs comes first, so that set-up can stop there.
 """
 
 import re
@@ -9,14 +11,21 @@ from importlib.metadata import requires, version
 
 from packaging.requirements import Requirement
 
-HEAD = "# Made by `make lock`: what glmlab[test] needs, as it was installed when the tests passed."
+from tools.setup import AUTHORS
+
+HEAD = "# Made by `make lock`: what glmlab needs, as it was installed when the tests passed."
+COURSE = "glmlab", "hatchling"  # the second installs the first
 
 
 def main():
     """Write the lock to standard output."""
-    print(HEAD)
-    for name in sorted(closure("glmlab[test]") - {"glmlab"}):
-        print(f"{name}=={version(name).split('+')[0]}")
+    course = closure(*COURSE) - {"glmlab"}
+    print("\n".join([HEAD, *pins(course), AUTHORS, *pins(closure("glmlab[test]") - course - {"glmlab"})]))
+
+
+def pins(names) -> list[str]:
+    """A line for each, sorted."""
+    return [f"{name}=={version(name).split('+')[0]}" for name in sorted(names)]
 
 
 def closure(*wanted: str) -> set[str]:

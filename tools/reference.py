@@ -18,9 +18,9 @@ GROUPS = {
                        "maths.sums maths.working maths.descent maths.products maths.wide maths.bounds",
     "The rows and their passes": "rows.entrance rows.tables rows.columns rows.chunks rows.ondask rows.faults "
                                  "rows.arrivals rows.by_columns rows.together rows.folds "
-                                 "rows.objective rows.ledger rows.scale rows.sampling rows.survey rows.kernels "
-                                 "rows.kernel_sets rows.inferring rows.fused rows.loops rows.sparse_loops rows.twins "
-                                 "rows.formulas "
+                                 "rows.objective rows.ledger rows.scale rows.sampling rows.survey "
+                                 "rows.kernels rows.kernel_sets rows.moments rows.inferring rows.fused rows.loops "
+                                 "rows.sparse_loops rows.twins rows.formulas "
                                  "rows.elementary rows.dispatch rows.threads",
     "Solvers": "solvers solvers.gradient solvers.newton solvers.pilot solvers.lbfgs solvers.newton_cg "
                "solvers.working_sets solvers.admm "

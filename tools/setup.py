@@ -1,8 +1,9 @@
 """Make .venv with the pinned packages and glmlab itself; do nothing when it is already there.
 
-    python tools/setup.py
+    python tools/setup.py            all that authors and CI need
+    python tools/setup.py --course   what the course needs, two thirds of it
 
-Standard library only, because it runs before anything is installed. `make lab` and `make test` call it.
+Standard library only, because it runs before anything is installed. `make test` and `make lab` call it.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = "requirements.lock"
+AUTHORS = "# What authors and CI need besides."  # the line of the lock below which the course needs nothing
 STAMP = ".glmlab-ready"
 NEED_VENV = """Python's venv module is not complete here (it needs ensurepip).
   Debian, Ubuntu:  sudo apt install python3-venv
@@ -30,22 +32,24 @@ Without a network or behind a proxy, tell pip where to look (PIP_INDEX_URL, HTTP
 then run the same command again."""
 
 
-def main() -> int:
+def main(arguments=()) -> int:
     """Set up; the exit code is 0 when .venv is ready."""
+    course = "--course" in arguments
     venv = Path(os.environ.get("VENV", ROOT / ".venv")).absolute()
-    stamp, wanted = venv / STAMP, fingerprint(ROOT)
-    if stamp.exists() and stamp.read_text() == wanted and python_of(venv).exists():
+    stamp, everything = venv / STAMP, fingerprint(ROOT)
+    good = {everything, f"{everything} --course"} if course else {everything}
+    if stamp.exists() and stamp.read_text() in good and python_of(venv).exists():
         return 0
     trouble = what_is_missing(sys.version_info, shutil.which("uv"))
     if trouble:
         return say(trouble)
     try:
-        trouble = install(venv, shutil.which("uv"))
+        trouble = install(venv, shutil.which("uv"), course)
     except subprocess.CalledProcessError:
         trouble = INSTALL_FAILED
     if trouble:
         return say(trouble)
-    stamp.write_text(wanted)
+    stamp.write_text(f"{everything} --course" if course else everything)
     return 0
 
 
@@ -64,20 +68,29 @@ def what_is_missing(version, uv, has_ensurepip=None) -> str:
     return "" if uv or has_ensurepip else NEED_VENV
 
 
-def install(venv: Path, uv: str | None) -> str:
+def install(venv: Path, uv: str | None, course: bool) -> str:
     """Create `venv` and fill it; returns what is missing, "" if nothing."""
-    python = python_of(venv)
+    python, pins = python_of(venv), pinned(course)
     if not python.exists():
-        print(f"Making {venv.name} (once; some minutes)", flush=True)
+        print(f"Making {venv.name}", flush=True)
         run([uv, "venv", "--python", sys.executable, venv] if uv else [sys.executable, "-m", "venv", venv])
     if not uv and subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode:
         return NEED_PIP.format(venv=venv, python=python)
     pip = [uv, "pip", "install"] if uv else [python, "-m", "pip", "install"]
     pip += ["-q", *(["--compile-bytecode", "--python", python] if uv else [])]  # pip compiles unasked
-    run([*pip, "-r", ROOT / LOCK])
+    print(f"Installing {len(pins)} packages (once; a minute or some)", flush=True)
+    chosen = venv / LOCK
+    chosen.write_text("\n".join(pins))
+    run([*pip, "-r", chosen])
     # The build backend is pinned too, so glmlab installs without a second look at the network.
     run([*pip, "--no-deps", "--no-build-isolation", "-e", ROOT])
     return ""
+
+
+def pinned(course: bool) -> list[str]:
+    """The pins of the lock, or those that the course needs."""
+    text = (ROOT / LOCK).read_text()
+    return [line for line in text.partition(AUTHORS if course else "\0")[0].splitlines() if line and line[0] != "#"]
 
 
 def python_of(venv: Path) -> Path:
@@ -97,4 +110,4 @@ def say(trouble: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

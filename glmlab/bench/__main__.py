@@ -4,9 +4,11 @@ python -m glmlab.bench ship: put the results of `headline` at full size into the
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
+from glmlab.bench.experiments import EXPERIMENTS
 from glmlab.bench.harness import everything, interleaved, race, read
 from glmlab.bench.problems import PROBLEMS
 from glmlab.bench.report import figures, markdown, targets_table
@@ -30,8 +32,10 @@ def main(argv=None) -> int:
         wishes += interleaved([pair for pair in BESIDE if not wish.problem or pair[0] in wish.problem], 1)
     results = to / f"{wish.what}-{wish.scale}.jsonl"
     if wish.what == "headline":
-        results.unlink(missing_ok=True)  # ratios are valid within one run only
-    rows = list(race(wishes, scale=wish.scale, data=to / "data", results=results, cap=wish.cap or CAP[wish.scale]))
+        forget(results, wish.problem)
+    for _ in race(wishes, scale=wish.scale, data=to / "data", results=results, cap=wish.cap or CAP[wish.scale]):
+        pass
+    rows = read(results)
     (to / f"{wish.what}-{wish.scale}.md").write_text(markdown(rows) + "\n")
     drawn = figures(rows, to / f"{wish.what}-{wish.scale}")
     print(targets_table(rows))
@@ -39,12 +43,24 @@ def main(argv=None) -> int:
     return 0
 
 
+def forget(results, problems=None):
+    """Drop the rows of these problems, or all: ratios are valid within one run only."""
+    kept = [row for row in read(results) if problems and row["problem"] not in problems]
+    if results.exists():
+        results.write_text("".join(json.dumps(row) + "\n" for row in kept))
+
+
+def choices():
+    """The problems of the race and of the experiments."""
+    return [*PROBLEMS, *dict.fromkeys(problem for problem, _ in EXPERIMENTS)]
+
+
 def parser():
     out = argparse.ArgumentParser(prog="python -m glmlab.bench", description=__doc__)
     out.add_argument("what", choices=["headline", "grid", "ship"])
     out.add_argument("--scale", choices=sorted(CAP), default="full")
     out.add_argument("--repetitions", type=int, default=5)
-    out.add_argument("--problem", action="append", choices=list(PROBLEMS), help="only this one; may be repeated")
+    out.add_argument("--problem", action="append", choices=choices(), help="only this one; may be repeated")
     out.add_argument("--cap", type=float, help="seconds after which a run is ended")
     out.add_argument("--to", default="build/bench")
     return out

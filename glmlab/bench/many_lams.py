@@ -11,63 +11,67 @@ from glmlab.maths.penalties import L1
 from glmlab.paths import path
 from glmlab.validation import cross_validate_path
 
-TOL = 1e-6
-MAKE = {"gaussian": datasets.make_regression, "logistic": datasets.make_logistic}
+TOL = 1e-6  # of the paths that race with a peer; folds and the path beside them have the default
+WARM = 5_000  # rows: on them all is run once before the clock starts
 
 
-def raced(family, n, p, n_lams, ours, warm=5_000):
-    """The experiment of a function of ours, (X, y, family, n_lams) → Path; n: {scale: rows}."""
+def rows(family, n, p):
+    """X (n, p) and y (n,) of a model with normal columns."""
+    if family == "gaussian":
+        return datasets.make_regression(n, p)[:2]
+    return datasets.make_logistic(n, p, x="normal")[:2]
+
+
+def ours(family, n, p, n_lams, solve):
+    """The experiment of a function of ours, (X, y, family, n_lams) → Results; n: {scale: rows}."""
 
     def run(scale, folder):
-        X, y, _ = MAKE[family](n[scale], p, **columns(family))
-        ours(X[:warm], y[:warm], family, 3)  # compiles the kernels
+        X, y = rows(family, n[scale], p)
+        solve(X[:WARM], y[:WARM], family, 3)
         before = peak_memory(reset=True)
-        seconds, found = clocked(lambda: ours(X, y, family, n_lams))
-        results = found.path if hasattr(found, "path") else found
-        return {"wall": seconds, "relative": max(result.certificate.relative for result in results),
-                "passes": None, "rounds": None, "memory": peak_memory() - before}  # fmt: skip
+        seconds, results = clocked(lambda: solve(X, y, family, n_lams))
+        worst = max(result.certificate.relative for result in results)
+        return made(seconds, worst, peak_memory() - before)
 
     return run
 
 
-def columns(family):
-    return {"x": "normal"} if family == "logistic" else {}
+def theirs(family, n, p, n_lams, solve):
+    """The experiment of a peer, (X, y, family, λs) → β at each λ or None, at the λ of our path."""
+
+    def run(scale, folder):
+        X, y = rows(family, n[scale], p)
+        lams = path(X, y, family=family, n_lams=n_lams, tol=TOL).lams
+        solve(X[:WARM], y[:WARM], family, lams[:2])
+        seconds, betas = clocked(lambda: solve(X, y, family, lams))
+        known = [] if betas is None else zip(lams, betas, strict=True)
+        proofs = [certify(X, y, beta, family=family, penalty=L1(lam)) for lam, beta in known]
+        return made(seconds, max((proof.relative for proof in proofs), default=None))
+
+    return run
+
+
+def made(seconds, relative, memory=None):
+    return {"wall": seconds, "relative": relative, "passes": None, "rounds": None, "memory": memory}
 
 
 def our_path(X, y, family, n_lams):
     return path(X, y, family=family, n_lams=n_lams, tol=TOL)
 
 
+def default_path(X, y, family, n_lams):
+    return path(X, y, family=family, n_lams=n_lams)
+
+
 def our_folds(X, y, family, n_lams):
-    return cross_validate_path(X, y, family=family, n_lams=n_lams, tol=TOL)
-
-
-def peer(family, n, p, n_lams, solve):
-    """The experiment of a peer, (X, y, family, λs) → β at each λ or None, at the λ of our path."""
-
-    def run(scale, folder):
-        X, y, _ = MAKE[family](n[scale], p, **columns(family))
-        lams = our_path(X, y, family, n_lams).lams
-        solve(X[:5_000], y[:5_000], family, lams[:2])
-        seconds, betas = clocked(lambda: solve(X, y, family, lams))
-        worst = (
-            None
-            if betas is None
-            else max(
-                certify(X, y, beta, family=family, penalty=L1(lam)).relative
-                for lam, beta in zip(lams, betas, strict=True)
-            )
-        )
-        return {"wall": seconds, "relative": worst, "passes": None, "rounds": None, "memory": None}  # fmt: skip
-
-    return run
+    return cross_validate_path(X, y, family=family, n_lams=n_lams).path
 
 
 def lasso_path(X, y, family, lams):
     """scikit-learn's."""
     from sklearn.linear_model import lasso_path
 
-    return lasso_path(X, y, alphas=alphas(lams, len(y), "Lasso"))[1].T
+    return list(lasso_path(X, y, alphas=alphas(lams, len(y), "Lasso"))[1].T)
 
 
 def warm_glum(X, y, family, lams):
@@ -77,23 +81,16 @@ def warm_glum(X, y, family, lams):
     model = GeneralizedLinearRegressor(
         family="binomial", l1_ratio=1.0, fit_intercept=False, gradient_tol=1e-6, max_iter=1000, warm_start=True
     )
-    return np.array([model.set_params(alpha=alpha).fit(X, y).coef_ for alpha in alphas(lams, len(y), "glum", family)])
+    return [np.copy(model.set_params(alpha=a).fit(X, y).coef_) for a in alphas(lams, len(y), "glum", family)]
 
 
 def glum_folds(X, y, family, lams):
     """glum's cross-validation on two cores."""
     from glum import GeneralizedLinearRegressorCV
 
-    GeneralizedLinearRegressorCV(
-        family="binomial",
-        l1_ratio=1.0,
-        alphas=alphas(lams, len(y), "glum", family),
-        fit_intercept=False,
-        gradient_tol=1e-6,
-        max_iter=1000,
-        cv=5,
-        n_jobs=2,
-    ).fit(X, y)
+    options = {"l1_ratio": 1.0, "fit_intercept": False, "gradient_tol": 1e-6, "max_iter": 1000, "cv": 5, "n_jobs": 2}
+    alpha = alphas(lams, len(y), "glum", family)
+    GeneralizedLinearRegressorCV(family="binomial", alphas=alpha, **options).fit(X, y)
 
 
 def alphas(lams, n, library, *family):
@@ -106,12 +103,12 @@ LOGISTIC = "logistic", {"full": 100_000, "ci": 2_000}, 100, 50
 FOLDS = "logistic", {"full": 1_000_000, "ci": 5_000}, 50, 30
 FEWER = "logistic", {"full": 100_000, "ci": 2_000}, 50, 30
 RACES = {
-    ("lasso path", "glmlab"): raced(*LASSO, our_path),
-    ("lasso path", "lasso_path"): peer(*LASSO, lasso_path),
-    ("logistic path", "glmlab"): raced(*LOGISTIC, our_path),
-    ("logistic path", "glum"): peer(*LOGISTIC, warm_glum),
-    ("folds", "glmlab"): raced(*FOLDS, our_folds),
-    ("folds", "path"): raced(*FOLDS, our_path),
-    ("folds, fewer rows", "glmlab"): raced(*FEWER, our_folds),
-    ("folds, fewer rows", "glum"): peer(*FEWER, glum_folds),
+    ("lasso path", "glmlab"): ours(*LASSO, our_path),
+    ("lasso path", "lasso_path"): theirs(*LASSO, lasso_path),
+    ("logistic path", "glmlab"): ours(*LOGISTIC, our_path),
+    ("logistic path", "glum"): theirs(*LOGISTIC, warm_glum),
+    ("folds", "glmlab"): ours(*FOLDS, our_folds),
+    ("folds", "path"): ours(*FOLDS, default_path),
+    ("folds, fewer rows", "glmlab"): ours(*FEWER, our_folds),
+    ("folds, fewer rows", "glum"): theirs(*FEWER, glum_folds),
 }

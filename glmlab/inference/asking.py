@@ -93,8 +93,8 @@ def refuse_settings(weights, covariance, groups, dispersion, information, level)
 
 def refuse_models(result, covariance, dispersion, information):
     """The errors for a penalty or a family of which these standard errors are not defined."""
-    parts = lambdas(result.penalty, 1)
-    if parts is None or parts[0][0] > 0:
+    parts = lambdas(result.penalty, len(result.beta))
+    if parts is None or np.any(parts.l1 > 0):
         raise ValueError(
             f"standard errors are not defined with {result.penalty!r}: the penalty chooses which coefficients are 0, "
             "and draws the others to 0 by an unknown amount, so that no interval around them holds the truth as often "

@@ -80,7 +80,7 @@ class Inference:
     def summary(self):
         """Name and value of what is said of the model as a whole."""
         fit, phi, df = self.result, self.dispersion, f"{self.freedom:.6g} degrees of freedom"
-        ridge = lambdas(fit.penalty, 1)[1][0] > 0
+        ridge = np.any(lambdas(fit.penalty, len(fit.beta)).l2 > 0)
         near = accuracy(fit.certificate, fit.beta, self.accuracy)
         found = {
             "model": f"{fit.family!r}, {fit.penalty!r}; {self.n:g} observations, {self.parameters:.6g} parameters",

@@ -1,4 +1,4 @@
-"""Penalties g(β) = Σ_j λ₁|β_j| + (λ₂/2) β_j²: nothing, L1, ridge and the elastic net.
+"""Penalties g(β) = Σ_j λ₁|β_j| + (λ₂/2) β_j²: nothing, L1, ridge, the elastic net, and these in other units.
 
 Solvers use a penalty's `value` and `prox`; for smooth penalties also `grad` and the constant curvature `l2`. The stop
 rule uses `distance`. λ is never rescaled: the loss is a sum over rows, not a mean.
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from glmlab.checks import number
+from glmlab.checks import number, vector
 from glmlab.names import spelt
 
 
@@ -105,6 +105,99 @@ class ElasticNet(Penalty):
         return ElasticNet(lam, self.l1_ratio)
 
 
+class Scaled(Penalty):
+    """`penalty` of β in other units: g(s₁β₁, …, s_pβ_p), so that column j has the weights λ₁s_j and λ₂s_j².
+
+    scales (p,): numbers ≥ 0, one for each column of X; 0 leaves a coefficient without penalty. A factor c that glmnet
+    gives a column (penalty.factor) is the scale c under an L1 penalty and √c under a ridge.
+    """
+
+    name = "scaled"
+
+    @spelt
+    def __init__(self, penalty, scales):
+        self.penalty = of_this_form("penalty", penalty)
+        self.scales = tuple(vector("scales", scales, np.size(scales)).tolist())
+        if min(self.scales, default=0.0) < 0:
+            raise ValueError(f"scales must be >= 0, got {min(self.scales):g}")
+
+    @property
+    def lam(self):
+        return self.penalty.lam
+
+    @property
+    def l1(self):
+        return self.penalty.l1 * np.array(self.scales)
+
+    @property
+    def l2(self):
+        return self.penalty.l2 * np.square(self.scales)
+
+    @property
+    def smooth(self):
+        return self.penalty.smooth
+
+    def at(self, lam):
+        return Scaled(self.penalty.at(lam), self.scales)
+
+    def value(self, beta):
+        return self.penalty.value(np.multiply(self.scales, beta))
+
+    def __repr__(self):
+        return f"Scaled({self.penalty!r}, {len(self.scales)} scales)"
+
+
+class Standardized(Penalty):
+    """`penalty` of the coefficients that standardised columns would have. X is not changed: a sparse one stays sparse.
+
+    It stands for Scaled(penalty, s), where s_j is the standard deviation of column j over the rows, weighted as they
+    are, and 1 for a column that is constant. `fit`, `run`, `path`, `cross_validate_path` and `certify` find s in a pass
+    of their own. β stays in the units of X. The folds of a cross-validation have the s of all rows.
+    """
+
+    name = "standardized"
+
+    @spelt
+    def __init__(self, penalty):
+        self.penalty = of_this_form("penalty", penalty)
+
+    @property
+    def l1(self):
+        return self.penalty.l1
+
+    @property
+    def l2(self):
+        return self.penalty.l2
+
+    def at(self, lam):
+        return Standardized(self.penalty.at(lam))
+
+    def value(self, beta):
+        raise TypeError("Standardized has no value before it knows the columns: fit, run, path and certify tell it")
+
+    def __repr__(self):
+        return f"Standardized({self.penalty!r})"
+
+
+def of_this_form(name, penalty):
+    """`penalty` if it is λ₁‖β‖₁ + (λ₂/2)‖β‖² with one λ for all coefficients. Raises TypeError."""
+    if not isinstance(penalty, Penalty) or isinstance(penalty, (Scaled, Standardized)):
+        raise TypeError(f"{name} must be Zero(), L1(lam), Ridge(lam) or ElasticNet(lam, l1_ratio), got {penalty!r}")
+    return penalty
+
+
+def on_rows(g, f):
+    """The penalty g for the rows of f: the scales of a Standardized are known now.
+
+    Raises ValueError where g has scales for another number of columns.
+    """
+    if isinstance(g, Standardized):
+        g = Scaled(g.penalty, f.deviations)
+    if isinstance(g, Scaled) and len(g.scales) != f.chunks.p:
+        raise ValueError(f"penalty has {len(g.scales)} scales, but X has {f.chunks.p} columns: each needs one")
+    return g
+
+
 class FreeIntercept:
     """The penalty `g` on all coefficients but the last, the intercept, which is not penalised."""
 
@@ -145,12 +238,16 @@ def lambdas(g, dim):
 
     None for a penalty that is not of this module's form.
     """
-    if not (hasattr(g, "l1") and hasattr(g, "l2")):
+    if not is_weighted(g):
         return None
-    found = Weights(*(np.array(np.broadcast_to(value, dim), dtype=float) for value in (g.l1, g.l2)))
-    if isinstance(g, FreeIntercept):
-        found.l1[-1] = found.l2[-1] = 0.0
-    return found
+    free = isinstance(g, FreeIntercept)
+    found = (np.array(np.broadcast_to(value, dim - free), dtype=float) for value in (g.l1, g.l2))
+    return Weights(*(np.append(values, 0.0) if free else values for values in found))
+
+
+def is_weighted(g):
+    """Is the penalty of this module's form, so that `lambdas` knows it?"""
+    return hasattr(g, "l1") and hasattr(g, "l2")
 
 
 PENALTY_NEEDS = ("value", "distance")  # methods that `run` calls on any penalty; solvers call more

@@ -11,7 +11,7 @@ import numpy as np
 
 from glmlab.maths.descent import descend
 from glmlab.maths.penalties import Weights, lambdas
-from glmlab.maths.quadratic import Model, minimise_model, promised
+from glmlab.maths.quadratic import Model, minimise_model, minimise_roughly, promised
 from glmlab.policy import Descent, Working
 
 
@@ -70,9 +70,9 @@ def working_set(f, g, beta, grad, policy=Working()):
 def model_on(f, g, beta, grad, A, *, sharp=False, policy=Descent()):
     """The minimiser of the quadratic model of F at β over the coordinates A, the others kept as they are: a Model.
 
-    g: a penalty or its Weights. On sparse columns by coordinate descent, as far as a solver or (`sharp`) a certificate
-    needs it. Where that is slow, and on dense columns, from the Hessian in A. f keeps the last one: a certificate at
-    the same β goes on from there.
+    g: a penalty or its Weights. By coordinate descent, on sparse columns themselves and on dense ones with the Hessian
+    in A, as far as a solver needs it. Where that is slow, where f is its own model, and on dense columns for a
+    certificate (`sharp`): exactly. f keeps the last model: a certificate at the same β goes on from there.
     """
     share = policy.proof if sharp else policy.step
     asked, last = (beta, grad, A, *lambdas(g, len(beta))), f.modelled
@@ -82,8 +82,10 @@ def model_on(f, g, beta, grad, A, *, sharp=False, policy=Descent()):
     d = last.model.step[A] if known else np.zeros(len(A))
     found = by_columns(f, g, beta, grad, A, d, share)
     if found is None:
-        on_A = Weights(*(values[A] for values in lambdas(g, len(beta))))
-        found, share = minimise_model(on_A, beta[A], grad[A], f.hess_on(beta, A)), 0.0
+        posed = Weights(*(values[A] for values in lambdas(g, len(beta)))), beta[A], grad[A], f.hess_on(beta, A)
+        found = None if sharp or f.quadratic else minimise_roughly(*posed, policy.matrix, policy.sweeps)
+    if found is None:
+        found, share = minimise_model(*posed), 0.0
     point, step = beta.copy(), np.zeros_like(beta)
     point[A], step[A] = found.point, found.step
     f.modelled = Modelled(asked, share, found._replace(point=point, step=step))

@@ -14,6 +14,7 @@ from glmlab.rows.arrivals import Arrivals
 from glmlab.rows.by_columns import ByColumns
 from glmlab.rows.kernel_sets import chosen
 from glmlab.rows.ledger import Ledger
+from glmlab.rows.moments import deviations, moments
 from glmlab.rows.sampling import Draw, far_apart, pilot_draw
 from glmlab.rows.scale import Scale, null_model
 from glmlab.rows.survey import refuse
@@ -188,6 +189,13 @@ class Objective(Ledger):
             found = self._sum("spans", self.dim)
         high, low = found.highest.values, -found.lowest.values
         return np.array([(high + low) / 2, (high - low) / 2])
+
+    @once
+    def deviations(self):
+        """The standard deviation of each column of X over the rows, by weight (p,); 1 where a column is constant."""
+        self.survey  # noqa: B018 - it refuses what is not finite
+        with self.booked_apart():
+            return deviations(self.map(moments))
 
     @once
     def by_columns(self):

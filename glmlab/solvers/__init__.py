@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import NamedTuple
 
-from glmlab.maths.penalties import lambdas
+from glmlab.maths.penalties import is_weighted
 from glmlab.names import among, nearest
 from glmlab.solvers.admm import consensus_admm, post_admm
 from glmlab.solvers.asynchronous import async_admm, piag
@@ -80,11 +80,11 @@ def method_of(function):
 
 def unsuited(needs, g):
     """Why a solver that needs this cannot minimise f + g, and which can; '' if it can."""
-    if "model" in needs and lambdas(g, 1) is None:
+    if "model" in needs and not is_weighted(g):
         return "it needs λ₁‖β‖₁ + (λ₂/2)‖β‖², and this is of another form; use fista or consensus_admm"
     if "mean" in needs and not g.smooth:
         return "chunks have their zeros in different places, and a mean keeps none; use csl, cease or proximal_newton"
-    if "gradient" in needs and lambdas(g, 1) is not None and not g.smooth:
+    if "gradient" in needs and is_weighted(g) and not g.smooth:
         return "|β| has no derivative at 0; use proximal_newton, fista or consensus_admm"
     if "gradient" in needs and not getattr(g, "smooth", False):
         return "it needs a derivative, and this penalty has no smooth = True; use fista or consensus_admm"

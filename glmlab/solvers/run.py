@@ -9,7 +9,7 @@ import numpy as np
 
 from glmlab.checks import function, number, whole
 from glmlab.maths.existence import no_minimum
-from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, Zero
+from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, Zero, on_rows
 from glmlab.names import named
 from glmlab.policy import Stopping
 from glmlab.rows.threads import one_blas_thread
@@ -43,6 +43,7 @@ def run(
     refuse_settings(tol, max_iter, until, callback)
     tol = policy.default_tol if tol is None else tol
     max_iter = policy.max_iter if max_iter is None else max_iter
+    g = on_rows(g, f)
     free = FreeIntercept(g) if f.chunks.intercept else g
     log = Log(f, free, method, goal_of(f.n * f.dim, tol, policy), policy, progress)
     # The p × p algebra gets one BLAS thread, as passes do: then the machine's setting changes no bit. An overflow ends

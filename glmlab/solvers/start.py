@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from glmlab.checks import frozen, vector
-from glmlab.maths.penalties import lambdas
+from glmlab.maths.penalties import is_weighted
 from glmlab.maths.quadratic import minimise_model
 from glmlab.names import among
 from glmlab.policy import Choosing
@@ -30,7 +30,7 @@ def first_point(start, default, f, g, policy=Choosing()):
     start: as in `run`; None stands for the solver's `default`, "null" or "pilot". What was computed is not used where
     the null model is lower.
     """
-    pays = f.n >= policy.pays * f.dim and lambdas(g, 1) is not None
+    pays = f.n >= policy.pays * f.dim and is_weighted(g)
     start = "pilot" if start is None and default == "pilot" and pays else start
     beta = null_start(f) if start is None else starting_point(start, f, g)
     found = f.look(beta)
@@ -46,7 +46,7 @@ def starting_point(start, f, g):
         start = np.append(start.beta, start.intercept) if f.chunks.intercept else start.beta
     if isinstance(start, str):
         compute = STARTS[among("start", start, STARTS)]
-        if lambdas(g, 1) is None:
+        if not is_weighted(g):
             raise ValueError(f"start={start!r} solves small problems with λ₁‖β‖₁ + (λ₂/2)‖β‖² in them, and {g!r} is of "
                              f"another form; give {f.dim} numbers, or leave it out")  # fmt: skip
         return compute(f, g)

@@ -23,9 +23,9 @@ def working_sets(f, g, start, *, working=Working()):
     """Proximal Newton on F = f + g, g = λ₁‖β‖₁ + (λ₂/2)‖β‖² with λ₁ > 0, over the coordinates that may leave 0.
 
     Update: A holds the coordinates that are not 0 and those with the largest |∇f_j| (maths.working.working_set).
-    β⁺ = β + t (v − β), where v minimises the quadratic model of f at β plus g over A: exactly on dense columns, on
-    sparse ones to a hundredth of the step (maths.descent); t = 1 where F then falls by a tenth of what its slope
-    promised, else the longest of ½, ¼, … by Armijo's rule.
+    β⁺ = β + t (v − β), where v minimises the quadratic model of f at β plus g over A by coordinate descent, on sparse
+    columns to a hundredth of the step (maths.descent), on dense ones to a thousandth, for least squares exactly.
+    t = 1 where F then falls by a tenth of what its slope promised, else the longest of ½, ¼, … by Armijo's rule.
     Where more than about working.most coordinates are not 0 in dense rows, A is a block of them.
     Oracle: one loss+gradient pass over all columns, which also finds who must enter A, and one pass over the columns of
     A for the Hessian, or, where X is sparse, one for ℓ″ and one that brings the columns that are new in A. No p × p
