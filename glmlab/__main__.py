@@ -1,22 +1,41 @@
 """The commands `python -m glmlab lab`, `doctor`, `reset` and `prepare`."""
 
 import argparse
+import difflib
+import re
 import sys
+
+SETTING = re.compile(r"--\w+\.\w+=.*", re.DOTALL)  # a setting of JupyterLab by its full name
+OPTIONS = ["--no-browser", "--port", "--help"]  # of `lab`
+LAB = """Copies of the notebooks are made in my/, and JupyterLab opens on the first. It serves on this machine only,
+with a token. Stop it with Ctrl-C."""
+SETTINGS = """JupyterLab's own settings go by their full names, as in --ServerApp.base_url=/course/ (all are listed by
+python -m jupyterlab --help-all)."""
 
 
 def main(argv=None) -> int:
     """Run one verb; returns the exit code."""
-    options, rest = parser().parse_known_args(argv)
-    if rest and options.verb != "lab":
-        parser().error(f"{options.verb} takes no {' '.join(rest)}")
+    top = parser()
+    options, rest = top.parse_known_args(argv)
+    wrong = [word for word in rest if options.verb != "lab" or not SETTING.fullmatch(word)]
+    if wrong:
+        top.error(f"{options.verb} takes no {' '.join(wrong)}." + (meant(wrong[0]) if options.verb == "lab" else ""))
     return VERBS[options.verb](options, rest)
 
 
+def meant(word) -> str:
+    """What to type in place of a word that `lab` does not take."""
+    near = difflib.get_close_matches(word.split("=")[0], OPTIONS, n=1, cutoff=0.7)
+    return f" Did you mean {near[0]}?" if near else " Type: python -m glmlab lab --help"
+
+
 def parser() -> argparse.ArgumentParser:
-    """The command line. Unknown options of `lab` go to JupyterLab."""
-    top = argparse.ArgumentParser(prog="python -m glmlab", description="The glmlab course.")
+    """The command line. No option may be shortened."""
+    top = argparse.ArgumentParser(prog="python -m glmlab", description="The glmlab course.", allow_abbrev=False)
     verbs = top.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("lab", help="open the course; further options go to JupyterLab", add_help=False)
+    lab = verbs.add_parser("lab", help="open the course", description=LAB, epilog=SETTINGS, allow_abbrev=False)
+    lab.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
+    lab.add_argument("--port", type=int, help="the first port to try; 8888 without this option")
     verbs.add_parser("doctor", help="can this machine run the course?")
     again = verbs.add_parser("reset", help="a fresh copy of one notebook, yours kept beside it")
     again.add_argument("notebook", help="the start of its name, as in 00")
@@ -27,7 +46,12 @@ def parser() -> argparse.ArgumentParser:
 def run_lab(options, rest) -> int:
     from glmlab.classroom.lab import lab
 
-    lab(rest)
+    ours = ["--no-browser"] * options.no_browser + [f"--port={options.port}"] * (options.port is not None)
+    try:
+        lab([*ours, *rest])
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
     return 0
 
 

@@ -256,6 +256,13 @@ def test_what_is_shipped_is_what_was_measured_to_four_digits(tmp_path):
     assert "trace" not in second and second["key"] == measured[1]["key"] and second["versions"] == {"glmlab": "0"}
 
 
+def test_the_processor_is_named_with_its_numbers_where_linux_says_them(tmp_path):
+    info, core = tmp_path / "cpuinfo", "cpu family\t: 6\nmodel\t\t: 207\nmodel name\t: A(R) B\nflags\t\t: a b\n"
+    info.write_text(f"processor\t: 0\n{core}\nprocessor\t: 1\n{core}")
+    assert harness.processor(info) == "A(R) B (family 6, model 207)"
+    assert harness.processor(tmp_path / "none")
+
+
 def test_two_dozen_solvers_look_different():
     looks = {report.look(k, MARKERS, DASHES)[:2] for k in range(24)}
     assert len(looks) == 24, "in colour or in marker"

@@ -1,18 +1,20 @@
 """`python -m glmlab lab` serves the course on loopback, with a token, with dask's panes, off the network."""
 
 import json
+import os
 import re
 import socket
+import subprocess
 import sys
 
 import dask
 import psutil
 import pytest
-from lab_server import Lab, clone_into
+from lab_server import COMMAND, Lab, clone_into
 
 from glmlab.__main__ import main
 from glmlab.classroom import doctor as doc
-from glmlab.classroom.lab import layout
+from glmlab.classroom.lab import check_settings, known_settings, layout
 from glmlab.classroom.panes import PANES
 from glmlab.machine.local import free_port
 from glmlab.policy import Course
@@ -152,3 +154,41 @@ def test_unknown_options_of_other_verbs_are_refused(capsys):
     with pytest.raises(SystemExit):
         main(["doctor", "--fast"])
     assert "doctor takes no --fast" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("words", "says"), [
+    (["--no-browserr"], "lab takes no --no-browserr. Did you mean --no-browser?"),
+    (["--no-brow"], "Did you mean --no-browser?"),
+    (["--no-browser", "--porrt", "9000"], "lab takes no --porrt 9000. Did you mean --port?"),
+    (["--ip=0.0.0.0"], "lab takes no --ip=0.0.0.0. Type: python -m glmlab lab --help"),
+    (["03"], "lab takes no 03. Type: python -m glmlab lab --help"),
+    (["--port", "abc"], "invalid int value: 'abc'"),
+])  # fmt: skip
+def test_a_misspelt_option_of_the_lab_is_refused(capsys, words, says):
+    with pytest.raises(SystemExit) as ended:
+        main(["lab", *words])
+    assert ended.value.code == 2 and says in capsys.readouterr().err
+
+
+def test_the_help_of_the_lab_is_ours(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["lab", "--help"])
+    said = capsys.readouterr().out
+    assert ended.value.code == 0 and len(said.splitlines()) < 20
+    assert all(words in said for words in ("--no-browser", "--port", "--ServerApp.base_url=/course/"))
+
+
+def test_a_misspelt_setting_ends_the_lab_before_it_writes(tmp_path):
+    clone = clone_into(tmp_path)
+    command, env = [sys.executable, *COMMAND, "--ServerApp.prot=9000"], os.environ | {"PYTHONPATH": str(clone)}
+    ended = subprocess.run(command, cwd=clone, env=env, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 2
+    assert "JupyterLab has no setting ServerApp.prot. Did you mean --ServerApp.port?" in ended.stderr
+    assert not (clone / "my").exists()
+
+
+def test_settings_of_jupyterlab_its_server_and_its_proxy_pass():
+    import jupyterlab.labapp  # noqa: F401 - brings its settings
+
+    names = ("ServerApp.base_url=/course/", "LabApp.news_url=None", "IdentityProvider.token=a", "ServerProxy.servers=1")
+    check_settings(["--no-browser", "--port=9000", *(f"--{name}" for name in names)], known_settings())

@@ -97,14 +97,15 @@ def stamp():
             "cores": machine().cores, "versions": versions}  # fmt: skip
 
 
-def processor():
-    """The name of the processor, from the operating system."""
+def processor(info=Path("/proc/cpuinfo")):
+    """The name of the processor, from the operating system; on Linux with its numbers, since some names say little."""
     import platform
 
-    info = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")] \
-        if info.exists() else []
-    return names[0] if names else platform.processor() or platform.machine()
+    lines = [line.split(":", 1) for line in info.read_text().splitlines() if ":" in line] if info.exists() else []
+    known = {name.strip(): value.strip() for name, value in lines}
+    if "model name" not in known:
+        return platform.processor() or platform.machine()
+    return f"{known['model name']} (family {known.get('cpu family', '?')}, model {known.get('model', '?')})"
 
 
 def outcome(row):

@@ -47,9 +47,14 @@ def header(rows):
 
 
 def targets_table(rows):
-    """A table of the targets: median and range of the ratios, met or missed."""
+    """A table of all targets: median and range of the ratios, met or missed."""
+    return verdicts_table(judged(rows))
+
+
+def verdicts_table(verdicts):
+    """The same of these verdicts."""
     lines = ["| target | wanted | median | range | pairs | |", "|---|---|---|---|---|---|"]
-    return "\n".join(lines + [target_line(verdict) for verdict in judged(rows)])
+    return "\n".join(lines + [target_line(verdict) for verdict in verdicts])
 
 
 def tally(rows):

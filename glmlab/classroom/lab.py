@@ -1,5 +1,6 @@
 """Open the course in JupyterLab: on loopback, with a token, with dask's panes beside the notebook, off the network."""
 
+import difflib
 import json
 import os
 from pathlib import Path
@@ -20,16 +21,44 @@ QUIET = {
 def lab(args=(), my=None):
     """Copy the missing notebooks into the folder `my` and run JupyterLab there until it is stopped.
 
-    `args` are passed on to JupyterLab (`--no-browser`, `--port 9000`).
+    `args` are passed on to JupyterLab (`--no-browser`, `--port=9000`, `--ServerApp.base_url=/course/`). A setting that
+    JupyterLab does not have is a ValueError, before anything is written.
     """
     my = Path(my or my_folder())
-    fill(my)
     state = my / ".lab"
     set_environment(state)
-    prepare(state / "settings", state / "workspaces", FIRST, int(os.environ[DASHBOARD_PORT]))
     from jupyterlab.labapp import LabApp  # only now: on import it reads its folders from the environment
 
+    check_settings(args, known_settings())
+    fill(my)
+    prepare(state / "settings", state / "workspaces", FIRST, int(os.environ[DASHBOARD_PORT]))
     LabApp.launch_instance([*options(my, state), *args])
+
+
+def known_settings() -> list[str]:
+    """All settings, as `ServerApp.port`, of JupyterLab, its server and its proxy, which carries dask's panes."""
+    import jupyter_server_proxy  # noqa: F401 - its settings are known once it is imported
+    from traitlets.config import Configurable
+
+    found, left = [], [Configurable]
+    while left:
+        kind = left.pop()
+        left += kind.__subclasses__()
+        found += [f"{kind.__name__}.{name}" for name in kind.class_trait_names(config=True)]
+    return found
+
+
+def check_settings(args, known: list[str]):
+    """ValueError if an argument of the form --Class.setting=value is not among the known settings.
+
+    Jupyter passes over such an argument: it writes a warning among the other lines of its log and starts.
+    """
+    for arg in args:
+        name = arg.removeprefix("--").split("=")[0]
+        if "." in name and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean --{near[0]}?" if near else "python -m jupyterlab --help-all lists them."
+            raise ValueError(f"JupyterLab has no setting {name}. {hint}")
 
 
 def prepare_hub():

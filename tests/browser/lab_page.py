@@ -107,6 +107,11 @@ class LabPage:
         self.until(lambda: prompt.text_content() != before and has_number(prompt.text_content()), f"{cell} goes on")
         return self.cell(cell).locator(".jp-OutputArea").first.text_content()
 
+    def run_above(self, cell: str):
+        """Run → Run All Above Selected Cell."""
+        self.cell(cell).locator(".cm-content").click()
+        self.menu("Run", "Run All Above Selected Cell")
+
     # --- what one sees
 
     def cell(self, name: str):

@@ -191,6 +191,22 @@ def test_a_later_notebook_runs_its_sliders_move_and_answers_are_judged(course):
     answers_are_judged(course, LATER)
 
 
+def test_a_figure_and_the_panes_share_a_small_window(course):
+    """06 as far as its slider, in the window of the README's picture: docs/lab.png is a copy of this screenshot."""
+    course.page.set_viewport_size({"width": 1280, "height": 720})
+    course.open("06_certificates.ipynb")
+    course.page.keyboard.press("Control+b")  # the list of files makes room
+    course.run_above("core-bounds")
+    course.run("core-bounds")
+    figure_is_seen(course, "core-bounds")
+    for route in PANES:
+        pane_opens(course, route)
+    pane_draws(course, "individual-task-stream")
+    course.cell("core-bounds").locator(".cm-scroller").evaluate("code => code.scrollLeft = 0")
+    course.cell("core-bounds").locator("img").first.evaluate("figure => figure.scrollIntoView({block: 'end'})")
+    shoot(course, "lab")
+
+
 # --- the looks themselves
 
 DEFECTS = {
