@@ -20,7 +20,7 @@ from glmlab.classroom.running import environment, run_cells
 from glmlab.teaching import exercises
 from glmlab.teaching.contents import uses
 from glmlab.teaching.scales import SCALES
-from tools import form, pages, reference
+from tools import form, pages, plans, reference
 from tools.notebooks import FOLDER, ROOT, copies
 
 TARGET = ROOT / "build" / "book"
@@ -53,6 +53,7 @@ def gather(sources: Path):
     shutil.copytree(ROOT / "docs" / "book", sources, ignore=shutil.ignore_patterns("conf.py", "static", "templates"))
     shutil.copytree(ROOT / "docs", sources / "docs", ignore=shutil.ignore_patterns("book"))
     shutil.copy(ROOT / "README.md", sources)
+    (sources / plans.PAGE.name).write_text(plans.page(), encoding="utf-8")
     reference.write(sources / "api")
 
 
