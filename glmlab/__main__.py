@@ -1,4 +1,4 @@
-"""The commands `python -m glmlab lab`, `doctor`, `reset` and `prepare`."""
+"""The commands `python -m glmlab lab`, `check`, `doctor`, `reset` and `prepare`."""
 
 import argparse
 import difflib
@@ -36,6 +36,9 @@ def parser() -> argparse.ArgumentParser:
     lab = verbs.add_parser("lab", help="open the course", description=LAB, epilog=SETTINGS, allow_abbrev=False)
     lab.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
     lab.add_argument("--port", type=int, help="the first port to try; 8888 without this option")
+    score = verbs.add_parser("check", help="run your copy of one notebook; which exercises are passed?")
+    score.add_argument("notebook", help="the start of its name, as in 00")
+    score.add_argument("--json", action="store_true", help="print the score as JSON, for a teacher to collect")
     verbs.add_parser("doctor", help="can this machine run the course?")
     again = verbs.add_parser("reset", help="a fresh copy of one notebook, yours kept beside it")
     again.add_argument("notebook", help="the start of its name, as in 00")
@@ -53,6 +56,18 @@ def run_lab(options, rest) -> int:
         print(error, file=sys.stderr)
         return 2
     return 0
+
+
+def run_check(options, rest) -> int:
+    from glmlab.classroom.marking import score
+
+    try:
+        found = score(options.notebook)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(found.as_json() if options.json else found)
+    return 0 if found.ended else 1
 
 
 def run_doctor(options, rest) -> int:
@@ -79,7 +94,7 @@ def run_prepare(options, rest) -> int:
     return 0
 
 
-VERBS = {"lab": run_lab, "doctor": run_doctor, "reset": run_reset, "prepare": run_prepare}
+VERBS = {"lab": run_lab, "check": run_check, "doctor": run_doctor, "reset": run_reset, "prepare": run_prepare}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -22,7 +22,7 @@ class Lab:
         self.clone, self.runtime = clone, clone / "runtime"
         self.log = (clone / "lab.log").open("w")
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("JUPYTER", "GLMLAB", "DASK"))}
-        paths = os.pathsep.join([str(clone), str(CLONE / "tools" / "offline")])
+        paths = os.pathsep.join([str(clone), str(CLONE / "glmlab" / "classroom" / "offline")])
         self.process = subprocess.Popen(
             [sys.executable, *COMMAND, *args], cwd=clone, stdout=self.log, stderr=self.log,
             env=clean | {"PYTHONPATH": paths, "JUPYTER_RUNTIME_DIR": str(self.runtime)} | variables)

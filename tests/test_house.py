@@ -206,7 +206,8 @@ def unknown(text: str) -> set[tuple[str, str]]:
     return commands(text) - known
 
 
-@pytest.mark.parametrize("page", [*PAGES, "binder/start", "environment.yml", ".ci/run"])
+@pytest.mark.parametrize("page", [*PAGES, "docs/book/teaching.md", "docs/book/cheat_sheet.md", "binder/start",
+                                  "environment.yml", ".ci/run"])
 def test_every_command_of_our_pages_exists(page):
     text = (CLONE / page).read_text()
     assert unknown(text if page.endswith(".md") else f"```{text}```") == set()

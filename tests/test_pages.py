@@ -13,7 +13,7 @@ PAGES, README = CLONE / "docs" / "book", CLONE / "README.md"
 
 @pytest.mark.parametrize(("page", "blocks", "printed"), [
     ("inference.md", 5, "are certainly not 0 there"), ("many_columns.md", 3, "in random orders"),
-    ("families.md", 3, "of the rows are 0"),
+    ("families.md", 3, "of the rows are 0"), ("cheat_sheet.md", 1, "e-"),
 ])  # fmt: skip
 def test_the_code_of_a_page_runs(page, blocks, printed, capsys):
     found, names = re.findall(r"```python\n(.*?)```", (PAGES / page).read_text(encoding="utf-8"), re.DOTALL), {}

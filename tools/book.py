@@ -13,17 +13,17 @@ import time
 from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_markdown_cell
 
+from glmlab.classroom.running import environment, run_cells
 from glmlab.teaching import exercises
+from glmlab.teaching.contents import uses
 from glmlab.teaching.scales import SCALES
-from tools import form, pages, reference
-from tools.notebooks import CELL_SECONDS, FOLDER, ROOT, copies, environment
+from tools import form, pages, plans, reference
+from tools.notebooks import FOLDER, ROOT, copies
 
 TARGET = ROOT / "build" / "book"
-USED = re.compile(r"\buse\((\w+)\)")
 LIVE = """```{{note}}
 This is `{name}` after *Run All*, at scale `{scale}`. To run it yourself and to write the answers, type `make lab` in a
 clone of the course and open it there.
@@ -53,6 +53,7 @@ def gather(sources: Path):
     shutil.copytree(ROOT / "docs" / "book", sources, ignore=shutil.ignore_patterns("conf.py", "static", "templates"))
     shutil.copytree(ROOT / "docs", sources / "docs", ignore=shutil.ignore_patterns("book"))
     shutil.copy(ROOT / "README.md", sources)
+    (sources / plans.PAGE.name).write_text(plans.page(), encoding="utf-8")
     reference.write(sources / "api")
 
 
@@ -80,10 +81,7 @@ def execute(folder: Path, target: Path, scale: str):
 
 def run(notebook, folder: str, variables: dict):
     """Execute in place, off the network; an error that no tag allows ends it (CellExecutionError)."""
-    client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3",
-                            extra_arguments=["--IPKernelApp.log_level=40"],  # kernels on the loopback are no news
-                            resources={"metadata": {"path": folder}})
-    client.execute(env=variables)
+    run_cells(notebook, folder, variables)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = joined(cell.outputs)
@@ -116,7 +114,7 @@ def dressed(notebook, name: str, scale: str):
 
 def used(cell) -> list[str]:
     """The exercises whose answer a cell uses."""
-    return [name for name in USED.findall(cell.source) if name in exercises()] if cell.cell_type == "code" else []
+    return uses(cell.source) if cell.cell_type == "code" else []
 
 
 def help_for(name: str):

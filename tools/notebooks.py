@@ -4,7 +4,6 @@
     python -m tools.notebooks run [--solved]  run every notebook in a temporary copy, off the network
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -15,9 +14,10 @@ import jupytext
 import nbformat
 from jupytext.config import load_jupytext_config
 
+from glmlab.classroom.running import CELL_SECONDS, environment
+
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
-CELL_SECONDS = 300
 
 
 # --- one half from the other
@@ -108,18 +108,6 @@ def copies(folder: Path, temp: Path, together: bool) -> list[str]:
         place.mkdir(exist_ok=True)
         names.append(str(Path(shutil.copy(path, place)).relative_to(temp)))
     return names
-
-
-def environment(solved: bool) -> dict:
-    """The environment of the kernels: small, off the network, figures that carry their own scripts."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("GLMLAB_", "DASK_"))}
-    paths = [str(ROOT / "tools" / "offline"), *filter(None, [clean.get("PYTHONPATH")])]
-    return clean | {
-        "GLMLAB_SCALE": "ci",
-        "GLMLAB_EXERCISES": "solved" if solved else "untouched",
-        "BOKEH_RESOURCES": "inline",
-        "PYTHONPATH": os.pathsep.join(paths),
-    }
 
 
 def main(argv) -> int:

@@ -1,4 +1,4 @@
-"""Exercises, predictions, the scale and the ledger of the course.
+"""Exercises, predictions, the scale, the ledger of the course and the progress of its reader.
 
 An exercise cell ends with ``total = use(total)``. A right answer is used in the rest of the notebook. A wrong or
 missing answer is reported and replaced by ours, so that every notebook runs to its end.
@@ -34,6 +34,7 @@ from .exercise import Check, Exercise, exercise, exercises
 from .ledgers import Ledger, ledger
 from .machines import Machine, machine
 from .predictions import Prediction, predict
+from .records import Progress, progress
 from .scales import Scale, scale
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Ledger",
     "Machine",
     "Prediction",
+    "Progress",
     "Scale",
     "Verdict",
     "check",
@@ -51,6 +53,7 @@ __all__ = [
     "ledger",
     "machine",
     "predict",
+    "progress",
     "reset",
     "scale",
     "solution",

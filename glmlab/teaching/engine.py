@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from .exercise import Wrong, exercise
 from .guard import Broken, Guarded, NotWritten, random_state_kept, within_time
+from .records import PASSED, WRONG, Progress
 
 MODES = ("untouched", "solved")
 _typed = itertools.count(1)
@@ -26,6 +27,7 @@ class Verdict:
     message: str
     failed: str | None = None  # the name of the first condition that does not hold
     hint: str | None = None
+    written: bool = True  # False where the stub still stands
 
     def __bool__(self):
         return self.right
@@ -34,8 +36,11 @@ class Verdict:
 def check(function):
     """Print whether your function meets the conditions of its exercise; returns a Verdict, true where it does."""
     verdict, name = judge(function), function.__name__
-    ours = function is exercise(name).reference
-    print(f"This is OUR {name}; {_of_yours(name)}" if ours else verdict.message)
+    if function is exercise(name).reference:
+        print(f"This is OUR {name}; {_of_yours(name)}")
+    else:
+        _keep(name, verdict)
+        print(verdict.message)
     return verdict
 
 
@@ -52,12 +57,19 @@ def use(function):
         print(f"Continuing with OUR {name}; {_of_yours(name)}")
         return ours
     verdict = judge(function)
+    _keep(name, verdict)
     if verdict:
         print(f"Continuing with YOUR {name}: {verdict.message}")
         return function
     _replaced[name] = verdict.message
     print(f"Continuing with OUR {name}; {verdict.message}")
     return ours
+
+
+def _keep(name, verdict):
+    """Keep in the progress of the reader what became of an answer of theirs."""
+    if verdict.written:
+        Progress().note(name, PASSED if verdict else WRONG)
 
 
 def _of_yours(name):
@@ -93,7 +105,7 @@ def _judged(found, function):
             within_time(condition.run, Guarded(function))
         except NotWritten:
             words = f"yours is not written yet (hint({found.name!r}) helps)."
-            return Verdict(False, words, condition.name)
+            return Verdict(False, words, condition.name, written=False)
         except Wrong as wrong:
             explained = condition.errors or not isinstance(wrong, Broken)
             hint = wrong.hint or (condition.hint if explained else None)

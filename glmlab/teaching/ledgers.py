@@ -4,15 +4,13 @@ Its first rows are those of the 2017 post, whose certified gap is "?". There is 
 that a notebook that runs again replaces its rows.
 """
 
-import json
 import math
 import numbers
-import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from glmlab.names import nearest
+
+from . import kept
 
 # column: (heading, format of its numbers)
 COLUMNS = {
@@ -126,32 +124,10 @@ class Ledger:
         return [(*line, notes.get(line[0], "")) for line in lines] if notes else lines
 
     def _read(self):
-        """Rows on disk. A file that cannot be read is renamed, so that it is neither lost nor overwritten."""
-        try:
-            return _valid(json.loads(self.path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            return {}
-        except (ValueError, OSError):
-            self._put_aside()
-            return {}
-
-    def _put_aside(self):
-        aside = self.path.with_suffix(".unreadable.json")
-        with suppress(OSError):
-            os.replace(self.path, aside)
-            print(f"The ledger could not be read; it is kept as {aside.name}, and a new one begins.")
+        return kept.read(self.path, _valid, "ledger")
 
     def _write(self, rows):
-        """Write the file as a whole: a process that reads it meanwhile never sees a half."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.path.parent, suffix=".json")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(rows, file, ensure_ascii=False, indent=1)
-            os.replace(name, self.path)
-        except BaseException:
-            os.unlink(name)
-            raise
+        kept.write(self.path, rows)
 
 
 def _method(method):

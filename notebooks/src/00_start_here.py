@@ -41,9 +41,11 @@
 # minutes include the exercises.
 
 # %% tags=["figure"] id="c00-004"
+from glmlab.teaching import progress
 from glmlab.viz import course_map, show
 
 show(course_map())
+progress()
 
 # %% [markdown] id="c00-005"
 # ## Run a cell (2 min, core)

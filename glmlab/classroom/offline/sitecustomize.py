@@ -1,6 +1,6 @@
 """Python reads this on start when its folder is on PYTHONPATH: whatever leaves the machine is refused.
 
-The tests run the notebooks with it, so that "works without a network" is checked.
+The tests run the notebooks with it, so that "works without a network" is checked. So does `python -m glmlab check`.
 """
 
 import ipaddress

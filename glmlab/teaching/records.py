@@ -1,0 +1,99 @@
+"""Which exercises a reader has passed, kept between sessions beside the ledger."""
+
+from html import escape
+from pathlib import Path
+
+from . import kept
+from .contents import chapters
+
+PASSED, WRONG, NOT_TRIED = "passed", "wrong", "not tried"
+MARKS = {PASSED: " ✓", WRONG: " ✗", NOT_TRIED: ""}
+HEADINGS = ("notebook", "minutes", "passed", "exercises: ✓ passed, ✗ not right yet")
+
+
+class Progress:
+    """The exercises of every notebook, each passed, wrong or not tried.
+
+    path  the JSON file; by default ``progress.json`` in the workspace, looked up at each use
+    """
+
+    def __init__(self, path=None):
+        self._path = None if path is None else Path(path)
+
+    @property
+    def path(self):
+        """The path of the JSON file."""
+        if self._path is None:
+            from glmlab.workspace import workspace
+
+            return workspace() / "progress.json"
+        return self._path
+
+    def note(self, name, state):
+        """Keep what `check` or `use` found, "passed" or "wrong". What is passed stays passed.
+
+        A disk that cannot be written is reported and stops no check.
+        """
+        try:
+            states = self._read()
+            if states.get(name) not in (PASSED, state):
+                kept.write(self.path, states | {name: state})
+        except OSError as error:
+            print(f"Your progress could not be kept: {error}")
+
+    def states(self, names):
+        """``{name: "passed", "wrong" or "not tried"}`` of these exercises."""
+        states = self._read()
+        return {name: states.get(name, NOT_TRIED) for name in names}
+
+    def _read(self):
+        return kept.read(self.path, _valid, "record of your progress")
+
+    def rows(self):
+        """A list of (notebook, minutes, "passed of all", exercises with their marks), and a last one for the course."""
+        rows, all_states, minutes = [], [], 0
+        for found in chapters():
+            states = self.states(found.exercises)
+            marked = ", ".join(f"{name}{MARKS[state]}" for name, state in states.items())
+            rows.append((found.name.replace("_", " "), str(found.minutes), _share(states.values()), marked))
+            all_states += states.values()
+            minutes += found.minutes
+        return [*rows, ("the course", f"{minutes:,}", _share(all_states), "")]
+
+    def __repr__(self):
+        lines = [HEADINGS, *self.rows()]
+        names, minutes, shares = (max(len(line[k]) for line in lines) for k in range(3))
+        return "\n".join(
+            f"{name:<{names}}  {time:>{minutes}}  {share:>{shares}}  {marked}".rstrip()
+            for name, time, share, marked in lines
+        )
+
+    def _repr_html_(self):
+        left = " style='text-align:left;white-space:normal'"
+        *narrow, wide = HEADINGS
+        heads = "".join(f"<th scope='col'>{heading}</th>" for heading in narrow)
+        body = "".join(
+            f"<tr><th scope='row' style='text-align:left'>{escape(name)}</th><td>{time}</td><td>{share}</td>"
+            f"<td{left}>{escape(marked)}</td></tr>"
+            for name, time, share, marked in self.rows()
+        )
+        head = f"<thead><tr>{heads}<th scope='col'{left}>{wide}</th></tr></thead>"
+        return f"<table><caption>Your progress</caption>{head}<tbody>{body}</tbody></table>"
+
+
+def progress():
+    """A table of the course: each notebook, its minutes, and which of its exercises you have passed."""
+    return Progress()
+
+
+def _share(states):
+    """How many are passed, as "1 of 3"."""
+    states = list(states)
+    return f"{states.count(PASSED)} of {len(states)}"
+
+
+def _valid(states):
+    """The states of a file, if they have the right form. Raises ValueError."""
+    if not isinstance(states, dict) or not set(map(str, states.values())) <= {PASSED, WRONG}:
+        raise ValueError("a record of progress maps exercises to passed or wrong")
+    return states
