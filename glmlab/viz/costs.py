@@ -27,8 +27,8 @@ def chunk_curve(n, predicted, measured, *, start=None, title=None):
     seen = [k for k in ks if k in measured]
     finding = _finding(ks, total, measured, best)
     alt = (
-        "Milliseconds of a pass against the number of chunks: a predicted line on top of its three parts (the round, work "
-        f"and reading, tasks), and measured points. {finding}"
+        "Milliseconds of a pass against the number of chunks: a predicted line on top of its three parts (the round, "
+        f"work and reading, tasks), and measured points. {finding}"
     )
     figure = _static(ks, parts, seen, [measured[k] for k in seen], best, title)
     return Picture(figure, alt, finding, _slider(n, ks, parts, measured, best if start is None else start))

@@ -88,11 +88,11 @@ viz.show(viz.graph(shown, optimize_graph=True, names=names, tasks=tasks, title=t
 # %% [markdown] id="c04-007"
 # Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. By **fusion** it joins operations
 # that work chunk by chunk, such as the difference and the product in b. It also joins two tasks if one of them reads
-# nothing but the result of the other, and no third task reads this result. So a chain becomes one task. But b also
-# reads $X_k$ and $y_k$, so a and b stay apart.
+# nothing but the result of the other, and no third task reads it. So a chain becomes one task. But a ends with a sum,
+# and b reads more than this sum, so they stay apart.
 #
-# The picture shows three chunks. A circle is a task, a box is data, and arrows go upwards. Where two boxes follow each
-# other, one result has two names: that of the joined task, and the one that other tasks ask for.
+# In the picture a circle is a task, a box is data, and arrows go upwards. Where two boxes follow each other, one result
+# has two names: that of the joined task, and the one that other tasks ask for.
 #
 # <details><summary>With ten chunks four tasks add. Why four?</summary>
 #
@@ -238,8 +238,8 @@ assert counts[True] <= counts[False] - 4 * 20, "the chain of each chunk became o
 assert np.allclose(sums, sums[0]), "the same sum"
 
 # %% [markdown] id="c04-023"
-# A task for threads must only be built and scheduled. A task for a worker process is also sent as bytes, and its end is
-# reported back. The price rises if other programs use the cores. So you will see others below and in notebook 09. The
+# A task for threads is only built and scheduled. A task for a worker process is also sent as bytes, and its end is
+# reported back. The price rises if other programs use the cores. So you will see other prices below and in notebook 09. The
 # post does not say how it measured.
 #
 # Fusion saves the price of every task that it removes.
@@ -261,8 +261,8 @@ assert np.allclose(sums, sums[0]), "the same sum"
 # %% [markdown] tags=["workshop"] id="c04-025"
 # ## A task stream, and its white space (10 min, core)
 #
-# When do the workers compute, when do they wait? `get_task_stream` collects when each task starts and ends;
-# the dashboard shows this as its **task stream**.
+# When do the workers compute, when do they wait? `get_task_stream` collects when each task starts and ends; the
+# dashboard shows this as its **task stream**.
 #
 # We record two passes in each style, then two by hand with one chunk for each core. A row is a thread of a worker, and
 # a bar is a task. **White space** is the share of the threads' time without a task.
@@ -308,8 +308,7 @@ assert len(small[0]) < len(array[0]), "fewer tasks for the same gradient"
 # <details><summary>The graph had 24 tasks. Why are there more bars?</summary>
 #
 # The printed number of tasks is that of two passes. In a pass the stream has the 24 tasks, ten second names and
-# $\beta$, which the scheduler treats like tasks, and dask's own last task, which joins the parts of the
-# result: 36.
+# $\beta$, which the scheduler treats like tasks, and dask's own last task, which joins the parts of the result: 36.
 #
 # </details>
 #
@@ -409,13 +408,13 @@ assert best_K(1, 1, 0.001, 0.2, 4, 1e9, list(paper)) == 4, "a U: idle cores on t
 
 # %% [markdown] id="c04-042"
 # The second figure is the example on paper. Its curve falls because more cores work, and rises because every chunk
-# costs a task. The peak at $K=5$ comes from idle cores: after four chunks only one core has work. In the first figure
-# the left arm is flat if there is little work or much reading, or if other programs use your cores. If the clock is far
-# from the line, choose $K$ by the clock.
+# costs a task. The peak at $K=5$ comes from idle cores: after four chunks one core works. In the first figure the left
+# arm is flat if there is little work or much reading, or if other programs use your cores. If the clock is far from the
+# line, choose $K$ by the clock.
 #
 # The post hoped for "auto-chunksize heuristics". If every chunk has a core, $T=aK+\text{work}/K$ is least at
-# $K=\sqrt{\text{work}/a}$. `chunks="auto"` takes this $K$ for a typical machine, but at most the cores that it expects.
-# It takes more if a chunk would be too large.
+# $K=\sqrt{\text{work}/a}$. `chunks="auto"` takes this $K$ for a typical machine, but at most as many chunks as it
+# expects cores. It takes more if a chunk would be too large.
 
 # %% id="c04-043"
 print(f"auto expects at most {Chunking().cores} cores, and a chunk has at most {Chunking().largest / 1e6:.0f} MB")

@@ -453,7 +453,7 @@ best_rho = use(best_rho)
 # solution("best_rho")
 
 # %% [markdown] id="who-slows-z"
-# Does $z$ itself obey the first factor or the second? We measure four chunks with two coefficients. All curvatures are
+# Does $z$ itself obey the first factor or the second? We measure four chunks with two coefficients. Each has curvatures
 # 2 and 8, and $\rho$ is a quarter of the best. There are three cases: alike chunks (with one Hessian), chunks with
 # eigenvectors of their own, and alike chunks whose penalty holds the second coefficient at zero.
 #
