@@ -265,18 +265,19 @@ assert 9 < found[-1][2] / found[-2][2] < 11, "nearest: a tenth of the error, ten
 assert z_scaled > 0.9 * F(post_z, lam), "F* ≥ 0 needs no proof"
 
 # %% tags=["figure"] id="three-sizes-of-a"
-excess, gaps, times = np.array(found).T
+over, gaps, times = np.array(found).T  # over: the excess in units of λ
 nearest = lam * abs(best).sum() / np.sum((y_r - X_r @ best) ** 2)  # λ²‖β*‖₁ / ‖r‖², in units of λ
 fig, ax = viz.new_figure(size=(7.6, 4.2))
-ax.plot(excess, times * gaps, label="scaled gap")
-ax.plot(excess, gaps, label="true gap F(β) − F*")
+ax.plot(over, times * gaps, label="scaled gap")
+ax.plot(over, gaps, label="true gap F(β) − F*")
 for border, name in ((1.0, "λ"), (nearest, "λ²‖β‖₁ / ‖r‖²")):
     ax.axvline(border, color="black", lw=1, ls=":", marker="")
     ax.annotate(f"a = {name}", (border, gaps[-1]), (4, 0), textcoords="offset points")
 ax.set(xscale="log", yscale="log", xlabel="excess a ÷ λ", ylabel="loss")
 ax.set_title("Near the optimum the gap falls like a², the scaled gap like a")
 fig.legend(loc="outside lower center", ncols=2)
-words = f"At a = {excess[-1]:.0e} λ the scaled gap is {times[-1]:.0e} times the gap, at a = {excess[0]:.0e} λ {times[0]:.0e} times."
+words = (f"The scaled gap is {times[0]:.0e} times the gap at a = {over[0]:.0e} λ,"
+         f" and {times[-1]:.0e} times at {over[-1]:.0e} λ.")  # fmt: skip
 viz.show(fig, alt=f"Two rising curves over the excess, the scaled gap far above the true gap. {words}", finding=words)
 
 # %% [markdown] id="c06-025"
