@@ -3,7 +3,7 @@
 #
 # *You compare every bound with the true gap, and find out when a gap is small enough to stop.*
 #
-# **55 minutes** with the exercise, all *optional*. Prerequisites: [06 certificates](06_certificates.ipynb), and for
+# **55 minutes** with the exercises, all *optional*. Prerequisites: [06 certificates](06_certificates.ipynb), and for
 # *Small, compared with what?* [07 families and penalties](07_families_and_penalties.ipynb). Symbols:
 # [glossary](00_start_here.ipynb#Notation-and-glossary).
 #
@@ -12,7 +12,7 @@
 # - bound the gap by the curvature of the chunks;
 # - say which bound is loose where;
 # - certify answers with an intercept or a ridge;
-# - say in which unit a gap is small;
+# - compute the unit in which a gap is small;
 # - choose a stopping rule that short steps cannot fool.
 #
 # Run the first section, then any other. Only *All bounds* needs *Curvature*.
@@ -94,7 +94,7 @@ F0, lam_max, best = y_r @ y_r, abs(slope(zero)).max(), optimum(lam)  # F0 = F(0)
 print(f"λ / λ_max = {lam / lam_max:.1e}")
 
 # %% [markdown] tags=["optional"] id="c06-027"
-# ## Curvature (18 min, optional)
+# ## Curvature (14 min, optional)
 #
 # Can $\operatorname{dist}(0,\partial F)$ become a bound? Yes, if $F$ curves enough. Let $H=2X^\top X$ be the Hessian of
 # $f$, with eigenvalues $h_1\le\dots\le h_p$. In this section $\mu$ is any positive number that does not exceed $h_1$.
@@ -115,7 +115,7 @@ print(f"λ / λ_max = {lam / lam_max:.1e}")
 # first chunk alone knows that $b^\top H_1b\ge2\|b\|^2$ for every $b$, the second that $b^\top H_2b\ge3\|b\|^2$. What do
 # they know together of $b^\top Hb$?
 #
-# **Exercise.** `mu_lower(blocks)`: a lower bound of $h_1$ from a list of the $X_k$. (It is 0 if each chunk has fewer
+# **Exercise 1.** `mu_lower(blocks)`: a lower bound of $h_1$ from a list of the $X_k$. (It is 0 if each chunk has fewer
 # rows than columns.)
 
 # %% tags=["exercise", "optional"] id="c06-028"
@@ -324,7 +324,7 @@ else:
 # **Recap.** A penalised intercept and the GLM ridge solve other problems, and the certificate shows it.
 
 # %% [markdown] tags=["optional"] id="small-compared-with-what"
-# ## Small, compared with what? (10 min, optional)
+# ## Small, compared with what? (14 min, optional)
 #
 # A bound of 0.01 is small if $F$ is a million, and large if $F$ is 1. So a stopping rule needs a unit. The larger of
 # $|F(\beta)|$ and $|F(0)|$ looks natural. What does it do to a small table?
@@ -378,6 +378,29 @@ assert units[1e8][0] < 1e-8 < 0.1 < units[1e8][1], "of |F(0)| the wrong slope is
 # its weights must change with the units.
 #
 # </details>
+
+# %% [markdown] tags=["optional"] id="unit-example"
+# *A small example.* Let a Poisson row have $\eta=0$, so its loss is $e^0-0=1$. If $y=1$, the least loss is at
+# $\eta=\log1=0$, too, and the row leaves nothing. If $y=0$, the loss $e^\eta$ comes as near to 0 as one likes, and the
+# row leaves 1.
+#
+# **Exercise 2.** `gap_unit(y, eta, null)`: $U$ of a Poisson model without a penalty.
+
+# %% tags=["exercise", "optional"] id="gap-unit"
+def gap_unit(y, eta, null):
+    """U, one number, of a Poisson model without penalty. Counts y, its η and the null model's η: arrays (n,)."""
+    raise NotImplementedError
+
+# %% tags=["check", "optional"] id="gap-unit-check"
+gap_unit = use(gap_unit)
+# hint("gap_unit")
+# solution("gap_unit")
+
+# %% tags=["assert", "optional"] id="unit-of-the-table"
+eta, null = np.log(persons) + level + 0.52 * group[:, 0], np.full(2, np.log(30))  # of the last table
+U = gap_unit(cases, eta, null)
+print(f"{persons:,.0f} persons: U = {U:.4g}; the proved gap is {(wrong.bound - wrong.rounding) / U:.2f} of it")
+assert np.isclose(wrong.relative, (wrong.bound - wrong.rounding) / U, rtol=1e-3), "the package's relative gap"
 
 # %% [markdown] tags=["optional"] id="gap-in-standard-errors"
 # What does a gap say about the coefficients? Near the optimum
