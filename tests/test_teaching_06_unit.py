@@ -1,4 +1,4 @@
-"""The unit of a gap, exercise of notebook 06b: right answers written otherwise, and wrong ones with their mistakes."""
+"""The unit of a gap of notebook 06b: right answers written otherwise, and wrong ones with their mistakes."""
 
 import numpy as np
 import pytest
@@ -92,7 +92,8 @@ FINITE, POSITIVE, LARGER = (
 @pytest.mark.parametrize(("wrong", "condition", "says"), [
     pytest.param(unit_of(lambda y: y - y * np.log(y)), FINITE, "the logarithm of", id="0 log 0"),
     pytest.param(lambda y, eta, null: left(y, eta), POSITIVE, "no gap can be divided by 0", id="no least unit"),
-    pytest.param(lambda y, eta, null: max(left(y, eta), left(y, null)), POSITIVE, "only a thousandth", id="a whole null"),
+    pytest.param(lambda y, eta, null: max(left(y, eta), left(y, null)), POSITIVE, "only a thousandth",
+                 id="a whole null"),
     pytest.param(unit_of(lambda y: 0 * y), POSITIVE, "subtract the least loss", id="losses"),
     pytest.param(unit_of(lambda y: -xlogy(y, y)), POSITIVE, "not −y log y", id="without y"),
     pytest.param(unit_of(lambda y: y + xlogy(y, y)), POSITIVE, "mind the sign", id="sign"),

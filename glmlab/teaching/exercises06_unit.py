@@ -31,8 +31,8 @@ GAP_UNIT = Exercise(
     reference=gap_unit,
     hints=(
         "For a count y, which η makes e^η − yη least? And if y = 0, how small can e^η become?",
-        "The derivative e^η − y vanishes at η = log y, where the loss is y − y log y. For y = 0 the limit is 0. P is the "
-        "sum of the losses minus the sum of these. U is the larger of two numbers.",
+        "The derivative e^η − y vanishes at η = log y, where the loss is y − y log y. For y = 0 the limit is 0. P is "
+        "the sum of the losses minus the sum of these. U is the larger of two numbers.",
         "least = y - y * np.log(np.where(y > 0, y, 1)); P is np.sum(np.exp(eta) - y * eta - least), and so for null.",
     ),
 )
