@@ -196,11 +196,12 @@ z_update = use(z_update)
 #
 # ## The post's loop (8 min, core)
 #
-# Together the loop is short, as the post promised: *"everything else is NumPy code occurring at master"*. The figure
-# shows one round. The post solves the local problems by L-BFGS, which needs gradients only, and we solve them exactly.
+# Put together, the loop is short, as the post promised: *"everything else is NumPy code occurring at master"*. The
+# figure shows one round. The post solves the local problems by L-BFGS, which needs gradients only, and we solve them
+# exactly.
 #
-# **Predict.** The post ran ten rounds with $\rho=1$ and printed 12 zeros. How many of our 100 coefficients of $z$ will
-# be zero after ten rounds? (Guess: the rule comes next.) Write your number in the place of `None`.
+# **Predict.** The post ran ten rounds with $\rho=1$ and printed 12 zeros. How many of our 100 $z_j$ will be zero after
+# ten rounds? (Guess: the rule comes next.) Write your number in the place of `None`.
 
 # %% tags=["figure"] id="c05-016"
 viz.show(viz.admm_round())
@@ -432,7 +433,7 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 #
 # For $\mu=1$ and $L=9$, $\rho=1$ gives $\frac12$ and $\frac9{10}$, and $\rho=9$ swaps them.
 #
-# **Exercise 5.** `best_rho(mu, L)` returns the ρ that makes the larger factor least.
+# **Exercise 5.** `best_rho(mu, L)` returns the ρ that makes the larger factor least. How large is it then?
 #
 # <details><summary>And if a chunk has fewer rows than columns?</summary>
 #
@@ -655,9 +656,9 @@ assert toy_best[1] == 0 and ends[chosen] < 0.01 * min(ends[small], ends[large])
 # %% [markdown] tags=["optional"] id="map-of-rounds"
 # Now a map. The course's columns are independent, so $\mu\approx L$, and $\rho$ is easy to choose. We *tilt* them:
 # $XT$, with a matrix $T$ such that columns $j$ and $k$ correlate by $0.6^{|j-k|}$, and $\lambda=\lambda_{\max}/100$.
-# For 13 values of $\rho$ and 8 of $\alpha$ we count rounds until $\|z-\beta^*\|$ is a millionth of $\|\beta^*\|$. At
-# $\alpha=1$ we also measure the rate. The chunks are nearly alike, so we take $\mu$ and $L$ from $H/K$. The slider
-# walks through the rows of the map.
+# For 13 values of $\rho$ and 8 of $\alpha$ (the dots) we count rounds until $\|z-\beta^*\|$ is a millionth of
+# $\|\beta^*\|$. At $\alpha=1$ we also measure the rate. The chunks are nearly alike, so we take $\mu$ and $L$ from
+# $H/K$. The slider walks through the rows of the map.
 
 # %% tags=["figure", "assert", "optional"] id="c05-038"
 T = np.linalg.cholesky(0.6 ** abs(np.subtract.outer(range(p), range(p)))).T
