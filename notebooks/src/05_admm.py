@@ -424,8 +424,8 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 # Then $z$ waits for the $u_k$.
 #
 # Stack the $K$ vectors $z+u_k$, whose shrunk mean is $z$, into one long vector. It holds all that the next round needs.
-# Now $\mu$ and $L$ are the extreme eigenvalues of all $H_k$, and $\mu>0$. With $\alpha=1$ a round multiplies the
-# vector's distance from its limit by at most
+# Let $\mu>0$ and $L$ be the extreme eigenvalues of all $H_k$. With $\alpha=1$ a round multiplies the vector's distance
+# from its limit by at most
 #
 # $$\gamma=\max\Big(\frac{\rho}{\mu+\rho},\,\frac{L}{L+\rho}\Big),$$
 #

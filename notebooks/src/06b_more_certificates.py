@@ -427,7 +427,7 @@ rules = glmlab.Stopping()
 print(f"stopped at a relative gap of {early.certificate.relative:.0e}: {early.summary()['accuracy']}")
 print(f"true distance: at most {apart.max():.2g} standard errors; run to the end: {exact_c.summary()['accuracy']}")
 print(f"fit's default tol is {rules.default_tol:.0e}. If X has at most {rules.all_digits:,} numbers and tol is at most {rules.rough_tol:.0e},")
-print(f"it goes on until the next step has an effect below {rules.tiny_step:.0e} (first-order methods: {rules.proved_step:.0e})")
+print(f"it goes on until the next step has an effect (see below) under {rules.tiny_step:.0e} (first-order methods: {rules.proved_step:.0e})")
 assert apart.max() <= early.certificate.errors <= np.sqrt(2e-5 * len(X_c)) and exact_c.certificate.errors < 1e-6
 
 # %% [markdown] tags=["optional"] id="last-digits"
