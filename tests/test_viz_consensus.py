@@ -31,9 +31,10 @@ def test_the_round_shows_each_thing_that_a_round_moves():
     assert {"z", "new z", "z_update", "$u_1$", "$u_K$", "$β_1$", "$β_K$", "workers"} <= set(written)
     assert "the old z and all $u_k$" in written, "z_update needs them, too"
     boxes = {text.get_text(): text.get_position() for text in picture.figure.axes[0].texts}
-    starts = {tuple(line.get_xydata()[-1]) for line in picture.figure.axes[0].lines}
-    left = 0.55  # half the width of a box
-    assert all((boxes[name][0] - left, boxes[name][1]) in starts for name in ("z", "$u_1$", "$u_2$", "$u_K$"))
+    ends = [line.get_xydata()[-1] for line in picture.figure.axes[0].lines]
+    for name in ("z", "$u_1$", "$u_2$", "$u_K$"):
+        edge = np.subtract(boxes[name], (0.55, 0))  # half the width of a box to the left
+        assert any(np.allclose(edge, end) for end in ends), "the dashed line comes from each of them"
     assert written.count("this process") == 2 and "no arrow joins two chunks" in picture.finding
 
 

@@ -285,12 +285,12 @@ viz.show(fig, alt=f"Two rising curves over the excess, the scaled gap far above 
 #
 # $$(1-\sigma)^2\|r\|^2+\sigma\,q^\top\beta+\lambda\|\beta\|_1 .$$
 #
-# Its size depends on $a$. The dotted lines of the figure separate three cases:
+# The dotted lines of the figure separate three sizes of $a$:
 #
 # - *Far*, $a\gg\lambda$: $\sigma$ is near 0 and the bound near $F(\beta)$, which says only that $F^*\ge0$.
 # - *Near*, $a\ll\lambda$ but above the next limit: the first term, about $a^2\|r\|^2/\lambda^2$, dominates.
 # - *Nearest*, $a\ll\lambda^2\|\beta\|_1/\|r\|^2$: the other two dominate. Their *sum* is of the size $a\|\beta\|_1$. So
-#   the bound falls like $a$, and the gap like $a^2$: a tenth of the error makes the ratio about ten times as large.
+#   the bound falls like $a$, and the gap like $a^2$.
 #
 # <details><summary>Where do the formula and these sizes come from?</summary>
 #

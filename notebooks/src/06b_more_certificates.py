@@ -233,7 +233,7 @@ print(f"{tried + len(ratios) * len(series)} bounds tried, none below its gap by 
 
 # %% [markdown] tags=["optional"] id="c06-044"
 # The scaled gap depends most on $\lambda$, and the corrected bounds hardly do. $\operatorname{dist}^2/2\mu$ is less
-# loose at a large $\lambda$. There most $\beta_j$ are 0, and only the few others move and count.
+# loose at a large $\lambda$. There most $\beta_j$ are 0, and few others count.
 #
 # | bound | is a proof | is loose |
 # |---|---|---|
@@ -243,7 +243,12 @@ print(f"{tried + len(ratios) * len(series)} bounds tried, none below its gap by 
 # | corrected, share $\varphi$ | yes | by $1/\varphi$; more where $S$ has few rows |
 # | corrected, all rows | yes | never, for least squares |
 #
-# If the intercept is optimal, $\sum_i\theta_i=0$, also after scaling. If not, scaling cannot repair the sum.
+# <details><summary>Why does a free intercept ask for more?</summary>
+#
+# Its column of ones has no penalty, so $\theta$ is feasible only if $\sum_i\theta_i=0$. If the intercept is optimal,
+# this holds, also after scaling. If it is not optimal, scaling cannot repair the sum.
+#
+# </details>
 #
 # **Recap.** Apart from rounding, no bound was below its gap.
 
