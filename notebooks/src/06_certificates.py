@@ -270,9 +270,9 @@ nearest = lam * abs(best).sum() / np.sum((y_r - X_r @ best) ** 2)  # λ²‖β*�
 fig, ax = viz.new_figure(size=(7.6, 4.2))
 ax.plot(over, times * gaps, label="scaled gap")
 ax.plot(over, gaps, label="true gap F(β) − F*")
-for border, name in ((1.0, "λ"), (nearest, "λ²‖β‖₁ / ‖r‖²")):
+for border, name, side in ((1.0, "λ", "left"), (nearest, "λ²‖β‖₁ / ‖r‖²", "right")):
     ax.axvline(border, color="black", lw=1, ls=":", marker="")
-    ax.annotate(f"a = {name}", (border, gaps[-1]), (4, 0), textcoords="offset points")
+    ax.annotate(f" a = {name} ", (border, gaps[-1]), ha=side)
 ax.set(xscale="log", yscale="log", xlabel="excess a ÷ λ", ylabel="loss")
 ax.set_title("Near the optimum the gap falls like a², the scaled gap like a")
 fig.legend(loc="outside lower center", ncols=2)
