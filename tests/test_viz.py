@@ -95,7 +95,7 @@ PICTURES = {
     "bounds": lambda: viz.bounds_by_lam([1e-6, 1], [1e-9, 1e-9], {"one": [1e-3, np.inf], "two": [1e-9, 2e-9]}, start=1),
     "round": viz.admm_round,
     "stops": lambda: viz.stops({"run": (0.5 ** np.arange(30), {"change": 9, "proof": 21, "never": None})}, tol=1e-6),
-    "three errors": lambda: viz.three_errors([1, 1e-3, 0], {0: 3, 2: 1e-9}, [1, 0.1, 0.01], floor=0.02),
+    "three errors": lambda: viz.three_errors([1, 1e-3, 0], {0: 3, 2: 1e-9}, [1, 0.1, 0.01], noise=0.02),
     "slider": lambda: viz.chunk_slider(1_000_000, 100, budget=100e6),
     "digits": lambda: viz.digits_left([1, 1e6], {"one": [[2.0], [2.1]], "another": [[2.0], [2.0]]}, [2.0]),
     "errors": lambda: viz.error_by_rows([200, 900], [0.4, 0.1], 100, others={"the post": (10**6, 0.0025)}),

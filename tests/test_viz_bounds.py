@@ -31,7 +31,7 @@ def test_lines_lie_below_the_loss_and_touch_it(t):
     us = viz.tangent(y, eta, t).figure.axes[0].lines[0].get_xdata()
     loss = Gaussian().loss(us, y)
     assert np.array_equal(lines["ℓ(v) = (y − v)²"], loss)
-    for label, touch in (("slope ℓ′(η)", eta), ("slope ℓ′(η) + 2t", eta + t)):
+    for label, touch in (("slope θ = ℓ′(η)", eta), ("slope θ = ℓ′(η) + 2t", eta + t)):
         line, theta = lines[label], Gaussian().dloss(touch, y)
         assert np.all(line <= loss + 1e-12)
         assert np.allclose(line, theta * us - Gaussian().conjugate(theta, y)), "the highest line of its slope"
@@ -66,10 +66,12 @@ def test_the_finding_compares_at_the_start(bounds):
     assert "At λ/λ_max = 1.0e-03 scaled gap is 2e4 times the gap and corrected is 1.10 times the gap." in bounds.finding
 
 
-def test_the_titles_name_the_nearest_and_the_farthest_bound(bounds):
-    said = "At most 10 times the gap: corrected\nAt least 2e4 times the gap: scaled gap"
+def test_the_titles_name_the_farthest_and_the_nearest_bound_with_their_ranges(bounds):
+    said = "Farthest: scaled gap, 2e4 to 2e7 times the gap\nNearest: corrected, 1.00 to 10 times the gap"
     [figure] = bounds.interactive.select({"type": Plot})
     assert bounds.figure.axes[0].get_title(loc="left") == figure.title.text == said
+    both = viz.bounds_by_lam(RATIOS, GAPS, {"none": 3 * [np.inf], "sharp": GAPS}, start=1e-3).figure.axes[0]
+    assert both.get_title(loc="left") == "Farthest: none, no bound\nNearest: sharp, 1.00 times the gap"
 
 
 def test_the_moving_twin_has_the_same_numbers_and_a_text_for_each_ratio(bounds):
@@ -123,6 +125,8 @@ def test_two_runs_have_a_line_each_and_the_title_says_which_run_a_rule_stops_too
     assert axes.get_title(loc="left") == "Stopped too early: fall (all runs) and change (short step)"
     said = ["gap, long step (filled marks)", "change", "fall", "gap, short step (hollow marks)", "tolerance 1e-04"]
     assert axes.get_legend_handles_labels()[1] == said, "each rule once"
+    shown = [text.get_text() for text in picture.figure.legends[0].get_texts()]
+    assert shown == [said[0], said[3], said[4], "change", "fall"], "the lines stand before the marks"
     marks = {tuple(line.get_ydata()) for line in axes.lines if len(line.get_ydata()) == 1}
     assert marks == {(run[0][k],) for run in runs.values() for k in (5, 1)}
 
@@ -136,7 +140,7 @@ def test_a_rule_cannot_stop_outside_of_the_run(late):
 def test_three_errors_say_where_the_distance_levels_off():
     gaps = np.append(10.0 ** -np.arange(9), 0)
     distances = np.maximum(10.0 ** -np.arange(10), 3e-3)
-    picture = viz.three_errors(gaps, {0: 10, 4: 1e-3, 9: 1e-12}, distances, floor=4e-3)
+    picture = viz.three_errors(gaps, {0: 10, 4: 1e-3, 9: 1e-12}, distances, noise=4e-3)
     solver, truth = ({line.get_label(): line.get_ydata() for line in ax.lines} for ax in picture.figure.axes)
     assert list(solver) == ["F(β) − F*", "its certificate"], "losses and coefficients have no axis in common"
     assert np.isnan(solver["F(β) − F*"][-1]) and np.array_equal(truth["‖β − β_true‖∞"], distances)
@@ -146,4 +150,4 @@ def test_three_errors_say_where_the_distance_levels_off():
 
 def test_three_errors_need_one_of_each():
     with pytest.raises(ValueError, match="for each iteration"):
-        viz.three_errors([1, 2], {0: 1}, [1], floor=1)
+        viz.three_errors([1, 2], {0: 1}, [1], noise=1)

@@ -30,6 +30,11 @@ def test_the_round_shows_each_thing_that_a_round_moves():
     written = [text.get_text() for text in picture.figure.axes[0].texts]
     assert {"z", "new z", "z_update", "$u_1$", "$u_K$", "$β_1$", "$β_K$", "workers"} <= set(written)
     assert "the old z and all $u_k$" in written, "z_update needs them, too"
+    boxes = {text.get_text(): text.get_position() for text in picture.figure.axes[0].texts}
+    ends = [line.get_xydata()[-1] for line in picture.figure.axes[0].lines]
+    for name in ("z", "$u_1$", "$u_2$", "$u_K$"):
+        edge = np.subtract(boxes[name], (0.55, 0))  # half the width of a box to the left
+        assert any(np.allclose(edge, end) for end in ends), "the dashed line comes from each of them"
     assert written.count("this process") == 2 and "no arrow joins two chunks" in picture.finding
 
 
@@ -40,7 +45,7 @@ def test_the_clock_draws_what_it_is_given_and_says_how_far_off_it_was():
     picture = viz.zero_clock({5: [9, 4, 3], 10: [4, 2, 1]}, {5: [9, 5, 3], 10: [4, 2, 2]}, optimum=0)
     line, dots, *_ = picture.figure.axes[0].lines
     assert list(line.get_ydata()) == [9, 5, 3] and list(dots.get_ydata()) == [9, 4, 3]
-    assert list(dots.get_xdata()) == [1, 2, 3]
+    assert list(dots.get_xdata()) == [1, 2, 3] == list(picture.figure.axes[0].get_xticks())
     assert "After round 3 z has 3 zeros with 5 chunks and 1 zero with 10 chunks" in picture.finding
     assert "to within 1" in picture.figure.axes[0].get_title(loc="left")
     assert "off by at most 1" in picture.finding and "optimum has 0 zeros" in picture.finding
@@ -66,9 +71,10 @@ def test_every_run_has_its_panel_with_answers_consensus_and_optimum():
     assert np.array_equal(way.get_xydata(), [[1, 1], [1, 0]]) and np.array_equal(z.get_xydata(), [[1, 0]])
     assert "after round 3, of the farthest answer from z and of z from the optimum: ρ: 0e+00, 0e+00;" in picture.finding
     assert f"9ρ: 5e-01, {np.hypot(3, 3.5):.0e}." in picture.finding
-    inside = [low <= value <= high for ax in picture.figure.axes for line in ax.lines[:1] for (low, high), value in
-              zip((ax.get_xlim(), ax.get_ylim()), line.get_xydata()[0], strict=True)]  # fmt: skip
-    assert all(inside)
+    for ax in picture.figure.axes:
+        points = np.vstack([line.get_xydata() for line in ax.lines])
+        low, high = np.transpose([ax.get_xlim(), ax.get_ylim()])
+        assert np.all((low <= points) & (points <= high)), "the path, the answers and the optimum are inside"
 
 
 def test_votes_move_by_two_sliders_and_no_kernel():
@@ -103,6 +109,8 @@ def test_the_map_names_its_lowest_point_and_theorys():
     star, (low, high) = picture.figure.axes[0].lines[-1], picture.figure.axes[0].get_ylim()
     assert low < min(ALPHAS) and max(ALPHAS) < high, "the star is whole"
     assert np.array_equal(star.get_xydata(), [[10, 1.6]])
+    tried = picture.figure.axes[0].lines[-2].get_xydata()
+    assert {tuple(pair) for pair in tried} == {(rho, alpha) for rho in RHOS for alpha in ALPHAS}, "a dot for each pair"
     written = [text.get_text() for text in picture.figure.axes[0].texts]
     assert {"15", "20", "30", "50", "70", "√(μL) = 9", "12 rounds"} >= set(written) >= {"√(μL) = 9", "12 rounds"}
     assert len(written) > 2, "some lines have their number of rounds"

@@ -1,4 +1,4 @@
-"""The exercise of notebook 06b: a lower bound of the least curvature."""
+"""The first exercise of notebook 06b: a lower bound of the least curvature."""
 
 import numpy as np
 

@@ -62,7 +62,7 @@ def _tangent_figure(vs, y, eta, t):
     fig, ax = new_figure(size=(7.6, 4.4))
     ax.plot(vs, (y - vs) ** 2, marker="", color="black", label="ℓ(v) = (y − v)²")
     for k, touch in enumerate((eta, eta + t)):
-        slope = "ℓ′(η)" if k == 0 else "ℓ′(η) + 2t"
+        slope = "θ = ℓ′(η)" if k == 0 else "θ = ℓ′(η) + 2t"
         ax.plot(vs, _line(vs, y, touch), marker="", color=COLOURS[k], ls=("-", "--")[k], label=f"slope {slope}")
         for v in (0, touch):  # where it meets the axis, and where it touches the loss
             ax.plot([v], [_line(v, y, touch)], color=COLOURS[k], marker=MARKERS[k], ls="")
@@ -70,11 +70,13 @@ def _tangent_figure(vs, y, eta, t):
         ax.axvline(touch, color=COLOURS[k], lw=0.8, ls=":")
         below = {"xycoords": ax.get_xaxis_transform(), "textcoords": "offset points", "color": COLOURS[k]}
         ax.annotate(("η", "η + t")[k], (touch, 0), (4, 5), **below)
+    ax.plot([y], [0.0], color="black", marker="o", ls="")
+    ax.annotate("y", (y, 0), (0, -16), textcoords="offset points", ha="center")
     ax.vlines(eta, (y - eta) ** 2 - t**2, (y - eta) ** 2, color=COLOURS[3], lw=5, label="price t²")
     ax.axvline(0, color=GREY, lw=0.8)
     ax.set(xlabel="v (the row's linear predictor)", ylabel="loss", title=BELOW)
     ax.set_ylim(*_heights(vs, y, eta))
-    fig.legend(loc="outside lower center", ncols=4)
+    fig.legend(loc="outside lower center", ncols=2)
     return fig
 
 
@@ -106,8 +108,8 @@ def _tangent_slider(vs, y, eta, t):
     foot = ColumnDataSource({"x": [0.0], "y": [_line(0.0, y, eta + t)]})
     price = ColumnDataSource({"x": [eta, eta], "y": [(y - eta) ** 2 - t**2, (y - eta) ** 2]})
     fig.line(vs, (y - vs) ** 2, line_width=2, color="black", legend_label="ℓ(v)")
-    fig.line(vs, _line(vs, y, eta), line_width=2, color=COLOURS[0], legend_label="slope ℓ′(η)")
-    look = {"color": COLOURS[1], "line_width": 2, "line_dash": "dashed", "legend_label": "slope ℓ′(η) + 2t"}
+    fig.line(vs, _line(vs, y, eta), line_width=2, color=COLOURS[0], legend_label="slope θ = ℓ′(η)")
+    look = {"color": COLOURS[1], "line_width": 2, "line_dash": "dashed", "legend_label": "slope θ = ℓ′(η) + 2t"}
     fig.line("x", "y", source=curve, **look)
     fig.scatter("x", "y", source=foot, marker="square", size=9, color=COLOURS[1])
     fig.line("x", "y", source=price, line_width=6, color=COLOURS[3], legend_label="price t²")
@@ -174,22 +176,29 @@ def _times(gaps, bounds, at):
     return list_text(f"{name} is {_factor(b[at] / gaps[at])} times the gap" for name, b in bounds.items())
 
 
-def _nearest_and_farthest(gaps, bounds):
-    """A title: which bound is nearest to the gap and which is farthest from it, by the median over all λ."""
+def _farthest_and_nearest(gaps, bounds):
+    """A title: which bound is farthest from the gap and which is nearest to it, by the median over all λ."""
     times = {name: values / gaps for name, values in bounds.items()}
     order = sorted(times, key=lambda name: np.median(times[name]))
-    near, far = order[0], order[-1]
-    most, least = _factor(times[near].max()), _factor(times[far].min())
-    return f"At most {most} times the gap: {near}\nAt least {least} times the gap: {far}"
+    far, near = order[-1], order[0]
+    return f"Farthest: {far}, {_spread(times[far])}\nNearest: {near}, {_spread(times[near])}"
+
+
+def _spread(times):
+    """The smallest and the largest multiple of the gap, where there is a bound."""
+    if not np.isfinite(times).any():
+        return "no bound"
+    low, high = (_factor(end(times[np.isfinite(times)])) for end in (np.min, np.max))
+    return f"{low if low == high else f'{low} to {high}'} times the gap"
 
 
 def _bounds_figure(ratios, gaps, bounds):
     fig, ax = new_figure(size=(8.6, 4.8))
     for k, (name, values) in enumerate(bounds.items()):
-        ax.plot(ratios, values, label=name, color=nth(COLOURS, k), markevery=2, zorder=3)
+        ax.plot(ratios, values, label=name, color=nth(COLOURS, k), mfc="none", mew=1.5, zorder=3)
     ax.plot(ratios, gaps, label="true gap F(β) − F*", color="black", marker="", lw=6, alpha=0.4, ls="-")
     ax.set(xscale="log", yscale="log", xlabel=LAM, ylabel=SAID)
-    ax.set_title(_nearest_and_farthest(gaps, bounds))
+    ax.set_title(_farthest_and_nearest(gaps, bounds))
     fig.legend(loc="outside lower center", ncols=2)
     return fig
 
@@ -209,7 +218,7 @@ def _bounds_slider(ratios, gaps, bounds, at):
     curves = {"true gap": gaps, **bounds}
     colours = ["black"] + [nth(COLOURS, k) for k in range(len(bounds))]
     fig = bokeh_figure(
-        x_axis_type="log", y_axis_type="log", tools="", title=_nearest_and_farthest(gaps, bounds),
+        x_axis_type="log", y_axis_type="log", tools="", title=_farthest_and_nearest(gaps, bounds),
         x_axis_label=LAM, y_axis_label=SAID,
     )  # fmt: skip
     fig.line(ratios, gaps, line_width=7, color="black", alpha=0.4, legend_label="true gap")
@@ -282,7 +291,9 @@ def stops(runs, *, tol):
     where = {rule: "all runs" if len(found) == len(runs) else list_text(found) for rule, found in early.items()}
     said = [f"{rule} ({where[rule]})" if len(runs) > 1 else rule for rule in early]
     ax.set_title(f"Stopped too early: {list_text(said)}" if early else "No rule stops too early")
-    fig.legend(loc="outside lower center", ncols=3)
+    drawn = zip(*ax.get_legend_handles_labels(), strict=True)
+    lines_first = sorted(drawn, key=lambda pair: pair[0].get_linestyle() == "None")
+    fig.legend(*zip(*lines_first, strict=True), loc="outside lower center", ncols=3)
     finding = f"Asked for {tol:.0e}, the rules stop here. {'. '.join(ends)}."
     return Picture(fig, f"Falling curves with one mark for each stopping rule. {finding}", finding)
 
@@ -294,13 +305,13 @@ def _stop_words(gaps, stop, tol):
     return f"iteration {stop:,}, where the gap is {f'{ratio:.0f}' if ratio >= 10 else f'{ratio:.2g}'} times that"
 
 
-def three_errors(gaps, certified, distances, *, floor):
+def three_errors(gaps, certified, distances, *, noise):
     """Suboptimality, its certified bound, and the distance to the coefficients that made the data.
 
     gaps       (m,) true gaps ÷ F(0), by iteration; those that are not positive are left out
     certified  {iteration: certified gap ÷ F(0)}
     distances  (m,) ‖β − β_true‖∞
-    floor      the expected distance of the exact minimiser
+    noise      the expected distance of the exact minimiser, which comes from the noise in the data
     """
     gaps, distances = np.asarray(gaps, dtype=float), np.asarray(distances, dtype=float)
     if gaps.shape != distances.shape or gaps.ndim != 1:
@@ -311,15 +322,15 @@ def three_errors(gaps, certified, distances, *, floor):
     proved = {"color": COLOURS[1], "marker": "s", "ls": "--", "label": "its certificate"}
     left.plot(list(certified), list(certified.values()), **proved)
     right.plot(distances, color=COLOURS[2], marker="^", ls="-.", label="‖β − β_true‖∞", **look)
-    right.axhline(floor, color=GREY, lw=1.2, ls=":", label=f"√(2 log p / n) = {floor:.2g}")
+    right.axhline(noise, color=GREY, lw=1.2, ls=":", label=f"√(2 log p / n) = {noise:.2g}")
     titles = f"The certificate falls to {list(certified.values())[-1]:.0e}", f"The distance ends at {distances[-1]:.2g}"
-    left.set(yscale="log", xlabel="iteration", ylabel=f"(F(β) − F*) {RELATIVE}", title=titles[0])
-    right.set(yscale="log", xlabel="iteration", ylabel="distance of coefficients", title=titles[1])
+    left.set(yscale="log", xlabel="iteration", ylabel=f"gap and certificate {RELATIVE}", title=titles[0])
+    right.set(yscale="log", xlabel="iteration", ylabel="distance of β to β_true", title=titles[1])
     fig.legend(loc="outside lower center", ncols=4)
     moving = np.flatnonzero(np.abs(distances / distances[-1] - 1) > 0.01)
     still = int(moving[-1]) + 1 if len(moving) else 0
     finding = (
-        f"From iteration {still} on ‖β − β_true‖∞ stays near {distances[-1]:.2g}, where √(2 log p / n) = {floor:.2g}, "
+        f"From iteration {still} on ‖β − β_true‖∞ stays near {distances[-1]:.2g}, where √(2 log p / n) = {noise:.2g}, "
         f"while the certificate falls from {_near(certified, still):.0e} to {list(certified.values())[-1]:.0e}."
     )
     alt = (

@@ -39,9 +39,10 @@ def admm_round():
     _box(ax, 6.05, 1.0, "new $u_1$, $u_2$,\n…, $u_K$", 1.4, COLOURS[2])
     _arrow(ax, (6.05, 2.85), (6.05, 3.87))
     _arrow(ax, (6.05, 2.25), (6.05, 1.33))
-    ax.plot([1.3, 5.1], [4.3, 4.3], color="#555555", lw=1.3, ls="--", marker="")
-    _arrow(ax, (5.1, 4.3), (5.5, 2.88))
-    ax.text(3.4, 4.33, "the old z and all $u_k$", ha="center", va="bottom")
+    for xs, ys in (([0.08, 0.08, 5.1], [0.5, 4.5, 4.5]), *(([0.08, 0.2], [y, y]) for y in (4.15, 3.0, 2.0, 0.5))):
+        ax.plot(xs, ys, color="#555555", lw=1.3, ls="--", marker="")
+    _arrow(ax, (5.1, 4.5), (5.5, 2.88))
+    ax.text(3.4, 4.45, "the old z and all $u_k$", ha="center", va="top")
     ax.set(xlim=(-0.05, 6.85), ylim=(-0.2, 5.2))
     ax.axis("off")
     fig.suptitle("One round: out to all chunks, and back to one z", x=0.01, ha="left", fontsize=13)
@@ -84,7 +85,7 @@ def zero_clock(measured, predicted, *, optimum):
         [dots] = ax.plot(rounds, zeros, marker=nth(MARKERS, k), ls="", ms=9, mfc="none", mew=2, **look)
         handles.append((line, dots))
     best = ax.axhline(optimum, color="black", lw=1.2, ls=":", marker="")
-    ax.set(xlabel="round", ylabel="zeros of z", ylim=(-3, None))
+    ax.set(xlabel="round", ylabel="zeros of z", ylim=(-3, None), xticks=rounds)
     labels = [f"K = {K}" for K in measured]
     fig.legend(
         [*handles, best], [*labels, f"the optimum: {optimum}"], loc="outside lower center", ncols=5, handlelength=3
@@ -129,7 +130,7 @@ def votes(runs, optimum, *, axes, start=2):
         f"For each ρ a plane of two coefficients in round {start}: the chunks' answers as dots, their consensus z as a "
         f"square, the optimum as a cross, the path of z so far as a line. {finding}"
     )
-    static = _votes_figure(runs, optimum, axes, window, start)
+    static = _votes_figure(runs, optimum, axes, start)
     return Picture(static, alt, finding, _votes_sliders(runs, optimum, axes, window, start))
 
 
@@ -139,16 +140,21 @@ def _apart(B, z):
 
 def _window(runs, optimum):
     """Limits of the axes: all answers, the optimum, and z from the second round on are inside."""
-    points = np.vstack([optimum[None], *(np.vstack([B.reshape(-1, 2), Z[1:]]) for B, Z in runs.values())])
+    return _around(np.vstack([optimum[None], *(np.vstack([B.reshape(-1, 2), Z[1:]]) for B, Z in runs.values())]))
+
+
+def _around(points):
+    """Limits of the axes with some room around these points."""
     low, high = points.min(axis=0), points.max(axis=0)
     edge = 0.08 * (high - low) + 1e-12
     return list(zip(low - edge, high + edge, strict=True))
 
 
-def _votes_figure(runs, optimum, axes, window, shown):
+def _votes_figure(runs, optimum, axes, shown):
+    window = _around(np.vstack([optimum[None], *(np.vstack([B[shown - 1], Z[:shown]]) for B, Z in runs.values())]))
     fig, panels = new_figure(1, len(runs), size=(9.4, 4.4), sharey=True, squeeze=False)
     for ax, (name, (B, Z)) in zip(panels[0], runs.items(), strict=True):
-        best = ax.plot(*optimum, color="black", marker="X", ms=11, ls="")
+        best = ax.plot(*optimum, color="black", marker="X", ms=11, ls="", mec="white", mew=0.8, zorder=4)
         way = ax.plot(*Z[:shown].T, color=COLOURS[1], marker="", ls="-", lw=1.5)
         z = ax.plot(*Z[shown - 1], color=COLOURS[1], marker="s", ms=15, ls="", mfc="none", mew=2.5)
         dots = ax.plot(*B[shown - 1].T, color=COLOURS[0], marker="o", ms=7, ls="", alpha=0.75)
@@ -247,7 +253,8 @@ def rounds_map(rhos, alphas, rounds, *, cap, best, start=1.0):
         f"{_rounds(rounds[a, m], cap)}: ρ = {number_text(rhos[m])}, where theory says {number_text(best)}."
     )
     alt = (
-        "A map of rounds over ρ (logarithmic) and relaxation α: a valley around one ρ, deepest at an α above 1. "
+        "A map of rounds over ρ (logarithmic) and relaxation α, with a dot for each pair tried: a valley around one ρ, "
+        "deepest at an α above 1. "
         f"{finding}"
     )
     static = _map_figure(rhos, alphas, rounds, cap, best)
@@ -273,6 +280,8 @@ def _map_figure(rhos, alphas, rounds, cap, best):
     note = {"fontsize": 12, "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}}
     offset = {"xytext": (7, 7), "textcoords": "offset points", "va": "bottom"}
     ax.annotate(f"√(μL) = {number_text(best)}", (best, alphas[0]), **offset, **note)
+    tried = [axis.ravel() for axis in np.meshgrid(rhos, alphas)]
+    ax.plot(*tried, marker=".", ms=3, color="white", alpha=0.7, ls="")
     a, m = np.unravel_index(rounds.argmin(), rounds.shape)
     ax.plot([rhos[m]], [alphas[a]], marker="*", ms=16, color="black", mfc="white", ls="")
     where = {"textcoords": "offset points", "va": "top" if a else "bottom"}

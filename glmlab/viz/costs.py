@@ -1,12 +1,11 @@
 """The time of a pass against the number of chunks, predicted and measured."""
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, LogLocator
 
 from .interactive import bokeh_figure, place_slider
 from .picture import Picture
 from .style import COLOURS, new_figure
-from .words import count_text, number_text, range_text
+from .words import count_text, range_text
 
 PARTS = ("round", "tasks", "work and reading")
 
@@ -28,8 +27,8 @@ def chunk_curve(n, predicted, measured, *, start=None, title=None):
     seen = [k for k in ks if k in measured]
     finding = _finding(ks, total, measured, best)
     alt = (
-        "Milliseconds of a pass against the number of chunks, both on logarithmic axes: a predicted line, its parts "
-        f"for the round, for tasks, and for work and reading, and measured points. {finding}"
+        "Milliseconds of a pass against the number of chunks: a predicted line on top of its three parts (the round, "
+        f"work and reading, tasks), and measured points. {finding}"
     )
     figure = _static(ks, parts, seen, [measured[k] for k in seen], best, title)
     return Picture(figure, alt, finding, _slider(n, ks, parts, measured, best if start is None else start))
@@ -49,21 +48,25 @@ def _finding(ks, total, measured, best):
 
 
 def _static(ks, parts, seen, times, best, title):
+    """The three parts on top of each other: the line above them is their sum."""
     fig, ax = new_figure(size=(7.6, 4.4))
-    ax.plot(ks, 1e3 * parts.sum(axis=1), color="black", marker="", ls="-", label="predicted")
-    ax.plot(ks, 1e3 * parts[:, 2], color=COLOURS[0], marker="", ls="-.", label="work and reading")
-    ax.plot(ks, 1e3 * parts[:, 1], color=COLOURS[1], marker="", ls="--", label="tasks")
-    ax.plot(ks, 1e3 * parts[:, 0], color="#777777", marker="", ls=":", label="round")
+    rounds, tasks, work = 1e3 * parts.T
+    total = rounds + work + tasks
+    ax.plot(ks, total, color="black", marker=".", ms=8, ls="-", label="predicted")
+    for low, high, name, colour, hatch in (
+        (total - tasks, total, "tasks", COLOURS[1], "..."),
+        (rounds, total - tasks, "work and reading", COLOURS[0], "///"),
+        (0 * rounds, rounds, "round", "#777777", ""),
+    ):
+        ax.fill_between(ks, low, high, fc=colour, ec="white", lw=0, hatch=hatch, alpha=0.6, label=name)
     look = {"color": COLOURS[2], "marker": "o", "ls": "", "ms": 9, "mfc": "none", "mew": 2}
     ax.plot(seen, 1e3 * np.array(times, dtype=float), label="measured" if seen else None, **look)
     ax.axvline(best, color="black", lw=1, ls=(0, (1, 4)), marker="", label="least predicted")
-    ax.set(xscale="log", yscale="log", xlabel="chunks K", ylabel="milliseconds per pass")
+    ax.set(xscale="log", ylim=(0, None), xlabel="chunks K", ylabel="milliseconds per pass")
     predicted = dict(zip(ks, parts.sum(axis=1), strict=True))
     ax.set_title(title or _title(predicted, best, dict(zip(seen, times, strict=True))))
     ax.set_xticks(ks, [str(k) for k in ks])
     ax.minorticks_off()
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     fig.legend(loc="outside lower center", ncols=3)
     return fig
 
@@ -73,7 +76,7 @@ def _title(predicted, best, measured):
     words = f"Fastest pass: {count_text(best, 'chunk')} by the model"
     if not measured:
         return words
-    ratios = range_text([time / predicted[k] for k, time in measured.items()], number_text)
+    ratios = range_text([time / predicted[k] for k, time in measured.items()], "{:.2f}".format)
     fastest = count_text(min(measured, key=measured.get), "chunk")
     return f"{words}, {fastest} measured;\nmeasured ÷ predicted time: {ratios}"
 
@@ -116,12 +119,11 @@ def _slider(n, ks, parts, measured, start):
 
 def _curve_view(ks, parts, measured, here):
     fig = bokeh_figure(
-        x_axis_type="log", y_axis_type="log", tools="", title="A pass", x_axis_label="chunks K",
-        y_axis_label="milliseconds",
-    )  # fmt: skip
-    fig.height, fig.xaxis.ticker = 280, ks
-    fig.yaxis.minor_tick_line_color = None
+        x_axis_type="log", tools="", title="A pass", x_axis_label="chunks K", y_axis_label="milliseconds"
+    )
+    fig.height, fig.xaxis.ticker, fig.y_range.start = 280, ks, 0
     fig.line(ks, 1e3 * parts.sum(axis=1), color="black", line_width=2)
+    fig.scatter(ks, 1e3 * parts.sum(axis=1), color="black", size=5)
     seen = [k for k in ks if k in measured]
     fig.scatter(seen, [1e3 * measured[k] for k in seen], size=10, fill_color=None, line_color=COLOURS[2], line_width=2)
     fig.scatter("x", "y", source=here, size=16, marker="diamond", fill_color=COLOURS[1], line_color="black")

@@ -1,8 +1,8 @@
 # %% [markdown] id="c04-001"
 # # Count tasks: see where the time of a pass goes, and choose chunks by a model
 #
-# *We ask for one gradient in two styles, record what the workers do, predict a pass before we run it, and make its bits
-# repeat.*
+# *We ask for one gradient in two styles, record what the workers do, predict passes that a model has not seen, and make
+# the bits of a sum repeat.*
 #
 # **80 minutes** with the exercises. Prerequisites: [03 gradient descent](03_gradient_descent.ipynb). All sections are
 # *core*.
@@ -14,7 +14,7 @@
 # - predict the seconds of a pass, and choose its chunks;
 # - write a sum that has the same bits in every run.
 #
-# Symbols and words: [glossary](00_start_here.ipynb#Notation-and-glossary). Next: [05 ADMM](05_admm.ipynb).
+# Symbols: [glossary](00_start_here.ipynb#Notation-and-glossary). Next: [05 ADMM](05_admm.ipynb).
 
 # %% tags=["setup"] id="c04-002"
 import math
@@ -38,14 +38,15 @@ one_thread = threadpool_limits(1)  # as each worker has it: the section on bits 
 # %% [markdown] tags=["workshop"] id="c04-003"
 # ## One gradient, two styles (20 min, core)
 #
-# In notebook 03 a loop of few iterations was slow, although each does little arithmetic. Where did the time go?
+# In notebook 03 a loop of only a few iterations was slow, although each iteration did little arithmetic. Where did the
+# time go?
 #
 # A pass over the rows is a **graph** of tasks. The scheduler hands every task to a worker, and this takes time. So
 # first we count the tasks.
 #
-# The gradient of $F(\beta)=\sum_i (y_i - x_i^\top\beta)^2$ is $2X^\top(X\beta-y)$. In **array style**, which is the
-# post's, we write just this formula. Dask then makes at least one task of every operation on every chunk. We count for
-# $K=10$ chunks that the workers keep, because then the graph holds the pass and nothing else.
+# The gradient of $F(\beta)=\sum_i (y_i - x_i^\top\beta)^2$ is $2X^\top(X\beta-y)$. In **array style**, the style of the
+# post, we write just this formula. For each operation dask then makes at least one task per chunk. We count the tasks
+# for $K=10$ chunks that the workers keep, because then the graph holds the pass and nothing else.
 
 # %% tags=["parameters", "setup"] id="c04-004"
 n = scale.pick(ci=20_000, workshop=160_000, full=1_000_000)
@@ -79,21 +80,25 @@ written, optimised = (viz.task_counts(gradient, optimize_graph=fused)["tasks"] f
 print(f"array style, {n_chunks} chunks: {written} tasks as written, {optimised} after dask's optimisation")
 three_X, three_y = kept(3)
 shown = array_gradient(three_X, three_y, zero)
-names = {"X": three_X, "y": three_y, "β": None}
+names = {"X": three_X, "y": three_y, "β": None, "∇f": shown}
 tasks = {"$X_k β$": "sum-sum-aggregate", "$X_k^T (X_k β - y_k)$": "sum", "twice the sum": "sum-aggregate-mul"}
 title = "Array style: two tasks for each chunk, and a sum"
 viz.show(viz.graph(shown, optimize_graph=True, names=names, tasks=tasks, title=title))
 
 # %% [markdown] id="c04-007"
-# Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. One part is **fusion**: if only one
-# task reads the result of another, dask joins the two. So a chain becomes one task. Operations on the same chunk are
-# joined, too.
+# Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. By **fusion** it joins operations
+# that work chunk by chunk, such as the difference and the product in b. It also joins two tasks if one of them reads
+# nothing but the result of the other, and no third task reads it. So a chain becomes one task. But a ends with a sum,
+# and b reads more than this sum, so they stay apart.
 #
-# The picture shows what is left for three chunks. A circle is a task, a box is data, and arrows go upwards. Where two
-# boxes follow each other, one result has two names: that of the joined task, and the one that other tasks ask for.
+# In the picture a circle is a task, a box is data, and arrows go upwards. Where two boxes follow each other, one result
+# has two names: that of the joined task, and the one that other tasks ask for.
 #
-# With ten chunks four tasks add, because along one axis dask adds at most four results at a time: three add the ten
-# results, the fourth adds theirs.
+# <details><summary>With ten chunks four tasks add. Why four?</summary>
+#
+# Along one axis dask adds at most four results at a time. So three tasks add the ten results, and a fourth adds theirs.
+#
+# </details>
 
 # %% [markdown] id="c04-009"
 # Now **by hand**: one task does all that a chunk has to do. In NumPy, `kernel` computes the chunk's part of the
@@ -137,7 +142,8 @@ one_pass = use(one_pass)
 # solution("one_pass")
 
 # %% [markdown] id="c04-013"
-# **Predict.** How many tasks has the graph of your pass over $K=10$ chunks that the workers keep? And over $K=40$?
+# **Predict.** How many tasks does the graph of your pass have if the workers keep $K=10$ chunks? And how many if they
+# keep $K=40$?
 
 # %% tags=["predict", "assert", "figure"] id="c04-015"
 tasks_at_40 = predict("tasks by hand at 40 chunks", None)
@@ -167,11 +173,12 @@ assert np.allclose(grad, by_arrays, rtol=1e-9, atol=1e-9 * largest)
 #
 # </details>
 #
-# > *Systems note.* If rows are not kept, their recipes belong to the graph, too. `to_delayed` optimises $X$ and $y$
-# > separately, so the recipe of $y_k$ draws the rows of $X_k$ again; `to_delayed(optimize_graph=False)` avoids this.
+# > *Systems note.* If the workers do not keep the rows, the graph also contains the tasks that make them. `to_delayed`
+# > optimises $X$ and $y$ separately, so the rows of $X_k$ are made twice. `to_delayed(optimize_graph=False)` avoids
+# > this.
 # >
-# > A large $\beta$ is best in the graph once. A small one travels faster as a copy in each call, because a value of its
-# > own costs messages and a wait. `glmlab` does this with what is small.
+# > A large $\beta$ is best in the graph once. A small one travels faster as a copy in each call, because its own task
+# > costs messages and a wait. `glmlab` copies small values into each call.
 #
 # *Recap.*
 # - In array style every operation on every chunk is a task; fusion joins chains of them.
@@ -183,14 +190,14 @@ assert np.allclose(grad, by_arrays, rtol=1e-9, atol=1e-9 * largest)
 #
 # What does an empty task cost? The post speaks of "Dask's overhead of 200us per task".
 #
-# We run 10 empty tasks, then 210. Both pay once for a **round**: the first message, and the wait for the end.
-# The rest grows with the number of tasks. The price of a **task** has four parts: to build the delayed value, to send
-# it, to run it, and to bring its result. The difference of the two times divided by 200 is this price.
+# We run 10 empty tasks, then 210. Both runs pay once for a **round**: the first message, and the wait for the end. The
+# price of a **task** has four parts: to build the delayed value, send it, run it, and bring its result. This price is
+# the difference of the two times, divided by 200.
 #
-# **On paper.** If 10 tasks take 12 ms and 210 take 62 ms, a task costs $50/200=0.25$ ms, the round
+# **On paper.** If 10 tasks take 12 ms and 210 take 62 ms, a task costs $50/200=0.25$ ms. The round costs
 # $12-10\cdot0.25=9.5$ ms.
 #
-# **Predict** it on worker processes, in microseconds.
+# **Predict** this price on worker processes, in microseconds.
 
 # %% tags=["predict"] id="c04-022"
 price = predict("microseconds a task, worker processes", None)
@@ -209,7 +216,9 @@ prices = {}
 for place, where in {"threads of this process": {"scheduler": "threads"}, "worker processes": {}}.items():
     few, many = seconds_for(10, **where), seconds_for(210, **where)
     prices[place] = (many - few) / 200
-    print(f"{place:<24} {1e6 * prices[place]:6.0f} µs a task; ten take {1e3 * few:.1f} ms, round and all")
+    round_price = few - 10 * prices[place]  # at the end, that of worker processes
+    print(f"{place:<24} {1e6 * prices[place]:6.0f} µs a task; ten take {1e3 * few:.1f} ms,", end=" ")
+    print(f"so a round {1e3 * round_price:.1f} ms")
 price.measured(1e6 * prices["worker processes"])
 print(f"the post: 200 µs; yours ÷ the post's: {prices['worker processes'] / 200e-6:.2g}")
 
@@ -229,16 +238,16 @@ assert counts[True] <= counts[False] - 4 * 20, "the chain of each chunk became o
 assert np.allclose(sums, sums[0]), "the same sum"
 
 # %% [markdown] id="c04-023"
-# Even a task for threads must be built and scheduled. For a worker process it is also sent as bytes, and its end is
-# reported back. The price rises if other programs use the cores, so below and in notebook 09 it is another. The post
-# does not say how it measured.
+# A task for threads is only built and scheduled. A task for a worker process is also sent as bytes, and its end is
+# reported back. The price rises if other programs use the cores. So you will see other prices below and in notebook 09. The
+# post does not say how it measured.
 #
-# Fusion saves the price of every task that it joins.
+# Fusion saves the price of every task that it removes.
 #
 # <details><summary>Did the clock show it?</summary>
 #
-# It need not. Both runs also pay for a round and for the tasks that add, and dask takes time to find the chains. So the
-# printed difference of the two times may be far from the price. (A sum over both axes adds two results at a time.)
+# Compare the last two numbers. They may differ, because both runs also pay for a round and for the tasks that add, and
+# because dask takes time to find the chains. (This sum goes over both axes, and then dask adds two results at a time.)
 #
 # </details>
 #
@@ -252,16 +261,16 @@ assert np.allclose(sums, sums[0]), "the same sum"
 # %% [markdown] tags=["workshop"] id="c04-025"
 # ## A task stream, and its white space (10 min, core)
 #
-# When do the workers compute, and when do they wait? `get_task_stream` collects when each task started and ended, and
-# the dashboard shows this as its **task stream**.
+# When do the workers compute, when do they wait? `get_task_stream` collects when each task starts and ends; the
+# dashboard shows this as its **task stream**.
 #
-# We record two passes in each style, then two by hand with one chunk for each core. A bar is a task. (The scheduler
-# treats $\beta$ and second names like tasks.) **White space** is the share of the threads' time without a task.
+# We record two passes in each style, then two by hand with one chunk for each core. A row is a thread of a worker, and
+# a bar is a task. **White space** is the share of the threads' time without a task.
 #
-# **On paper.** From the first start to the last end it is 10 ms. One thread works 4 ms, the other 3 ms. Then
-# $1-(4+3)/(2\cdot10)=65\,\%$ is white.
+# **On paper.** A stream of two threads lasts 10 ms from the first start to the last end. One thread works 4 ms, the
+# other 3 ms. Then $1-(4+3)/(2\cdot10)=65\,\%$ is white.
 #
-# **Predict** how much is white in array style, in per cent.
+# **Predict** the white share of array style (per cent).
 
 # %% tags=["predict", "figure", "assert"] id="c04-028"
 white = predict("per cent white, array style", None)
@@ -285,7 +294,7 @@ work, adds, other = "work on a chunk", "a sum", "β, or a second name"
 words = dict.fromkeys(streams, {"kernel": work, "sum": adds, "array": other})
 words["array style"] = {"sum-sum-aggregate": work, "sum": work, "sum-partial": adds, "mul-sum-aggregate": adds,
                         "sum-aggregate": other, "array": other}  # fmt: skip
-title = f"Of the time in array style one task a chunk takes {small[1] / array[1]:.0%}, one a core {large[1] / array[1]:.0%}"
+title = f"By hand: {small[1] / array[1]:.0%} of the time of array style; one chunk a core: {large[1] / array[1]:.0%}"
 viz.show(viz.task_stream(streams, cores, words=words, title=title))
 white.measured(100 * viz.white_space(streams["array style"], cores))
 assert len(small[0]) < len(array[0]), "fewer tasks for the same gradient"
@@ -293,36 +302,43 @@ assert len(small[0]) < len(array[0]), "fewer tasks for the same gradient"
 # %% [markdown] id="c04-029"
 # White space has three causes. *Between passes* this process builds the next graph, sends it and waits for its result:
 # mostly the price of the round. *Between tasks* a thread waits for its next task: the price of a task. *Before a sum* a
-# thread waits for the slowest chunk. A grey `transfer` fetches what a task reads; it computes nothing, so grey counts
-# as white.
+# thread waits for the slowest chunk. A grey `transfer` fetches what a task reads, perhaps beside another task. It
+# computes nothing, so grey counts as white.
+#
+# <details><summary>The graph had 24 tasks. Why are there more bars?</summary>
+#
+# The printed number of tasks is that of two passes. In a pass the stream has the 24 tasks, ten second names and
+# $\beta$, which the scheduler treats like tasks, and dask's own last task, which joins the parts of the result: 36.
+#
+# </details>
 #
 # *Recap.*
-# - White space shows the prices of tasks and rounds.
-# - A pass by hand has fewer bars. So more of it may be white, even if it is shorter.
+# - White space shows the prices of tasks and rounds, and waiting.
+# - A pass by hand has fewer bars and is shorter. Its share of white need not be smaller, because it also computes less.
 # - The white space between passes stays, because every pass needs a round.
 
 # %% [markdown] tags=["workshop"] id="c04-031"
 # ## A model of a pass, and its U-curve (20 min, core)
 #
 # How many chunks should the rows have? With few chunks cores are idle, and with many the tasks cost too much. A model
-# turns this into a number:
+# says how long a pass takes:
 #
-# $$T(K) = \text{round} + a\cdot\text{tasks} + \frac{\lceil K/C\rceil}{K}\cdot\text{work} + \text{reading}.$$
+# $$T(K)=\text{round}+a\cdot\text{tasks}+\frac{\lceil K/C\rceil}K\cdot\text{work}+\text{reading}.$$
 #
-# Here $a$ is the price of a task, $C$ the number of cores, and *work* the seconds that one core would need for all
-# rows. The fraction is the **share** of the busiest core, because a core takes whole chunks. For example, with three
-# chunks on two cores one core has $\lceil 3/2\rceil=2$ of 3. *Reading* is the time of the memory, for which all
-# cores wait together.
+# Here $a$ is the price of a task, $C$ the number of cores, and *work* the seconds that one core needs for all rows. The
+# fraction is the busiest core's **share** of the rows, because a core takes whole chunks. For example, with three
+# chunks on two cores one core has $\lceil3/2\rceil=2$ of 3. *Reading* is the time that the memory needs to deliver the
+# rows. More cores do not shorten it, because all share the memory.
 
 # %% [markdown] id="c04-033"
-# **On paper.** Take 4 cores, 1 ms a task and 200 ms of work. Without round and reading, which do not depend on $K$,
-# $T(2)=2+100$, $T(4)=4+50$, $T(5)=5+80$ and $T(100)=100+50$ ms, and $K=4$ is the fastest of all $K$. (We count
-# $K$ tasks; those that add matter little.) But then all rows are worked on at once. If memory holds a tenth, we need
-# $4/K\le\frac1{10}$; $K=40$ is the fastest that fits: $40+50$ ms.
+# **On paper.** Take 4 cores, 1 ms a task and 200 ms of work. Leave out the few tasks that add, and round and reading,
+# which do not depend on $K$. Then $T(2)=2+100$, $T(4)=4+50$, $T(5)=5+80$ and $T(100)=100+50$ ms, and $K=4$ is the
+# fastest. But with four chunks all rows are in work at once. If only a tenth fits into memory, we need
+# $4/K\le\frac1{10}$. Then $K=40$ is the fastest: $40+50$ ms.
 #
 # **Exercise 2.** Each of the $np$ numbers in $X$ takes $b$ seconds of work and 8 bytes. Write `best_K`, which returns
 # the $K$ in `Ks` with the least $T(K)=aK+b\,np\,\lceil K/C\rceil/K$. At a time $\min(K,C)$ chunks of $8np/K$ bytes are
-# worked on. Together they must fit into `mem`.
+# in work. Together they must fit into `mem`.
 
 
 # %% tags=["exercise"] id="c04-034"
@@ -341,14 +357,19 @@ best_K = use(best_K)
 # solution("best_K")
 
 # %% [markdown] id="c04-036"
-# Is the model right? We test it on passes with much work for each row: glmlab's own, which also sum the Hessian
-# $2X^\top X$. This takes $np^2$ operations, and a gradient $4np$.
+# Is the model right? We test it on glmlab's own passes, which also sum the Hessian $2X^\top X$. One half of this
+# symmetric matrix takes $np^2$ operations, and a gradient only $4np$. A gradient pass moves $X$ once. A Hessian pass
+# moves three times as many bytes, because it also writes and reads weighted rows.
 #
-# `costmodel.measured` times passes of several sizes and fits the prices to them. In turn it times the seven passes of
-# the next cell. The fit does not see these seven, so they test the model.
+# `costmodel.measured` times passes of several sizes and fits the prices to them. Between these passes it also times the
+# seven passes of the next cell. The fit does not see these seven, so they test the model.
 #
-# Which prices can a fit tell apart? A round's and a task's, because more chunks mean more tasks, not more rounds. Work
-# and reading less well, because every pass does both.
+# <details><summary>Which prices can a fit tell apart?</summary>
+#
+# It can separate a round from a task, because more chunks mean more tasks but not more rounds. It separates work from
+# reading less well, because every pass does both.
+#
+# </details>
 #
 # **Predict** the fastest number of chunks. In the figure, move the slider, or select it and press the arrow keys.
 
@@ -363,7 +384,8 @@ predicted = {K: model.parts(part, p, K, hessian=True) for K in Ks}  # round, tas
 work = model._replace(bus=math.inf).parts(part, p, 1, hessian=True)[2]
 reading = predicted[1][2] - work
 fastest.measured(min(measured, key=measured.get))
-print(f"a round {1e3 * model.latency:.3g} ms, a task {1e3 * model.overhead:.3g} ms,", end=" ")
+print(f"a round {1e3 * model.latency:.3g} ms (by the empty tasks {1e3 * round_price:.3g} ms),", end=" ")
+print(f"a task {1e3 * model.overhead:.3g} ms,", end=" ")
 print(f"work {1e3 * work:.3g} ms on one core, reading {1e3 * reading:.3g} ms")
 print("tasks:", "  ".join(f"K = {K}: {costmodel.n_tasks(K)}" for K in Ks))
 print("measured ÷ predicted:", "  ".join(f"K = {K}: {measured[K] / sum(predicted[K]):.2f}" for K in Ks))
@@ -379,18 +401,20 @@ print(f"best_K: {K_best}; it took {measured[K_best] / measured[fast]:.2f} times 
 T = {K: model.overhead * K + share[K] * work for K in Ks}
 assert T[K_best] <= min(T.values()) * (1 + 1e-9), "yours is the least T"
 
-paper = {K: (0.01, 0.001 * K, 0.2 * math.ceil(K / 4) / K) for K in (1, 2, 3, 4, 5, 8, 16, 40, 100)}  # a round of 10 ms
-viz.show(viz.chunk_curve(1000, paper, {}, title="Fewer than 4 chunks leave cores idle, more than 4 cost more for tasks"))
+paper_Ks = (*range(1, 10), 12, 16, 40, 100)
+paper = {K: (0.01, 0.001 * K, 0.2 * math.ceil(K / 4) / K) for K in paper_Ks}  # a round of 10 ms
+viz.show(viz.chunk_curve(1000, paper, {}, title="On 4 cores 4 chunks are best: no core is idle, and tasks are few"))
 assert best_K(1, 1, 0.001, 0.2, 4, 1e9, list(paper)) == 4, "a U: idle cores on the left, tasks on the right"
 
 # %% [markdown] id="c04-042"
-# The second figure is the example on paper. The U falls because more cores work, and rises because every chunk costs a
-# task. In the first figure three things flatten the left arm: little work, as at scale `ci`; much reading; and other
-# programs on your cores, which the model does not know. If the clock is far from the line, choose $K$ by the clock.
+# The second figure is the example on paper. Its curve falls because more cores work, and rises because every chunk
+# costs a task. The peak at $K=5$ comes from idle cores: after four chunks one core works. In the first figure the left
+# arm is flat if there is little work or much reading, or if other programs use your cores. If the clock is far from the
+# line, choose $K$ by the clock.
 #
-# The post hoped for "auto-chunksize heuristics that will mostly solve this problem". If every chunk has a core,
-# $T=aK+\text{work}/K$ is least at $K=\sqrt{\text{work}/a}$. `chunks="auto"` takes this $K$ for a typical machine, at
-# most the number of cores that it expects, and more only if a chunk would be too large.
+# The post hoped for "auto-chunksize heuristics". If every chunk has a core, $T=aK+\text{work}/K$ is least at
+# $K=\sqrt{\text{work}/a}$. `chunks="auto"` takes this $K$ for a typical machine, but at most as many chunks as it
+# expects cores. It takes more if a chunk would be too large.
 
 # %% id="c04-043"
 print(f"auto expects at most {Chunking().cores} cores, and a chunk has at most {Chunking().largest / 1e6:.0f} MB")
@@ -401,16 +425,16 @@ print(glmlab.as_chunks(X[:10_000].rechunk((50, -1)), y[:10_000]).advice())
 
 # %% [markdown] id="c04-040"
 # This choice depends on $n$ and $p$ alone, because a result should not depend on how many cores you have. The last line
-# printed is a fit's `advice` about chunks that are far off.
+# printed is the `advice` that a fit gives if the chunks are far from a good size.
 #
 # *Recap.*
 # - A pass costs a round, its tasks, the work of the busiest core, and reading.
 # - By the model, few chunks leave cores idle, and many cost tasks. If memory allows, the best $K$ is at most the number
 #   of cores.
-# - From the times of whole passes one can fit the sum of the costs, but hardly each speed.
+# - From the times of whole passes one can fit the sum of the costs well, but hardly work and reading by themselves.
 
 # %% [markdown] tags=["workshop"] id="c04-044"
-# ## The same bits, always (15 min, core)
+# ## The same bits in every run (15 min, core)
 #
 # The post set `OMP_NUM_THREADS=1`: "Surprisingly not doing so led both to worse performance and to non-deterministic
 # results. An issue that we're still tracking down." What is it?
@@ -446,11 +470,11 @@ print(f"r @ r with one and with two BLAS threads: {len(by_threads)} different re
 # In a parallel program three things can change the order:
 #
 # 1. **Which task finishes first**, if parts are added as they complete. *Cure:* add by position, as dask's sums do.
-# 2. **How many BLAS threads share a product**, because they split its sums. (They also compete for the cores, hence
-#    the "worse performance".) *Cure:* one thread for each task. The post set it; today dask's workers do.
-# 3. **Where an array starts in memory.** A chunk from a message may start anywhere. If that is not a multiple of eight
-#    bytes, NumPy copies it before a product, perhaps into another layout. *Cure:* *aligned* blocks (they start at such
-#    a multiple) that are *contiguous* (row after row, without gaps).
+# 2. **How many BLAS threads share a product**, because they split its sums. (They also compete for cores, which may
+#    explain the "worse performance".) *Cure:* one thread for each task. The post set it; today dask does.
+# 3. **Where an array starts in memory.** A chunk from a message may start anywhere. If its address is no multiple of
+#    eight bytes, NumPy copies it before a product, and the copy may have another layout. *Cure:* blocks that are
+#    *aligned* (they start at such a multiple) and *contiguous* (row after row).
 
 # %% [markdown] id="c04-049"
 # A flat sum, as in exercise 1, adds by position. But in a flat sum one worker must fetch all $K$ parts, which is slow
@@ -460,8 +484,8 @@ print(f"r @ r with one and with two BLAS threads: {len(by_threads)} different re
 # and a third adds the two results.
 #
 # **Exercise 3.** Write `tree_sum(parts, fan=4)`. It adds a list of delayed parts in groups of at most `fan` neighbours,
-# with one task for each group. It then adds the results in the same way, until one is left. So which parts are added in
-# which task depends only on the positions in the list.
+# with one task for each group. It then adds the results in the same way, until one is left. So a part's position in the
+# list alone decides in which task it is added.
 
 
 # %% tags=["exercise"] id="c04-047"
@@ -525,14 +549,14 @@ assert (f.loss_grad(beta).grad == g.loss_grad(beta).grad).all(), "glmlab: the sa
 # ## When a round is expensive (5 min, core)
 #
 # What do these prices mean for an algorithm? We run gradient descent once more, with your functions: 12 steps, so 12
-# rounds of one pass. The step is 03's best fixed one, $2/(L+\mu)$, where $\mu$ and $L$ are the smallest and
-# largest eigenvalue of the Hessian.
+# rounds of one pass. The step is 03's best fixed one, $2/(L+\mu)$, where $\mu$ and $L$ are the smallest and largest
+# eigenvalue of the Hessian.
 #
 # How much of a pass is work? We compare three times:
 #
 # - *The clock*: your pass, and glmlab's on the same rows.
-# - *The model*, which was fitted to glmlab's passes. It knows how many tasks yours has, but not that your graph is built
-#   of delayed values and that $\beta$ is sent apart.
+# - *The model*, which was fitted to glmlab's passes. It knows how many tasks yours has, but not that your graph is
+#   built of delayed values, one of which is $\beta$.
 # - *The work alone*: your kernel in this process, without dask.
 
 # %% id="c04-052"
@@ -561,12 +585,11 @@ print(f"your pass by the clock: {1e3 * building:.1f} ms to build the graph, {1e3
 print(f"for each core (timed here without dask), {100 * computing / passes['your'][1]:.2g}% of the pass")
 
 # %% [markdown] id="c04-053"
-# What is not work is the price of a round and its tasks, and every iteration pays it. (Where the clock is far from the
-# model's sum, do not trust the model's parts either.) Larger chunks lower the price of the tasks, but a pass still
-# needs a round, and one task for each core.
+# Only a part of a pass is work, and every iteration pays for the rest. The model knows the round, the tasks and the
+# reading. Where the clock is far above the model's sum, some of the time has no name. Larger chunks mean fewer
+# tasks, but a pass still needs a round, and one task for each core.
 #
-# So if a round is expensive, **do more between rounds**: let each worker *solve* its chunk before it answers. That is
-# ADMM, notebook 05.
+# So if a round is expensive, **do more between rounds**: let each worker *solve* its chunk. That is ADMM, notebook 05.
 #
 # *Recap.*
 # - A gradient step is one round, and a part of it is work.
@@ -590,7 +613,7 @@ ledger
 # ## What we measured · Check yourself · Next
 #
 # - One gradient by hand needs fewer tasks than in array style.
-# - Tasks and rounds have prices, which a task stream shows as white space.
+# - Tasks and rounds have prices. A task stream shows them, and waiting, as white space.
 # - A model with four costs predicts a pass. We printed how far the clock was from it.
 # - A sum in a fixed order has one result.
 #

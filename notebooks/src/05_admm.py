@@ -2,7 +2,7 @@
 # # Write ADMM, predict its zeros, choose its ρ
 #
 # *Every chunk solves a small problem of its own, and one short step makes the answers agree. You write this method,
-# predict the zeros that the post printed, and measure when it pays.*
+# predict about how many zeros the post printed, and measure whether it pays.*
 #
 # **120 minutes** with the exercises, 104 of them on the core path. Prerequisites: [03 gradient
 # descent](03_gradient_descent.ipynb) and [04 task graphs](04_task_graphs.ipynb). Symbols:
@@ -13,10 +13,10 @@
 # - write shrinkage, the local update and the consensus step;
 # - predict how many zeros an early stop leaves;
 # - choose ρ and the relaxation, and predict the rate;
-# - say when consensus ADMM pays;
+# - say when consensus ADMM may pay;
 # - read primal and dual residuals (optional).
 #
-# The two optional sections come last. Nothing needs them.
+# The optional sections come last. Nothing needs them.
 
 # %% [markdown] tags=["workshop"] id="c05-003"
 # ## One problem in ten chunks (6 min, core)
@@ -62,15 +62,17 @@ print(cluster.dashboard_link(client) or "This client has no dashboard.")
 # %% [markdown] tags=["workshop"] id="c05-006"
 # ## Shrink (15 min, core)
 #
-# How does a method handle $\|\beta\|_1$, which has no derivative at zero? By the **prox**. For a vector $v$ and
-# a number $t\ge0$,
+# How does a method handle $\|\beta\|_1$, which has no derivative at zero? By the **prox**. For a vector $v$ and a
+# number $t\ge0$,
 #
-# $$\operatorname{prox}(v)=\operatorname{argmin}_w\ t\|w\|_1+\tfrac12\|w-v\|^2 .$$
+# $$\operatorname{prox}(v)=\operatorname{argmin}_w\ t\|w\|_1+\tfrac12\|w-v\|^2.$$
 #
-# The sum splits into coordinates, so take single numbers, $t=1$ and $v=3$. For $w>0$ the derivative $t+w-v$ vanishes
-# at $w=2$. Likewise $v=-3$ gives $w=-2$. For $v=0.4$ it would vanish at $w=-0.6$, which is not positive, and $w<0$ fails
-# likewise. So the minimum is at the kink $w=0$. There the slope is $-t-v$ on the left and $t-v$ on the right: a minimum if the first is $\le0$
-# and the second $\ge0$, that is if $|v|\le t$.
+# The sum splits into coordinates, so take single numbers, $t=1$ and $v=3$. For $w>0$ the derivative $t+w-v$ vanishes at
+# $w=2$. Likewise $v=-3$ gives $w=-2$.
+#
+# For $v=0.4$ the derivative would vanish at $w=-0.6$, which is not positive. For $w<0$ it is $-t+w-v$ and would vanish
+# at $w=1.4$, which is not negative. So the minimum is at the kink $w=0$. There the slope is $-t-v\le0$ on the left and
+# $t-v\ge0$ on the right, if $|v|\le t$.
 #
 # **Exercise 1.** `shrink(v, t)` returns this $w$, entry by entry: **shrinkage**.
 
@@ -89,13 +91,13 @@ shrink = use(shrink)
 # %% [markdown] tags=["workshop"] id="c05-009"
 # <details><summary>Check yourself: why does shrinkage give exact zeros, while a penalty ½t‖w‖² would not?</summary>
 #
-# With the square, the derivative $tw+w-v$ vanishes at $w=v/(1+t)$, which is zero only for $v=0$. The absolute value
-# has a kink: its slope jumps from $-t$ to $t$ at zero, so a whole interval of $v$ leads to $w=0$.
+# With the square, the derivative $tw+w-v$ vanishes at $w=v/(1+t)$, which is zero only for $v=0$. The absolute value has
+# a kink: its slope jumps from $-t$ to $t$ at zero, so a whole interval of $v$ leads to $w=0$.
 #
 # </details>
 #
-# **Recap.** The prox makes the penalty small without moving far from $v$. For $t\|w\|_1$ it moves every entry towards
-# zero by $t$, and entries of size at most $t$ become exactly zero.
+# **Recap.** The prox weighs the penalty against the distance from $v$. For $t\|w\|_1$ it moves every entry towards zero
+# by $t$, and entries of size at most $t$ become exactly zero.
 #
 # ## A chunk's own problem (15 min, core)
 #
@@ -136,8 +138,8 @@ local_update = use(local_update)
 #
 # If nothing moves, $\beta_k=z$, and the derivative of the chunk's problem says $\nabla f_k(z)+\rho u_k=0$. So
 # $\rho u_k=-\nabla f_k(z)$ is the direction in which the chunk's own rows still want to go. It is the Lagrange
-# multiplier, or **dual variable**, of the constraint $\beta_k=z$. Dividing it by $\rho$ makes it a distance, hence
-# "scaled".
+# multiplier, or **dual variable**, of the constraint $\beta_k=z$. Divided by $\rho$ it has the unit of a coefficient,
+# hence "scaled".
 #
 # </details>
 #
@@ -155,14 +157,15 @@ local_update = use(local_update)
 # $a_k=1.5\cdot3-0.5\cdot1=4$. The post's line `beta_hat = 0.9*new_betas + 0.1*z` is $\alpha=0.9$.
 
 # %% [markdown] id="consensus-example"
-# Each chunk then votes for $a_k+u_k$. The new $z$ is the vector that lies nearest to all votes and pays for the penalty:
+# Each chunk then votes for $a_k+u_k$. The new $z$ minimises the penalty plus the squared distances to all votes,
+# weighted by $\rho/2$:
 #
 # $$z^+=\operatorname{argmin}_w\ \lambda\|w\|_1+\tfrac\rho2\sum_{k=1}^K\|a_k+u_k-w\|^2,\qquad u_k^+=u_k+a_k-z^+ .$$
 #
 # For convex losses and any $\rho>0$ these $z$ converge to a minimiser, if there is one (Eckstein & Bertsekas 1992).
 #
 # Take one coefficient, two chunks, $\lambda=2$ and $\rho=1$. Let $a_1+u_1=3$ and $a_2+u_2=5$. For $w>0$ the derivative
-# $2+(w-3)+(w-5)$ vanishes at $w=3$. The mean of 3 and 5 is 4, so it was shrunk by 1. The 1 is $\lambda$ divided by
+# $2+(w-3)+(w-5)$ vanishes at $w=3$. The mean of 3 and 5 is 4, so it was shrunk by 1. This 1 is $\lambda$ divided by
 # $2\rho$, because one penalty faces two quadratics.
 #
 # **Exercise 3.** `z_update(B, U, z, lam, rho, alpha)` returns $z^+$ and all $u_k^+$. Your `shrink` helps.
@@ -183,22 +186,22 @@ z_update = use(z_update)
 # <details><summary>Check yourself: after any consensus step, what is the sum of ρu_k over the chunks?</summary>
 #
 # At $w=z^+$ the derivative of the objective is zero: $\lambda s=\rho\sum_k(a_k+u_k-z^+)=\rho\sum_ku_k^+$, where $s_j$
-# is the sign of $z^+_j$, or any number in $[-1,1]$ if $z^+_j=0$. So the sum is always what the penalty can balance,
-# even in the first round. What is missing until the end is that the chunks agree.
+# is the sign of $z^+_j$, or any number in $[-1,1]$ if $z^+_j=0$. So the penalty can balance this sum even in the first
+# round. What does not yet hold before the end is that the chunks agree.
 #
 # </details>
 #
-# **Recap.** The consensus is the mean of $a_k+u_k$, shrunk by $\lambda/(\rho K)$. Relaxation decides how far we
-# follow the answers. Each $u_k$ adds what its chunk did not get.
+# **Recap.** The consensus is the mean of $a_k+u_k$, shrunk by $\lambda/(\rho K)$. Relaxation decides how far we follow
+# the answers. Each $u_k$ grows by the difference between its chunk's relaxed answer and the new $z$.
 #
 # ## The post's loop (8 min, core)
 #
 # Put together, the loop is short, as the post promised: *"everything else is NumPy code occurring at master"*. The
-# figure shows one round. The post solves the local problems by L-BFGS, an iteration that needs gradients only, while we
-# solve them exactly.
+# figure shows one round. The post solves the local problems by L-BFGS, which needs gradients only, and we solve them
+# exactly.
 #
-# **Predict.** The post ran ten rounds with $\rho=1$ and printed 12 zeros. How many of our 100 coefficients of $z$
-# will be exactly zero after ten rounds? Write your number in the place of `None`.
+# **Predict.** The post ran ten rounds with $\rho=1$ and printed 12 zeros. How many of our 100 $z_j$ will be zero after
+# ten rounds? (Guess: the rule comes next.) Write your number in the place of `None`.
 
 # %% tags=["figure"] id="c05-016"
 viz.show(viz.admm_round())
@@ -234,15 +237,15 @@ assert one_round == n_chunks, "a task a chunk"
 # %% [markdown] tags=["workshop"] id="c05-019"
 # ## The zeros count the rounds (20 min, core)
 #
-# Why are there zeros? A chunk's loss has curvature about $2n/K$ (notebook 03), thousands at least, while
-# $\rho=1$. So a chunk answers with its own least-squares solution, near $\beta_{\text{true}}$.
+# Why are there zeros? A chunk's loss has curvature about $2n/K$ (notebook 03), thousands at least, while $\rho=1$. So a
+# chunk answers with its own least-squares solution, near $\beta_{\text{true}}$.
 #
-# Follow one coefficient. While $z_j$ stays zero, each round adds the same $\alpha\beta_j$ to entry $j$ of every
-# $u_k$, until the sum exceeds the threshold $\lambda/(\rho K)$. For example, let $\beta_j=0.2$, $\alpha=0.9$ and the
-# threshold $0.72$. Four rounds add up to $0.72$: $z_j$ is still zero. In round five it is $0.90-0.72=0.18$.
+# Follow one coefficient. While $z_j$ stays zero, each round adds the same $\alpha\beta_j$ to entry $j$ of every $u_k$,
+# until the sum exceeds the threshold $\lambda/(\rho K)$. For example, let $\beta_j=0.2$, $\alpha=0.9$ and the threshold
+# $0.72$. Four rounds add up to $0.72$: $z_j$ is still zero. In round five it is $0.90-0.72=0.18$.
 #
-# **Exercise 4.** `zeros_at(beta, lam, rho, K, rounds, alpha)`: how many $z_j$ are zero after so many rounds? (A sum equal
-# to the threshold leaves a zero, but is not tested.)
+# **Exercise 4.** `zeros_at(beta, lam, rho, K, rounds, alpha)`: how many $z_j$ are zero after so many rounds? (A sum
+# equal to the threshold leaves a zero, but is not tested.)
 
 # %% tags=["exercise"] id="c05-020"
 def zeros_at(beta, lam, rho, K, rounds, alpha):
@@ -256,16 +259,23 @@ zeros_at = use(zeros_at)
 # solution("zeros_at")
 
 # %% [markdown] id="c05-022"
-# So as long as $\rho$ is negligible beside the curvature of a chunk, $z_j=0$ after $N$ rounds if
-# $|\beta_j|\le\lambda/(\alpha\rho KN)$, and $z_j\ne0$ otherwise.
+# As long as $\rho$ is negligible beside the curvature of a chunk, $z_j=0$ after $N$ rounds exactly if
+# $|\beta_j|\le\lambda/(\alpha\rho KN)$. Here $\beta$ is the chunks' own answer, which is $\beta_{\text{true}}$ up to
+# the noise.
 #
 # In the post $\beta$ was uniform on $[0,1)$ and $K=N=10$, so the right side is $7.2/(0.9\cdot10\cdot10)=0.08$. Each of
 # the 100 coefficients is below it with probability $0.08$: without any data we expect 8 zeros. The next cell prints how
 # probable 12 or more are.
 #
-# Is the formula right for other $K$? `loop` is the post's loop on **triangles**: decompose $[X_k\ y_k]=QR$, with
-# orthonormal columns in $Q$. Then $\|y_k-X_k\beta\|=\|R\,(-\beta,1)\|$: the $p+1$ rows of $R$ have the chunk's loss
-# for *every* $\beta$.
+# Is the formula right for other $K$? `loop` is the post's loop on **triangles**: each chunk has $p+1$ rows that stand
+# for all its rows.
+#
+# <details><summary>How can p + 1 rows stand for a chunk?</summary>
+#
+# Decompose $[X_k\ y_k]=QR$, with orthonormal columns in $Q$. Then $\|y_k-X_k\beta\|=\|R\,(-\beta,1)\|$: the $p+1$ rows
+# of $R$ have the chunk's loss for *every* $\beta$.
+#
+# </details>
 #
 # **Predict.** The same rows in twice as many chunks, $K=20$: how many zeros after round ten?
 
@@ -297,15 +307,16 @@ assert all(np.abs(np.subtract(counted[K], predicted[K])).max() <= 2 for K in cou
 # Does the *minimiser* have zeros, too? We drew the dotted line of the figure at zero, and the next cell justifies it.
 # Let $q=\nabla f(\beta)=2X^\top(X\beta-y)$. Along coordinate $j$ the slope of $F$ is
 # $q_j+\lambda\operatorname{sign}\beta_j$. At $\beta_j=0$ there is the kink of exercise 1, with slopes $q_j\mp\lambda$.
-# So $\beta$ is optimal exactly if
+# Because $f$ is smooth and convex and the penalty is a sum over coordinates, these slopes decide: $\beta$ is optimal
+# exactly if
 #
 # $$q_j=-\lambda\operatorname{sign}\beta_j\ \text{ where }\beta_j\ne0,\qquad|q_j|\le\lambda\ \text{ where }\beta_j=0 .$$
 #
 # These are the **KKT conditions** (Karush, Kuhn, Tucker).
 #
 # At $\beta=0$ we have $q=-2X^\top y$. So the minimiser is zero exactly if
-# $\lambda\ge\lambda_{\max}=\|2X^\top y\|_\infty$, the largest absolute entry. It is the natural unit of $\lambda$.
-# How large is 7.2 in it?
+# $\lambda\ge\lambda_{\max}=\|2X^\top y\|_\infty$, the largest absolute entry. It is the natural unit of $\lambda$. How
+# large is 7.2 in it?
 
 # %% tags=["assert"] id="c05-027"
 ten = pieces[10]
@@ -328,22 +339,23 @@ assert np.abs(late[9] - post_z).max() <= 1e-6, "triangles or all rows: one loop"
 assert 3e-6 < at_post < 4.2e-6 and z_proof.bound > 1e-3 * best.objective
 
 # %% [markdown] tags=["workshop"] id="c05-030"
-# <details><summary>Answer: why are there about half as many zeros with twice the chunks?</summary>
+# <details><summary>Answer: why are there fewer zeros with twice the chunks?</summary>
 #
 # The number $\lambda/(\alpha\rho KN)$ halves when $K$ doubles, and the $|\beta_j|$ are spread evenly over $[0,1)$. So
-# about half as many lie below it. Only our choice of chunks changed, neither the problem nor its minimiser.
+# half as many zeros are expected, and the counts differ from this by chance. Only our choice of chunks changed, neither
+# the problem nor its minimiser.
 #
 # </details>
 #
 # **Recap.** As long as $\rho$ is negligible beside a chunk's curvature, the number of zeros depends on $K$, $\rho$,
-# $\alpha$, $\lambda$ and the round, and on the data only through the small $|\beta_j|$. The minimiser has no zeros: those
-# of $z$ come from stopping early. The post's penalty was next to nothing beside $\lambda_{\max}$.
+# $\alpha$, $\lambda$ and the round, and on the data only through the small $|\beta_j|$. The minimiser has no zeros:
+# those of $z$ come from stopping early. The post's penalty must have been tiny beside $\lambda_{\max}$.
 #
 # ## Choose ρ (15 min, core)
 #
-# The post's $\rho=1$ is far below the curvature of a chunk. What if we take that curvature itself? The Hessian of $f$ is
-# $H=2X^\top X$, and the mean of its eigenvalues is $\operatorname{tr}H/p$. A chunk has one $K$th of the rows, so we take
-# $\rho=\operatorname{tr}H/(pK)$. We try several $\alpha$, too: Boyd et al. (2011) suggest 1.5 to 1.8.
+# The post's $\rho=1$ is far below the curvature of a chunk. What if we take that curvature itself? The Hessian of $f$
+# is $H=2X^\top X$, and the mean of its eigenvalues is $\operatorname{tr}H/p$. A chunk has one $K$th of the rows, so we
+# take $\rho=\operatorname{tr}H/(pK)$. We also try several $\alpha$: Boyd et al. (2011) suggest 1.5 to 1.8.
 
 # %% tags=["figure", "assert"] id="c05-031"
 H = 2 * X_r.T @ X_r
@@ -374,21 +386,23 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 #
 # $$\beta_k=\frac{h\,m_k+\rho\,(z-u_k)}{h+\rho} .$$
 #
-# Suppose that from now on no $z_j$ is zero and none changes its sign. Then with $\bar u$, the mean of the $u_k$,
+# Suppose that no $z_j$ is zero or changes its sign any more. Then with $\bar u$, the mean of the $u_k$,
 #
 # $$z^+=\frac\rho{h+\rho}\,z+\text{const},\qquad u_k^+-\bar u=\frac h{h+\rho}\,(u_k-\bar u)+\text{const} .$$
 #
-# A round multiplies the error of $z$ by the first factor, and that of $u_k-\bar u$ by the second. Their sum is 1: a
-# small $\rho$ makes $z$ fast and the $u_k$ slow, and a large $\rho$ does the opposite.
+# A round multiplies the error of $z$ by the first factor, and that of $u_k-\bar u$ by the second. They add up to 1. So
+# a small $\rho$ makes $z$ fast and the $u_k$ slow, and a large $\rho$ does the opposite.
 #
 # <details><summary>Where do the two formulas come from?</summary>
 #
-# Let $s$ be the signs of $z$. The consensus step adds $a_k$ to the $u_k$ and takes off $z^+$, their shrunk mean. So it
-# leaves $\bar u=\lambda s/(\rho K)$, and in the next round shrinkage takes off just this: $z^+$ is the mean of the
-# $\beta_k$. Take the mean of the weighted mean above, and the first formula is there.
+# Let $s$ be the signs of $z$. The consensus step adds $a_k$ to $u_k$ and subtracts $z^+$, the shrunk mean of these
+# sums. So the mean that is left is what shrinkage took off, $\bar u=\lambda s/(\rho K)$. In the next round shrinkage
+# takes off the same amount again. So $z^+$ is the mean of the $\beta_k$. Averaging the formula for $\beta_k$ over the
+# chunks gives the first formula.
 #
-# Subtract that mean from $\beta_k$: $\beta_k-z^+=\big(h\,(m_k-\bar m)-\rho\,(u_k-\bar u)\big)/(h+\rho)$, where
-# $\bar m$ is the mean of the $m_k$. Add it to $u_k$, and $u_k-\bar u$ has the factor $1-\rho/(h+\rho)=h/(h+\rho)$.
+# Now subtract this mean from $\beta_k$: $\beta_k-z^+=\big(h\,(m_k-\bar m)-\rho\,(u_k-\bar u)\big)/(h+\rho)$, where
+# $\bar m$ is the mean of the $m_k$. The consensus step adds this difference to $u_k$, and $\bar u$ stays the same. So
+# $u_k-\bar u$ is multiplied by $1-\rho/(h+\rho)=h/(h+\rho)$.
 #
 # </details>
 
@@ -409,17 +423,23 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 # They no longer cancel if the chunks have **different Hessians** $H_k$, or the penalty holds a coefficient at zero.
 # Then $z$ waits for the $u_k$.
 #
-# Stack the $K$ vectors $z+u_k$, whose shrunk mean is $z$: this long vector is all that a round needs of the last one.
-# From here on $\mu$ and $L$ are the extreme eigenvalues of all $H_k$. With $\alpha=1$ a round multiplies the long
-# vector's distance from its limit by at most
+# Stack the $K$ vectors $z+u_k$, whose shrunk mean is $z$, into one long vector. It holds all that the next round needs.
+# Let $\mu>0$ and $L$ be the extreme eigenvalues of all $H_k$. With $\alpha=1$ a round multiplies the vector's distance
+# from its limit by at most
 #
-# $$\gamma=\max\Big(\frac\rho{\mu+\rho},\ \frac L{L+\rho}\Big),$$
+# $$\gamma=\max\Big(\frac{\rho}{\mu+\rho},\,\frac{L}{L+\rho}\Big),$$
 #
-# for any convex penalty (Giselsson & Boyd 2017): the slowest of the factors above.
+# for any convex penalty (Giselsson & Boyd 2017). This is the largest of the factors above.
 #
 # For $\mu=1$ and $L=9$, $\rho=1$ gives $\frac12$ and $\frac9{10}$, and $\rho=9$ swaps them.
 #
-# **Exercise 5.** `best_rho(mu, L)` returns the ρ that makes the larger factor least.
+# **Exercise 5.** `best_rho(mu, L)` returns the ρ that makes the larger factor least. How large is it then?
+#
+# <details><summary>And if a chunk has fewer rows than columns?</summary>
+#
+# Then $\mu=0$ and $\gamma=1$, and the bound proves no convergence.
+#
+# </details>
 
 
 # %% tags=["exercise"] id="c05-035"
@@ -434,16 +454,16 @@ best_rho = use(best_rho)
 # solution("best_rho")
 
 # %% [markdown] id="who-slows-z"
-# Does $z$ itself obey the first factor or the second? We measure four chunks with two coefficients. All curvatures are
-# 2 and 8, and $\rho$ is a quarter of the best. The chunks are alike, or their eigenvectors are turned, or they are alike
-# and the penalty holds the second coefficient at zero.
+# Does $z$ itself obey the first factor or the second? We measure four chunks with two coefficients. Each has curvatures
+# 2 and 8, and $\rho$ is a quarter of the best. There are three cases: alike chunks (with one Hessian), chunks with
+# eigenvectors of their own, and alike chunks whose penalty holds the second coefficient at zero.
 #
-# **Predict.** In how many of the three cases does a round multiply the error of $z$ by $\rho/(\mu+\rho)=1/3$, and in
-# which by a number nearer to $L/(L+\rho)=8/9$?
+# **Predict.** In how many cases does a round multiply the error of $z$ by $\rho/(\mu+\rho)=1/3$? In the others the
+# factor is nearer to $L/(L+\rho)=8/9$.
 #
-# And $\alpha$? A round adds $\alpha(\beta_k-z)$ to part $k$ of the long vector. With $\alpha$ in $(0,2)$ the bound is
-# $1-\alpha(1-\gamma)$ (same paper), least near $\alpha=2$. A last run has alike chunks, the best $\rho$ and
-# $\alpha=1.6$.
+# What does $\alpha$ change? A round adds $\alpha(\beta_k-z)$ to part $k$ of the long vector. For $\alpha$ in $(0,2)$
+# the bound is $1-\alpha(1-\gamma)$ (same paper), least near $\alpha=2$. A last run has alike chunks, the best $\rho$
+# and $\alpha=1.6$.
 
 # %% tags=["predict", "assert"] id="who-slows-z-code"
 def turned(angle, minimiser):
@@ -475,13 +495,19 @@ assert 0.7 < min(found["unlike"], found["alike, one held at zero"]), "z waits fo
 # %% [markdown] tags=["workshop"] id="c05-042"
 # <details><summary>Answer: only the alike chunks without zeros have 1/3. Why does the third case wait?</summary>
 #
-# While $z_2=0$, every round adds the mean answer to $\bar u_2$, until the pull of $\bar u_2$ keeps the answers at
-# zero. A weak $\rho$ makes this slow, and the other coefficient waits because the Hessian couples the two.
+# While $z_2=0$, every round adds the mean answer to $\bar u_2$, until the pull of $\bar u_2$ keeps the answers at zero.
+# A weak $\rho$ makes this slow, and the other coefficient waits because the Hessian couples the two.
+#
+# </details>
+# <details><summary>In the figure of "Choose ρ", why could α = 1.9 be the best?</summary>
+#
+# There all curvatures were about $\rho$. So $\gamma\approx\frac12$, and $1-1.9\cdot\frac12=0.05$.
 #
 # </details>
 #
-# **Recap.** A small $\rho$ lets the $u_k$ lag behind, a large one lets $z$ lag behind. The bound for both is best at
-# $\rho=\sqrt{\mu L}$, and a relaxation $\alpha$ turns $\gamma$ into $1-\alpha(1-\gamma)$.
+# **Recap.** A small $\rho$ lets the $u_k$ lag behind, a large one lets $z$ lag behind. The larger factor is least at
+# $\rho=\sqrt{\mu L}$, where both are $1/(1+\sqrt{\mu/L})$. A relaxation $\alpha$ turns $\gamma$ into
+# $1-\alpha(1-\gamma)$.
 #
 # ## When does ADMM pay? (8 min, core)
 #
@@ -490,8 +516,16 @@ assert 0.7 < min(found["unlike"], found["alike, one held at zero"]), "z waits fo
 # Logistic loss has no such summary. There the rival is **proximal Newton** (notebook 07): each chunk sends its loss,
 # gradient and Hessian at $\beta$, and the next $\beta$ minimises their quadratic model plus $\lambda\|\beta\|_1$.
 #
-# ADMM gets two choices of $\rho$, from Hessians at the start: the diagonal of $H/K$, or each chunk's own **matrix** $H_k$.
-# The pull is then $\frac12(b-z+u_k)^\top\rho\,(b-z+u_k)$.
+# ADMM gets two choices of $\rho$, from Hessians at the start: the diagonal of $H/K$, or each chunk's own **matrix**
+# $H_k$.
+#
+# <details><summary>How can ρ be a matrix?</summary>
+#
+# The pull is then $\frac12(b-z+u_k)^\top\rho\,(b-z+u_k)$. With another matrix in each chunk the consensus step is no
+# shrinkage. It is a lasso with the $p\times p$ matrix $\sum_kH_k$, which this process solves. The factors above are
+# those of a number $\rho$.
+#
+# </details>
 
 # %% tags=["assert"] id="c05-043"
 rows_b = scale.pick(ci=8_000, workshop=100_000, full=1_000_000)
@@ -513,8 +547,8 @@ assert all(newton.passes < run.passes for run in logistic.values()), "local solv
 assert all(abs(newton.objective / run.objective - 1) < 1e-8 for run in logistic.values()), "they agree"
 
 # %% [markdown] id="when-admm-pays"
-# Judge by passes (local iterations read rows, too) and by rounds. The clock also counts what else the machine does:
-# compare the milliseconds of a round. So fewer seconds here do not prove a better method.
+# Compare passes and rounds. (A local iteration also reads the rows, so it counts.) The clock depends on what else the
+# machine does, so fewer seconds here do not prove a better method.
 #
 # ADMM may pay (we did not measure it) where
 #
@@ -524,8 +558,8 @@ assert all(abs(newton.objective / run.objective - 1) < 1e-8 for run in logistic.
 #
 # ### The ledger
 #
-# `post_admm` is the published loop, L-BFGS and all. Its passes count every reading of L-BFGS, and an eleventh round
-# evaluates $F$ at the tenth $z$. We count one task for each chunk and round.
+# `post_admm` is the published loop with L-BFGS. Its passes include each time that L-BFGS reads the rows. An eleventh
+# round evaluates $F$ at the tenth $z$. We count one task for each chunk and round.
 
 # %% tags=["assert"] id="c05-045"
 f = glmlab.Objective("gaussian", glmlab.as_chunks(X, y))
@@ -570,18 +604,19 @@ for k in (1, 5, 10):
     z_new, z_old = zs[k - 1], (zs[k - 2] if k > 1 else np.zeros(p))
     primal, dual = np.linalg.norm(Bs[k - 1] - z_new), 1.0 * np.sqrt(n_chunks) * np.linalg.norm(z_new - z_old)
     slope = np.linalg.norm(2 * X_r.T @ (X_r @ z_new - y_r))
-    print(f"round {k:>2}: primal residual {primal:.2g}, dual residual {dual:.2g}, where ‖∇f(z)‖ = {slope:.2g}")
+    print(f"round {k:>2}: primal residual {primal:.2g} ({primal / np.sqrt(n_chunks):.2g} for each chunk),", end=" ")
+    print(f"dual residual {dual:.2g}, where ‖∇f(z)‖ = {slope:.2g}")
 print(f"at the minimiser, which has no zeros, ‖∇f‖ = λ√p = {lam * np.sqrt(p):.0f}")
 assert dual < 1e-3 * slope, "a small dual residual, far from optimal"
 
 # %% [markdown] tags=["optional"] id="c05-032"
-# The dual residual has the unit of a gradient, but is tiny beside the gradient of $f$ at $z$ and at the minimiser, because
-# its factor $\rho=1$ is tiny beside a curvature. So the small residual does not say that $z$ is good.
+# The primal residual still shows that the chunks do not agree. The dual residual has the unit of a gradient, but is
+# tiny beside the gradient of $f$ at $z$ and at the minimiser, because its factor $\rho=1$ is tiny beside a curvature.
 #
 # <details><summary>Check yourself: can one tolerance serve both residuals?</summary>
 #
-# No. The primal residual has the unit of a coefficient, the dual one that of a gradient, which is loss per
-# coefficient. A number that is small for one says nothing about the other.
+# No. The primal residual has the unit of a coefficient, the dual one that of a gradient, which is loss per coefficient.
+# A number that is small for one says nothing about the other.
 #
 # </details>
 #
@@ -589,18 +624,18 @@ assert dual < 1e-3 * slope, "a small dual residual, far from optimal"
 #
 # ## See ρ at work (8 min, optional)
 #
-# Eight chunks of twelve rows, two coefficients. The second coefficient of the minimiser is zero. Move the sliders, or
-# use their arrow keys.
+# Eight chunks have twelve rows each, and two coefficients. The second coefficient of the minimiser is zero. Move the
+# sliders, or use their arrow keys.
 #
-# **Predict.** After thirty rounds, with which $\rho$ do the answers differ most from $z$, and with which is $z$ farthest
-# from the optimum?
+# **Predict.** After thirty rounds, with which $\rho$ do the answers differ most from $z$, and with which is $z$
+# farthest from the optimum?
 #
 # <details><summary>Answer</summary>
 #
-# With the smallest $\rho$ the answers differ most, because each chunk follows its own rows and the $u_k$ need many rounds
-# to change that. In the first rounds $z$ stays at zero as well, because the threshold $\lambda/(\rho K)$ is twenty times
-# as large. With the largest $\rho$ all answers lie near $z$, inside its square, and $z$ is farthest from the optimum,
-# because it moves slowly.
+# With the smallest $\rho$ the answers differ most, because each chunk follows its own rows and the $u_k$ need many
+# rounds to change that. In the first rounds $z$ also stays at zero, because the threshold $\lambda/(\rho K)$ is twenty
+# times that of the middle $\rho$. With the largest $\rho$ all answers lie near $z$, inside its square, and $z$ is
+# farthest from the optimum, because it moves slowly.
 #
 # </details>
 
@@ -619,11 +654,11 @@ ends = {name: np.linalg.norm(zs[-1] - toy_best) for name, (_, zs) in runs.items(
 assert toy_best[1] == 0 and ends[chosen] < 0.01 * min(ends[small], ends[large])
 
 # %% [markdown] tags=["optional"] id="map-of-rounds"
-# Now a map. The course's columns are independent, so $\mu\approx L$, which is too kind a case. We *tilt* them: $XT$,
-# with a matrix $T$ such that columns $j$ and $k$ correlate by $0.6^{|j-k|}$, and $\lambda=\lambda_{\max}/100$. For 13
-# values of $\rho$ and 8 of $\alpha$ we count rounds until $\|z-\beta^*\|$ is a millionth of $\|\beta^*\|$. At $\alpha=1$ we
-# also measure the rate. The chunks are nearly alike, so we take $\mu$ and $L$ from $H/K$. The slider walks through the
-# rows of the map.
+# Now a map. The course's columns are independent, so $\mu\approx L$, and $\rho$ is easy to choose. We *tilt* them:
+# $XT$, with a matrix $T$ such that columns $j$ and $k$ correlate by $0.6^{|j-k|}$, and $\lambda=\lambda_{\max}/100$.
+# For 13 values of $\rho$ and 8 of $\alpha$ (the dots) we count rounds until $\|z-\beta^*\|$ is a millionth of
+# $\|\beta^*\|$. At $\alpha=1$ we also measure the rate. The chunks are nearly alike, so we take $\mu$ and $L$ from
+# $H/K$. The slider walks through the rows of the map.
 
 # %% tags=["figure", "assert", "optional"] id="c05-038"
 T = np.linalg.cholesky(0.6 ** abs(np.subtract.outer(range(p), range(p)))).T
@@ -650,17 +685,18 @@ assert rounds[alphas > 1].min() < 0.7 * rounds[2].min() < 0.7 * rounds[1].min(),
 
 # %% [markdown] tags=["optional"] id="map-recap"
 # The bound is for the worst case. Where $\rho$ is more than twice or less than half the best, the measured rates agree
-# with it to within 5%. Nearer to the best a run may do better.
+# with it to within 5%. Nearer to the best a run may do better. So the pair with the fewest rounds may have a $\rho$
+# beside $\sqrt{\mu L}$. Its $\alpha$ may lie below 2, where the bound promises the most.
 #
-# **Recap.** Measured rates agree with $\gamma=\max(\rho/(\mu+\rho),L/(L+\rho))$. The map is lowest near
-# $\rho=\sqrt{\mu L}$. There an $\alpha$ above 1 saves rounds, as $1-\alpha(1-\gamma)$ says.
+# **Recap.** Measured rates stay near or below $\gamma=\max(\rho/(\mu+\rho),L/(L+\rho))$. The map is lowest near
+# $\rho=\sqrt{\mu L}$, and an $\alpha$ above 1 saves rounds.
 
 # %% [markdown] id="c05-046"
 # ## What we measured · Check yourself · Next
-# - After $N$ rounds the zeros of the post's loop are the $|\beta_j|\le\lambda/(\alpha\rho KN)$, because its $\rho$ is negligible beside the
-#   curvature of a chunk. The minimiser has none.
+# - After $N$ rounds the zeros of the post's loop are the $|\beta_j|\le\lambda/(\alpha\rho KN)$, because its $\rho$ is
+#   negligible beside the curvature of a chunk. The minimiser has none.
 # - $\rho$ is a curvature. Over-relaxation saves rounds.
-# - Proximal Newton needed fewer passes.
+# - On a logistic problem proximal Newton needed fewer passes than ADMM.
 #
 # <details><summary>λ, ρ and K all double, and ρ is still negligible: what becomes of the zeros?</summary>
 #
@@ -677,7 +713,6 @@ assert rounds[alphas > 1].min() < 0.7 * rounds[2].min() < 0.7 * rounds[1].min(),
 # Not at all: $\rho u_k=-\nabla f_k(z)$.
 #
 # </details>
-#
 # <details><summary>All curvatures equal ρ: what does a round with α = 1.9 do to the error?</summary>
 #
 # $\gamma=\frac12$, so it multiplies the error by at most $1-1.9\cdot\frac12=0.05$.

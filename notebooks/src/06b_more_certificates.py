@@ -3,7 +3,7 @@
 #
 # *You compare every bound with the true gap, and find out when a gap is small enough to stop.*
 #
-# **55 minutes** with the exercise, all *optional*. Prerequisites: [06 certificates](06_certificates.ipynb), and for
+# **55 minutes** with the exercises, all *optional*. Prerequisites: [06 certificates](06_certificates.ipynb), and for
 # *Small, compared with what?* [07 families and penalties](07_families_and_penalties.ipynb). Symbols:
 # [glossary](00_start_here.ipynb#Notation-and-glossary).
 #
@@ -12,7 +12,7 @@
 # - bound the gap by the curvature of the chunks;
 # - say which bound is loose where;
 # - certify answers with an intercept or a ridge;
-# - say in which unit a gap is small;
+# - compute the unit in which a gap is small;
 # - choose a stopping rule that short steps cannot fool.
 #
 # Run the first section, then any other. Only *All bounds* needs *Curvature*.
@@ -47,8 +47,8 @@ one_thread = threadpool_limits(1)  # matrices are small here: BLAS threads would
 # The problem is 06's lasso: $F(\beta)=f(\beta)+\lambda\|\beta\|_1$ with $f(\beta)=\|y-X\beta\|^2$, $q=\nabla f(\beta)$
 # and $\lambda=7.2$. The *triangle* $X_r$, $y_r$ has $p+1$ rows that stand for all rows. `kkt`, `scaled_gap` and
 # `corrected` are our solutions of 06's exercises: $\operatorname{dist}(0,\partial F)$, the scaled duality gap, and
-# residual-corrected duality. The last moves the slopes of a sample $S$ of the rows by $2t_i$, with $t=X_Sd$. Then
-# $w=-(q+H_Sd)$ must have $|w_j|\le\lambda$. `model_step` finds the best $d$.
+# residual-corrected duality. Residual-corrected duality moves the slopes of a sample $S$ of the rows by $2t_i$, with
+# $t=X_Sd$. Then $w=-(q+H_Sd)$ must have $|w_j|\le\lambda$. `model_step` finds the best $d$.
 #
 # We also draw a hundredth of the rows, and make a harder problem: a matrix $T$ **tilts** the columns to $XT$, so that
 # columns $j$ and $k$ correlate by $0.9^{|j-k|}$.
@@ -94,7 +94,7 @@ F0, lam_max, best = y_r @ y_r, abs(slope(zero)).max(), optimum(lam)  # F0 = F(0)
 print(f"λ / λ_max = {lam / lam_max:.1e}")
 
 # %% [markdown] tags=["optional"] id="c06-027"
-# ## Curvature (18 min, optional)
+# ## Curvature (14 min, optional)
 #
 # Can $\operatorname{dist}(0,\partial F)$ become a bound? Yes, if $F$ curves enough. Let $H=2X^\top X$ be the Hessian of
 # $f$, with eigenvalues $h_1\le\dots\le h_p$. In this section $\mu$ is any positive number that does not exceed $h_1$.
@@ -111,10 +111,11 @@ print(f"λ / λ_max = {lam / lam_max:.1e}")
 
 # %% [markdown] tags=["optional"] id="mu-example"
 # *A small example.* The Hessian is a sum over chunks, $H=\sum_kH_k$ with $H_k=2X_k^\top X_k$. Let two chunks have
-# $H_1=\operatorname{diag}(2,6)$ and $H_2=\operatorname{diag}(8,2)$. Then $H=\operatorname{diag}(10,8)$ and $h_1=8$. Each
-# chunk alone knows that $b^\top H_kb\ge2\|b\|^2$ for every $b$. So $b^\top Hb\ge4\|b\|^2$, and 4 is a lower bound of 8.
+# $H_1=\operatorname{diag}(2,6)$ and $H_2=\operatorname{diag}(8,3)$. Then $H=\operatorname{diag}(10,9)$ and $h_1=9$. The
+# first chunk alone knows that $b^\top H_1b\ge2\|b\|^2$ for every $b$, the second that $b^\top H_2b\ge3\|b\|^2$. What do
+# they know together of $b^\top Hb$?
 #
-# **Exercise.** `mu_lower(blocks)`: a lower bound of $h_1$ from a list of the $X_k$. (It is 0 if each chunk has fewer
+# **Exercise 1.** `mu_lower(blocks)`: a lower bound of $h_1$ from a list of the $X_k$. (It is 0 if each chunk has fewer
 # rows than columns.)
 
 # %% tags=["exercise", "optional"] id="c06-028"
@@ -130,9 +131,9 @@ mu_lower = use(mu_lower)
 # %% [markdown] tags=["optional"] id="c06-030"
 # How loose is the bound? We move the optimum by $e$, once in the flattest direction of $H$ and once at random. It has
 # no zeros here, and we move it so little that no sign changes. Then $\operatorname{dist}=\|He\|$ and the gap is
-# $\frac12e^\top He$. So the bound is $\|He\|^2/(\mu\,e^\top He)$ times the gap. If $e_j$ are the parts of $e$ along
-# the eigenvectors, this factor is the mean of the $h_j/\mu$ with the weights $h_je_j^2$. So it lies between $h_1/\mu$
-# and $h_p/\mu$, which are far apart in the tilted problem only.
+# $\frac12e^\top He$. So the bound is $\|He\|^2/(\mu\,e^\top He)$ times the gap. If $e_j$ are the components of $e$
+# along the eigenvectors, this factor is the mean of the $h_j/\mu$ with the weights $h_je_j^2$. So it lies between
+# $h_1/\mu$ and $h_p/\mu$, which are far apart in the tilted problem only.
 
 # %% tags=["assert", "optional"] id="c06-031"
 mus = {}
@@ -152,8 +153,14 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
         assert 0.99 * values[0] / mu <= ratio <= 1.01 * values[-1] / mu
 
 # %% [markdown] tags=["optional"] id="c06-032"
+# <details><summary>Answer: what do the two chunks know together?</summary>
+#
+# Add the inequalities: $b^\top Hb\ge5\|b\|^2$. So 5 is a lower bound of $h_1=9$.
+#
+# </details>
+#
 # Gradient descent with the step $1/L$ leaves its error in the flattest direction (notebook 03). There this bound looks
-# sharp, as the first line of each pair shows.
+# sharp. An error at random shows how loose it is on the tilted rows: compare the last two lines.
 #
 # <details><summary>Check yourself: may μ be estimated from a sample of the rows?</summary>
 #
@@ -162,14 +169,15 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
 #
 # </details>
 #
-# **Recap.** $\operatorname{dist}^2/2\mu$ is a proof if $\mu$ is proved, for example by the chunks' smallest eigenvalues.
-# Where curvatures differ, the bound is loose.
+# **Recap.** $\operatorname{dist}^2/2\mu$ is a proof if $\mu$ is proved, for example by the chunks' smallest
+# eigenvalues. Where curvatures differ, the bound is loose.
 
 # %% [markdown] tags=["optional"] id="c06-042"
 # ## All bounds against the true gap (6 min, optional)
 #
 # Now take the tilted rows, many $\lambda$ up to nearly $\lambda_{\max}$, and for each a $\beta$ near $\beta^*$, with a
-# gap of about $10^{-9}F(0)$.
+# gap of about $10^{-9}F(0)$. There are five bounds: the scaled gap, $\operatorname{dist}^2/2\mu$, and the corrected
+# bound with a hundredth, a tenth and all of the rows.
 #
 # **Predict.** Which bounds depend on $\lambda$? Then move the slider to read them at one $\lambda$. The cell after the
 # figure prints how far each bound ranges, and searches for a bound below its gap.
@@ -204,8 +212,7 @@ for weight in ratios * tilted_max:
     gaps.append(float(F(beta, weight, X_tilt) - F(beta_star, weight, X_tilt)) / F0)
     bounds.append(all_bounds(beta, weight, mus["tilted"], T))
 series = {name: [found[name] / F0 for found in bounds] for name in bounds[0]}
-shown = {name: values for name, values in series.items() if "1 %" not in name}  # it would cross dist² / 2μ
-viz.show(viz.bounds_by_lam(ratios, gaps, shown, start=lam / lam_max))
+viz.show(viz.bounds_by_lam(ratios, gaps, series, start=lam / lam_max))
 
 # %% tags=["assert", "optional"] id="c06-045"
 ratio_of = {name: np.array(values) / gaps for name, values in series.items()}
@@ -225,7 +232,8 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
 print(f"{tried + len(ratios) * len(series)} bounds tried, none below its gap by more than a millionth of it")
 
 # %% [markdown] tags=["optional"] id="c06-044"
-# The scaled gap depends most on $\lambda$, and the corrected bounds hardly do.
+# The scaled gap depends most on $\lambda$, and the corrected bounds hardly do. $\operatorname{dist}^2/2\mu$ is less
+# loose at a large $\lambda$. There most $\beta_j$ are 0, and few others count.
 #
 # | bound | is a proof | is loose |
 # |---|---|---|
@@ -235,44 +243,50 @@ print(f"{tried + len(ratios) * len(series)} bounds tried, none below its gap by 
 # | corrected, share $\varphi$ | yes | by $1/\varphi$; more where $S$ has few rows |
 # | corrected, all rows | yes | never, for least squares |
 #
-# Scaling keeps that sum 0, as it is at an optimal intercept, but cannot make it 0.
+# <details><summary>Why does a free intercept ask for more?</summary>
 #
-# **Recap.** But for rounding no bound was below its gap.
+# Its column of ones has no penalty, so $\theta$ is feasible only if $\sum_i\theta_i=0$. If the intercept is optimal,
+# this holds, also after scaling. If it is not optimal, scaling cannot repair the sum.
+#
+# </details>
+#
+# **Recap.** Apart from rounding, no bound was below its gap.
 
 # %% [markdown] tags=["optional"] id="c06-046"
 # ## What the package adds (6 min, optional)
 #
 # `certify` calls `certificates.corrected`. The next cell prints the two lines of it that are 06's exercise 3. In our
-# letters `G` is $q$, `H` is $H_S$, `cost.price` is $\sum t_i^2$, and `l1` is $\lambda$. `s` is $w$, clipped to
-# $[-\lambda,\lambda]$: where your function returns infinity, this line cuts off what rounding carried beyond
-# $\lambda$. `l2`, the weight of a ridge, is new.
+# letters `G` is $q$, `H` is $H_S$, `cost.price` is $\sum t_i^2$, and `l1` is $\lambda$. `l2`, the weight of a ridge, is
+# new. `s` is $w$, cut at $\pm\lambda$. Your function accepts a part in $10^9$ beyond $\lambda$, and this line cuts it
+# off.
 #
-# The rest of that function serves intercepts, other losses, whose prices make `cost` (notebook
-# 07), and rounding: it moves $d$ until $w$ is feasible in spite of rounding, and adds what this may cost.
+# The rest of that function is for intercepts, for other losses and for rounding. Other losses have other prices, which
+# `cost` holds (notebook 07). Against rounding it moves $d$ until $w$ is certainly feasible, and adds to the bound what
+# this may cost.
 
 # %% tags=["solution", "optional"] id="c06-047"
 source = inspect.getsource(certificates.corrected)
 print(source[source.index("    s = ") : source.index("    # What rounding adds")])
 
 # %% [markdown] tags=["optional"] id="c06-049"
-# > *Systems note.* For a $\beta$ from elsewhere, `certify` reads all rows once for $q$, and the rows of $S$ for $H_S$. A
-# > solver of the package knows $q$ at its last $\beta$, so its certificate reads $S$ only. $S$ is all rows while $X$ is
-# > small, and a share of them when it is large (`glmlab.policy` says from which size on).
+# > *Systems note.* For a $\beta$ from elsewhere, `certify` reads all rows once for $q$, and the rows of $S$ for $H_S$.
+# > A solver of the package knows $q$ at its last $\beta$, so its certificate reads $S$ only. $S$ is all rows while $X$
+# > is small, and a share of them when it is large (`glmlab.policy` says from which size on).
 #
-# **Recap.** The package's bound is 06's exercise 3 plus rounding, for more losses and penalties, in about one pass.
+# **Recap.** The package computes 06's exercise 3 with an allowance for rounding, also for other losses and penalties.
+# It needs about one pass.
 
 # %% [markdown] tags=["optional"] id="more-judged"
 # ## More answers (6 min, optional)
 #
 # - *A penalised intercept.* If we add the column of ones ourselves, `Lasso` penalises it.
-# - *Statsmodels' ridge.* `OLS` solves ours. `GLM` with the Gaussian family takes the scale of its log-likelihood from
-#   the residuals, so it minimises $\frac12\log\|y-X\beta\|^2$ plus the penalty.
+# - *Statsmodels' ridge.* `OLS` minimises our objective. `GLM` with the Gaussian family estimates the scale of its
+#   log-likelihood from the residuals, so it minimises $\frac12\log\|y-X\beta\|^2$ plus the penalty.
 #
-# **Predict:** which of four have a relative gap below $10^{-6}$: a penalised and a free intercept, `OLS` and `GLM`?
+# **Predict.** Which of these four answers have a relative gap below $10^{-6}$: the penalised intercept, the free
+# intercept, `OLS`, `GLM`?
 #
-# *The post's own library* is judged only if you have installed it (`pip install dask-glm`). The line search of its
-# proximal gradient asks that the loss *without* the penalty falls. So we expect that it ends where this loss stops
-# falling.
+# *The post's own library* is judged only if you have installed it (`pip install dask-glm`).
 
 # %% tags=["assert", "optional"] id="c06-056"
 m, proofs, theirs_at = 4_000, {}, {}  # the first rows, tilted
@@ -315,21 +329,21 @@ else:
 # **Recap.** A penalised intercept and the GLM ridge solve other problems, and the certificate shows it.
 
 # %% [markdown] tags=["optional"] id="small-compared-with-what"
-# ## Small, compared with what? (10 min, optional)
+# ## Small, compared with what? (14 min, optional)
 #
-# A bound of 0.01 is small if $F$ is a million, and large if $F$ is 1. So a stop rule needs a unit. The larger one of
+# A bound of 0.01 is small if $F$ is a million, and large if $F$ is 1. So a stopping rule needs a unit. The larger of
 # $|F(\beta)|$ and $|F(0)|$ looks natural. What does it do to a small table?
 #
-# Two groups of equally many persons have 20 and 40 cases. Cases are Poisson, so the loss of a row is $e^\eta-y\eta$,
-# with $\eta=\log(\text{persons})+b_0+b_1\cdot\text{group}$. (The known term is called an **offset**.) The second rate
-# is twice the first, so the optimum is $b_1=\log2\approx0.693$.
+# Two groups of the same number of persons have 20 and 40 cases. The number of cases is Poisson, so the loss of a row is
+# $e^\eta-y\eta$, with $\eta=\log(\text{persons})+b_0+b_1\cdot\text{group}$. (The known term is called an **offset**.)
+# The second rate is twice the first, so the optimum is $b_1=\log2\approx0.693$.
 #
-# We certify $b_1=0.52$, whose first digit is not that of the optimum, for several numbers of persons. **Predict:** will
-# the bound change? The unit $U$ is explained below.
+# We certify a wrong slope, $b_1=0.52$, for several numbers of persons. **Predict:** will the bound change? The unit $U$
+# is explained below.
 
 # %% id="unit-of-exposure" tags=["assert", "optional"]
 group, cases, slopes, units = np.array([[0.0], [1.0]]), np.array([20.0, 40.0]), [], {}
-for persons in (1, 1e4, 1e8):
+for persons in (100, 1e4, 1e8):
     table = {"family": "poisson", "offset": np.full(2, np.log(persons))}
     at_zero = np.sum(persons - cases * np.log(persons))  # F(0)
     level = np.log(60 / (1 + np.exp(0.52)) / persons)  # the best b₀ for b₁ = 0.52
@@ -355,25 +369,55 @@ assert units[1e8][0] < 1e-8 < 0.1 < units[1e8][1], "of |F(0)| the wrong slope is
 
 # %% [markdown] tags=["optional"] id="the-unit-s"
 # If a model fits every row exactly, as two coefficients fit two groups, then $P(\beta^*)=0$. So the gap divided by $P$
-# is 1 at every other $\beta$, as above: it does not say how wrong $\beta$ is. So we take a floor. The *null model* has
-# offsets and an intercept but no columns, and a thousandth of its $P$ is the smallest unit:
+# is 1 at every other $\beta$, as above: it does not say how wrong $\beta$ is. So we need a smallest unit. The *null
+# model* has offsets and an intercept but no columns, and we take a thousandth of its $P$:
 #
-# $$U(\beta)=\max\big(P(\beta),\ P(\text{null model})/1000\big) .$$
+# $$U(\beta)=\max\big(P(\beta),\ P(\text{null model})/1000\big).$$
 #
-# The relative gap is the proved gap, without the allowance for rounding, divided by $U(\beta)$. It stays the same if the
-# model is written in another way: with other offsets, other units of a column or of $y$ in least squares, or a row
-# split in two of half the weight.
+# The relative gap is the proved gap, without the allowance for rounding, divided by $U(\beta)$. Without a penalty it
+# stays the same in another unit of a column, or if a row is split in two of half the weight.
+#
+# <details><summary>What else does not change it?</summary>
+#
+# For least squares, another unit of $y$. If there is a free intercept, a constant added to all offsets. With a penalty,
+# its weights must change with the units.
+#
+# </details>
+
+# %% [markdown] tags=["optional"] id="unit-example"
+# *A small example.* Let a Poisson row have $\eta=0$, so its loss is $e^0-0=1$. If $y=1$, the least loss is at
+# $\eta=\log1=0$, too, and the row leaves nothing. If $y=0$, the loss $e^\eta$ comes as near to 0 as one likes, and the
+# row leaves 1.
+#
+# **Exercise 2.** `gap_unit(y, eta, null)`: $U$ of a Poisson model without a penalty.
+
+# %% tags=["exercise", "optional"] id="gap-unit"
+def gap_unit(y, eta, null):
+    """U, one number, of a Poisson model without penalty. Counts y, its η and the null model's η: arrays (n,)."""
+    raise NotImplementedError
+
+# %% tags=["check", "optional"] id="gap-unit-check"
+gap_unit = use(gap_unit)
+# hint("gap_unit")
+# solution("gap_unit")
+
+# %% tags=["assert", "optional"] id="unit-of-the-table"
+eta, null = np.log(persons) + level + 0.52 * group[:, 0], np.full(2, np.log(30))  # of the last table
+U = gap_unit(cases, eta, null)
+print(f"{persons:,.0f} persons: U = {U:.4g}; the proved gap is {(wrong.bound - wrong.rounding) / U:.2f} of it")
+assert np.isclose(wrong.relative, (wrong.bound - wrong.rounding) / U, rtol=1e-3), "the package's relative gap"
 
 # %% [markdown] tags=["optional"] id="gap-in-standard-errors"
 # What does a gap say about the coefficients? Near the optimum
-# $F(\beta)-F^*\approx\frac12(\beta-\beta^*)^\top H(\beta-\beta^*)$ (or more, with an L1 penalty). So a gap of $\delta$ leaves $\beta$ within $\sqrt{2\delta}$ of
-# $\beta^*$ in the norm of $H$. Without a penalty the standard error of $\beta_j$ is $\sqrt{(H^{-1})_{jj}}$ for Poisson
-# and logistic losses. So **every coefficient is within $\sqrt{2\delta}$ standard errors of its optimum.**
+# $F(\beta)-F^*\approx\frac12(\beta-\beta^*)^\top H(\beta-\beta^*)$. With an L1 penalty the left side may be larger. So
+# a gap of $\delta$ leaves $\beta$ within $\sqrt{2\delta}$ of $\beta^*$ in the norm of $H$. Without a penalty the
+# standard error of $\beta_j$ is $\sqrt{(H^{-1})_{jj}}$ for Poisson and logistic losses. So **every coefficient is
+# within $\sqrt{2\delta}$ standard errors of its optimum.**
 #
-# This approximation becomes a proof because the four losses of notebook 07 have $|\ell'''|\le\ell''$: for the Gaussian
-# $\ell'''=0$, for Poisson and Gamma they are equal in size, and a logistic loss of mean $m$ has the factor $|1-2m|$.
-# So $H$ cannot change much over a short distance (docstring of `glmlab.maths.certificates`). A result prints what it
-# proves.
+# It becomes a proof, because the four losses of notebook 07, as functions of $\eta$, have $|\ell'''|\le\ell''$: for the
+# Gaussian $\ell'''=0$, for Poisson and Gamma $|\ell'''|=\ell''$, and for logistic loss of mean $m$ the ratio is
+# $|1-2m|$. So $H$ changes little over a short distance. A result prints what it proves (`glmlab.maths.certificates`
+# says how).
 
 # %% id="proved-standard-errors" tags=["assert", "optional"]
 rng = np.random.default_rng(0)
@@ -388,30 +432,32 @@ rules = glmlab.Stopping()
 print(f"stopped at a relative gap of {early.certificate.relative:.0e}: {early.summary()['accuracy']}")
 print(f"true distance: at most {apart.max():.2g} standard errors; run to the end: {exact_c.summary()['accuracy']}")
 print(f"fit's default tol is {rules.default_tol:.0e}. If X has at most {rules.all_digits:,} numbers and tol is at most {rules.rough_tol:.0e},")
-print(f"it goes on until the next step has an effect below {rules.tiny_step:.0e} (first-order methods: {rules.proved_step:.0e})")
+print(f"it goes on until the next step has an effect (see below) under {rules.tiny_step:.0e} (first-order methods: {rules.proved_step:.0e})")
 assert apart.max() <= early.certificate.errors <= np.sqrt(2e-5 * len(X_c)) and exact_c.certificate.errors < 1e-6
 
 # %% [markdown] tags=["optional"] id="last-digits"
-# The error of $\beta$ grows like the *square root* of the gap, so a relative gap as small as the default `tol` leaves
-# only four or five digits of $\beta$. In standard errors it is about $\sqrt{\texttt{tol}\cdot n}$, because half the
-# deviance is about $n/2$. A tolerance of $10^{-9}$ and a million rows make it 0.03, enough for a statistician. But one
-# more step of Newton's method gives all digits, so `fit` takes it where $X$ is small. The *effect* of a step is how far
-# it moves the rows, relative to the largest coefficient's.
+# The error of $\beta$ grows like the *square root* of the gap. As $\sqrt{10^{-9}}\approx3\cdot10^{-5}$, the default
+# `tol` leaves only four or five digits. For Poisson counts and a good model $P$ is at most of the size $n/2$. Then the
+# error is at most about $\sqrt{\texttt{tol}\cdot n}$ standard errors: 0.03 for a million rows, enough for a
+# statistician.
 #
-# **Recap.** The unit of a stop rule is what is left to explain, $U(\beta)$. A gap of $\delta$ means at most about
+# One more Newton step gives all digits, so `fit` takes it where $X$ is small. The *effect* of a step is the largest
+# change that it makes in a row's $\eta$, divided by the largest $|x_{ij}\beta_j|$.
+#
+# **Recap.** The unit of a stopping rule is what is left to explain, $U(\beta)$. A gap of $\delta$ means at most about
 # $\sqrt{2\delta}$ standard errors.
 
 # %% [markdown] tags=["optional"] id="c06-059"
 # ## When to stop, and what remains (6 min, optional)
 #
-# Which rule ends a run where it should? We run proximal gradient on the tilted rows, $\lambda=\lambda_{\max}/100$,
-# with the safe step $1/L$, where $L$ is the largest eigenvalue of $H$, and again with a tenth of it. Four rules are
-# asked for $10^{-4}$:
+# Which rule ends a run where it should? We run proximal gradient on the tilted rows, $\lambda=\lambda_{\max}/100$, with
+# the safe step $1/L$, where $L$ is the largest eigenvalue of $H$, and again with a tenth of it. Four rules are asked
+# for $10^{-4}$:
 #
 # - the change of $\beta$, relative to the largest coefficient;
 # - the change of $F$, relative to $F$;
-# - the residual, which is the largest part of $\operatorname{dist}(0,\partial F)$, relative to its size at $\beta=0$;
-# - the certificate on a tenth of the rows, relative to $F(0)$: here $P=F$, and both runs need one unit.
+# - the residual, the largest coordinate of the shortest subgradient, relative to its value at $\beta=0$;
+# - the certificate on a tenth of the rows, relative to $F(0)$. ($U(\beta)$ would change along the run.)
 #
 # **Predict.** Which rules leave a larger gap with the shorter step?
 
@@ -456,9 +502,9 @@ assert at["0.1/L"]["change of β"] > 10 * tol
 
 # %% [markdown] tags=["optional"] id="c06-062"
 # Rules of change measure the step as much as the error: the shorter the step, the larger the gap at which they hold.
-# The change of $F$ holds too early with both steps. The residual is not fooled by the step. But its unit is not that
-# of $F$, and here it holds long after the gap was small enough. The certificate may stop late, because its bound is
-# loose, but never early.
+# The change of $F$ holds too early with both steps. The residual is not fooled by the step. But its unit is not that of
+# $F$, and here it stops the run long after the gap was small enough. The certificate may stop late, because its bound
+# is loose, but never early.
 #
 # So far we had the suboptimality $F-F^*$ and its certificate. There is a third error, and no solver makes it: the
 # distance to the coefficients that made the data. We watch all three in a slow run on the course's own rows,
@@ -471,16 +517,16 @@ course_gaps, proved = [float(F(beta, lam) - F(best, lam)) / F0 for beta in betas
 for k in range(0, len(betas), 10):
     d = model_step(slope(betas[k]), betas[k], lam, X_tenth)
     proved[k] = corrected(slope(betas[k]), betas[k], lam, X_tenth, d) / F0
-distances, floor = abs(betas - beta_true).max(axis=1), np.sqrt(2 * np.log(p) / n)
-viz.show(viz.three_errors(course_gaps, proved, distances, floor=floor))
+distances, noise = abs(betas - beta_true).max(axis=1), np.sqrt(2 * np.log(p) / n)
+viz.show(viz.three_errors(course_gaps, proved, distances, noise=noise))
 assert all(bound >= course_gaps[k] for k, bound in proved.items())
-assert proved[80] <= 1e-6 and distances[-1] > 0.3 * floor
+assert proved[80] <= 1e-6 and distances[-1] > 0.3 * noise
 
 # %% [markdown] tags=["optional"] id="c06-064"
-# **Recap.** *Suboptimality* $F(\beta)-F^*$ is the solver's error, and nobody knows it. A *certificate* is a number
-# that it cannot exceed. The *distance to* $\beta_{\text{true}}$, the only error that the post printed, contains the
-# noise in the data: its largest coordinate stays near $\sqrt{2\log p/n}$ (notebook 02). More rows lower it, and no
-# solver does.
+# **Recap.** *Suboptimality* $F(\beta)-F^*$ is the solver's error. A user does not know it; we do, because we solved the
+# problem. A *certificate* is a number that it cannot exceed. The *distance to* $\beta_{\text{true}}$, the only error
+# that the post printed, contains the noise in the data: its largest coordinate ends near $\sqrt{2\log p/n}$ (notebook
+# 02). More rows lower it, and no solver does.
 
 # %% tags=["assert", "optional"] id="closed"
 client.close()
@@ -491,16 +537,17 @@ assert client.status == "closed"
 #
 # - On the tilted rows $\operatorname{dist}^2/2\mu$ was up to hundreds of times the gap. The corrected bound on all rows
 #   was the gap, at every $\lambda$.
-# - But for rounding no bound of any kind was below its gap.
+# - Apart from rounding, no bound of any kind was below its gap.
 # - With $10^8$ persons the gap of a wrong slope was about $10^{-9}$ of $F(0)$, and all of $U$.
-# - The change of $F$ stopped too early with both steps, the change of $\beta$ with the short one. A certificate never did.
+# - The change of $F$ stopped too early with both steps, the change of $\beta$ with the short one. A certificate never
+#   did.
 #
-# <details><summary>You make the steps of a solver a hundred times shorter. Which rules still stop at the same gap?</summary>
+# <details><summary>You make a solver's steps a hundred times shorter. Which rules still stop at the same gap?</summary>
 #
 # The certificate and the residual, because they look at $\beta$ only, and not at the step that led there.
 #
 # </details>
-# <details><summary>Gaps of two runs on other data are 0.01 and 10. Which answer is better?</summary>
+# <details><summary>Two runs on different data have gaps of 0.01 and 10. Which answer is better?</summary>
 #
 # Nobody can say: a gap has the unit of $F$. Divide each by its $U(\beta)$, or compare $\sqrt{2\delta}$.
 #
