@@ -279,8 +279,8 @@ assert saved < 0 < more and min(to["passes"], key=to["passes"].get) == "auto"
 #
 # </details>
 #
-# So we take the same rows in two other orders: sorted by $y$, and sorted by the first column. The minimiser does not
-# depend on the order. In a third trial we take only the first 2,500 rows, in chunks of 50.
+# So we sort the rows in two ways: by $y$, and by the first column. Of a large file we then keep every fourth row, to save
+# time. In a third trial we take only the first 2,500 rows, in chunks of 50.
 #
 # **Predict.** How many of the five methods other than *auto* reach a relative gap of $10^{-6}$ within 15 iterations when
 # the rows are sorted by the first column?
@@ -289,12 +289,12 @@ assert saved < 0 < more and min(to["passes"], key=to["passes"].get) == "auto"
 reach = predict("methods other than auto that reach 1e-6 on rows sorted by a column", None)
 by_y, by_column, few_X, few_y = np.argsort(y, kind="stable"), np.argsort(X[:, 0]), X[:2500], y[:2500]
 few_best = glmlab.fit(few_X, few_y, **logistic, tol=1e-12)
-trials = {
-    "mixed": (mixed, best),
-    "sorted by y": (compared(X[by_y], y[by_y], best, n_k), best),
-    "sorted by column 1": (compared(X[by_column], y[by_column], best, n_k), best),
-    "chunks of 50 rows": (compared(few_X, few_y, few_best, 50), few_best),
-}
+trials, every = {"mixed": (mixed, best)}, scale.pick(ci=1, workshop=4, full=4)
+for trial, order in {"sorted by y": by_y, "sorted by column 1": by_column}.items():
+    X_some, y_some = X[order[::every]], y[order[::every]]
+    some_best = glmlab.fit(X_some, y_some, **logistic, tol=1e-12)
+    trials[trial] = compared(X_some, y_some, some_best, n_k // every), some_best
+trials["chunks of 50 rows"] = compared(few_X, few_y, few_best, 50), few_best
 arrived = {}
 for trial, (results, reference) in trials.items():
     print(f"{trial}\n{few_rounds.table(results, reference).to_string()}\n")
@@ -327,7 +327,7 @@ assert all({"auto", "proximal Newton"} <= names for names in arrived.values())
 #
 # </details>
 #
-# We compute $\varepsilon$ at the optimum for the chunk that CSL uses, and for as many rows drawn from everywhere.
+# We compute $\varepsilon$ at the optimum for the first chunk of each order, and for as many rows drawn from everywhere.
 
 # %% tags=["assert"] id="c10-047"
 def hessian(rows):
@@ -473,7 +473,7 @@ for each in (10, 100, 300):
     curves[name], later[each], guess = gaps, (gaps[1] / gaps[4]) ** (1 / 3), 1 / (1 - each**-0.5) ** 2 - 1
     print(f"{name}: the first pass divides the gap by {gaps[0] / gaps[1]:.3g}, the next three by {later[each]:.3g} each; "
           f"1/ε² = {worst**-2:.2g}, by the guess {guess**-2:.2g}")  # fmt: skip
-    assert worst < guess and (each == 10 or later[each] > 0.8 / worst**2), "no slower than the worst direction"
+    assert each == 10 or later[each] > 0.8 / worst**2, "no slower than the worst direction"
 curves["the file's first rows, 100 for each column"], _ = walk(np.arange(100 * p))
 divided.measured(later[100])
 title = f"100 rows a column soon divide the gap by {later[100]:.0f} a pass; the first rows raise it"
@@ -486,8 +486,8 @@ assert max(hundred[2], three_hundred[2]) < ten[2] and first_rows[3] > first_rows
 # Pass 0 is at the pilot's answer. The first pass is the fastest. Later passes come near $1/\varepsilon^2$, because the
 # error turns to the worst direction. If $1/\varepsilon^2$ is below 1, the method may diverge.
 #
-# The guess of $\varepsilon$ was too large for our three pilots, so a pass divides by more than predicted. The guess is
-# for normal rows of equal weight and for many columns.
+# The guess of $\varepsilon$ is rough, because it is for normal rows of equal weight and for many columns. The last two
+# numbers of each line say how rough.
 #
 # <details><summary>How does <code>fit</code> use a pilot?</summary>
 #
@@ -732,14 +732,13 @@ for who, seconds in (("alike", alike), ("one slow", slow)):
 client = cluster.client(n_workers=8, processes=scale.pick(ci=False, workshop=True, full=True))
 X_dealt, y_dealt = slow_worker.dealt_rows(client, n=scale.pick(ci=160_000, workshop=280_000, full=280_000))
 admm, piag = [slow_worker.SYNC, slow_worker.ASYNC, slow_worker.MOVED], [slow_worker.FIXED, slow_worker.ADAPTIVE]
-task, repeats, tol, racers = scale.pick(ci=(0.003, 1, 1e-2, admm), workshop=(0.013, 5, 1e-4, admm + piag),
+task, repeats, tol, racers = scale.pick(ci=(0.003, 1, 1e-2, admm), workshop=(0.011, 5, 1e-4, admm + piag),
                                         full=(0.015, 5, 1e-4, None))  # fmt: skip
 setting = {"rho": 3 * len(X_dealt) / (4 * X_dealt.numblocks[0]),  # three times a chunk's curvature at β = 0
            "task": task, "tol": tol}  # fmt: skip
 race = slow_worker.race(client, X_dealt, y_dealt, repeats=repeats, only=racers, **setting)
-calm = slow_worker.race(client, X_dealt, y_dealt, repeats=1, only=admm[:2], times=1.0, **setting)
 print(race.table().to_string())
-print(f"one slow: {race.finding()}\nnobody slow: {calm.finding()}")
+print(f"by medians: {race.finding()}")
 first = min(race.seconds, key=race.median)
 title = f"One of {X_dealt.numblocks[0]} workers is slow. First at a proved gap of {tol:g}: {first}"
 viz.show(viz.convergence(race.results, x="seconds", tol=tol, title=title))
@@ -748,7 +747,7 @@ client.close()
 assert client.status == "closed"
 
 # %% [markdown] tags=["optional"] id="c10-052"
-# *Answer.* The line "one slow" compares medians with ADMM's, and those of PIAG with its fixed rule's. The title says
+# *Answer.* The last line compares medians with ADMM's, and those of PIAG with its fixed rule's. The title says
 # who was first of all. Moving is arithmetic: a round that waits for the slow worker takes as long as ten tasks. If a
 # fast worker has the slow one's chunk, too, a round takes two.
 #
