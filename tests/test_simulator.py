@@ -183,29 +183,29 @@ SECONDS = {2: {1: 1.0, 8: 0.2, 64: 0.5}, FAN: {1: 1.0, 8: 0.1, 64: 0.25}}
 def test_the_figure_has_a_line_for_each_fan_and_says_which_number_of_workers_is_fastest():
     picture = viz.speed_by_workers(SECONDS, rows=5_000, measured={2: {8: 0.25}}, formula={1: 1.0, 64: 0.05})
     lines = picture.figure.axes[0].lines
-    assert [list(line.get_ydata()) for line in lines] == [[1, 5, 2], [4], [1, 10, 4], [], [1, 20]]
+    assert [list(line.get_ydata()) for line in lines] == [[1000, 200, 500], [250], [1000, 100, 250], [], [1000, 50]]
     assert list(lines[0].get_xdata()) == [1, 8, 64]
     bottom, top = picture.figure.axes[0].get_ylim()
-    assert bottom < 1 and 20 < top, "all speeds are seen"
+    assert bottom < 50 and 1000 < top, "all times are seen"
     first, second, last = picture.finding.split("; ")
-    assert last == "measured ÷ predicted time: 1.2.", "250 ms ÷ 200 ms, rounded to even"
-    assert first == "fan-in 2: fastest with 8 workers, 200 ms a pass"
-    assert second.startswith(f"fan-in {FAN}: fastest with 8")
+    assert last == "measured ÷ simulated time: 1.2.", "250 ms ÷ 200 ms, rounded to even"
+    assert first == "simulator, fan-in 2: fastest with 8 workers, 200 ms a pass"
+    assert second.startswith(f"simulator, fan-in {FAN}: fastest with 8")
 
 
-def test_the_title_is_about_these_lines_and_the_legend_tells_measurements_from_predictions():
-    titles = {"by prediction one worker is": {1: 0.1, 2: 0.2}, "by prediction 2 workers are": {1: 0.3, 2: 0.2}}
+def test_the_title_is_about_these_lines_and_the_legend_tells_measurements_from_the_simulator():
+    titles = {"one worker is": {1: 0.1, 2: 0.2}, "2 workers are": {1: 0.3, 2: 0.2}}
     for said, line in titles.items():
         picture = viz.speed_by_workers({4: line}, rows=20_000, measured={4: {2: 0.1}}, trusted=1)
-        assert picture.finding.startswith("predicted: fastest with "), "one line needs no fan-in"
+        assert picture.finding.startswith("simulator: fastest with "), "one line needs no fan-in"
         [axes] = picture.figure.axes
         first, second = axes.get_title(loc="left").splitlines()
-        assert first == f"20,000 rows: {said} fastest;"
-        assert second == "measured ÷ predicted time: 0.5" and second in picture.finding
-        assert axes.get_legend_handles_labels()[1] == ["predicted", "measured", "not to be trusted"]
+        assert first == f"20,000 rows: by the simulator {said} fastest;"
+        assert second == "measured ÷ simulated time: 0.5" and second in picture.finding
+        assert axes.get_legend_handles_labels()[1] == ["simulator", "measured", "not checked to a factor of 1.5"]
     [axes] = viz.speed_by_workers({4: line}, rows=20_000, trusted=2).figure.axes
-    assert axes.get_title(loc="left") == "20,000 rows: by prediction 2 workers are fastest"
-    assert axes.get_legend_handles_labels()[1] == ["predicted"], "nothing lies beyond"
+    assert axes.get_title(loc="left") == "20,000 rows:\nby the simulator 2 workers are fastest"
+    assert axes.get_legend_handles_labels()[1] == ["simulator"], "nothing lies beyond"
 
 
 @pytest.mark.parametrize("given", [({},), ({2: {}},), ({2: {1: 1.0}}, {3: {1: 1.0}})])

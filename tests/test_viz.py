@@ -528,7 +528,7 @@ def test_the_relative_scale_is_named_after_the_first_objective_unless_one_exceed
     falls, rises = result(n=5), result(n=5)
     rises.trace.objective[2] = 40.0
     one, both = (viz.convergence(runs, optimum=10.0) for runs in (falls, {"falls": falls, "rises": rises}))
-    assert one.figure.axes[0].get_ylabel() == "(F − F*) / F at the start"
+    assert one.figure.axes[0].get_ylabel() == "(F − F*) / (F at the start)"
     assert both.figure.axes[0].get_ylabel() == "(F − F*) / max(|F|, |F at the start|)"
     assert np.allclose(lines(both)[1][2, 1], (40 - 10) / 40)
 

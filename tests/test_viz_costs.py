@@ -85,7 +85,7 @@ def test_tasks_may_have_other_names_and_titles_say_how_long_it_took():
     assert [text.get_text() for text in picture.figure.legends[0].get_texts()] == ["product × 3", "transfer × 1"]
     [ax] = picture.figure.axes
     assert ax.get_title("left") == "mine: 10 s, 65% white"
-    assert picture.figure.get_suptitle() == "65% of the threads' time is white: no task computes"
+    assert picture.figure.get_suptitle() == "65% of the threads' time is white: no task is running"
     both = viz.task_stream({"mine": RECORDS, "yours": RECORDS[1:2]}).figure
     assert both.get_suptitle().startswith("0% to 65% of")
 

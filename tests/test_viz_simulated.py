@@ -28,13 +28,13 @@ def test_the_moving_view_holds_all_lines_and_needs_no_kernel():
     assert "CustomJS" in text and "fastest with 16 workers" in text
 
 
-def test_what_lies_beyond_the_trusted_workers_is_grey_in_both_views():
+def test_what_lies_half_a_step_beyond_the_trusted_workers_is_grey_in_both_views():
     picture = viz.cluster_slider(SECONDS, trusted=4)
     [box] = picture.interactive.select({"type": BoxAnnotation})
-    assert box.left == 4
+    assert box.left == 8
     [axes] = picture.figure.axes
-    assert [patch.get_x() for patch in axes.patches] == [4] and axes.patches[0].get_width() == 16 - 4
-    assert axes.get_title(loc="left") == "5,000 rows: by prediction 16 workers are fastest"
+    assert [patch.get_x() for patch in axes.patches] == [8] and axes.patches[0].get_width() == 16 - 8
+    assert axes.get_title(loc="left") == "5,000 rows, fan-in 2:\nby the simulator 16 workers are fastest"
 
 
 @pytest.mark.parametrize(("given", "says"), [

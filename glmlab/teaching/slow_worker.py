@@ -88,7 +88,7 @@ def race(client, X, y, *, family="logistic", penalty=None, rho="diagonal", tol=1
 
     X (n, p), y (n,): dask arrays that the workers hold, at least as many chunks as workers. family: one whose ℓ″ is
     bounded, because the gradient methods need that. rho: the same for all ADMM. times: 1 for no slow worker. others: by
-    how much all workers are slowed. only: names of racers. say: called with a line for each run.
+    how much all workers are slowed. only: names of racers. say: called with a line for each repeat.
     task: the seconds in which a worker that is not slow shall read a chunk once for f, ∇f and ∇²f; `others` is made of
     it then.
     Workers sleep for what their work leaves of it (machine.stragglers). So eight workers need one processor and do
@@ -112,7 +112,8 @@ def race(client, X, y, *, family="logistic", penalty=None, rho="diagonal", tol=1
             for name, run_it in racers.items():
                 results[name], taken = run_it(tol, max_iter)
                 seconds[name].append(taken if results[name].converged else np.inf)
-                say(f"{repeat + 1} of {repeats}: {name}, {taken:.3g} s")
+            times_of_all = "; ".join(f"{name} {taken[-1]:.3g} s" for name, taken in seconds.items())
+            say(f"{repeat + 1} of {repeats}: {times_of_all}")
     return Race(seconds, results, speed, measuring, moving)
 
 

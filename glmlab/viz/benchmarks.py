@@ -34,7 +34,7 @@ def noise_band(band, points, *, title=None):
     """Errors ‖β − β_true‖∞ against numbers of rows, with those of the exact minimiser.
 
     band    {n: (low, mean, high)} of the exact minimiser's error, for at least two numbers of rows n
-    points  {name: [(n, error), …]}; points of one name are joined by a line
+    points  {name: [(n, error), …]}; points of one name have the same marker
     title   what the picture shows; by default how many points lie above the band
     """
     if len(band) < 2 or not points:
@@ -42,11 +42,11 @@ def noise_band(band, points, *, title=None):
     ns = sorted(band)
     low, mean, high = np.array([band[n] for n in ns], dtype=float).T
     fig, ax = new_figure(size=(8.6, 5.0))
-    ax.fill_between(ns, low, high, color=COLOURS[5], alpha=0.35, lw=0, label="exact answers, 90 of 100")
+    ax.fill_between(ns, low, high, color=COLOURS[5], alpha=0.35, lw=0, label="90 of 100 exact answers")
     ax.plot(ns, mean, color="black", marker="", ls="--", label="their mean")
     for k, (name, where) in enumerate(points.items()):
         xs, ys = zip(*sorted(where), strict=True)
-        ax.plot(xs, ys, color=nth(COLOURS, k), ls=":" if len(xs) > 1 else "", lw=1.2, label=name, **opened(k))
+        ax.plot(xs, ys, color=nth(COLOURS, k), ls="", label=name, **opened(k))
     ylabel = r"largest error $\|\beta-\beta_{\mathrm{true}}\|_\infty$"
     ax.set(xscale="log", yscale="log", xlabel="rows n", ylabel=ylabel)
     above = [error > _between(n, ns, high) for where in points.values() for n, error in where]
@@ -212,9 +212,10 @@ def then_and_now(panels):
         ax.margins(x=0.2)  # room for the gaps beside the markers
     axes[0][0].set_yticks(range(len(methods)), methods)
     axes[0][0].set_ylim(len(methods) - 0.5, -0.5)
-    axes[0][0].plot([], [], color="black", ls="", marker="s", ms=9, label="filled: proved to 1e-6")
+    label = "filled: proved to 1e-6; number: certified gap"
+    axes[0][0].plot([], [], color="black", ls="", marker="s", ms=9, label=label)
     fig.legend(loc="outside lower center", ncols=4)
-    fig.suptitle("Compare only filled markers of one panel: proved to 1e-6", x=0.02, ha="left", fontsize=13)
+    fig.suptitle("Filled: proved to 1e-6. Compare these, within one panel", x=0.02, ha="left", fontsize=13)
     finding = f"{'; '.join(said)}."
     alt = f"A row for each method, seconds to the right on a logarithmic axis, a marker for each benchmark. {finding}"
     return Picture(fig, alt, finding)

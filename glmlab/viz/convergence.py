@@ -16,7 +16,7 @@ X_AXES = {
     "seconds": "wall time (s)",
 }
 Y_AXES = {
-    "relative": "(F − F*) / F at the start",
+    "relative": "(F − F*) / (F at the start)",
     "objective": "F − F*",
     "residual": "scaled optimality residual",
 }

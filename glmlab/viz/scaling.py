@@ -1,4 +1,6 @@
-"""The speed of passes against the number of workers."""
+"""The seconds of a pass against the number of workers."""
+
+import math
 
 from matplotlib.ticker import FuncFormatter, LogLocator
 
@@ -8,9 +10,9 @@ from .words import number_text, range_text
 
 
 def speed_by_workers(seconds, *, rows, measured=None, formula=None, trusted=None):
-    """Passes a second against workers, a line for each fan-in of the tree of sums.
+    """Milliseconds of a pass against workers, a line for each fan-in of the tree of sums.
 
-    seconds   {fan: {workers: seconds of a pass}}, predicted
+    seconds   {fan: {workers: seconds of a pass}} by the simulator
     rows      how many rows a pass reads, for the title
     measured  {fan: {workers: seconds}}, points for some of these fans
     formula   {workers: seconds} by a simpler rule, for a grey line
@@ -20,53 +22,59 @@ def speed_by_workers(seconds, *, rows, measured=None, formula=None, trusted=None
     if not seconds or not all(seconds.values()) or not set(measured) <= set(seconds):
         raise ValueError("seconds={fan: {workers: seconds}}, one or more; measured the same, of these fans")
     fig, ax = new_figure(size=(5.8, 5.0))
-    names = {fan: f"fan-in {fan}" for fan in seconds} if len(seconds) > 1 else {}
+    names = {fan: f", fan-in {fan}" if len(seconds) > 1 else "" for fan in seconds}
     for k, (fan, line) in enumerate(seconds.items()):
         look = {"color": nth(COLOURS, k), "marker": nth(MARKERS, k)}
-        name = f", {names[fan]}" if names else ""
-        ax.plot(*_speeds(line), ls=nth(DASHES, k), label=f"predicted{name}", **look)
-        points = {"label": f"measured{name}"} if fan in measured else {}
-        ax.plot(*_speeds(measured.get(fan, {})), ls="", mfc="none", ms=12, mew=2, **points, **look)
+        ax.plot(*_milliseconds(line), ls=nth(DASHES, k), label=f"simulator{names[fan]}", **look)
+        points = {"label": f"measured{names[fan]}"} if fan in measured else {}
+        ax.plot(*_milliseconds(measured.get(fan, {})), ls="", mfc="none", ms=12, mew=2, **points, **look)
     counts = sorted({count for line in seconds.values() for count in line})
     formula = formula or {}
     if formula:
-        ax.plot(*_speeds(formula), color="#777777", marker="", ls=":", label="your function")
+        ax.plot(*_milliseconds(formula), color="#777777", marker="", ls=":", label="your function")
     drawn = [*seconds.values(), *measured.values(), formula]
-    shown = [1 / time for line in drawn for time in line.values()]
-    ax.set(xscale="log", yscale="log", xlabel="workers", ylabel="passes a second")
+    shown = [1e3 * time for line in drawn for time in line.values()]
+    ax.set(xscale="log", yscale="log", xlabel="workers", ylabel="milliseconds of a pass")
     ax.set_ylim(min(shown) / 1.5, max(shown) * 1.5)
-    far = _far(seconds, measured)
-    title = f"{rows:,} rows: by prediction {_count(_fastest(seconds))} fastest"
-    ax.set_title(f"{title};\n{far}" if far else title)
+    far, (fan, fastest) = _far(seconds, measured), _fastest(seconds)
+    title = f"{rows:,} rows{names[fan]}: by the simulator {_count(fastest)} fastest"
+    ax.set_title(f"{title};\n{far}" if far else title.replace(": ", ":\n"))
     ax.set_xticks(counts, [f"{count:,}" for count in counts], rotation=45 if len(counts) > 8 else 0)
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.minorticks_off()
     if trusted is not None and trusted < counts[-1]:
-        ax.axvspan(trusted, counts[-1], color="#000000", alpha=0.08, lw=0, label="not to be trusted")
+        left = grey_from(trusted, counts)
+        ax.axvspan(left, counts[-1], color="#000000", alpha=0.08, lw=0, label="not checked to a factor of 1.5")
     fig.legend(loc="outside lower center", ncols=2)
-    finding = "; ".join(_best(names.get(fan, "predicted"), line) for fan, line in seconds.items()) + "."
+    finding = "; ".join(_best(f"simulator{names[fan]}", line) for fan, line in seconds.items()) + "."
     hollow = f" Hollow markers are measured; {far}." if far else ""
-    alt = f"Passes a second against workers on two logarithmic axes, a line for each fan-in.{hollow} {finding}"
+    each = ", a line for each fan-in" if len(seconds) > 1 else ""
+    alt = f"Milliseconds of a pass against workers on two logarithmic axes{each}.{hollow} {finding}"
     return Picture(fig, alt, f"{finding}{hollow}")
 
 
-def _speeds(line):
-    """Workers and passes a second, in the order of the workers."""
+def grey_from(trusted, counts):
+    """Where the grey part begins: half a step behind the trusted number of workers, on a logarithmic axis."""
+    return math.sqrt(trusted * min(count for count in counts if count > trusted))
+
+
+def _milliseconds(line):
+    """Workers and milliseconds of a pass, in the order of the workers."""
     counts = sorted(line)
-    return counts, [1 / line[count] for count in counts]
+    return counts, [1e3 * line[count] for count in counts]
 
 
 def _fastest(seconds):
-    """The number of workers at which one of the lines is highest."""
-    return min((time, count) for line in seconds.values() for count, time in line.items())[1]
+    """The fan-in and the number of workers at which one of the lines is lowest."""
+    return min((time, fan, count) for fan, line in seconds.items() for count, time in line.items())[1:]
 
 
 def _far(seconds, measured):
-    """How far the measured times are from the predicted ones, in words."""
+    """How far the measured times are from the simulated ones, in words."""
     ratios = [time / seconds[fan][count] for fan, line in measured.items() for count, time in line.items()
               if count in seconds[fan]]  # fmt: skip
-    return f"measured ÷ predicted time: {range_text(ratios, number_text)}" if ratios else ""
+    return f"measured ÷ simulated time: {range_text(ratios, number_text)}" if ratios else ""
 
 
 def _count(workers):

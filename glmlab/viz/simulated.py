@@ -4,7 +4,7 @@ import numpy as np
 
 from .interactive import bokeh_figure, place_slider
 from .picture import Picture
-from .scaling import counted, speed_by_workers
+from .scaling import counted, grey_from, speed_by_workers
 from .style import BOKEH_MARKERS, COLOURS, nth
 
 DASHED = ("solid", "dashed", "dotdash", "dotted")
@@ -53,7 +53,7 @@ def sliding(seconds, rows, at, trusted):
     lines = [[[1e3 * seconds[n][fan][w] for w in workers] for fan in fans] for n in rows]
     every = np.array(lines)
     fig = bokeh_figure(
-        x_axis_type="log", y_axis_type="log", tools="", title="Predicted milliseconds of a pass",
+        x_axis_type="log", y_axis_type="log", tools="", title="Simulated milliseconds of a pass",
         x_axis_label="workers", y_axis_label="milliseconds", y_range=(0.7 * every.min(), 1.4 * every.max()),
     )  # fmt: skip
     fig.xaxis.ticker = workers
@@ -63,8 +63,8 @@ def sliding(seconds, rows, at, trusted):
         look = {"source": source, "color": nth(COLOURS, k), "legend_label": f"fan-in {fan}"}
         fig.line("x", "y", line_width=2, line_dash=nth(DASHED, k), **look)
         fig.scatter("x", "y", marker=nth(BOKEH_MARKERS, k), size=7, **look)
-    if trusted is not None:
-        fig.add_layout(BoxAnnotation(left=trusted, fill_color="black", fill_alpha=0.08))
+    if trusted is not None and trusted < workers[-1]:
+        fig.add_layout(BoxAnnotation(left=grey_from(trusted, workers), fill_color="black", fill_alpha=0.08))
     fig.add_layout(fig.legend[0], "below")
     fig.legend[0].orientation, fig.legend[0].label_text_font_size = "horizontal", "11pt"
     texts = [best_of(n, seconds[n]) + "." for n in rows]
