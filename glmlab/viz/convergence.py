@@ -7,7 +7,7 @@ import numpy as np
 from .interactive import bokeh_figure
 from .picture import Picture
 from .style import BOKEH_DASHES, BOKEH_MARKERS, COLOURS, new_figure, nth
-from .words import list_text
+from .words import list_text, number_text
 
 GREY = "#777777"
 X_AXES = {
@@ -148,4 +148,4 @@ def _finding(curves, x, y):
 
 
 def _end(xs, ys, x):
-    return f"reaches {ys[-1]:.1e} after {xs[-1]:.3g} {x}" if len(ys) else "has nothing above zero to show"
+    return f"reaches {ys[-1]:.1e} after {number_text(xs[-1], 3)} {x}" if len(ys) else "has nothing above zero to show"
