@@ -265,8 +265,14 @@ def test_slider_sentence_is_the_most_that_fits(p, budget, rows, chunks):
 def test_the_picture_beside_the_slider_does_not_solve_the_exercise():
     picture = viz.chunk_slider(1_000, 10, budget=11_000)  # 137 rows fit
     title = picture.figure.axes[0].get_title(loc="left")
-    assert title == "100 rows a chunk fit the budget of 11 kB (10 chunks);\n200 rows a chunk do not (5 chunks)"
+    assert title == "Chunks of 100 rows fit the budget of 11 kB (10 chunks);\nchunks of 200 rows do not (5 chunks)"
     assert "137" not in f"{title} {picture.alt} {picture.finding}"
+
+
+def test_an_axis_above_the_budget_counts_the_chunks():
+    [above] = viz.chunk_slider(4_000, 10, budget=11_000).figure.axes[0].child_axes
+    places = dict(zip(above.get_xticks(), [label.get_text() for label in above.get_xticklabels()], strict=True))
+    assert places == {1: "4,000", 10: "400", 100: "40", 1000: "4"}
 
 
 def test_slider_says_when_nothing_fits():
@@ -323,7 +329,7 @@ def test_chunks_shows_the_worker_of_each_chunk(client):
     for label in (text.get_text() for text in picture.figure.axes[0].texts):
         first, last = re.match(r"chunks? (\d+)(?:–(\d+))?: ", label).groups()
         told += [label.split(", ")[-1]] * (int(last or first) - int(first) + 1)
-    assert told == homes
+    assert told == homes and not picture.figure.legends, "the labels name the workers"
 
 
 def test_equal_chunks_share_a_line():
@@ -353,6 +359,14 @@ def test_bars_are_as_long_as_the_bytes():
     assert [bar.get_width() for bar in axes.patches] == [7, 1, 4, 4]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["worker 0", "worker 1"]
     assert "7 MB" in picture.finding and "1 MB" in picture.finding
+    assert not axes.texts
+
+
+def test_a_worker_without_bytes_has_a_zero_in_the_place_of_a_bar():
+    picture = viz.bytes_per_worker({"worker 0": 8e8, "worker 1": 0}, {"worker 0": 4e8, "worker 1": 4e8})
+    [zero] = picture.figure.axes[0].texts
+    assert zero.get_text().strip() == "0" and round(zero.get_position()[1]) == 1, "in the row of worker 1"
+    assert "Before: the fullest worker holds 800 MB and the emptiest 0 bytes. After: " in picture.finding
 
 
 def test_bars_refuse_what_is_no_state():
@@ -463,6 +477,17 @@ def test_a_tree_stands_in_the_order_of_its_chunks_whatever_the_tokens_of_its_tas
         assert across == sorted(across)
 
 
+def test_all_chunks_look_alike_though_they_share_an_input():
+    X = da.random.default_rng(0).normal(size=(6, 2), chunks=(2, 2))
+    noise = da.random.default_rng(1).normal(size=6, chunks=2)
+    y = X.dot(np.ones(2)) + noise
+    axes = viz.graph(y, names={"X": X, "e": noise, "y": y, "β": None}).figure.axes[0]
+    across = {text.get_text(): text.get_position()[0] for text in axes.texts}
+    sides = {np.sign(across[f"$e_{{{k}}}$"] - across[f"$y_{{{k}}}$"]) for k in (1, 2, 3)}
+    assert len(sides) == 1, "the noise is on the same side of each y_k"
+    assert across["$X_{1}$"] < across["β"] < across["$X_{3}$"]
+
+
 def test_a_graph_may_have_a_title():
     X = da.ones((6, 2), chunks=(2, 2))
     titled, plain = (viz.graph(X, title=title).figure for title in ("Three chunks", None))
@@ -474,6 +499,27 @@ def test_a_long_graph_is_drawn_from_left_to_right():
     short, long = (viz.graph(chain(length)).figure for length in (5, 30))
     assert style.SMALL[0] <= short.get_figwidth() < short.get_figheight() <= graphs.TALL + 1
     assert long.get_figheight() < long.get_figwidth() <= style.WIDE[0]
+
+
+def test_a_graph_may_be_drawn_from_left_to_right():
+    X = da.ones((6, 2), chunks=(2, 2))
+    for across, along in ((False, 1), (True, 0)):
+        axes = viz.graph(X.sum(), names={"X": X}, across=across).figure.axes[0]
+        places = {text.get_text(): text.get_position() for text in axes.texts}
+        starts = [places[f"$X_{{{k}}}$"][along] for k in (1, 2, 3)]
+        circles = [patch.get_center()[along] for patch in axes.patches if isinstance(patch, Circle)]
+        assert np.ptp(starts) < 1 and max(circles) > max(starts), "what is read first stands first"
+
+
+def test_arrows_touch_the_boxes_that_they_join():
+    X = da.ones((6, 2), chunks=(2, 2))
+    axes = viz.graph(X.sum(), names={"X": X}).figure.axes[0]
+    axes.figure.draw_without_rendering()
+    ends = np.concatenate([patch.get_path().vertices for patch in axes.patches if isinstance(patch, FancyArrowPatch)])
+    for box in (patch for patch in axes.patches if isinstance(patch, Rectangle)):
+        half = box.get_width() / 2
+        nearest = np.abs(ends - box.get_xy() - half).max(axis=1).min()  # of a square all points are as far
+        assert abs(nearest - half) <= 1.5, "points"
 
 
 def test_arrows_stay_in_the_picture():
@@ -621,7 +667,7 @@ def test_odds_have_intervals_of_two_standard_errors():
     words = {"of": "delay", "against": "May"}
     picture = viz.odds(["few flights", "many"], [np.log(2), np.log(1.5)], [1.0, 0.01], **words)
     title = picture.figure.axes[0].get_title(loc="left")
-    assert title == "Largest factors on the odds of delay:\nfew flights × 2.00 and many × 1.50"
+    assert title == "Factors on the odds of delay,\nfurthest from 1: few flights × 2.00 and many × 1.50"
     assert "few flights × 2.00 (0.28 to 14.20), many × 1.50 (1.47 to 1.53)" in picture.finding
     [lines] = [c for c in picture.figure.axes[0].collections if c.get_label() == "95 % interval"]
     ends = [segment[:, 0] for segment in lines.get_segments()]

@@ -48,6 +48,12 @@ def test_coefficients_are_drawn_by_falling_lam():
     assert "As λ falls from 10 to 1, ‖β‖ goes from 0.1 to 3.16 and from 1 to 2 of 2 coefficients" in picture.finding
 
 
+def test_a_lam_may_be_marked():
+    axes = viz.coefficients([1, 10], [[3, -1], [0.1, 0]], mark={"here": 2}).figure.axes[0]
+    assert sum(list(line.get_xdata()) == [2, 2] for line in axes.lines) == 1
+    assert [(text.get_text().strip(), text.get_position()[0]) for text in axes.texts] == [("here", 2)]
+
+
 @pytest.mark.parametrize(("lams", "betas"), [([0, 1], np.ones((2, 3))), ([1, 2], np.ones((3, 2))), ([1, 2], [1, 2])])
 def test_coefficients_refuse_by_name(lams, betas):
     with pytest.raises(ValueError, match="one for each row of betas"):

@@ -86,8 +86,8 @@ def test_the_static_twin_shows_the_rate_and_three_runs():
     assert np.allclose(drawn["the steepest direction"], abs(1 - t))
     for line, step in zip(right.lines, (0.1, 2 / 11, 0.205), strict=True):
         assert np.allclose(line.get_ydata(), replay(step, 20))
-    assert "At κ = 10 step 1/L multiplies the distance by 0.9 an iteration" in picture.finding
-    assert "step 2/(L + μ) by 0.818" in picture.finding
+    assert "At κ = 10 step 1/L multiplies the distance by at most 0.9 an iteration" in picture.finding
+    assert "step 2/(L + μ) by at most 0.818" in picture.finding
 
 
 def test_the_slider_needs_no_kernel():

@@ -1,8 +1,11 @@
-"""The third exercise of notebook 02: all ridge fits from two sums."""
+"""The second exercise of notebook 02: all ridge fits from two sums."""
 
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from unittest.mock import patch
 
 import numpy as np
+import scipy.linalg
 
 from .exercise import Exercise, recognised, require
 from .exercises02 import conditioned
@@ -10,18 +13,19 @@ from .guard import an_array, lost_digits
 
 
 def ridges(G, c, lams):
-    return np.array([np.linalg.solve(G + lam / 2 * np.eye(len(c)), c) for lam in lams])
+    h, V = np.linalg.eigh(G)  # G + (λ/2) I has the same eigenvectors, and the eigenvalues h + λ/2
+    return (V.T @ c / (h + np.asarray(lams)[:, None] / 2)) @ V.T
 
 
 RIDGES = Exercise(
     name="ridges",
     statement=(
         "G = XᵀX (p, p) and c = Xᵀy (p,) are known, lams holds m weights λ ≥ 0 in any order. Return an array (m, p) "
-        "whose row i minimises Σ (y − xᵀβ)² + (λᵢ/2)‖β‖²."
+        "whose row i minimises Σ (y − xᵀβ)² + (λᵢ/2)‖β‖². Decompose one matrix only: p³ operations once, p² for each λ."
     ),
     stub='''
     def ridges(G, c, lams):
-        """Minimisers (m, p) of Σ (y − xᵀβ)² + (λ/2)‖β‖²: row i for the weight lams[i].
+        """Minimisers (m, p) of Σ (y − xᵀβ)² + (λ/2)‖β‖²: row i for the weight lams[i]; G is decomposed once.
 
         G, c, lams   XᵀX (p, p), Xᵀy (p,) and m weights λ ≥ 0 in any order
         """
@@ -29,11 +33,17 @@ RIDGES = Exercise(
     ''',
     reference=ridges,
     hints=(
-        "Write the objective with G and c, then its gradient. For which β is the gradient zero?",
-        "The gradient is 2(Gβ − c) + λβ: a linear system for each λ.",
-        "np.linalg.solve(G + lam / 2 * np.eye(len(c)), c) for each lam of lams, gathered by np.array([...]).",
+        "Write the objective with G and c, then its gradient. For which β is the gradient zero? For which if G is "
+        "diagonal?",
+        "The gradient is 2(Gβ − c) + λβ, so (G + (λ/2) I) β = c. With G = V diag(h) Vᵀ only the diagonal depends on λ: "
+        "in the basis of the eigenvectors every system is a division.",
+        "h, V = np.linalg.eigh(G); for each lam of lams the row is V @ (V.T @ c / (h + lam / 2)). np.array([...]) "
+        "gathers the rows.",
     ),
 )
+
+DECOMPOSING = "solve inv pinv lstsq cholesky qr svd eig eigh".split()  # about p³ operations each
+OF_SCIPY = [*DECOMPOSING, *"lu lu_factor cho_factor ldl schur hessenberg".split()]
 
 
 def _problem(seed, p=6, size=1.0):
@@ -50,12 +60,31 @@ def _solved(ridges, G, c, lams):
     return an_array(ridges(G, c, lams), shape, f"for {shape[0]} λs and p = {shape[1]} it returned", lists=True)
 
 
+@contextmanager
+def decomposing():
+    """The number of matrices of each call that decomposes, inverts or solves: one, or as many as a stack has."""
+    matrices = []
+
+    def counted(function):
+        def call(a, *args, **options):
+            matrices.append(int(np.prod(np.shape(a)[:-2])))
+            return function(a, *args, **options)
+
+        return call
+
+    with ExitStack() as patched:
+        for library, names in ((np.linalg, DECOMPOSING), (scipy.linalg, OF_SCIPY)):
+            calls = {name: counted(getattr(library, name)) for name in names}
+            patched.enter_context(patch.multiple(library, **calls))
+        yield matrices
+
+
 LAMS = (3.0, 0.0, 100.0, 1e-3, 1e6, 0.5)
 
 
 @RIDGES.condition(
     "one row of p coefficients for each λ",
-    hint="solve once for each λ and stack: np.array([...]). lams may be a list; np.asarray(lams) makes an array of it",
+    hint="make a row for each λ and stack: np.array([...]). lams may be a list; np.asarray(lams) makes an array of it",
     errors=True,
 )
 def one_row_each(ridges):
@@ -91,6 +120,17 @@ def stationary(ridges):
             off = size_of(slope) / (2 * size_of(G, 2) * size_of(beta) + 2 * size_of(c) + lam * size_of(beta))
             words = f"for λ = {lam:g} the gradient is {off:.1e} of its terms, not zero"
             require(off <= 1e-11, words, partial(_ridge_mistake, G, c, lams, betas))
+
+
+@RIDGES.condition(
+    "one decomposition for all λ",
+    hint="G = V diag(h) Vᵀ by np.linalg.eigh; then G + (λ/2) I = V diag(h + λ/2) Vᵀ, so one eigh serves every λ",
+)
+def one_decomposition(ridges):
+    G, c = _problem(56)
+    with decomposing() as matrices:
+        _solved(ridges, G, c, LAMS)
+    require(sum(matrices) <= 1, f"for {len(LAMS)} λs it decomposed, inverted or solved {sum(matrices)} matrices")
 
 
 def _ridge_mistake(G, c, lams, betas):

@@ -3,10 +3,10 @@
 import numpy as np
 
 from glmlab.inference import Bins
+from glmlab.words import count_text
 
 from .picture import Picture
 from .style import COLOURS, MARKERS, new_figure
-from .words import count_text
 
 FAR = 3  # standard deviations of a bin's score: hardly any bin is further away where the model is right
 SIDES = 2  # standard errors to each side of a mean residual

@@ -15,6 +15,7 @@ from .style import COLOURS, HATCHES, new_figure, nth
 
 LABELS = 10  # more lines of text than this do not fit beside the array
 RECIPE = "held by no worker"
+WIDTH, LETTER = 7.4, 0.085  # inches: of the picture of an array, of a letter beside it
 
 
 def chunks(X, *, client=None, name="X"):
@@ -25,12 +26,12 @@ def chunks(X, *, client=None, name="X"):
     """
     _drawable(X, name)
     owners = _owners(X, client)
-    fig, ax = new_figure(size=(7.4, 3.6))
+    fig, ax = new_figure(size=(WIDTH, 3.6))
     _draw_blocks(ax, X, owners)
     _draw_labels(ax, X, owners)
     _draw_frame(ax, X, name, owners)
     workers = sorted(set(owners.values()))
-    if workers:
+    if workers and len(_runs(X, owners)) > LABELS:  # else a label beside the chunks names their worker
         handles = [Patch(label=worker, **_look(workers.index(worker))) for worker in workers]
         fig.legend(handles=handles, loc="outside lower center", ncols=4)
     return Picture(fig, _alt(X, name, workers), _finding(X, name, owners))
@@ -67,6 +68,8 @@ def bytes_per_worker(before, after=None, *, labels=("before", "after")):
         heights = np.arange(len(workers)) + (k - (len(states) - 1) / 2) * thick
         widths = [state.get(worker, 0) / scale for worker in workers]
         ax.barh(heights, widths, thick * 0.92, label=label, **_look(k))
+        for height in (height for height, width in zip(heights, widths, strict=True) if not width):
+            ax.text(0, height, " 0", va="center", fontsize=11)  # a bar that cannot be seen
     ax.set_yticks(range(len(workers)), workers)
     fullest = [bytes_text(max(state.values(), default=0)) for state in states]
     told = ", ".join(f"{amount} {label}" for amount, label in zip(fullest, labels, strict=False))
@@ -76,8 +79,8 @@ def bytes_per_worker(before, after=None, *, labels=("before", "after")):
     ax.grid(axis="y", visible=False)
     if len(states) > 1:
         fig.legend(loc="outside lower center", ncols=2)
-    words = [f"{label}: {_shares(state)}" for state, label in zip(states, labels, strict=False)]
-    return Picture(fig, f"Bars of bytes on each worker. {'; '.join(words)}.", _balance(states, labels))
+    words = [f"{label.capitalize()}: {_shares(state)}." for state, label in zip(states, labels, strict=False)]
+    return Picture(fig, f"Bars of bytes on each worker. {' '.join(words)}", _balance(states, labels))
 
 
 def chunk_slider(n, p, *, budget, itemsize=8, chunk=None):
@@ -98,9 +101,10 @@ def chunk_slider(n, p, *, budget, itemsize=8, chunk=None):
     title = _budget_title(n, row, budget, sizes)
     alt = (
         f"Bytes per chunk against rows per chunk for {n:,} rows of {p} numbers, a rising line on two "
-        f"logarithmic axes, and the budget of {bytes_text(budget)} as a level line. {title}."
+        f"logarithmic axes, and the budget of {bytes_text(budget)} as a level line; an axis "
+        f"above says how many chunks there would be. {title}."
     )
-    return Picture(_budget_curve(row, budget, sizes, title), alt, finding, _slider(n, row, budget, sizes, start))
+    return Picture(_budget_curve(n, row, budget, sizes, title), alt, finding, _slider(n, row, budget, sizes, start))
 
 
 def _drawable(X, name):
@@ -214,7 +218,9 @@ def _draw_frame(ax, X, name, owners):
     if loads:
         title = f"The {parts} of {name} lie on {count_text(len(loads), 'worker')}, {range_text(loads, bytes_text)}"
         title += " on each" * (len(loads) > 1)
-    ax.set(xlim=(-0.02, 2.6), ylim=(1.02, -0.02), xticks=[], yticks=[], title=title)
+    longest = min(5, LETTER * max(len(text.get_text()) for text in ax.texts))
+    right = 1.14 + 1.16 * longest / (WIDTH - longest)  # the array and its brackets take what the labels leave
+    ax.set(xlim=(-0.02, right), ylim=(1.02, -0.02), xticks=[], yticks=[], title=title)
     ax.grid(False)
     ax.spines[:].set_visible(False)
 
@@ -276,12 +282,11 @@ def _shares(state):
 
 def _balance(states, labels):
     """Compare the fullest worker with the emptiest: a rebalance should make them equal."""
-    words = [
-        f"{label} the fullest worker holds {bytes_text(max(state.values(), default=0))} and the emptiest "
-        f"{bytes_text(min(state.values(), default=0))}"
+    return " ".join(
+        f"{label.capitalize()}: the fullest worker holds {bytes_text(max(state.values(), default=0))} and the emptiest "
+        f"{bytes_text(min(state.values(), default=0))}."
         for state, label in zip(states, labels, strict=False)
-    ]
-    return f"{'; '.join(words)}.".capitalize() if len(states) == 1 else f"{'; '.join(words)}."
+    )
 
 
 def _positive(what, value):
@@ -311,10 +316,11 @@ def _budget_title(n, row, budget, sizes):
     fit, miss = ([size for size in sizes if (size * row <= budget) == fits] for fits in (True, False))
     told = [(size, limit) for size in fit[-1:]] + [(size, "do not" if fit else f"do not {limit}") for size in miss[:1]]
     pieces = {size: count_text(math.ceil(n / size), "chunk") for size, _ in told}
-    return ";\n".join(f"{count_text(size, 'row')} a chunk {words} ({pieces[size]})" for size, words in told)
+    lines = [f"{count_text(size, 'row')} {words} ({pieces[size]})" for size, words in told]
+    return "Chunks of " + ";\nchunks of ".join(lines)
 
 
-def _budget_curve(row, budget, sizes, title):
+def _budget_curve(n, row, budget, sizes, title):
     fig, ax = new_figure(size=(7.2, 3.8))
     ax.loglog(sizes, [size * row / 1e6 for size in sizes], label="one chunk")
     ax.axhline(budget / 1e6, color=COLOURS[1], ls="--", marker="", label=f"budget {bytes_text(budget)}")
@@ -322,6 +328,11 @@ def _budget_curve(row, budget, sizes, title):
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.yaxis.set_major_formatter("{x:,g}")
     ax.legend()
+    tens = [size for size in sizes if str(size).strip("0") == "1"]
+    above = ax.secondary_xaxis("top")
+    above.set_ticks(tens, [f"{math.ceil(n / size):,}" for size in tens])
+    above.set_xlabel("number of chunks")
+    above.minorticks_off()
     return fig
 
 

@@ -10,7 +10,9 @@ from .style import new_figure
 NAMED = 6  # curves with a colour and a name: more cannot be told apart
 
 
-def coefficients(lams, betas=None, *, lam_max=np.nan, names=None, which=None, title="Coefficients as λ falls"):
+def coefficients(
+    lams, betas=None, *, lam_max=np.nan, names=None, which=None, mark=None, title="Coefficients as λ falls"
+):
     """Draw every coefficient against λ/λ_max, λ falling to the right; against λ itself where there is no λ_max.
 
     lams     what path() returned, which has all three; or λ (m,), positive, in any order
@@ -19,6 +21,7 @@ def coefficients(lams, betas=None, *, lam_max=np.nan, names=None, which=None, ti
     names    one for each coefficient; x1, x2, … by default
     which    indices of the coefficients that get a colour and a name; by default of the NAMED that are largest in
              absolute value at the smallest λ
+    mark     {name: λ}: a vertical line at this λ
     title    of the figure: what it shows
 
     Raises ValueError where the shapes do not fit or a λ is not positive.
@@ -37,8 +40,9 @@ def coefficients(lams, betas=None, *, lam_max=np.nan, names=None, which=None, ti
     x, label = (lams / lam_max, "λ / λ_max") if scaled else (lams, "λ")
     which = np.argsort(-np.abs(betas[-1]), kind="stable")[:NAMED] if which is None else np.asarray(which)
     words = _finding(betas, x, label, names)
-    alt = f"One curve for each coefficient against {label} on a logarithmic axis, falling to the right. {words}"
-    return Picture(_figure(x, betas, names, which, label, title), alt, words)
+    alt = f"One curve for each coefficient. {label}, on a logarithmic axis, falls to the right. {words}"
+    marks = {name: lam / lam_max if scaled else lam for name, lam in (mark or {}).items()}
+    return Picture(_figure(x, betas, names, which, marks, label, title), alt, words)
 
 
 def _parts(path):
@@ -48,17 +52,21 @@ def _parts(path):
     return path.lams, path.betas, path.lam_max
 
 
-def _figure(x, betas, names, which, label, title):
+def _figure(x, betas, names, which, marks, label, title):
     fig, ax = new_figure()
     rest = np.delete(betas, which, axis=1)
     ax.axhline(0, color="black", linewidth=0.8, marker="", linestyle="-")
     grey = ax.plot(x, rest, color="#AAAAAA", linewidth=1, marker="", linestyle="-")[:1] if rest.size else []
     ax.set_prop_cycle(None)
     lines = [ax.plot(x, betas[:, j], markevery=max(1, len(x) // 10))[0] for j in which]
+    for name, place in marks.items():
+        ax.axvline(place, color="black", linewidth=1, marker="", linestyle=":")
+        ax.text(place, 0.97, f" {name}", transform=ax.get_xaxis_transform(), va="top")
     ax.set(xscale="log", xlabel=f"{label}, falling to the right", ylabel="coefficient", title=title)
     ax.invert_xaxis()
     others = [count_text(rest.shape[1], "other")] * len(grey)
-    fig.legend([*lines, *grey], [names[j] for j in which] + others, loc="outside lower center", ncols=4)
+    ncols = 5 if len(lines + grey) == 5 else 4  # no entry alone in a second row
+    fig.legend([*lines, *grey], [names[j] for j in which] + others, loc="outside lower center", ncols=ncols)
     return fig
 
 

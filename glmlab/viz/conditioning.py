@@ -12,7 +12,7 @@ from .style import BOKEH_DASHES, BOKEH_MARKERS, COLOURS, new_figure, nth
 
 EPS = np.finfo(float).eps
 MOST = 16  # digits that float64 can show
-TITLE = "Squaring κ doubles the digits that are lost"
+TITLE = "An error like κ² loses twice as many digits as one like κ"
 # relative error of an answer from rounding: of a method that works on X, and of one that works on XᵀX
 BOUNDS = {"ε κ(X)": lambda kappa: kappa * EPS, "ε κ(X)²": lambda kappa: kappa**2 * EPS}
 
@@ -64,20 +64,21 @@ def _power(kappa):
 def _finding(kappas, digits, at):
     left = [f"{d[at]:.1f} digits with {name}" for name, d in digits.items()]
     gone = {name: _power(kappas[np.argmax(d < 0.5)]) for name, d in digits.items() if d.min() < 0.5}
-    lost = "".join(f"; none with {name} from {kappa} on" for name, kappa in gone.items())
-    return f"At κ(X) = {_power(kappas[at])} rounding leaves {list_text(left)}{lost}."
+    lost = [f"with {name} from {kappa} on" for name, kappa in gone.items()]
+    none = f" No digit is left {list_text(lost)}." if lost else ""
+    return f"At κ(X) = {_power(kappas[at])} rounding leaves {list_text(left)}.{none}"
 
 
 def _static(kappas, digits):
     fig, ax = new_figure()
     for k, (name, error) in enumerate(BOUNDS.items()):
-        look = {"color": "#777777", "lw": 1.2, "marker": "", "ls": ("--", ":")[k]}
+        look = {"color": "#777777", "lw": 1.2, "marker": "", "ls": ("-", ":")[k]}
         ax.plot(kappas, -np.log10(error(kappas)), label=f"estimate {name}", **look)
     for k, (name, d) in enumerate(digits.items()):
         ax.plot(kappas, d, label=name, color=nth(COLOURS, k))
     ax.set(xscale="log", ylim=(-0.5, MOST + 0.5), xlabel="condition number κ(X)", ylabel="correct digits of β")
     ax.set_title(TITLE)
-    fig.legend(loc="outside lower center", ncols=4)
+    fig.legend(loc="outside lower center", ncols=3)
     return fig
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from glmlab.words import list_text
+from glmlab.words import list_text, number_text
 
 from .interactive import bokeh_figure
 from .picture import Picture
@@ -149,4 +149,4 @@ def _finding(curves, x, y):
 
 
 def _end(xs, ys, x):
-    return f"reaches {ys[-1]:.1e} after {xs[-1]:.3g} {x}" if len(ys) else "has nothing above zero to show"
+    return f"reaches {ys[-1]:.1e} after {number_text(xs[-1], 3)} {x}" if len(ys) else "has nothing above zero to show"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from glmlab.words import count_text, number_text, range_text
+from glmlab.words import count_text, range_text
 
 from .interactive import bokeh_figure, place_slider
 from .picture import Picture

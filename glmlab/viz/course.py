@@ -10,7 +10,7 @@ COURSE = (
     ("00", "Start here", 20, "How does this course work?"),
     ("01", "Data creation", 75, "Where are the rows?"),
     ("02", "Naive solve", 60, "Can one pass do it?"),
-    ("03", "Gradient descent", 90, "Where did the time go?"),
+    ("03", "Gradient descent", 90, "Can gradients do it?"),
     ("04", "Task graphs", 80, "What does a round cost?"),
     ("05", "ADMM", 120, "More work between rounds?"),
     ("06", "Certificates", 106, "Is it right?"),
@@ -38,8 +38,9 @@ def course_map():
         ax.text(0, top + 0.06, act, fontsize=12, fontweight="bold", va="bottom")
     ax.set(xlim=(-0.1, 3 * WIDTH + 2 * GAP_X + 0.1), ylim=(_corner(len(COURSE) - 1)[1] - 0.08, HEIGHT + 0.3))
     ax.axis("off")
-    title = f"{len(COURSE)} questions in reading order, {_hours()} with the exercises"
+    title = f"{len(COURSE)} questions in reading order, {_hours()} with the exercises and 06b"
     fig.suptitle(title, x=0.03, ha="left", fontsize=13)
+    fig.get_layout_engine().set(h_pad=0.1)  # inches above the title
     return Picture(fig, _alt(), _finding())
 
 
@@ -76,7 +77,7 @@ def _alt():
 
 
 def _finding():
-    return f"{len(COURSE)} notebooks, {_hours()} with the exercises: solve, distribute, prove, scale."
+    return f"{len(COURSE)} notebooks, {_hours()} with the exercises and 06b: solve, distribute, prove, scale."
 
 
 def _time(number, minutes):

@@ -12,7 +12,9 @@ WORKERS = (("$X_1, y_1$", "$X_2, y_2$"), ("$X_3, y_3$", "$X_4, y_4$"))  # the ch
 def who_computes():
     """Client, scheduler and two workers with their chunks, on a new cluster of the course; arrows say what travels."""
     fig, ax = new_figure(size=(8.6, 4.2))
-    _box(ax, (0.85, 2.05), (1.7, 1.1), "client\n(this notebook)", COLOURS[2])
+    _box(ax, (2.1, 2.05), (4.5, 1.9), "", "#777777")
+    _words(ax, (4.25, 1.34), "this notebook's process", "right")
+    _box(ax, (0.85, 2.05), (1.7, 1.1), "client", COLOURS[2])
     _box(ax, (3.5, 2.05), (1.5, 1.1), "scheduler", COLOURS[1])
     _arrow(ax, (1.7, 2.05), (2.75, 2.05), "tasks, β")
     for k, chunks in enumerate(WORKERS):
@@ -24,19 +26,19 @@ def who_computes():
             _box(ax, (6.57 + 1.16 * i, middle - 0.22), (1.0, 0.6), chunk, "#777777")
         _arrow(ax, (4.25, 2.05 + 0.3 * side), (5.9, 2.05 + 1.1 * side))
         _arrow(ax, (5.9, 2.05 + 0.75 * side), (4.25, 2.05 + 0.08 * side))
-        _words(ax, (4.95, 2.05 + 0.82 * side), "tasks, β", "right")
+        _words(ax, (5.1, 2.05 + 0.88 * side), "tasks, β", "right")
         _words(ax, (5.2, 2.05 + 0.26 * side), "done", "left")
         _arrow(ax, (5.9, 2.05 + 1.5 * side), (0.85, 2.05 + 0.55 * side))
-        _words(ax, (3.0, 2.05 + 1.25 * side), "small results", "right")
+        _words(ax, (3.6, 2.05 + 1.22 * side), "small results", "right")
     ax.annotate("", xy=(7.15, 1.85), xytext=(7.15, 2.25), arrowprops=ARROW | {"arrowstyle": "<|-|>"})
     _words(ax, (7.3, 2.05), "small results", "left")
-    ax.set(xlim=(-0.1, 8.5), ylim=(0.1, 4.0), aspect="equal")
+    ax.set(xlim=(-0.2, 8.5), ylim=(0.1, 4.0), aspect="equal")
     ax.axis("off")
     title = "What should travel: tasks, β and small results. The rows should stay."
     fig.suptitle(title, x=0.02, ha="left", fontsize=13)
     alt = (
-        "Four boxes. The client, which is this notebook, sends tasks and β to the scheduler. The scheduler sends them "
-        "on to worker 0, which holds the chunks X₁, y₁ and X₂, y₂, and to worker 1, which holds X₃, y₃ and X₄, y₄. "
+        "Client and scheduler are in this notebook's process. The client sends tasks and β to the scheduler, which "
+        "sends them on to two workers. Worker 0 holds the chunks X₁, y₁ and X₂, y₂, worker 1 holds X₃, y₃ and X₄, y₄. "
         "Both tell the scheduler when they are done, and send small results to the client and to each other."
     )
     finding = "The label of an arrow says what travels along it. Where rows are kept, they are kept on the workers."
@@ -59,12 +61,12 @@ def reduction():
     _box(ax, (4.3, 3.5), (3.2, 0.62), "this process adds: $G,\\ c$", COLOURS[2])
     ax.set(xlim=(-0.1, 8.7), ylim=(-0.1, 3.9))
     ax.axis("off")
-    fig.suptitle("Each chunk needs to send only two small sums", x=0.02, ha="left", fontsize=13)
+    fig.suptitle("Each chunk sends only two small sums", x=0.02, ha="left", fontsize=13)
     alt = (
         "Two workers with two chunks X_k, y_k each. For each chunk its worker makes X_kᵀX_k and X_kᵀy_k. Arrows lead "
         "from these four pairs to this process, which adds them to G and c."
     )
-    return Picture(fig, alt, "Only the sums of a chunk need to leave its worker; this process adds them to G and c.")
+    return Picture(fig, alt, "Only the sums of a chunk leave its worker. This process adds them to G and c.")
 
 
 def solver_loop():

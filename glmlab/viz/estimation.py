@@ -35,7 +35,9 @@ def error_by_rows(rows, errors, p, *, others=None):
     ax.plot(rows, errors, color=COLOURS[0], marker=MARKERS[0], ls="", label="measured here")
     for k, (name, (n, error)) in enumerate(others.items(), 1):
         ax.plot([n], [error], color=COLOURS[k], marker=MARKERS[k + 2], ms=10, ls="", label=name)
-    ax.set(xscale="log", yscale="log", xlabel="rows n")
+    ax.set(xscale="log", yscale="log", xlabel="rows n", xlim=(grid[0], grid[-1]))
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.set_ylabel(r"largest error $\|\beta^* - \beta_{\mathrm{true}}\|_\infty$")
     ax.set_title(f"The largest error of {p} coefficients falls like 1/√n")
     fig.legend(loc="outside lower center", ncols=4)

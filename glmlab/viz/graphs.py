@@ -24,7 +24,7 @@ from .picture import Picture
 from .style import COLOURS, SMALL, SMALLEST_FONT, WIDE, new_figure, nth
 
 INCH = 72  # points, Graphviz's unit
-NODE = 0.3  # inches: room for one letter of 11 pt
+NODE, BOX = 0.3, 0.18  # inches: room for a letter or a name of 11 pt; a box without a name
 FILLS = ("white", "#DDDDDD")
 TALL = 11  # inches: a taller picture fits neither screen nor page
 
@@ -54,7 +54,7 @@ def task_counts(*collections, optimize_graph=False):
     return {"tasks": sum(isinstance(node, Task) for node in nodes.values()), "data": len(nodes)}
 
 
-def graph(*collections, optimize_graph=False, limit=400, names=None, tasks=None, title=None):
+def graph(*collections, optimize_graph=False, limit=400, names=None, tasks=None, title=None, across=False):
     """Draw the task graph of dask arrays, dataframes, delayed values or lists of them.
 
     optimize_graph  draw what is left after dask fuses tasks
@@ -65,6 +65,7 @@ def graph(*collections, optimize_graph=False, limit=400, names=None, tasks=None,
     tasks           {name: a dask array or delayed value, or dask's name of some tasks}: the tasks that make it, or
                     these tasks, are called so in the legend
     title           what the picture shows, in a few words above it
+    across          draw it from left to right, as a graph is drawn that is too tall for a page
     """
     nodes = task_graph(*collections, optimize_graph=optimize_graph)
     labels = _labels(nodes, names or {})
@@ -75,7 +76,7 @@ def graph(*collections, optimize_graph=False, limit=400, names=None, tasks=None,
             f"count with task_counts(), or pass limit={counts['tasks']}"
         )
     kinds = _kinds(nodes, tasks or {})
-    figure = _draw(_place(nodes), kinds, labels, title)
+    figure = _draw(_place(nodes, labels, across), kinds, labels, title)
     return Picture(figure, _alt(kinds, counts, labels), _finding(counts, optimize_graph))
 
 
@@ -122,33 +123,40 @@ def _by_chunks(nodes):
 
     The name of a task that is not a chunk has a token drawn from its content, so its order says nothing.
     """
-    chunks = {}
+    chunks, blocks = {}, Counter(key[0] for key in nodes if isinstance(key, tuple))
     for key in toposort(nodes, dependencies={key: node.dependencies for key, node in nodes.items()}):
         made_of = [chunks[dep] for dep in nodes[key].dependencies]
-        chunks[key] = sorted(set().union(*made_of)) if made_of else [k for k in key[1:2] if isinstance(k, int)]
+        own = [k for k in key[1:2] if isinstance(k, int) and blocks[key[0]] > 1]
+        chunks[key] = sorted(set().union(*made_of)) if made_of else own
+    for key in [key for key, found in chunks.items() if not found]:  # as β, which all read: it stands amid its readers
+        readers = sorted(chunks[other] for other, node in nodes.items() if key in node.dependencies)
+        chunks[key] = readers[len(readers) // 2] if readers else []
     return {key: nodes[key] for key in sorted(nodes, key=lambda key: (chunks[key], _natural(key)))}
 
 
-def _place(nodes):
+def _place(nodes, labels, across):
     """Centres and edge curves in points: bottom to top where that fits a page, else left to right."""
-    upright = _layout(nodes, "BT")
+    upright = _layout(nodes, labels, "BT")
     (width, height), *_ = upright
-    return upright if width <= WIDE[0] * INCH and height <= TALL * INCH else _layout(nodes, "LR")
+    fits = width <= WIDE[0] * INCH and height <= TALL * INCH
+    return upright if fits and not across else _layout(nodes, labels, "LR")
 
 
-def _layout(nodes, direction):
+def _layout(nodes, labels, direction):
     from pygraphviz import AGraph
 
     apart = "0.28" if direction == "BT" else "0.12"  # a page is narrower than it is tall
     plan = AGraph(directed=True, rankdir=direction, nodesep="0.06", ranksep=apart)
     if direction == "BT":
         plan.graph_attr["ordering"] = "in"  # what a task reads stands in the order of the chunks
-    plan.node_attr.update(label="", fixedsize="true", width=NODE, height=NODE, shape="circle")
+    plan.node_attr.update(label="", fixedsize="true")
     names = {}
     nodes = _by_chunks(nodes)
     for node in [("data", key) for key in nodes] + [end for edge in _edges(nodes) for end in edge]:
         names.setdefault(node, str(len(names)))
-    plan.add_nodes_from(names.values())
+    for (role, key), name in names.items():
+        side = NODE if role == "task" or key in labels else BOX
+        plan.add_node(name, width=side, height=side, shape="circle" if role == "task" else "box")
     plan.add_edges_from([(names[a], names[b]) for a, b in _edges(nodes)])
     plan.layout("dot")
     centres = {node: _point(plan.get_node(name).attr["pos"]) for node, name in names.items()}
@@ -174,8 +182,11 @@ def _draw(centred, kind_of, labels, title):
     style = {  # after the last colour they come again, on grey
         kind: (nth(COLOURS, k), nth(ascii_letters, k), nth(FILLS, k // len(COLOURS))) for k, kind in enumerate(kinds)
     }
-    columns = 1 if max(map(len, kinds), default=0) > 14 else 2  # long names do not fit side by side
-    fig, ax = new_figure(size=_size(width, height, -(-len(kinds) // columns) + bool(title)))
+    page = max(SMALL[0], min(WIDE[0], width / INCH))
+    columns = _columns(kinds, page)
+    rows = -(-len(kinds) // columns) + bool(title)
+    scale = min(1, WIDE[0] * INCH / width)  # a graph that is wider than the page is drawn smaller
+    fig, ax = new_figure(size=(page, scale * height / INCH + 0.27 * rows + 0.4))
     for points in curves:
         ax.add_patch(_arrow(points))
     for (role, key), centre in centres.items():
@@ -189,10 +200,10 @@ def _draw(centred, kind_of, labels, title):
     return fig
 
 
-def _size(width, height, rows):
-    """The natural size, or a smaller one where the graph is wider than the page; rows: of legend and title."""
-    scale = min(1, WIDE[0] * INCH / width)
-    return max(SMALL[0], min(WIDE[0], width / INCH)), scale * height / INCH + 0.27 * rows + 0.4
+def _columns(kinds, page):
+    """Columns of the legend: as many as fit into `page` inches, if a letter takes 0.08 and a circle 0.9 of them."""
+    widest = 0.9 + 0.08 * (max(map(len, kinds), default=0) + len(" × 10"))
+    return max(1, min(3, int(page // widest)))
 
 
 def _arrow(points):
@@ -202,16 +213,15 @@ def _arrow(points):
 
 
 def _node(ax, role, centre, look, label):
-    half = NODE * INCH / 2
     if role == "data":
-        side = 2 * half if label else 1.2 * half
+        side = INCH * (NODE if label else BOX)
         corner = (centre[0] - side / 2, centre[1] - side / 2)
         ax.add_patch(Rectangle(corner, side, side, facecolor="white", edgecolor="black", lw=1.2))
         if label:
             ax.text(*centre, label, ha="center", va="center_baseline", fontsize=SMALLEST_FONT, color="black")
         return
     colour, letter, fill = look
-    ax.add_patch(Circle(centre, half, facecolor=fill, edgecolor=colour, lw=2))
+    ax.add_patch(Circle(centre, NODE * INCH / 2, facecolor=fill, edgecolor=colour, lw=2))
     ax.text(*centre, letter, ha="center", va="center_baseline", fontsize=SMALLEST_FONT, color="black")
 
 

@@ -78,7 +78,9 @@ class Live:
         fig, ax = new_figure(size=(7.4, 3.2))
         bounds = np.array(self.bounds)
         shown = np.flatnonzero((bounds > 0) & np.isfinite(bounds))
-        ax.plot(shown, bounds[shown], color=COLOURS[0], marker="o", markevery=max(1, len(shown) // 12))
+        apart, last = max(1, len(shown) // 12), len(shown) - 1
+        marked = [k for k in range(len(shown)) if k % apart == 0 or k == last]
+        ax.plot(shown, bounds[shown], color=COLOURS[0], marker="o", markevery=marked)
         title = f"{self.title}: F − F* ≤ {number_text(bounds[-1], 3)} after {count_text(len(bounds) - 1, self.step)}"
         ax.set(yscale="log", xlabel=self.step, ylabel="bound on F − F*", title=title)
         alt = f"The certificate against {self.step}s on a logarithmic scale."

@@ -27,7 +27,7 @@ def odds(names, beta, errors, *, of, against, most=10):
     largest = np.argsort(-np.abs(beta))[:most]
     labels, factors = [names[j].replace("_", " ") for j in largest], np.exp(beta[largest])
     low, high = (np.exp(beta[largest] + side * WIDTH * errors[largest]) for side in (-1, 1))
-    fig, ax = new_figure(size=(7.6, 1.9 + 0.34 * len(largest)))
+    fig, ax = new_figure(size=(8.6, 1.9 + 0.34 * len(largest)))
     for side, label in enumerate(("raises the odds", "lowers the odds")):
         rows = np.flatnonzero((factors < 1) == side)
         look = {"color": COLOURS[side], "hatch": HATCHES[side], "edgecolor": "white"}
@@ -39,7 +39,7 @@ def odds(names, beta, errors, *, of, against, most=10):
     ax.set_yticks(range(len(labels)), labels)
     shown = f"{len(labels)} of {count_text(len(beta), 'factor')}"
     ends = [f"{labels[j]} × {factors[j]:.2f}" for j in range(min(2, len(labels)))]
-    title = f"Largest factors on the odds of {of}:\n{list_text(ends)}"
+    title = f"Factors on the odds of {of},\nfurthest from 1: {list_text(ends)}"
     ax.set(xscale="log", title=title, xlabel=f"factor on the odds (logarithmic scale),\ncompared with {against}")
     ax.set_ylim(len(labels) - 0.5, -0.5)
     ax.xaxis.set_major_locator(_locator(low.min(), high.max()))

@@ -57,18 +57,18 @@ def rate_by_kappa(kappas, predicted, measured):
     cost = {name: (digit_cost(rates), digit_cost(measured[name])) for name, rates in predicted.items()}
     fig, ax = new_figure(size=(7.4, 4.2))
     for k, (name, (line, dots)) in enumerate(cost.items()):
-        look = {"color": nth(COLOURS, k)}
+        look, ring = {"color": nth(COLOURS, k)}, {"marker": nth(MARKERS, k), "ms": 9, "mfc": "none", "mew": 2}
         ax.plot(kappas, line, marker="", ls=nth(DASHES, k), label=f"step {name}, predicted", **look)
-        ax.plot(kappas, dots, marker=nth(MARKERS, k), ls="", ms=9, mfc="none", mew=2, label="measured", **look)
+        ax.plot(kappas, dots, ls="", label=f"step {name}, measured", **look, **ring)
     ax.set(xscale="log", yscale="log", xlabel="condition number κ = L/μ", ylabel="iterations for one digit")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.set_title("The price of one digit grows like κ")
+    ax.set_title("For large κ the price of one digit grows like κ")
     fig.legend(loc="outside lower center", ncols=2)
     worst = max(np.abs(dots / line - 1).max() for line, dots in cost.values())
     ends = [f"{dots[-1]:.3g} iterations with step {name}" for name, (_, dots) in cost.items()]
     finding = (
-        f"At κ = {kappas[-1]:.3g} one digit costs {list_text(ends)}; over all κ predicted and measured costs differ by "
+        f"At κ = {kappas[-1]:.3g} one digit costs {list_text(ends)}. Over all κ predicted and measured costs differ by "
         f"at most {worst:.1%}."
     )
     alt = f"Iterations for one digit against κ on two logarithmic axes, two rising lines with points on them. {finding}"
@@ -95,8 +95,8 @@ def step_slider(eigenvalues, shares, *, iterations=60, start=1.0):
     L, mu = values.max(), values.min()
     steps = {"1/L": 1.0, "2/(L + μ)": 2 * L / (L + mu), "2.05/L": 2.05}
     finding = (
-        f"At κ = {L / mu:.3g} step 1/L multiplies the distance by {1 - mu / L:.3g} an iteration, step 2/(L + μ) by "
-        f"{(L - mu) / (L + mu):.3g}; above 2/L it grows."
+        f"At κ = {L / mu:.3g} step 1/L multiplies the distance by at most {1 - mu / L:.3g} an iteration, step "
+        f"2/(L + μ) by at most {(L - mu) / (L + mu):.3g}. Above 2/L it grows in the end."
     )
     alt = (
         "Left: the largest factor |1 − tλ| against the step t. It follows the factor of the flattest direction down to "
@@ -124,18 +124,20 @@ def _static(relative, shares, steps, iterations):
     fig, (left, right) = new_figure(1, 2, size=(9.4, 4.4))
     t = np.linspace(0, STEPS[-1], 221)
     rate = np.abs(1 - t[:, None] * relative).max(axis=1)
-    left.plot(t, rate, color="black", marker="", ls="-", label="the slowest direction")
+    left.plot(t, rate, color="#BBBBBB", lw=7, marker="", ls="-", label="the slowest direction")
     for name, value, colour, dash in (("flattest", relative.min(), 3, "--"), ("steepest", relative.max(), 5, "-.")):
         left.plot(t, np.abs(1 - t * value), color=COLOURS[colour], marker="", ls=dash, label=f"the {name} direction")
     left.axhline(1, color="#777777", lw=1.2, ls=":", marker="")
-    for k, (name, step) in enumerate(steps.items()):
+    for k, step in enumerate(steps.values()):
         look = {"color": nth(COLOURS, k), "marker": nth(MARKERS, k), "ms": 9}
-        left.plot([step], [np.abs(1 - step * relative).max()], ls="", label=f"t = {name}", **look)
+        left.plot([step], [np.abs(1 - step * relative).max()], ls="", **look)
     left.set(xlabel="step t, in units of 1/L", ylabel="factor |1 − tλ| of an iteration")
     left.set_title("The slowest direction decides")
     _draw_gaps(right, {name: gaps(relative, shares, step, iterations) for name, step in steps.items()})
-    right.set(ylabel="(F − F*) / its start", title="Above 2/L the gap grows")
-    fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    right.set(ylabel="(F − F*) / its start", title="Above 2/L the gap grows in the end")
+    lines, names = left.get_legend_handles_labels()
+    names += [f"t = {name}" for name in steps]
+    fig.legend([*lines, *right.lines], names, loc="outside lower center", ncols=3)
     return fig
 
 

@@ -22,20 +22,21 @@
 # Dask](https://blog.dask.org/2017/03/22/dask-glm-1). One knew optimisation, the other how to spread a computation over many
 # machines. They fitted linear and logistic models.
 #
-# *Ten iterations of ADMM (notebook 05) printed 12 coefficients that were exactly zero.* Are 12 coefficients zero at the
-# minimum, too? The post could not say, because ten iterations had not reached it. In 05 you predict that number for rows
-# like the post's, and in 06 you prove that their minimiser has none. In 10 four readings of all rows fit the post's
-# benchmark. In 11 your own solver runs on a laptop and on a cluster, with a proof.
+# *After ten iterations of ADMM (notebook 05), 12 coefficients were exactly zero.* Are they zero at the minimum, too? The
+# post could not say, because ten iterations had not reached the minimum.
+#
+# This course can say. In 05 you predict how many coefficients are zero after ten iterations, for rows like the post's.
+# In 06 you prove that at the minimum for such rows none is zero.
 
 # %% [markdown] id="c00-003"
-# Two voices speak in the margin, because the post had two kinds of author:
+# Two voices comment on the text, because the post had two kinds of author:
 #
 # > *Optimiser's note.* We minimise $F(\beta) = f(\beta) + g(\beta)$ over coefficients $\beta \in \mathbb{R}^p$. The loss
 # > $f$ is a sum over $n$ rows of data, and $g$ is a penalty on the coefficients. We count **passes**: in one pass every
 # > row is read once.
 #
-# > *Systems note.* The rows lie in **chunks** on several processes. We count **rounds**: in one round every process works
-# > on its own chunks, and the next step waits until all of them have answered.
+# > *Systems note.* The rows lie in **chunks** on several processes. We count **rounds**: in one round processes work once
+# > on some chunks or on all, and the next step waits for all answers.
 #
 # Sections marked *core* tell the whole story. Nothing needs an *optional* section or the optional notebook 06b. The
 # minutes include the exercises.
@@ -93,7 +94,7 @@ print(f"At scale {scale.name} we use {n:,} rows and {p} columns in this notebook
 # Who computes? A **scheduler** decides which task runs where. **Workers** run the tasks, and each worker is a process of
 # its own, even on a laptop. The **client** is the object through which this notebook talks to the scheduler.
 #
-# `cluster.client()` gives a notebook the first of these that exists:
+# `cluster.client()` tries these in turn and returns the first that it can get:
 #
 # 1. the client that is already open;
 # 2. a client of the cluster whose address is in `DASK_SCHEDULER_ADDRESS`;
@@ -152,7 +153,7 @@ assert os.getpid() not in processes, "workers are other processes"
 # </details>
 #
 # *Recap.* A client sends tasks to a scheduler, which gives them to workers. A future is the receipt for a result. Two
-# workers nearly halve the time of independent tasks. The time for sending is not halved.
+# workers nearly halve the time of independent tasks.
 
 # %% [markdown] id="c00-020"
 # ## An exercise, and four ways to get help (5 min, core)
@@ -187,6 +188,9 @@ check(total);
 # mistakes break. If you are stuck, ask for a `hint`. There are three levels, and each says more than the one before.
 # The next cell asks for the first one, so that you see it. Then `use(total)` returns the function with which the notebook
 # goes on: yours if it is right, and ours otherwise.
+#
+# The course's book shows a run in which our solutions stand in the place of yours. Its output then says that a solution
+# was *typed in*.
 
 # %% tags=["check"] id="c00-027"
 hint("total", 1)
@@ -240,9 +244,6 @@ assert np.isclose(total(pieces), np.sum(whole**2), rtol=1e-12)
 # Such a number is a **certificate**. The next cell prints one for our rows. The workers share the work, because $X$ is a
 # *dask array* in four chunks of rows.
 
-# %% [markdown] id="two-numbers"
-# The printed line *certificate* has two numbers. The first is the bound, and it includes an allowance for the rounding of
-# $F(\beta)$. The second, the **relative gap**, leaves this allowance out: it is the proved gap divided by $F(\beta)$.
 
 # %% id="c00-034"
 from glmlab.datasets import make_regression
@@ -257,10 +258,12 @@ result
 # %% [markdown] id="c00-035"
 # - **Status**: how the run ended. Newton's method needs one iteration, because $F$ is quadratic, and two passes: one
 #   where it starts and one where it arrives.
-# - **Certificate**: found as in the example, by *residual-corrected duality* (notebook 06). The proved gap is
-#   $\|r-v\|^2$ plus what the rounding of $v$ can cost.
-# - **Relative gap**: the proved gap, divided by what the model leaves unexplained, here $F(\beta)$. It can be so small
-#   because $\|r-v\|^2$ is computed directly, and not as a difference of two large values of $F$.
+# - **Certificate**: found as in the example, by *residual-corrected duality* (notebook 06). The bound has two parts. The
+#   proved gap is $\|r-v\|^2$ plus what the rounding of $v$ can cost. The rest is an allowance for the rounding of
+#   $F(\beta)$.
+# - **Relative gap**: the proved gap, without the allowance, divided by what the model leaves unexplained, here
+#   $F(\beta)$. It can be so small because $\|r-v\|^2$ is computed directly, and not as a difference of two large values
+#   of $F$.
 
 # %% [markdown] id="more-of-the-result"
 # - **Accuracy**: a bound on the solver's error $\beta-\beta^*$ in *standard errors*. A standard error is the typical error
@@ -281,10 +284,11 @@ assert difference <= 1e-10
 # ## The ledger (1 min, core)
 #
 # Every notebook adds rows to one **ledger**, which is kept on disk. So it also has the rows of notebooks that ran before on
-# this machine. Its first rows hold what the post printed, where $\lambda$ is the weight of the penalty. A pass over a tenth
-# of the rows counts as 0.1 passes. *Tasks* counts the function calls that the scheduler handed out, *bytes* is the size of
-# the data, and *zeros* counts the coefficients that are exactly zero. The last column is the certified relative gap. The
-# post printed none, so its rows have a "?", or what was proved of them later.
+# this machine. Its first rows hold what the post printed, where $\lambda$ is the weight of the penalty.
+#
+# Reading a tenth of the rows once counts as 0.1 passes. *Tasks* counts the function calls that the scheduler handed out,
+# *bytes* is the size of the data, and *zeros* counts the coefficients that are exactly zero. The last column is the
+# certified relative gap. The post printed no gap, so its rows show "?" until a later notebook proves one for them.
 
 # %% id="c00-038"
 ledger.add(
@@ -319,7 +323,7 @@ assert client.status == "closed"
 # ## Notation and glossary
 #
 # Look symbols and words up here. Every notebook links to this section. A symbol keeps this meaning unless a notebook
-# defines it anew. The last table lists these letters.
+# defines it anew. The last table lists the letters that a notebook defines anew.
 
 # %% [markdown] id="c00-051"
 # |data| |
@@ -400,25 +404,25 @@ assert client.status == "closed"
 # **What it costs, and what is proved**
 #
 # - **pass**: every row is read once.
-# - **round**: some chunks, or all, work once, and all are awaited.
+# - **round**: processes work once on some chunks or on all, and the next step waits for all answers.
 # - **reduction**: small results of chunks are added.
 # - **ledger**: the table of all our runs.
 # - **gap**: $F(\beta) - F^*$.
 # - **certificate**: a computable number that the gap cannot exceed.
-# - **relative gap**: proved gap, without rounding, over $U$ (least squares: $F(\beta)$).
+# - **relative gap**: proved gap, without rounding, over $U$ (least squares: $F(\beta)$, unless the fit is nearly perfect).
 # - **solver's error**: $\beta - \beta^*$. **Estimator's error**: $\beta^* - \beta_{\text{true}}$.
 # - **family**: a distribution of $y$, which gives the loss $\ell$.
-# - **prox**: the $b$ that minimises $g(b) + \frac{1}{2t}\|b - v\|^2$, for a given $v$.
-# - **consensus**: each chunk has its own coefficients, which are made to agree.
 
 # %% [markdown] id="words-10-11"
-# **In 10 and 11**
+# **Methods of 05, 07, 10 and 11**
 #
+# - **prox**: the $b$ that minimises $g(b) + \frac{1}{2t}\|b - v\|^2$, for a given $v$.
+# - **consensus**: each chunk has its own coefficients, which are made to agree.
 # - **pilot**: some rows of every chunk, drawn at random. A **kept Hessian** is a pilot's and serves all iterations.
-# - **surrogate**: has the slope of all rows and the curvature of some.
+# - **surrogate**: a model of $F$ that has, at one $\beta$, the gradient of all rows and the Hessian of some.
 # - **asynchronous**: each answer is used when it arrives, and no other is awaited.
 # - **solver**: a generator function that evaluates, yields a **state** and updates.
-# - **audit**: which checks hold for a solver, and what is wrong where one does not.
+# - **audit**: a report that says which checks a solver passes, and what is wrong where it fails.
 
 # %% [markdown] id="c00-042"
 # ## What we measured · Check yourself · Next
@@ -431,13 +435,15 @@ assert client.status == "closed"
 # 1. Which process holds $X$ after `make_regression(…, chunks=…)`: this one, a worker, or none?
 # 2. What does a certificate bound, and what does it not bound?
 # 3. How long would eight naps take on four workers?
+# 4. Why does `(np.concatenate(chunks) ** 2).sum()` not solve the exercise?
 #
 # <details><summary>Answers</summary>
 #
-# 1. None. $X$ is a recipe: it says how its rows are drawn. The fit drew them when it needed them, and it kept none.
+# 1. None. $X$ is a recipe: it says how its rows are drawn. The fit drew them when it needed them.
 # 2. It bounds $F(\beta) - F^*$. It does not bound $\beta^* - \beta_{\text{true}}$, because that error comes from the noise
 #    in the data.
 # 3. About half a second. Each worker takes two naps, one after the other.
+# 4. The number is right, but the memory is not: it copies all rows into one array and then makes as many squares.
 #
 # </details>
 #

