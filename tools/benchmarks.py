@@ -40,9 +40,12 @@ def machine(rows):
 
 def everything(rows):
     """The page's part: the machine with all versions, every target, and the problems that they name."""
+    elsewhere = shipped.rows(shipped.ELSEWHERE)
+    ran = [verdict for verdict in judged(elsewhere) if verdict.ratios]
     return "\n\n".join(
-        [report.header(rows), report.tally(rows), report.targets_table(rows), "## The problems", problems()]
-    )
+        [report.header(rows), report.tally(rows), report.targets_table(rows), "## On another processor",
+         report.header(elsewhere), report.verdicts_table(ran), "## The problems", problems()]
+    )  # fmt: skip
 
 
 def problems():

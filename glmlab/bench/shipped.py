@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 FILE = Path(__file__).parents[1] / "data" / "bench.json"
+ELSEWHERE = FILE.with_name("bench_elsewhere.json")  # an earlier run, on another processor
 SHARED = ("scale", "processor", "cores", "when", "versions")  # taken from the last row, stored once
 DIGITS = 4
 
