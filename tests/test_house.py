@@ -11,6 +11,7 @@ from pathlib import Path
 import lab_server
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from glmlab.__main__ import VERBS
 from tools import lock, setup
@@ -70,6 +71,12 @@ def test_a_line_that_is_not_a_plain_pin_is_seen(line):
 def test_the_lock_holds_what_is_needed_and_no_more():
     needed = lock.closure("glmlab[test]") - {"glmlab"}
     assert set(pins((CLONE / "requirements.lock").read_text())) == needed
+
+
+def test_every_pin_can_be_installed_on_the_oldest_python():
+    oldest = PROJECT["requires-python"].removeprefix(">=") + ".0"
+    needs = {name: metadata.metadata(name)["Requires-Python"] for name in pins((CLONE / "requirements.lock").read_text())}
+    assert [name for name, range_ in needs.items() if range_ and oldest not in SpecifierSet(range_)] == []
 
 
 def test_what_the_course_needs_stands_first_in_the_lock():
