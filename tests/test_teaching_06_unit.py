@@ -72,6 +72,7 @@ def test_gap_unit_written_otherwise(right):
 
 def unit_of(least):
     """An answer with this least loss of a row."""
+
     def answer(y, eta, null):
         model, base = (np.sum(np.exp(each) - y * each - least(y)) for each in (eta, null))
         return max(model, base / 1000)
