@@ -340,7 +340,7 @@ def liblinear(tol, X=X, y=y):
 # %% id="c08-027"
 ours = {"proximal gradient": {"solver": "proximal_gradient"}, "FISTA, fixed step": {"solver": races.fista},
         "consensus ADMM": {"solver": "consensus_admm"}, "default": {}, "default, one core": {"threads": 1}}  # fmt: skip
-ladder = (1.0, 1e-1, 1e-2, 1e-4, 1e-8)
+ladder = (1e-1, 3e-2, 1e-2, 1e-4, 1e-8)
 for options in ours.values():  # what compiles, compiles here
     glmlab.fit(X[:3_000], y[:3_000], **lasso, **options)
 entries = {name: partial(glmlab.fit, X, y, **lasso, tol=1e-9, **options) for name, options in ours.items()}

@@ -313,7 +313,7 @@ assert all({"auto", "proximal Newton"} <= names for names in arrived.values())
 # *Sorted by $y$*, most chunks hold one class. Because no column is negative, their loss alone falls for ever as the
 # coefficients grow in size, and only the penalty stops it, far from $\beta^*$. So the average is too bad for one step.
 # CSL, CEASE and GIANT still arrive. Their surrogates have the slope of all rows, and only the curvature is wrong. For
-# CSL's chunk $\varepsilon$ is below 1. But to $10^{-9}$ the three need more rounds than on mixed rows.
+# CSL's chunk $\varepsilon$ is below 1. But to $10^{-9}$ the three are slower than on mixed rows.
 #
 # *Sorted by the first column*, the first of ten chunks has the rows where this column is below about 0.1. Its mean
 # square is there about a hundredth of that of all rows. In the worst direction the chunk's curvature is smaller still:
