@@ -494,6 +494,13 @@ assert proof.relative <= 1e-6 and difference <= 1e-4
 assert abs(fit.intercept - peer.intercept_[0]) <= 1e-4
 
 # %% [markdown] id="c01-066"
+# <details><summary>Why are the two relative gaps so unlike?</summary>
+#
+# Near the minimum each iteration of Newton's method about doubles the number of correct digits. So one iteration more
+# makes the gap far smaller, until only rounding is left.
+#
+# </details>
+#
 # The **odds** of being late, the probability of late divided by that of on time, equal
 # $e^{\eta_i}$. If the other columns stay the same, one unit more in column $j$ multiplies the odds by $e^{\beta_j}$.
 # A column of zeros and ones compares with the level that has none: January, Monday, United, Newark.

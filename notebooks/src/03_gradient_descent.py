@@ -503,7 +503,7 @@ result
 e = np.array(path) - beta_star / second_half
 true_gaps = (e @ H_unit * e).sum(axis=1) / 2
 ratios = np.array(watch.bounds) / true_gaps
-title = f"Your bound is {ratios[0]:.3f} times the gap at first, {ratios[-1]:.3f} times at the end"
+title = f"Your bound is {ratios[0]:.2f} times the gap at first, {ratios[-1]:.2f} times at the end"
 viz.show(viz.gap_curves({"your bound": watch.bounds, "F − F*": true_gaps}, ylabel="F − F* and its bound", title=title))
 from_all = glmlab.certify(X * second_half, y, result.beta, family="gaussian").bound
 print(f"glmlab's bound ÷ (F − F*) at the end: {result.certificate.bound / true_gaps[-1]:.3f} in the run,"
