@@ -195,7 +195,6 @@ def test_a_figure_and_the_panes_share_a_small_window(course):
     """06 as far as its slider, in the window of the README's picture: docs/lab.png is a copy of this screenshot."""
     course.page.set_viewport_size({"width": 1280, "height": 720})
     course.open("06_certificates.ipynb")
-    course.page.keyboard.press("Control+b")  # the list of files makes room
     course.run_above("core-bounds")
     course.run("core-bounds")
     figure_is_seen(course, "core-bounds")
@@ -205,6 +204,18 @@ def test_a_figure_and_the_panes_share_a_small_window(course):
     course.cell("core-bounds").locator(".cm-scroller").evaluate("code => code.scrollLeft = 0")
     course.cell("core-bounds").locator("img").first.evaluate("figure => figure.scrollIntoView({block: 'end'})")
     shoot(course, "lab")
+
+
+def test_nothing_is_hidden_at_the_right_of_a_small_window(course):
+    """The file browser is closed; code, and the ledger with its certified gaps, are as narrow as their cells."""
+    course.page.set_viewport_size({"width": 1280, "height": 720})
+    course.open(START.name)
+    assert not course.shows_files()
+    course.run_all()
+    no_cell_failed(course)
+    assert course.cut_off() == []
+    assert "certified gap" in course.page.locator("table.glmlab").last.text_content()
+    shoot(course, "00-small")
 
 
 # --- the looks themselves
