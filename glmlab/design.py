@@ -13,6 +13,7 @@ from formulaic import ModelSpec
 
 from glmlab.formulas import parts_of, right_side
 from glmlab.names import nearest
+from glmlab.words import count_text
 
 
 class Design:
@@ -51,7 +52,7 @@ class Design:
         self.names = tuple(name for name in self.spec.column_names if name != "Intercept")
 
     def __repr__(self):
-        return f"Design({self.formula!r}): {len(self.names)} columns"
+        return f"Design({self.formula!r}): {count_text(len(self.names), 'column')}"
 
     def __call__(self, table):
         """The columns (n, len(names)) as a frame with the index of the table; lazy where the table is on dask."""

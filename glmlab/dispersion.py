@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import polygamma, psi
 
+from glmlab.cards import html_card, plain_card
 from glmlab.checks import flag
 from glmlab.fitting import choose, refuse_early
 from glmlab.maths.families import NegativeBinomial, Poisson
@@ -18,6 +19,7 @@ from glmlab.rows.kernels import POLICY, blocks, predictor, weigh
 from glmlab.rows.objective import Objective
 from glmlab.solvers.result import NotConverged, Result
 from glmlab.solvers.run import run
+from glmlab.words import count_text
 
 
 class Profile(NamedTuple):
@@ -28,6 +30,19 @@ class Profile(NamedTuple):
     log_likelihood: float  # Σ w log density of y at α and β, all terms included
     error: float  # a standard error of log α; nan where the likelihood is not concave in log α there
     steps: int  # how many α were fitted
+
+    def summary(self):
+        """Name and value of everything worth printing."""
+        error = f"; the standard error of log α is {self.error:.3g}" if np.isfinite(self.error) else ""
+        steps = count_text(self.steps, "fit")
+        found = {"alpha": f"{self.alpha:.8g}{error}", "likelihood": f"log {self.log_likelihood:.8g}", "search": steps}
+        return found | self.result.summary()
+
+    def __repr__(self):
+        return plain_card("Profile", self.summary())
+
+    def _repr_html_(self):
+        return html_card("Profile", self.summary())
 
 
 class Excess(NamedTuple):
@@ -96,7 +111,7 @@ def fit_negative_binomial(
             break
         tried.append(new)
     error = 1 / np.sqrt(slopes.second) if slopes.second > 0 else np.nan
-    return Profile(f.family.alpha, result, -slopes.value, float(error), len(tried))
+    return Profile(f.family.alpha, result, float(-slopes.value), float(error), len(tried))
 
 
 def newton(slopes, policy):

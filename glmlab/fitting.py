@@ -17,6 +17,7 @@ from glmlab.rows.objective import Objective
 from glmlab.rows.threads import one_blas_thread
 from glmlab.solvers import resolve
 from glmlab.solvers.run import refuse_settings, run
+from glmlab.words import count_text
 
 
 def fit(
@@ -87,11 +88,11 @@ def choose(solver, f, g, policy=Choosing()):
     if f.quadratic:
         return full, f"{g!r} is {kind} and the Hessian of least squares is summed once"
     if f.n >= policy.plenty * f.dim:
-        return "pilot_newton", f"{f.n:,} rows are {policy.plenty:,} and more for each of {f.dim} coefficients"
+        return "pilot_newton", f"{f.n:,} rows are {policy.plenty:,} and more for each coefficient"
     if f.dim <= policy.narrow:
         return full, f"{g!r} is {kind} and {f.dim} x {f.dim} systems are small"
     if f.n < policy.spare * f.dim:
-        return full, f"{g!r} is {kind} and of {f.n:,} rows for {f.dim} coefficients none can be spared"
+        return full, f"{g!r} is {kind} and of {f.n:,} rows for {count_text(f.dim, 'coefficient')} none can be spared"
     passes = f"{f.dim} coefficients make Hessians dear, and {f.n:,} rows are enough for a pilot"
     return ("lbfgs", f"{g!r} is smooth, {passes}") if g.smooth else ("pilot_newton", f"{g!r} is not smooth, {passes}")
 

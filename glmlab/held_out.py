@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from glmlab.cards import html_card, plain_card
 from glmlab.paths import Path
 from glmlab.rows.folds import numbers_of
 from glmlab.rows.sampling import picked
-from glmlab.solvers.result import html_card, plain_card
 from glmlab.solvers.start import weight_of
+from glmlab.words import count_text
 
 
 def vector_of(result, f):
@@ -115,8 +116,8 @@ class CrossValidation:
             "least loss": self._at(self.best),
             "one-SE rule": self._at(self.simplest),
             "certificates": f"{proved} of {len(fits)} fits of the folds converged",
-            "work": f"{self.reads} passes for all folds, which would have made "
-                    f"{sum(result.rounds for result in fits)} rounds one by one, certificates not counted",
+            "work": f"{count_text(self.reads, 'pass')} for all folds, which would have made "
+                    f"{sum(result.rounds for result in fits):,} rounds one by one, certificates not counted",
             "path": self.path.summary()["path"],
         }  # fmt: skip
         last = self.best == len(self.lams) - 1
@@ -124,11 +125,11 @@ class CrossValidation:
 
     def _at(self, k):
         nonzero = np.count_nonzero(self.path[k].beta)
-        return (f"λ = {self.lams[k]:.6g}: {self.mean[k]:.6g} ± {self.se[k]:.3g} a row, {nonzero} coefficients are not "
-                "zero")  # fmt: skip
+        words = f"{count_text(nonzero, 'coefficient')} {'is' if nonzero == 1 else 'are'} not zero"
+        return f"λ = {self.lams[k]:.6g}: {self.mean[k]:.6g} ± {self.se[k]:.3g} a row, {words}"
 
     def __repr__(self):
         return plain_card("CrossValidation", self.summary())
 
     def _repr_html_(self):
-        return html_card("glmlab-validation", self.summary())
+        return html_card("CrossValidation", self.summary())

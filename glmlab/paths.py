@@ -7,13 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from glmlab.cards import html_card, plain_card
 from glmlab.checks import flag, frozen, number, share, whole
 from glmlab.fitting import choose, over_rows, refuse_early
 from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS
 from glmlab.names import among, named
-from glmlab.solvers.result import NotConverged, RankWarning, html_card, plain_card
+from glmlab.solvers.result import NotConverged, RankWarning
 from glmlab.solvers.run import run
 from glmlab.solvers.start import null_start
+from glmlab.words import count_text
 
 
 def path(
@@ -188,16 +190,17 @@ class Path(Sequence):
         last, frame = self[-1], self.to_frame()
         proved, loosest, nonzero = frame.converged.sum(), frame.relative.max(), frame.nonzero.tolist()
         rounds, seconds = sum(result.rounds for result in self), sum(result.seconds for result in self)
+        work = f"{count_text(float(frame.passes.sum()), 'pass')} in {count_text(rounds, 'round')}, {seconds:.3g} s"
         return {
-            "path": f"{len(self)} fits, λ from {self.lams[0]:.6g} down to {self.lams[-1]:.6g}",
-            "coefficients": f"{len(last.beta)}, of which {nonzero[0]} are not zero at first and {nonzero[-1]} at last",
+            "path": f"{count_text(len(self), 'fit')}, λ from {self.lams[0]:.6g} down to {self.lams[-1]:.6g}",
+            "coefficients": f"{len(last.beta)}; not zero: {nonzero[0]} at first and {nonzero[-1]} at last",
             "certificates": f"{proved} of {len(self)} converged, the largest relative gap is {loosest:.2g}",
             "solver": f"{last.solver}, {last.family!r}, {type(last.penalty).__name__}, {last.kernels} kernels",
-            "work": f"{frame.passes.sum():g} passes in {rounds} rounds, {seconds:.3g} s",
+            "work": work,
         }  # fmt: skip
 
     def __repr__(self):
         return plain_card("Path", self.summary())
 
     def _repr_html_(self):
-        return html_card("glmlab-path", self.summary())
+        return html_card("Path", self.summary())

@@ -504,7 +504,7 @@ WRONG = {  # name: the solver, the check that finds it, words of the sentence, a
     "beta without intercept": (without_intercept, "signature", r"a beta of shape \(3,\)"),
     "nothing": (nothing, "signature", "yields no state"),
     "eager": (eager, "laziness", "passes before its first state, and none between"),
-    "at the call": (at_the_call, "laziness", "the call alone makes 1 passes"),
+    "at the call": (at_the_call, "laziness", "the call alone makes 1 pass"),
     "update before yield": (late, "start", "yielded after the first update"),
     "start ignored": (from_zero, "start", "start is ignored"),
     "start overwritten": (writes_into_start, "input", "changes the array start"),

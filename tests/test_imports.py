@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "glmlab"
 # From the bottom to the top; a module may import from the lines below its own, and from its own line.
 LAYERS = [
-    "names checks policy workspace machine.memory",
+    "names checks policy workspace words cards machine.memory",
     "formulas",
     "design",
     "maths.sums",
@@ -57,7 +57,7 @@ LAYERS = [
 ]
 LEVEL = {name: level for level, line in enumerate(LAYERS) for name in line.split()}
 # The modules that need not know that there are clusters.
-NO_DASK = set("names checks policy maths solvers".split()) | {f"rows.{name}" for name in (
+NO_DASK = set("names checks policy words cards maths solvers".split()) | {f"rows.{name}" for name in (
     "by_columns elementary folds formulas fused kernel_sets kernels ledger loops objective sampling scale sparse_loops "
     "survey threads together twins").split()}  # fmt: skip
 MAY_USE_DASK = "solvers.asynchronous"

@@ -69,7 +69,8 @@ def test_a_coefficient_that_is_zero_at_the_optimum_is_never_certainly_not_zero(f
             assert not np.any(result.surely_nonzero & ~support)
         exact = problem.fit()
         assert np.array_equal(exact.surely_nonzero, support)
-        assert f"{support.sum()} of the {support.sum()} that are not 0 are certainly not 0 there" in repr(exact)
+        said = f"{support.sum()} of the {support.sum()} that are not 0 are certainly not 0 there"
+        assert said in exact.summary()["accuracy"]
 
 
 def test_without_any_bound_nothing_is_said_of_a_coefficient():

@@ -359,7 +359,7 @@ def test_an_interrupt_of_a_pass_ends_all(monkeypatch):
 
 @pytest.mark.parametrize(("cv", "message"), [
     (1, "cv must be a whole number >= 2"),
-    (201, "cv=201 folds need a row each, but there are 200"),
+    (201, "cv=201 folds need a row each, but X has 200 rows"),
     (np.zeros(200, int), "a single fold number"),
     (np.zeros(7, int), r"fold numbers \(200,\)"),
     (np.zeros(200), "got float64"),

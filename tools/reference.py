@@ -28,7 +28,7 @@ GROUPS = {
     "Data and machines": "datasets machine.cluster machine.connecting machine.local machine.workers machine.shipping "
                          "machine.memory machine.placing machine.stragglers machine.costmodel "
                          "machine.simulator machine.sleepers bench bench.beside bench.scale",
-    "The course": "viz teaching workspace",
+    "The course": "viz teaching workspace cards words",
 }
 REST = "Inside"
 

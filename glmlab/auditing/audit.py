@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from glmlab.cards import html_card
 from glmlab.rows.threads import one_blas_thread
-from glmlab.solvers.result import html_card
 
 
 class Fault(Exception):
@@ -59,14 +59,7 @@ class Audit:
         return "\n".join([self.title, *lines])
 
     def _repr_html_(self):
-        title = f"<p>{html_text(self.title)}</p>"
-        return title + html_card("glmlab-audit", {f"{f.mark}: {f.name}": f.says for f in self.findings})
-
-
-def html_text(words):
-    from html import escape
-
-    return escape(words)
+        return html_card(self.title, {f"{f.mark}: {f.name}": f.says for f in self.findings})
 
 
 class Check(NamedTuple):

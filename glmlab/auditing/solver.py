@@ -16,6 +16,7 @@ from glmlab.policy import Auditing
 from glmlab.rows.faults import current_client
 from glmlab.solvers import resolve, unsuited
 from glmlab.solvers.start import null_start
+from glmlab.words import count_text
 
 
 def check_solver(solver, *, families=PLAIN, penalties=None, raises=False, policy=Auditing(), **options):
@@ -89,13 +90,14 @@ def lazy(trial):
     walk = trial.walk(trial.problems[0])
     made = walk.f.passes - walk.before
     cure = "do all work inside of the generator: nothing may run before the first next()"
-    demand(made == 0, f"on {walk.where} the call alone makes {made:g} passes", cure)
+    demand(made == 0, f"on {walk.where} the call alone makes {count_text(made, 'pass')}", cure)
     for problem in (p for p in trial.problems if not getattr(p.family, "quadratic", False)):
         walk = trial.few(problem)
         passes = [seen.passes for seen in walk.seen]
         moved = len({seen.beta.tobytes() for seen in walk.seen}) > 1
         ahead = moved and passes[0] == passes[-1] and passes[0] >= trial.policy.eager
-        what = f"on {walk.where} it makes {passes[0]:g} passes before its first state, and none between its states"
+        made = count_text(passes[0], "pass")
+        what = f"on {walk.where} it makes {made} before its first state, and none between its states"
         demand(not ahead, what, "yield inside of the loop, so that whoever stops after five states pays for five")
 
 

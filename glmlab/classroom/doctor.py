@@ -11,6 +11,7 @@ from pathlib import Path
 from glmlab.machine.cluster import client
 from glmlab.machine.local import free_port
 from glmlab.policy import Course
+from glmlab.words import count_text
 from glmlab.workspace import my_folder
 
 PACKAGES = ("numpy", "scipy", "dask", "distributed", "pandas", "pyarrow", "zarr", "bokeh", "matplotlib",
@@ -78,7 +79,7 @@ def cores() -> str:
     """How many cores this process may use."""
     from dask.system import CPU_COUNT
 
-    return f"{CPU_COUNT} cores may be used (the host has {os.cpu_count()})"
+    return f"{count_text(CPU_COUNT, 'core')} may be used (the host has {os.cpu_count()})"
 
 
 def memory(policy=Course()) -> str:

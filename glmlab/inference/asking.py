@@ -13,6 +13,7 @@ from glmlab.policy import Inferring
 from glmlab.rows import inferring
 from glmlab.rows.columns import is_answer, refuse_other_names
 from glmlab.rows.threads import one_blas_thread
+from glmlab.words import count_text
 
 
 @spelt
@@ -118,7 +119,8 @@ def rows_of(result, X, y, sample_weight, offset, policy=Inferring()):
     f = over_rows(X, y, family=result.family, kernels="numpy", **rows)
     refuse_other_names("X", f.chunks.names, result.names, "the model", "X[list(result.names)]")
     if f.chunks.p != len(result.beta):
-        raise ValueError(f"X has {f.chunks.p} columns, but the model has {len(result.beta)} coefficients")
+        given, needed = count_text(f.chunks.p, "column"), count_text(len(result.beta), "coefficient")
+        raise ValueError(f"X has {given}, but the model has {needed}")
     if f.dim > policy.most:
         raise ValueError(f"the covariance of {f.dim:,} coefficients is too large; the limit is {policy.most:,}")
     beta = np.append(result.beta, result.intercept) if free else np.array(result.beta)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from glmlab.cards import html_table, plain_table
 from glmlab.checks import whole
 from glmlab.inference.tables import Inference
 from glmlab.names import spelt
@@ -28,6 +29,18 @@ class Bins(NamedTuple):
         import pandas as pd
 
         return pd.DataFrame(self._asdict())
+
+    def __repr__(self):
+        return plain_table(*self._table())
+
+    def _repr_html_(self):
+        return html_table(*self._table())
+
+    def _table(self):
+        """Title, headings and lines, all as text."""
+        heads, formats = ["bin", *self._fields], [",", ",.6g", ".4g", ".4g", ".2f", ".4g", ".4g"]
+        lines = [[str(k), *map(format, line, formats)] for k, line in enumerate(zip(*self, strict=True), 1)]
+        return "Rows in bins of their predicted mean", heads, lines
 
 
 def rows_of(caller, inference):

@@ -7,9 +7,11 @@ import numpy as np
 from scipy import sparse
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
+from glmlab.cards import html_card, html_table, plain_card, plain_table
 from glmlab.maths.penalties import lambdas
 from glmlab.rows.entrance import row_by_row
-from glmlab.solvers.result import Mean, accuracy, html_card, plain_card
+from glmlab.solvers.result import Mean, accuracy
+from glmlab.words import count_text
 
 
 class Band(NamedTuple):
@@ -79,11 +81,12 @@ class Inference:
 
     def summary(self):
         """Name and value of what is said of the model as a whole."""
-        fit, phi, df = self.result, self.dispersion, f"{self.freedom:.6g} degrees of freedom"
+        fit, phi, df = self.result, self.dispersion, count_text(self.freedom, "degree") + " of freedom"
         ridge = lambdas(fit.penalty, 1)[1][0] > 0
         near = accuracy(fit.certificate, fit.beta, self.accuracy)
         found = {
-            "model": f"{fit.family!r}, {fit.penalty!r}; {self.n:g} observations, {self.parameters:.6g} parameters",
+            "model": f"{fit.family!r}, {fit.penalty!r}; {count_text(self.n, 'observation')}, "
+                     f"{count_text(self.parameters, 'parameter')}",
             "covariance": f"{self.kind}; {'normal distribution' if np.isinf(self.freedom) else f'Student, {df}'}",
             "ridge": "it draws coefficients to 0; classical intervals allow for that" if ridge else "",
             "accuracy": near or "how far β is from the optimum is not known",
@@ -92,31 +95,21 @@ class Inference:
             found["deviance"] = f"{self.deviance:.8g}, of the null model {self.null_deviance:.8g}"
             found["dispersion"] = f"{phi:.6g}, Pearson's χ² {self.pearson:.8g}"
             found["likelihood"] = f"log {self.log_likelihood:.8g}, AIC {self.aic:.8g}, BIC {self.bic:.8g}"
-        found["work"] = f"{self.passes:g} pass{'es' * (self.passes != 1)}"
+        found["work"] = count_text(self.passes, "pass")
         return {name: value for name, value in found.items() if value}
 
     def __repr__(self):
-        table = [["", *self.table()], *self.lines()]
-        widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
-        text = ("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in table)
-        return "\n".join([plain_card("Inference", self.summary()), "", *(f"  {line}" for line in text)])
+        return f"{plain_card('Inference', self.summary())}\n\n{plain_table('Coefficients', *self.lines())}"
 
     def _repr_html_(self):
-        from html import escape
-
-        head = "".join(f"<th scope='col'>{escape(name)}</th>" for name in ["", *self.table()])
-        body = ""
-        for name, *cells in self.lines():
-            inside = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-            body += f"<tr><th scope='row'>{escape(name)}</th>{inside}</tr>"
-        table = f"<table class='glmlab-coefficients'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        return html_card("glmlab-inference", self.summary()) + table
+        return html_card("Inference", self.summary()) + html_table("Coefficients", *self.lines())
 
     def lines(self):
-        """The table's cells as text, line by line, each with its name first."""
-        formats = [".8g", ".0e", ".4g", ".4g", ".2g", ".5g", ".5g"]
-        columns = zip(*self.table().values(), strict=True)
-        return [[str(name), *map(format, line, formats)] for name, line in zip(self.names, columns, strict=True)]
+        """The headings of the table and its lines, as text, each with its name first."""
+        table, formats = self.table(), [".8g", ".0e", ".4g", ".4g", ".2g", ".5g", ".5g"]
+        numbers = zip(*table.values(), strict=True)
+        lines = [[str(name), *map(format, line, formats)] for name, line in zip(self.names, numbers, strict=True)]
+        return ["column", *table], lines
 
 
 class Fitted(NamedTuple):

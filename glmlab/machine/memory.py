@@ -48,8 +48,8 @@ class MemoryPlan(NamedTuple):
     def __repr__(self):
         limit = "no limit" if self.limit == math.inf else f"a limit of {format_bytes(int(self.limit))}"
         room = "room without end" if self.room == math.inf else f"room for {format_bytes(int(self.room))}"
-        found = (f"X has {format_bytes(self.rows)}, {format_bytes(self.share)} for each of {self.workers} workers, "
-                 f"which have {limit} and {room} of it: ")  # fmt: skip
+        each = "its 1 worker, which has" if self.workers == 1 else f"each of {self.workers} workers, which have"
+        found = f"X has {format_bytes(self.rows)}, {format_bytes(self.share)} for {each} {limit} and {room} of it: "
         if self.fits:
             return found + "it fits, so X.persist() is read once."
         return found + ("it does not fit. Without X.persist() each pass reads it, and a task holds "

@@ -6,6 +6,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from glmlab.words import count_text
+
 __all__ = ["ship"]
 
 
@@ -85,6 +87,6 @@ def refuse(lacking):
     if lacking:
         worker, found = next(iter(lacking.items()))
         raise RuntimeError(
-            f"{len(lacking)} workers cannot import this glmlab; {worker} says: {found}. "
+            f"{count_text(len(lacking), 'worker')} cannot import this glmlab; {worker} says: {found}. "
             "Install glmlab and what it needs (numpy, scipy, dask, threadpoolctl) on the workers."
         )

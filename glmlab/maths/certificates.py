@@ -49,6 +49,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammaincinv
 
+from glmlab.cards import html_card, plain_card
 from glmlab.maths.bounds import blank
 from glmlab.maths.family import Family
 from glmlab.maths.penalties import lambdas
@@ -57,6 +58,7 @@ from glmlab.maths.sums import Price
 from glmlab.maths.wide import supported
 from glmlab.maths.working import curvature_as
 from glmlab.policy import Proving, Rounding
+from glmlab.words import count_text
 
 EPS = np.finfo(float).eps
 
@@ -81,6 +83,26 @@ class Certificate(NamedTuple):
         if not np.isfinite(self.bound):
             return f"no bound on the gap could be proved ({self.kind})"
         return f"F(β) − F* ≤ {self.bound:.3g}, a relative gap of {self.relative:.2g} ({self.kind})"
+
+    def summary(self):
+        """Name and value of everything worth printing."""
+        proved, within = np.isfinite(self.bound), np.max(self.within)
+        found = {
+            "relative gap": f"{self.relative:.2g}" if proved else "no bound could be proved",
+            "gap": f"F(β) − F* ≤ {self.bound:.3g}, of which rounding has {self.rounding:.2g}" if proved else "",
+            "proof" if proved else "reason": self.kind,
+            "objective": f"F(β) = {self.objective:.10g}",
+            "coefficients": f"none is further from the optimum than {within:.1e}" if np.isfinite(within) else "",
+            "KKT residual": f"{self.kkt:.2g}" if np.isfinite(self.kkt) else "",
+            "work": count_text(self.passes, "pass"),
+        }
+        return {name: value for name, value in found.items() if value}
+
+    def __repr__(self):
+        return plain_card("Certificate", self.summary())
+
+    def _repr_html_(self):
+        return html_card("Certificate", self.summary())
 
 
 def certificate_at(f, g, beta, polish=0, sample=None, policy=Proving()):
@@ -118,8 +140,9 @@ def certificate_at(f, g, beta, polish=0, sample=None, policy=Proving()):
     kind = f"residual-corrected duality{steps}" if np.isfinite(bound) else here.why
     passes = passes_so_far(f, sample) - before
     errors = one_nan(np.max(within / here.deviations))
-    return Certificate(bound, relative, first.kkt, kind, True, passes, first.objective, best.rank, best.likely,
-                       tuple(first.step.tolist()), errors, tuple(map(one_nan, np.broadcast_to(within, f.dim))))
+    return Certificate(bound, float(relative), first.kkt, kind, True, passes, float(first.objective), best.rank,
+                       float(best.likely), tuple(first.step.tolist()), errors,
+                       tuple(map(one_nan, np.broadcast_to(within, f.dim))))  # fmt: skip
 
 
 @np.errstate(over="ignore", invalid="ignore")  # where sums overflow there is no bound, and no warning either
@@ -200,7 +223,7 @@ def unproved(f, g, beta):
 
 def not_certified(objective, dim, why="interrupted before certifying"):
     """A certificate that proves nothing."""
-    unknown = (np.nan,) * dim
+    objective, unknown = float(objective), (np.nan,) * dim
     return Certificate(np.inf, np.inf, np.nan, why, False, 0.0, objective, dim, 0.0, unknown, np.nan, unknown)
 
 

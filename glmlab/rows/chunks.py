@@ -15,12 +15,14 @@ import copy
 import numpy as np
 from scipy import sparse
 
+from glmlab.cards import html_card
 from glmlab.maths.sums import add
 from glmlab.rows.arrivals import Threads
 from glmlab.rows.kernels import Rows
 from glmlab.rows.sampling import OnDrawn, WithDrawn, picked
 from glmlab.rows.tables import default_lengths
 from glmlab.rows.threads import cores, one_blas_thread, spread
+from glmlab.words import count_text, range_text
 
 FAN = 16  # results that one task of the tree adds: fewer need more levels, each a wait. The bits of sums depend on it.
 
@@ -61,9 +63,20 @@ class Chunks:
     dim = property(lambda self: self.p + self.intercept)
 
     def __repr__(self):
-        kind = type(self).__name__
-        ones = " + intercept" if self.intercept else ""
-        return f"{kind}: {self.n:,} rows x {self.p:,} columns{ones} in {len(self.lengths)} chunks"
+        ones, chunks = " + intercept" if self.intercept else "", count_text(len(self.lengths), "chunk")
+        size = f"{count_text(self.n, 'row')} x {count_text(self.p, 'column')}"
+        return f"{type(self).__name__}: {size}{ones} in {chunks}"
+
+    def summary(self):
+        """Name and value of everything worth printing."""
+        size = range_text(self.lengths, "{:,}".format)
+        columns = f"{self.p:,}{', sparse' * self.sparse}{', and an intercept' * self.intercept}"
+        chunks = f"{len(self.lengths):,}, of {size} row{'s' * (size != '1')}"
+        found = {"rows": f"{self.n:,}", "columns": columns, "chunks": chunks}
+        return found | ({"offset": "one for each row"} if self.shifted else {})
+
+    def _repr_html_(self):
+        return html_card(type(self).__name__, self.summary())
 
     # --- passes ----------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from glmlab.checks import whole
 from glmlab.names import spelt
+from glmlab.words import count_text
 
 EACH = 4  # numbers that Philox makes at a time
 
@@ -59,7 +60,7 @@ def folds_of(cv, lengths, seed=0):
     cv = list(cv) if isinstance(cv, Iterator) else cv  # what cv.split(X, y) returns
     if not hasattr(cv, "__len__"):
         if whole("cv", cv, 2) > n:
-            raise ValueError(f"cv={cv} folds need a row each, but there are {n} rows")
+            raise ValueError(f"cv={cv} folds need a row each, but X has {count_text(n, 'row')}")
         seed = whole("seed", seed)
         return int(cv), [Deal(int(cv), seed, int(end) - k, k) for end, k in zip(ends, lengths, strict=True)]
     given = from_pairs(cv, n) if is_pairs(cv) else np.asarray(cv)

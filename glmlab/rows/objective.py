@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from glmlab.cards import html_card
 from glmlab.checks import share
 from glmlab.maths.families import FAMILIES, FAMILY_NEEDS
 from glmlab.names import named, spelt
@@ -18,6 +19,7 @@ from glmlab.rows.sampling import Draw, far_apart, pilot_draw
 from glmlab.rows.scale import Scale, null_model
 from glmlab.rows.survey import refuse
 from glmlab.rows.threads import once
+from glmlab.words import count_text
 
 POLICY = Sampling()
 
@@ -66,6 +68,16 @@ class Objective(Ledger):
 
     def __repr__(self):
         return f"Objective({self.family!r}, {self.chunks!r})"
+
+    def summary(self):
+        """Name and value of everything worth printing."""
+        work = f"{count_text(self.passes, 'pass')} in {count_text(self.rounds, 'round')} until now"
+        apart = f", and {count_text(self.extra_passes, 'pass')} to certify or to plot" if self.extra_passes else ""
+        found = {"family": repr(self.family), "kernels": self.kernels}
+        return found | self.chunks.summary() | {"work": work + apart}
+
+    def _repr_html_(self):
+        return html_card("Objective", self.summary())
 
     # --- the oracle ------------------------------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ from glmlab.rows.faults import computed, current_client, in_words, inside_of_a_t
 from glmlab.rows.kernels import Rows
 from glmlab.rows.tables import csr, is_sparse
 from glmlab.rows.threads import cores
+from glmlab.words import count_text
 
 POLICY = Chunking()
 JOINS = ("concatenate3", "concatenate_shaped")  # dask's functions that join blocks in a rechunk
@@ -228,7 +229,8 @@ def hint_of_chunks(chunks, cores, overhead=None, work=None, policy=POLICY):
     else:
         return ""
     rows = auto_rows(chunks.n, chunks.p, policy=policy)
-    return f"X comes in {k:,} chunks of about {chunks.n // k:,} rows: {why}. Try X.rechunk(({rows}, -1))"
+    size = count_text(chunks.n // k, "row")
+    return f"X comes in {count_text(k, 'chunk')} of about {size}: {why}. Try X.rechunk(({rows}, -1))"
 
 
 # --- graphs ---------------------------------------------------------------------------------------------------------

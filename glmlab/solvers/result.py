@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from glmlab.cards import html_card, html_table, plain_card, plain_table
 from glmlab.checks import not_finite
 from glmlab.maths.certificates import Certificate
 from glmlab.names import nearest
@@ -14,6 +15,9 @@ from glmlab.rows.kernels import Rows, blocks, predictor
 from glmlab.rows.survey import culprits
 from glmlab.rows.tables import column, matrix, refuse_other_rows
 from glmlab.rows.threads import one_blas_thread
+from glmlab.words import count_text
+
+SHOWN = 6  # rows of a trace that are shown at its beginning, and as many at its end
 
 
 class NotConverged(UserWarning):
@@ -52,7 +56,10 @@ class Row(NamedTuple):
 
 
 class Trace(list):
-    """The rows of a run, in order; `trace.objective` and the like are arrays, one number an iteration."""
+    """The rows of a run, in order; `trace.objective` and the like are arrays, one number an iteration.
+
+    It shows itself as a table. Of a long run the rows in the middle are left out there.
+    """
 
     def __getattr__(self, name):
         if name not in Row._fields:
@@ -64,6 +71,27 @@ class Trace(list):
         import pandas as pd
 
         return pd.DataFrame(list(self), columns=Row._fields)
+
+    def __repr__(self):
+        return plain_table(*self._table())
+
+    def _repr_html_(self):
+        return html_table(*self._table())
+
+    def _table(self):
+        """Title, headings and lines, all as text."""
+        heads = ["iteration", "certified gap", "objective", "residual", "passes", "rounds", "seconds"]
+        lines = [line_of(row) for row in self]
+        if len(lines) > 2 * SHOWN + 1:
+            lines[SHOWN:-SHOWN] = [["…"] * len(heads)]
+        return f"Trace, {count_text(len(self), 'row')}", heads, lines
+
+
+def line_of(row):
+    """The cells of a Row, as text; the gap is "?" where none was computed."""
+    gap = "?" if np.isnan(row.relative) else f"{row.relative:.1e}"
+    return [str(row.iteration), gap, f"{row.objective:.10g}", f"{row.residual:.1e}", f"{row.passes:,.4g}",
+            f"{row.rounds:,}", f"{row.seconds:.3g}"]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)  # a Result equals itself only: comparing arrays gives no single answer
@@ -106,7 +134,8 @@ class Result:
         X, offset = matrix(X), None if offset is None else column("offset", offset)
         refuse_other_names("X", X.names, self.names, "the model", "X[list(result.names)]")
         if X.values.shape[1] != len(self.beta):
-            raise ValueError(f"X has {X.values.shape[1]} columns, but the model has {len(self.beta)} coefficients")
+            given, needed = count_text(X.values.shape[1], "column"), count_text(len(self.beta), "coefficient")
+            raise ValueError(f"X has {given}, but the model has {needed}")
         refuse_other_rows({"X": X, "offset": offset})
         return X, offset
 
@@ -121,14 +150,15 @@ class Result:
 
     def summary(self):
         """Name and value of everything worth printing."""
-        zeros, iterations = int(np.sum(self.beta == 0)), f"{self.n_iter} iteration{'s' * (self.n_iter != 1)}"
+        zeros, iterations = int(np.sum(self.beta == 0)), count_text(self.n_iter, "iteration")
+        passes, rounds = count_text(self.passes, "pass"), count_text(self.rounds, "round")
         found = {
             "status": self.status,
             "certificate": str(self.certificate),
             "accuracy": accuracy(self.certificate, self.beta),
             "objective": f"{self.objective:.10g}",
             "solver": f"{self.solver}, {self.family!r}, {self.penalty!r}, {self.kernels} kernels",
-            "work": f"{iterations}, {self.passes:g} passes in {self.rounds} rounds, {self.seconds:.3g} s",
+            "work": f"{iterations}, {passes} in {rounds}, {self.seconds:.3g} s",
             "coefficients": f"{len(self.beta)} ({zeros} zero), intercept {self.intercept:.6g}",
         }
         return {name: value for name, value in (found | {"advice": self.advice}).items() if value}
@@ -137,7 +167,7 @@ class Result:
         return plain_card("Result", self.summary())
 
     def _repr_html_(self):
-        return html_card("glmlab-result", self.summary())
+        return html_card("Result", self.summary())
 
 
 def refuse_forgotten(offset, shifted):
@@ -186,20 +216,3 @@ def accuracy(certificate, beta, errors=None):
         sure = np.count_nonzero(certainly_not_zero(certificate, beta))
         said += [f"{sure} of the {count} that are not 0 are certainly not 0 there"]
     return ", ".join(said)
-
-
-def plain_card(title, summary):
-    """A summary, name by name, as text."""
-    return f"{title}\n" + "\n".join(f"  {name:<13} {value}" for name, value in summary.items())
-
-
-def html_card(kind, summary):
-    """The same as a table of CSS class `kind`."""
-    from html import escape
-
-    left = "style='text-align:left'"
-    cells = (
-        f"<tr><th scope='row' {left}>{escape(name)}</th><td {left}>{escape(value)}</td></tr>"
-        for name, value in summary.items()
-    )
-    return f"<table class='{kind}'>{''.join(cells)}</table>"

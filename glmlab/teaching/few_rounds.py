@@ -20,7 +20,7 @@ from glmlab.solvers import resolve
 from glmlab.solvers.result import NotConverged
 from glmlab.solvers.run import run
 from glmlab.solvers.start import first_point
-from glmlab.viz.words import count_text
+from glmlab.words import count_text
 
 from . import races
 

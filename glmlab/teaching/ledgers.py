@@ -12,10 +12,12 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from glmlab.cards import html_table, plain_table
 from glmlab.names import nearest
 
 # column: (heading, format of its numbers)
 COLUMNS = {
+    "gap": ("certified gap", "{:.1e}"),
     "passes": ("passes", "{:,.4g}"),
     "rounds": ("rounds", "{:,.4g}"),
     "tasks": ("tasks", "{:,.0f}"),
@@ -23,7 +25,6 @@ COLUMNS = {
     "seconds": ("seconds", "{:,.4g}"),
     "error": ("‖β − β_true‖∞", "{:.3g}"),
     "zeros": ("zeros", "{:,.0f}"),
-    "gap": ("certified gap", "{:.1e}"),
 }
 
 # The post's numbers: least squares with 1e6 × 100, then logistic regression with 8e6 × 15 and 8e8 × 15.
@@ -41,7 +42,7 @@ POST = {
 
 
 class Ledger:
-    """Rows of method, passes, rounds, tasks, bytes, seconds, error, zeros and certified gap.
+    """Rows of method, certified gap, passes, rounds, tasks, bytes, seconds, error and zeros.
 
     path  the JSON file; by default ``ledger.json`` in the workspace, looked up at the first use
     """
@@ -63,14 +64,15 @@ class Ledger:
         error=None, zeros=None, gap=None,
     ):  # fmt: skip
         """Write one row. It replaces the row of the same ``method``, if there is one."""
-        values = (passes, rounds, tasks, bytes, seconds, error, zeros, gap)
-        row = {name: _cell(name, value) for name, value in zip(COLUMNS, values, strict=True)}
+        values = {"passes": passes, "rounds": rounds, "tasks": tasks, "bytes": bytes, "seconds": seconds,
+                  "error": error, "zeros": zeros, "gap": gap}  # fmt: skip
+        row = {name: _cell(name, values[name]) for name in COLUMNS}
         self._write({**self._read(), _method(method): row})
 
     def fill(self, method, *, note=None, **values):
         """Fill cells of an existing row, as ``fill("post: ADMM, λ = 7.2", gap=3e-2)``.
 
-        note  the source of these numbers, if it is not the row's own run; shown in the last column
+        note  the source of these numbers, if it is not the row's own run; shown below the row
         """
         rows = self.rows()
         if _method(method) not in rows:
@@ -100,30 +102,16 @@ class Ledger:
         return {method: row["note"] for method, row in self._read().items() if row.get("note")}
 
     def __repr__(self):
-        lines = [self._headings(), *self._lines()]
-        widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
-        return "\n".join(_plain(line, widths) for line in lines)
+        return plain_table(*self._table())
 
     def _repr_html_(self):
-        from html import escape
+        return html_table(*self._table())
 
-        heads = "".join(f"<th scope='col'>{heading}</th>" for heading in self._headings())
-        body = "".join(
-            f"<tr><th scope='row' style='text-align:left'>{escape(method)}</th>"
-            + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-            + "</tr>"
-            for method, *cells in self._lines()
-        )
-        head = f"<caption>The ledger</caption><thead><tr>{heads}</tr></thead>"
-        return f"<table>{head}<tbody>{body}</tbody></table>"
-
-    def _headings(self):
-        return ("method", *(heading for heading, _ in COLUMNS.values()), *(["note"] if self._notes() else []))
-
-    def _lines(self):
-        rows, notes = self.rows().items(), self._notes()
-        lines = [(method, *(_text(name, row[name]) for name in COLUMNS)) for method, row in rows]
-        return [(*line, notes.get(line[0], "")) for line in lines] if notes else lines
+    def _table(self):
+        """Title, headings, lines and notes, all as text."""
+        heads = ["method", *(heading for heading, _ in COLUMNS.values())]
+        lines = [[method, *(_text(name, row[name]) for name in COLUMNS)] for method, row in self.rows().items()]
+        return "The ledger", heads, lines, self._notes()
 
     def _read(self):
         """Rows on disk. A file that cannot be read is renamed, so that it is neither lost nor overwritten."""
@@ -191,11 +179,6 @@ def _text(name, value):
     if value is None:
         return "?" if name == "gap" else "–"
     return COLUMNS[name][1].format(value)
-
-
-def _plain(line, widths):
-    method, *cells = line
-    return "  ".join([method.ljust(widths[0]), *(c.rjust(w) for c, w in zip(cells, widths[1:], strict=True))])
 
 
 ledger = Ledger()

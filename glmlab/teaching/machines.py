@@ -1,9 +1,10 @@
 """The machine on which the course runs."""
 
-import html
 import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+
+from glmlab.cards import html_card, plain_card
 
 from .scales import scale
 
@@ -19,27 +20,16 @@ class Machine:
     versions: dict
     scale: str
 
-    @property
-    def rows(self):
-        """Pairs of name and value, as text."""
-        return [
-            ("cores we may use", str(self.cores)),
-            ("memory we may use", f"{self.memory / 1e9:.1f} GB"),
-            ("scale", self.scale),
-            *self.versions.items(),
-        ]
+    def summary(self):
+        """Name and value of everything worth printing."""
+        memory = f"{self.memory / 1e9:.1f} GB that we may use"
+        return {"cores": f"{self.cores} that we may use", "memory": memory, "scale": self.scale} | self.versions
 
     def __repr__(self):
-        width = max(len(what) for what, _ in self.rows)
-        return "\n".join(f"{what:<{width}}  {value}" for what, value in self.rows)
+        return plain_card("This machine", self.summary())
 
     def _repr_html_(self):
-        cells = "".join(
-            f"<tr><th scope='row' style='text-align:left'>{html.escape(what)}</th>"
-            f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
-            for what, value in self.rows
-        )
-        return f"<table><caption>This machine</caption><tbody>{cells}</tbody></table>"
+        return html_card("This machine", self.summary())
 
 
 def machine():

@@ -4,6 +4,8 @@ Every function that draws returns a :class:`Picture`, which displays itself in J
 displays it and prints its finding in one line; it takes a matplotlib figure too.
 """
 
+from glmlab.words import bytes_text, count_text
+
 from .benchmarks import noise_band, pays_from, race, standings, then_and_now, where_it_pays
 from .bounds import bounds_by_lam, stops, tangent, three_errors
 from .chunkmap import bytes_by_worker, bytes_per_worker, chunk_slider, chunks
@@ -28,7 +30,6 @@ from .simulated import cluster_slider
 from .stream import task_stream, white_space
 from .style import COLOURS, new_figure, use_style
 from .validation import held_out
-from .words import bytes_text, count_text
 
 __all__ = [
     "COLOURS",

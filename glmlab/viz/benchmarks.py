@@ -8,10 +8,11 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from glmlab.words import list_text
+
 from .convergence import X_AXES
 from .picture import Picture
 from .style import COLOURS, DASHES, MARKERS, new_figure, nth
-from .words import list_text
 
 GREY = "#777777"
 LEAST = 1e-16  # relative gap: smaller ones are rounding, and are drawn here

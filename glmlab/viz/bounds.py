@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from glmlab.words import list_text
+
 from .interactive import bokeh_figure
 from .picture import Picture
 from .style import BOKEH_DASHES, BOKEH_MARKERS, COLOURS, DASHES, MARKERS, new_figure, nth
-from .words import list_text
 
 GREY = "#777777"
 RELATIVE = "÷ F(0)"

@@ -7,10 +7,11 @@ import dask.array as da
 import numpy as np
 from matplotlib.patches import Patch, Rectangle
 
+from glmlab.words import bytes_text, count_text, list_text, range_text
+
 from .interactive import bokeh_figure, place_slider
 from .picture import Picture
 from .style import COLOURS, HATCHES, new_figure, nth
-from .words import bytes_text, count_text, list_text, range_text
 
 LABELS = 10  # more lines of text than this do not fit beside the array
 RECIPE = "held by no worker"

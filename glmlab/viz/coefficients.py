@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from glmlab.words import count_text
+
 from .picture import Picture
 from .style import new_figure
-from .words import count_text
 
 NAMED = 6  # curves with a colour and a name: more cannot be told apart
 

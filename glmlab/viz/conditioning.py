@@ -4,10 +4,11 @@ from os.path import commonprefix
 
 import numpy as np
 
+from glmlab.words import list_text
+
 from .interactive import bokeh_figure, place_slider
 from .picture import Picture
 from .style import BOKEH_DASHES, BOKEH_MARKERS, COLOURS, new_figure, nth
-from .words import list_text
 
 EPS = np.finfo(float).eps
 MOST = 16  # digits that float64 can show

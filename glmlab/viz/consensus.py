@@ -4,10 +4,11 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.patches import FancyBboxPatch
 
+from glmlab.words import count_text, list_text, number_text
+
 from .interactive import bokeh_figure, place_slider
 from .picture import Picture
 from .style import BOKEH_MARKERS, COLOURS, DASHES, MARKERS, new_figure, nth
-from .words import count_text, list_text, number_text
 
 GREY = "#777777"
 

@@ -3,10 +3,11 @@
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator
 
+from glmlab.words import count_text, number_text, range_text
+
 from .interactive import bokeh_figure, place_slider
 from .picture import Picture
 from .style import COLOURS, new_figure
-from .words import count_text, number_text, range_text
 
 PARTS = ("round", "tasks", "work and reading")
 

@@ -3,9 +3,10 @@
 import numpy as np
 from scipy.special import ndtri
 
+from glmlab.words import range_text
+
 from .picture import Picture
 from .style import COLOURS, MARKERS, new_figure
-from .words import range_text
 
 
 def error_by_rows(rows, errors, p, *, others=None):

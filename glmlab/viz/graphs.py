@@ -18,9 +18,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
 from matplotlib.path import Path
 
+from glmlab.words import count_text, list_text
+
 from .picture import Picture
 from .style import COLOURS, SMALL, SMALLEST_FONT, WIDE, new_figure, nth
-from .words import count_text, list_text
 
 INCH = 72  # points, Graphviz's unit
 NODE = 0.3  # inches: room for one letter of 11 pt

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from glmlab.words import count_text
+
 from .picture import Picture
 from .style import COLOURS, new_figure
-from .words import count_text
 
 
 def intervals(inference, *, per=None, most=15, title=None):

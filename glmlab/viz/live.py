@@ -4,9 +4,10 @@ import time
 
 import numpy as np
 
+from glmlab.words import count_text, number_text
+
 from .picture import Picture
 from .style import COLOURS, new_figure
-from .words import count_text, number_text
 
 EVERY, SHARE = 1.0, 0.1  # seconds between two drawings at least, and their largest share of the time
 

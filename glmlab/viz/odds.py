@@ -3,9 +3,10 @@
 import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
+from glmlab.words import count_text, list_text
+
 from .picture import Picture
 from .style import COLOURS, HATCHES, new_figure
-from .words import count_text, list_text
 
 WIDTH = 1.96  # standard errors to each side: 95 of 100 intervals contain the true coefficient
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from glmlab.words import count_text, list_text
+
 from .interactive import bokeh_figure
 from .picture import Picture
 from .style import BOKEH_DASHES, COLOURS, DASHES, MARKERS, new_figure, nth
-from .words import count_text, list_text
 
 NONE = "no penalty"
 GREY = "#AAAAAA"

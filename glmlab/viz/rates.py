@@ -5,10 +5,11 @@ import math
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 
+from glmlab.words import count_text, list_text, plural
+
 from .interactive import bokeh_figure, place_slider
 from .picture import Picture
 from .style import COLOURS, DASHES, MARKERS, new_figure, nth
-from .words import count_text, list_text, plural
 
 STEPS = [k / 20 for k in range(1, 45)]  # of the slider, in units of 1/L: above 2 gradient descent diverges
 LEAST = 1e-12  # of the gap at the start: the smallest gap that is drawn

@@ -2,9 +2,10 @@
 
 from matplotlib.ticker import FuncFormatter, LogLocator
 
+from glmlab.words import number_text, range_text
+
 from .picture import Picture
 from .style import COLOURS, DASHES, MARKERS, new_figure, nth
-from .words import number_text, range_text
 
 
 def speed_by_workers(seconds, *, rows, measured=None, formula=None, trusted=None):

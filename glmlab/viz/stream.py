@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 from dask.utils import key_split
 
+from glmlab.words import count_text, list_text, range_text
+
 from .interactive import bokeh_figure
 from .picture import Picture
 from .style import COLOURS, HATCHES, new_figure, nth
-from .words import count_text, list_text, range_text
 
 TRANSFER = "transfer"  # the kind of a bar in which a worker fetches a result from another
 GREY = "#BBBBBB"  # for transfers

@@ -18,10 +18,11 @@ def bytes_text(n):
 def count_text(n, thing):
     """A count with its noun.
 
-    >>> count_text(1, "chunk"), count_text(1_000_000, "row"), count_text(3, "pass")
-    ('1 chunk', '1,000,000 rows', '3 passes')
+    >>> count_text(1, "chunk"), count_text(1_000_000, "row"), count_text(0.25, "pass")
+    ('1 chunk', '1,000,000 rows', '0.25 passes')
     """
-    return f"{n:,} {thing if n == 1 else plural(thing)}"
+    number = f"{int(n):,}" if float(n).is_integer() else f"{n:.6g}"
+    return f"{number} {thing if number == '1' else plural(thing)}"
 
 
 def plural(thing):
