@@ -73,6 +73,11 @@ def test_nothing_leaves_the_machine(lab):
     assert "leave the machine" not in lab.output()
 
 
+def test_long_lines_of_code_go_on_below(lab):
+    settings = json.loads(lab.get("lab/api/settings/@jupyterlab/notebook-extension:tracker")[1])
+    assert settings["schema"]["properties"]["codeCellConfig"]["default"]["lineWrap"] is True
+
+
 def test_a_second_start_keeps_work_and_layout(tmp_path):
     clone = clone_into(tmp_path)
     Lab(clone).stop()
@@ -92,6 +97,12 @@ def test_every_widget_of_the_layout_is_described():
     named = set(re.findall(r'"((?:notebook|dask-dashboard-launcher):[^"]+)"', text))
     assert named == {"notebook:a.ipynb", *(f"dask-dashboard-launcher:/{route}" for route in PANES)}
     assert named <= data.keys()
+
+
+def test_the_file_browser_is_closed_and_can_be_opened():
+    left = layout("a.ipynb")["data"]["layout-restorer:data"]["left"]
+    assert left["collapsed"] and left["visible"] and "filebrowser" in left["widgets"]
+    assert "current" not in left, "JupyterLab opens a current widget, whatever else is said"
 
 
 def test_free_port_keeps_a_free_one_and_leaves_a_taken_one():

@@ -10,10 +10,12 @@ from glmlab.workspace import fill, my_folder
 
 FIRST = "00_start_here.ipynb"
 WORKSPACE = "glmlab"
-QUIET = {
+SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
     # The notebooks start their clusters themselves: hide the extension's own way to start one.
     "dask-labextension:plugin": {"hideClusterManager": True},
+    # A line that is wider than its cell goes on below, so that no code is hidden at the right.
+    "@jupyterlab/notebook-extension:tracker": {"codeCellConfig": {"lineWrap": True}},
 }
 
 
@@ -47,7 +49,7 @@ def prepare(settings: Path, layouts: Path, notebook: str, port: int):
     from jupyterlab_server.workspaces_handler import WorkspacesManager
 
     settings.mkdir(parents=True, exist_ok=True)
-    (settings / "overrides.json").write_text(json.dumps(QUIET, indent=1))
+    (settings / "overrides.json").write_text(json.dumps(SETTINGS, indent=1))
     # JupyterLab has its own MathJax. Its page also names one on the network, for older extensions: remove the address.
     page = settings / "page_config.json"
     known = json.loads(page.read_text()) if page.exists() else {}
@@ -90,15 +92,18 @@ def options(my: Path, state: Path) -> list[str]:
 
 
 def layout(notebook: str) -> dict:
-    """The notebook on the left, three panes of dask's dashboard on the right, as a JupyterLab workspace."""
+    """A JupyterLab workspace: the notebook, three panes of dask's dashboard to its right, the file browser closed.
+
+    In a window of 1280 x 720 pixels a line of code has room for 85 characters, and a pane is 400 pixels wide. With a
+    "current" widget JupyterLab would open the left side, whatever "collapsed" says.
+    """
     panes = [f"dask-dashboard-launcher:/{route}" for route in PANES]
-    below = split("horizontal", [0.5, 0.5], *map(tab, panes[1:]))
-    right = split("vertical", [0.5, 0.5], tab(panes[0]), below)
+    right = split("vertical", [0.4, 0.3, 0.3], *map(tab, panes))
     data = {
         "layout-restorer:data": {
-            "main": {"dock": split("horizontal", [0.6, 0.4], tab(f"notebook:{notebook}"), right),
+            "main": {"dock": split("horizontal", [0.66, 0.34], tab(f"notebook:{notebook}"), right),
                      "current": f"notebook:{notebook}"},
-            "left": {"collapsed": True, "current": "filebrowser",
+            "left": {"collapsed": True, "visible": True,
                      "widgets": ["filebrowser", "running-sessions", "dask-dashboard-launcher"]},
         },
         f"notebook:{notebook}": {"data": {"path": notebook, "factory": "Notebook"}},

@@ -40,6 +40,9 @@ COLOURED = """(canvases) => {
 }"""
 WIDTHS = "(images) => images.map((image) => image.complete ? image.naturalWidth : 0)"
 DRAWN = "(canvases) => canvases.map((canvas) => canvas.toDataURL())"
+# What is wider than its box, and so hidden at the right until one scrolls.
+CUT_OFF = """(boxes) => boxes.filter((box) => box.scrollWidth > box.clientWidth + 1)
+  .map((box) => box.textContent.slice(0, 60))"""
 
 
 class LabPage:
@@ -76,6 +79,8 @@ class LabPage:
         self.page.goto(re.search(r"http://127\.0\.0\.1:\S+token=\w+", self.lab.output())[0])
         self.page.locator(PANEL).wait_for()
         if not self._is_open(name):
+            if not self.shows_files():
+                self.page.locator(".lm-TabBar-tab[data-id=filebrowser]").click()
             self.page.locator(".jp-DirListing-item", has_text=name).dblclick()
         self.until(lambda: self._is_open(name), f"{name} is not open")
         self.cells = json.loads((self.lab.clone / "my" / name).read_text())["cells"]
@@ -112,6 +117,18 @@ class LabPage:
     def cell(self, name: str):
         """A cell, by its id."""
         return self._cells().nth([cell["id"] for cell in self.cells].index(name))
+
+    def shows_files(self) -> bool:
+        """Is the file browser open?"""
+        return self.page.locator(".jp-DirListing").first.is_visible()
+
+    def cut_off(self) -> list[str]:
+        """The beginnings of code and of outputs that are wider than the cell."""
+        found = []
+        for k in range(len(self.cells)):
+            self._cells().nth(k).scroll_into_view_if_needed()
+            found += self._cells().nth(k).locator(".cm-scroller, .jp-OutputArea-output").evaluate_all(CUT_OFF)
+        return found
 
     def tagged(self, tag: str, within="") -> list[str]:
         """The ids of the cells with a tag, in order; only those whose source holds the words `within`."""

@@ -191,6 +191,18 @@ def test_a_later_notebook_runs_its_sliders_move_and_answers_are_judged(course):
     answers_are_judged(course, LATER)
 
 
+def test_nothing_is_hidden_at_the_right_of_a_small_window(course):
+    """The file browser is closed; code, and the ledger with its certified gaps, are as narrow as their cells."""
+    course.page.set_viewport_size({"width": 1280, "height": 720})
+    course.open(START.name)
+    assert not course.shows_files()
+    course.run_all()
+    no_cell_failed(course)
+    assert course.cut_off() == []
+    assert "certified gap" in course.page.locator("table.glmlab").last.text_content()
+    shoot(course, "00-small")
+
+
 # --- the looks themselves
 
 DEFECTS = {
