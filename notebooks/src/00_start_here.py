@@ -287,8 +287,8 @@ assert difference <= 1e-10
 # this machine. Its first rows hold what the post printed, where $\lambda$ is the weight of the penalty.
 #
 # Reading a tenth of the rows once counts as 0.1 passes. *Tasks* counts the function calls that the scheduler handed out,
-# *bytes* is the size of the data, and *zeros* counts the coefficients that are exactly zero. The last column is the
-# certified relative gap. The post printed no gap, so its rows show "?" until a later notebook proves one for them.
+# *bytes* is the size of the data, and *zeros* counts the coefficients that are exactly zero. The first column after
+# the name is the certified relative gap. The post printed no gap, so its rows show "?" until a later notebook proves one for them.
 
 # %% id="c00-038"
 ledger.add(
