@@ -68,7 +68,7 @@ book: setup  ## the executed course as a static site in build/book (SCALE=ci for
 peers: setup  ## install the solvers that `make bench` compares with (those that this machine can have)
 	@$(PY) -m tools.peers bench
 
-bench: peers  ## every claim about speed, as ratios of interleaved runs; under an hour (SCALE=ci: a minute)
+bench: peers  ## every claim about speed, as ratios of interleaved runs; about an hour (SCALE=ci: a minute)
 	@$(PY) -m glmlab.bench headline --scale $(RACE) $(ARGS)
 
 bench-grid: peers  ## every solver and peer on every problem; hours, goes on where it stopped (SCALE=ci too)

@@ -15,12 +15,11 @@ BEGIN, END = "<!-- written by python -m tools.benchmarks -->", "<!-- as far as h
 HEADLINES = {
     "laptop: faster than liblinear, ours to 1e-09": "8,000,000 × 15, L1: faster than liblinear, ours to 1e-9",
     "laptop: faster than glum, both to 1e-09": "8,000,000 × 15, L1: faster than glum, both to 1e-9",
-    "text, 100,000 words: faster than liblinear, both to 1e-06":
-        "200,000 × 100,000, counts of words, L1: faster than liblinear, both to 1e-6",
+    "5 folds × 30 λ: faster than glum's": "100,000 × 50, 5 folds × 30 λ: faster than glum's cross-validation",
     "never stored: peak memory at 8e8 rows": "800,000,000 × 15, L1, never stored: peak memory",
-    "broad, weak L1: faster than liblinear, both to 1e-06":
-        "1,000 × 5,000, dense, weak L1: faster than liblinear, both to 1e-6",
-    "laptop: two processes against threads": "8,000,000 × 15, L1: two processes against threads",
+    "text, 20,000 words: faster than liblinear, both to 1e-06":
+        "20,000 × 20,000, counts of words, L1: faster than liblinear, both to 1e-6",
+    "lasso path of 50 λ: against lasso_path": "100,000 × 100, 50 λ: our path against scikit-learn's lasso_path",
 }  # fmt: skip
 
 

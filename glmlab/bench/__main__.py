@@ -59,7 +59,7 @@ def parser():
     out = argparse.ArgumentParser(prog="python -m glmlab.bench", description=__doc__)
     out.add_argument("what", choices=["headline", "grid", "ship"])
     out.add_argument("--scale", choices=sorted(CAP), default="full")
-    out.add_argument("--repetitions", type=int, default=5)
+    out.add_argument("--repetitions", type=int, default=3)
     out.add_argument("--problem", action="append", choices=choices(), help="only this one; may be repeated")
     out.add_argument("--cap", type=float, help="seconds after which a run is ended")
     out.add_argument("--to", default="build/bench")

@@ -732,7 +732,7 @@ for who, seconds in (("alike", alike), ("one slow", slow)):
 client = cluster.client(n_workers=8, processes=scale.pick(ci=False, workshop=True, full=True))
 X_dealt, y_dealt = slow_worker.dealt_rows(client, n=scale.pick(ci=160_000, workshop=280_000, full=280_000))
 admm, piag = [slow_worker.SYNC, slow_worker.ASYNC, slow_worker.MOVED], [slow_worker.FIXED, slow_worker.ADAPTIVE]
-task, repeats, tol, racers = scale.pick(ci=(0.003, 1, 1e-2, admm), workshop=(0.011, 5, 1e-4, admm + piag),
+task, repeats, tol, racers = scale.pick(ci=(0.003, 1, 1e-2, admm), workshop=(0.013, 5, 1e-4, admm + piag),
                                         full=(0.015, 5, 1e-4, None))  # fmt: skip
 setting = {"rho": 3 * len(X_dealt) / (4 * X_dealt.numblocks[0]),  # three times a chunk's curvature at β = 0
            "task": task, "tol": tol}  # fmt: skip
