@@ -28,9 +28,10 @@ GROUPS = {
     "Data and machines": "datasets machine.cluster machine.connecting machine.local machine.workers machine.shipping "
                          "machine.memory machine.placing machine.stragglers machine.costmodel "
                          "machine.simulator machine.sleepers bench bench.beside bench.scale",
-    "The course": "viz teaching workspace classroom.marking classroom.running cards words",
+    "The course": "viz teaching workspace classroom.marking classroom.running cards",
 }
 REST = "Inside"
+SHOWN_ELSEWHERE = {"words"}  # viz exports its functions, and a source has links to one page only
 
 
 def write(folder: Path):
@@ -45,7 +46,7 @@ def write(folder: Path):
 
 def modules() -> list[str]:
     """Dotted names below glmlab. A package that says what it exports speaks for its modules."""
-    return sorted(name for name in walk(glmlab) if not name.startswith("__"))
+    return sorted(name for name in walk(glmlab) if not name.startswith("__") and name not in SHOWN_ELSEWHERE)
 
 
 def walk(package, prefix=""):
