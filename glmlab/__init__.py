@@ -32,9 +32,13 @@ __all__ = [
 
 
 def __getattr__(name):
-    """Design is imported when it is asked for, because formulaic takes memory that no worker needs."""
+    """What takes memory that no worker needs is imported when it is asked for."""
     if name == "Design":
         from glmlab.design import Design
 
         return Design
+    if name in ("bench", "datasets", "estimators", "viz"):
+        import importlib
+
+        return importlib.import_module(f"glmlab.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,10 +4,16 @@ import difflib
 import functools
 import inspect
 
+ELSEWHERE = {"l2": "ridge", "lasso": "l1", "elasticnet": "elastic_net", "none": "zero", "binomial": "logistic",
+             "bernoulli": "logistic", "normal": "gaussian", "linear": "gaussian", "squared_error": "gaussian",
+             "folds": "cv", "n_folds": "cv", "n_jobs": "threads"}  # fmt: skip
+
 
 def nearest(word, known):
     """For an error's text: the known word nearest to a misspelt one, or all known words if none is near."""
     known = list(known)
+    if ELSEWHERE.get(word) in known:
+        return f"here it is {ELSEWHERE[word]!r}"
     close = difflib.get_close_matches(str(word), known, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
 

@@ -6,8 +6,8 @@ import pytest
 
 COMPILED = os.environ.get("GLMLAB_ARITHMETIC") != "no-numba"
 if COMPILED:
-    from glmlab.rows import elementary, fused
+    from glmlab.rows import elementary, fused, loops, sparse_loops
 else:
-    elementary = fused = None
+    elementary = fused = loops = sparse_loops = None
 NAMES = ["numpy", "fused"] if COMPILED else ["numpy"]
 compiled = pytest.mark.skipif(not COMPILED, reason="the compiled kernels need numba")

@@ -1,5 +1,7 @@
 """solver="auto": what it stands for, that the status says so and why, and that the choice costs the least passes."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from naive import draw
@@ -21,7 +23,7 @@ def data(n, p, family="logistic", kappa=1e2):
 class Shape:
     """As much of an Objective as the choice looks at."""
 
-    quadratic = False
+    quadratic, chunks = False, SimpleNamespace(intercept=False)
 
     def __init__(self, n, dim):
         self.n, self.dim = n, dim

@@ -12,7 +12,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from kernel_sets import compiled, elementary, fused
+from kernel_sets import compiled, elementary, fused, loops, sparse_loops
 from naive import EPS, draw
 from scipy import sparse
 from test_kernels import EXTRAS, FAMILIES, FORMS, every_family, naive_sums, unaligned
@@ -235,6 +235,17 @@ def test_memory_threads_and_dask_give_the_same_bits(family, dtype):
 
 
 # --- sparse rows ------------------------------------------------------------------------------------------------------
+
+
+@compiled
+def test_no_two_compiled_functions_have_one_name():
+    """Else numba may run the code of one for the other, where a part of it comes from the disk (loops.with_name_of)."""
+    found = {}
+    for module in (elementary, loops, sparse_loops):
+        for what in vars(module).values():
+            if hasattr(what, "py_func"):
+                found.setdefault((what.py_func.__module__, what.py_func.__qualname__), set()).add(id(what.py_func))
+    assert len(found) > 40 and {name for name, functions in found.items() if len(functions) > 1} == set()
 
 
 def sparse_rows_of(family, n, p, extras="bare", dtype=float, index=np.int32):

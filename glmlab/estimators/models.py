@@ -154,7 +154,7 @@ class GLMRegressor(RegressorMixin, GLM):
         """
         family = named("family", self.family, FAMILIES, FAMILY_NEEDS)
         self.coef_, self.intercept_ = self._fit(family, self._tables(X, y, sample_weight, offset, exposure, reset=True))
-        self.needs_offset_ = offset is not None
+        self.needs_offset_, self.needs_exposure_ = offset is not None, exposure is not None
         return self
 
     def predict(self, X, offset=None, exposure=None):
@@ -169,9 +169,12 @@ class GLMRegressor(RegressorMixin, GLM):
     def score(self, X, y, sample_weight=None, offset=None, exposure=None):
         """D², the share of the deviance of the null model that is explained, 1 at best; R² for the Gaussian.
 
-        The null model has the rows' offsets and one level, which is fitted to these rows. Offsets and exposures are
-        asked for as in `predict`.
+        The null model has the rows' offsets and one level, which is fitted to these rows. Offsets are asked for as in
+        `predict`; where the fit had an exposure, these rows must have one, too.
         """
+        if self.needs_exposure_ and exposure is None and offset is None:
+            raise TypeError("the model was fitted with an exposure: pass exposure=; for scikit-learn's searches "
+                            "set_score_request(exposure=True), with metadata routing switched on")  # fmt: skip
         tables = self._tables(X, y, sample_weight, offset, exposure, reset=False)
         f = over_rows(**given.arrays(tables), family=self.result_.family, intercept=True, threads=self.threads)
         with np.errstate(over="ignore", invalid="ignore"):

@@ -43,7 +43,7 @@ class Bins(NamedTuple):
 
     def _table(self):
         """Title, headings and lines, all as text."""
-        heads, formats = ["bin", *self._fields], [",", ",.6g", ".4g", ".4g", ".2f", ".4g", ".4g"]
+        heads, formats = ["bin", *self._fields], [",", ",.6g", ".4g", ".4g", ".2f", *(".4g",) * 4]
         lines = [[str(k), *map(format, line, formats)] for k, line in enumerate(zip(*self, strict=True), 1)]
         return "Rows in bins of their predicted mean", heads, lines
 

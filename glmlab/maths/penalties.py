@@ -4,6 +4,7 @@ Solvers use a penalty's `value` and `prox`; for smooth penalties also `grad` and
 rule uses `distance`. λ is never rescaled: the loss is a sum over rows, not a mean.
 """
 
+import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -108,8 +109,9 @@ class ElasticNet(Penalty):
 class Scaled(Penalty):
     """`penalty` of β in other units: g(s₁β₁, …, s_pβ_p), so that column j has the weights λ₁s_j and λ₂s_j².
 
-    scales (p,): numbers ≥ 0, one for each column of X; 0 leaves a coefficient without penalty. A factor c that glmnet
-    gives a column (penalty.factor) is the scale c under an L1 penalty and √c under a ridge.
+    scales (p,): numbers ≥ 0, one for each column of X; 0 leaves a coefficient without penalty. Those of a Series belong
+    to the columns that its labels name. A factor c that glmnet gives a column (penalty.factor) is the scale c under an
+    L1 penalty and √c under a ridge.
     """
 
     name = "scaled"
@@ -117,6 +119,7 @@ class Scaled(Penalty):
     @spelt
     def __init__(self, penalty, scales):
         self.penalty = of_this_form("penalty", penalty)
+        self.labels = tuple(scales.index) if hasattr(scales, "iloc") else None
         self.scales = tuple(vector("scales", scales, np.size(scales)).tolist())
         if min(self.scales, default=0.0) < 0:
             raise ValueError(f"scales must be >= 0, got {min(self.scales):g}")
@@ -138,7 +141,9 @@ class Scaled(Penalty):
         return self.penalty.smooth
 
     def at(self, lam):
-        return Scaled(self.penalty.at(lam), self.scales)
+        other = copy.copy(self)
+        other.penalty = self.penalty.at(lam)
+        return other
 
     def value(self, beta):
         return self.penalty.value(np.multiply(self.scales, beta))
@@ -187,14 +192,20 @@ def of_this_form(name, penalty):
 
 
 def on_rows(g, f):
-    """The penalty g for the rows of f: the scales of a Standardized are known now.
+    """The penalty g for the rows of f: the scales of a Standardized are known now, and labelled ones are in order.
 
-    Raises ValueError where g has scales for another number of columns.
+    Raises ValueError where g has scales for other columns.
     """
     if isinstance(g, Standardized):
         g = Scaled(g.penalty, f.deviations)
     if isinstance(g, Scaled) and len(g.scales) != f.chunks.p:
         raise ValueError(f"penalty has {len(g.scales)} scales, but X has {f.chunks.p} columns: each needs one")
+    names = f.chunks.names
+    if isinstance(g, Scaled) and None not in (g.labels, names) and g.labels != tuple(range(len(names))):
+        known = dict(zip(g.labels, g.scales, strict=True))
+        if set(known) != set(names):
+            raise ValueError(f"penalty has scales for {list(known)}, but X has the columns {list(names)}")
+        g = Scaled(g.penalty, [known[name] for name in names])
     return g
 
 

@@ -96,13 +96,22 @@ def predict_size(X, beta, o, size):
         size[i] = found + abs(o[i]) if o.size else found
 
 
+def with_name_of(term, function):
+    """The function under a name of its own, for a factory that makes one for each term.
+
+    numba calls machine code by name. Two functions of one factory have one name: where a process finds a part of the
+    loops on disk and compiles the rest, one function then runs the code of the other.
+    """
+    function.__qualname__ = f"{function.__name__}_{term.__name__}"
+    return function
+
+
 def spreader(term):
     """The compiled function that adds Σᵢ term(x_ij, rᵢ) to out_j, four rows at a time, for a compiled term.
 
     It adds a block up in `part` (dim,) first, so that rounding grows with the number of blocks, not of rows.
     """
 
-    @exactly
     def spread(X, r, part, out):
         part[:] = 0.0
         fours = X.shape[0] // 4 * 4
@@ -118,7 +127,7 @@ def spreader(term):
         for j in range(out.size):
             out[j] += part[j]
 
-    return spread
+    return exactly(with_name_of(term, spread))
 
 
 @exactly

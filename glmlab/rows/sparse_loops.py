@@ -32,6 +32,7 @@ from glmlab.rows.loops import (
     times,
     total,
     weigh,
+    with_name_of,
 )
 
 shared = hashlib.sha256(inspect.getsource(loops).encode()).hexdigest()[:24]
@@ -61,7 +62,6 @@ def sizes_times(x, v):
 def gatherer(term):
     """The compiled function that sets out_i = Σⱼ term(x_ij, vⱼ) + term(1, oᵢ), with term(1, v) for the intercept."""
 
-    @exactly
     def gather(indptr, indices, data, o, columns, v, out):
         ones = term(1.0, v[-1]) if v.size > columns else 0.0
         for i in range(out.size):
@@ -77,7 +77,7 @@ def gatherer(term):
         for i in range(o.size):
             out[i] += term(1.0, o[i])
 
-    return gather
+    return exactly(with_name_of(term, gather))
 
 
 predict = gatherer(times)  # η = Xβ + o
@@ -87,7 +87,6 @@ predict_size = gatherer(sizes_times)  # |X||β| + |o|
 def spreader(term):
     """The compiled function that adds Σᵢ term(x_ij, rᵢ) to out_j."""
 
-    @exactly
     def spread(indptr, indices, data, columns, r, out):
         for i in range(r.size):
             for t in range(np.uintp(indptr[i]), np.uintp(indptr[i + 1])):
@@ -95,7 +94,7 @@ def spreader(term):
         if out.size > columns:
             out[-1] += total(r)
 
-    return spread
+    return exactly(with_name_of(term, spread))
 
 
 spread = spreader(times)  # out += Xᵀr

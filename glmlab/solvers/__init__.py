@@ -93,6 +93,14 @@ def unsuited(needs, g):
     return "" if hasattr(g, needed) else f"it needs its {needed}, and this penalty has none"
 
 
+MEANT = {
+    "C": "λ = 1/C is the same problem: write penalty=glmlab.L1(1 / C) or glmlab.Ridge(1 / C)",
+    "lam": "λ stands in the penalty, as penalty=glmlab.L1(lam)",
+    "alpha": "λ stands in the penalty, as penalty=glmlab.L1(lam), and counts against the sum of the losses",
+    "exposure": "write offset=numpy.log(exposure)",
+}
+
+
 def refuse_options(method, options, callers, hidden):
     """The error for an option that the solver does not have."""
     parameters = inspect.signature(method.function).parameters
@@ -103,4 +111,4 @@ def refuse_options(method, options, callers, hidden):
         if option not in own:
             theirs = {name for caller in callers for name in list(inspect.signature(caller).parameters)[:-1]}
             known = sorted({*own, *theirs} - {"f", "g", *hidden})
-            raise TypeError(f"{method.name} has no option {option!r}; {nearest(option, known)}")
+            raise TypeError(f"{method.name} has no option {option!r}; {MEANT.get(option) or nearest(option, known)}")

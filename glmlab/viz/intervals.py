@@ -17,8 +17,10 @@ def intervals(inference, *, per=None, most=15, title=None):
     most       how many coefficients: those whose interval is furthest from 0, in standard errors
     title      of the figure: what it shows; by default how many intervals do not contain 0
 
-    Raises ValueError where `per` has another length.
+    Raises ValueError where `per` has another length, TypeError for what is no Inference.
     """
+    if not hasattr(inference, "statistics"):
+        raise TypeError(f"intervals needs what infer returns, got {type(inference).__name__}: pass infer(result, X, y)")
     p = len(inference.result.beta)
     steps = np.ones(p) if per is None else np.asarray(per, dtype=float)
     if steps.shape != (p,):
