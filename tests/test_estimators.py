@@ -615,3 +615,14 @@ def test_warnings_of_a_fit_stay_warnings_of_this_package():
         GLMClassifier(penalty="zero").fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
     assert [warning.category for warning in caught] == [NotConverged]
     assert "minimum" in str(caught[0].message)
+
+
+def test_a_score_asks_for_the_exposure_of_the_fit():
+    rng = np.random.default_rng(0)
+    X, years = rng.normal(size=(200, 2)), rng.uniform(0.5, 3, 200)
+    y = rng.poisson(years * np.exp(X[:, 0] - 1))
+    model = GLMRegressor("poisson", penalty="zero").fit(X, y, exposure=years)
+    assert 0.1 < model.score(X, y, exposure=years) == model.score(X, y, offset=np.log(years))
+    with pytest.raises(TypeError, match="fitted with an exposure: pass exposure="):
+        model.score(X, y)
+    assert GLMRegressor("poisson", penalty="zero").fit(X, y).score(X, y) < 1

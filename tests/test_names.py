@@ -2,7 +2,10 @@
 
 import inspect
 import pickle
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 
 import glmlab
@@ -74,3 +77,19 @@ def test_what_is_spelt_right_goes_through():
         twice(3, zzz=1)
     with pytest.raises(TypeError, match="missing 1 required"):
         twice()
+
+
+@pytest.mark.parametrize(("given", "says"), [
+    ({"penalty": "l2"}, "here it is 'ridge'"), ({"family": "binomial"}, "here it is 'logistic'"),
+    ({"C": 1.0}, r"penalty=glmlab.L1\(1 / C\)"), ({"lam": 1.0}, r"penalty=glmlab.L1\(lam\)"),
+    ({"exposure": [1.0]}, r"offset=numpy.log\(exposure\)"), ({"n_jobs": 2}, "here it is 'threads'"),
+])  # fmt: skip
+def test_what_is_called_otherwise_elsewhere_is_named(given, says):
+    X, y = np.eye(4), np.array([0.0, 1, 1, 0])
+    with pytest.raises((TypeError, ValueError), match=says):
+        glmlab.fit(X, y, **({"family": "logistic"} | given))
+
+
+def test_parts_of_the_package_are_imported_when_they_are_asked_for():
+    asked = "import sys, glmlab; assert 'glmlab.viz' not in sys.modules; glmlab.viz.calibration; glmlab.estimators"
+    subprocess.run([sys.executable, "-c", asked], check=True)

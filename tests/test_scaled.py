@@ -4,6 +4,7 @@ import pickle
 
 import dask.array as da
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
@@ -152,6 +153,17 @@ def test_scales_for_other_columns_are_refused(call):
     given = (X, y, np.zeros(6)) if call == "certify" else (X, y)
     with pytest.raises(ValueError, match="penalty has 2 scales, but X has 6 columns"):
         getattr(glmlab, call)(*given, family="logistic", penalty=Scaled(L1(1.0), [1.0, 2.0]))
+
+
+def test_labelled_scales_go_to_the_columns_that_they_name():
+    X, y, s = table()
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    labelled = pd.Series(s, frame.columns)[::-1]
+    found = glmlab.fit(frame, y, family="logistic", penalty=Scaled(L1(3.0), labelled).at(2.0))
+    assert found.penalty == Scaled(L1(2.0), s)
+    assert glmlab.fit(frame, y, family="logistic", penalty=Scaled(L1(2.0), s)).beta.tolist() == found.beta.tolist()
+    with pytest.raises(ValueError, match=r"penalty has scales for \['b', 'c', 'd', 'e', 'f', 'g'\], but X has"):
+        glmlab.fit(frame, y, family="logistic", penalty=Scaled(L1(3.0), pd.Series(s, list("bcdefg"))))
 
 
 def test_a_path_with_a_free_column_needs_lams():
