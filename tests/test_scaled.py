@@ -94,6 +94,33 @@ def test_standardised_is_what_a_scaler_before_scikit_learn_fits(kind):
     assert glmlab.certify(X, y, ours, family="logistic", penalty=Standardized(L1(5.0))).relative <= 1e-11
 
 
+@pytest.mark.parametrize("value", [0.1, 1e3])
+def test_a_constant_column_of_sparse_rows_is_seen_with_any_weights(value):
+    rng = np.random.default_rng(0)
+    X = sp.csr_array(np.c_[np.full(3001, value), rng.normal(size=3001)])
+    f = Objective("gaussian", as_chunks(X, rng.normal(size=3001), sample_weight=rng.uniform(0.1, 2, 3001)))
+    assert f.deviations[0] == 1.0 and abs(f.deviations[1] - 1) < 0.1
+
+
+def test_a_last_column_without_penalty_is_no_intercept():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 320))
+    y, s = 3 * X[:, -1] + X[:, 0] + rng.normal(size=200), np.ones(320)
+    X[:, -1] *= 1e-6
+    s[-1] = 0
+    last = glmlab.fit(X, y, family="gaussian", penalty=Scaled(L1(10.0), s))
+    first = glmlab.fit(X[:, ::-1], y, family="gaussian", penalty=Scaled(L1(10.0), s[::-1]))
+    assert last.converged and last.objective == pytest.approx(first.objective, rel=1e-9)
+
+
+def test_a_row_of_the_race_knows_standardised_columns():
+    from glmlab.bench import row
+
+    X, y, _ = table()
+    found = row("proximal_newton", X, y, penalty=Standardized(L1(3.0)), repetitions=1, beside=())
+    assert len(found) == 1
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_deviations_are_those_of_numpy(kind, weighted):
@@ -141,6 +168,8 @@ def test_standard_errors_follow_the_units():
     (lambda: Scaled(Scaled(L1(1.0), [1.0]), [1.0]), TypeError, "penalty must be Zero"),
     (lambda: Standardized("l1"), TypeError, "penalty must be Zero"),
     (lambda: Standardized(L1(1.0)).value(np.ones(2)), TypeError, "before it knows the columns"),
+    (lambda: Standardized(L1(1.0)).prox(np.ones(2), 1.0), TypeError, "before it knows the columns"),
+    (lambda: glmlab.check_penalty(Scaled(L1(1.0), [1.0])), TypeError, r"check L1\(lam=1\)"),
 ])  # fmt: skip
 def test_what_no_scale_can_be_is_refused(make, error, says):
     with pytest.raises(error, match=says):

@@ -7,7 +7,7 @@ import numpy as np
 from glmlab.auditing.audit import Check, Fault, audited, demand, error_text
 from glmlab.auditing.problems import posed
 from glmlab.maths.families import Logistic
-from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS, lambdas
+from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS, Scaled, Standardized, lambdas
 from glmlab.names import named, spelt
 from glmlab.policy import Auditing
 from glmlab.solvers.run import run
@@ -26,6 +26,8 @@ def check_penalty(penalty, *, raises=False, policy=Auditing()):
     one does not, TypeError or ValueError for an unknown name or a class in place of an object.
     """
     penalty = named("penalty", penalty, PENALTIES, ())
+    if isinstance(penalty, (Scaled, Standardized)):
+        raise TypeError(f"{penalty!r} belongs to the columns of one X: check {penalty.penalty!r}")
     return audited(f"check_penalty({penalty!r})", CHECKS, Trial(penalty, policy), raises)
 
 

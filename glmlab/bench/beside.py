@@ -12,7 +12,7 @@ import pandas as pd
 from glmlab import datasets
 from glmlab.checks import number, whole
 from glmlab.fitting import over_rows
-from glmlab.maths.penalties import L1, PENALTIES, PENALTY_NEEDS, FreeIntercept
+from glmlab.maths.penalties import L1, PENALTIES, PENALTY_NEEDS, FreeIntercept, on_rows
 from glmlab.names import among, named
 from glmlab.policy import Racing
 from glmlab.solvers import HISTORICAL, SOLVERS, resolve
@@ -121,6 +121,7 @@ def raced(function, f, g, options, goal, gaps, policy):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the table says who did not get there
         result = run(function, f, g, until=seen, max_iter=policy.iterations, **options)
+    g = on_rows(g, f)
     free = FreeIntercept(g) if f.chunks.intercept else g
     with f.booked_apart():
         batches = np.array_split(np.array(betas), max(1, len(betas) // policy.batch))

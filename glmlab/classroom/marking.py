@@ -35,7 +35,7 @@ class Score:
 
     def as_json(self) -> str:
         """The score as JSON, for a teacher to collect."""
-        return json.dumps(asdict(self), ensure_ascii=False, indent=1)
+        return json.dumps(asdict(self), indent=1)
 
     def __str__(self):
         width = max(map(len, self.exercises), default=0)

@@ -177,8 +177,10 @@ class Standardized(Penalty):
     def at(self, lam):
         return Standardized(self.penalty.at(lam))
 
-    def value(self, beta):
+    def value(self, *given):
         raise TypeError("Standardized has no value before it knows the columns: fit, run, path and certify tell it")
+
+    prox = grad = distance = value
 
     def __repr__(self):
         return f"Standardized({self.penalty!r})"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from glmlab.maths.descent import descend
-from glmlab.maths.penalties import Weights, lambdas
+from glmlab.maths.penalties import FreeIntercept, Weights, lambdas
 from glmlab.maths.quadratic import Model, minimise_model, minimise_roughly, promised
 from glmlab.policy import Descent, Working
 
@@ -34,9 +34,10 @@ def curvature_as(g, dim, policy=Working()):
     if parts is None:
         return "matrix"
     l1, l2 = parts
-    if dim > policy.narrow and np.all(l1[:-1] > 0):
+    held = slice(None, -1 if isinstance(g, FreeIntercept) else None)
+    if dim > policy.narrow and np.all(l1[held] > 0):
         return "set"
-    if dim > policy.square and np.all(l2[:-1] > 0) and np.all(l1 == 0):
+    if dim > policy.square and np.all(l2[held] > 0) and np.all(l1 == 0):
         return "products"
     return "matrix"
 

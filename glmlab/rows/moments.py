@@ -51,9 +51,10 @@ def of_block(X, w):
     X = sparse.csc_array(X)
     X.sum_duplicates()
     columns = np.repeat(np.arange(X.shape[1]), np.diff(X.indptr))
-    held = np.bincount(columns, w[X.indices], X.shape[1])  # weight of the rows that store a number
     off = np.bincount(columns, w[X.indices] * (X.data - mean[columns]) ** 2, X.shape[1])
-    return Moments(weight, mean, off + np.maximum(weight - held, 0.0) * mean**2)
+    rest = np.maximum(weight - np.bincount(columns, w[X.indices], X.shape[1]), 0.0)  # weight of rows that store none
+    rest[np.diff(X.indptr) == X.shape[0]] = 0.0
+    return Moments(weight, mean, off + rest * mean**2)
 
 
 def deviations(parts):
