@@ -25,11 +25,17 @@ def refuse(found, f):
 
 def refuse_not_finite(f):
     """The error that names the argument with a NaN or an infinity. It takes a pass, made only when a sum shows one."""
-    found = [culprit for culprit in f.chunks.map(culprits) if culprit]
+    found = [(k, *culprit) for k, culprit in enumerate(f.chunks.map(culprits)) if culprit]
     if found:
-        name, value, _ = found[0]
-        total = sum(count for other, _, count in found if other == name)
-        raise not_finite(name, value, total)
+        k, name, value, _, j = found[0]
+        total = sum(count for _, other, _, count, _ in found if other == name)
+        where = f" in block {k}" if f.n_chunks > 1 else ""
+        raise not_finite(placed(name, j, f.chunks.names), f"{value}{where}", total)
+
+
+def placed(name, column, names=None):
+    """An argument and the column of it that is meant, by its name where it has one."""
+    return name if column is None else f"{name}, column {column if names is None else names[column]!r},"
 
 
 def some_labels(f, most=5):
@@ -39,12 +45,18 @@ def some_labels(f, most=5):
 
 
 def culprits(rows):
-    """The first argument that holds a NaN or an infinity: (its name, one such value, how many). None if none does."""
+    """The first argument that holds a NaN or an infinity: its name, one such value, how many, and a column of X.
+
+    None if none does.
+    """
     named = {"X": rows.X.data if sparse.issparse(rows.X) else rows.X, "y": rows.y, "sample_weight": rows.w}
     for name, values in (named | {"offset": rows.o}).items():
         values = np.asarray([] if values is None else values)
         if values.dtype.kind == "f" and not np.isfinite(values).all():
-            return name, float(values[~np.isfinite(values)][0]), int(np.sum(~np.isfinite(values)))
+            odd = ~np.isfinite(values)
+            places = sparse.csr_array(rows.X).indices[odd] if sparse.issparse(rows.X) else np.argwhere(odd)[:, -1]
+            column = int(places[0]) if name == "X" else None
+            return name, float(values[odd][0]), int(odd.sum()), column
     return None
 
 

@@ -12,7 +12,7 @@ from glmlab.names import nearest
 from glmlab.rows.columns import refuse_other_names
 from glmlab.rows.entrance import row_by_row
 from glmlab.rows.kernels import Rows, blocks, predictor
-from glmlab.rows.survey import culprits
+from glmlab.rows.survey import culprits, placed
 from glmlab.rows.tables import column, matrix, refuse_other_rows
 from glmlab.rows.threads import one_blas_thread
 from glmlab.words import count_text
@@ -188,7 +188,8 @@ class Mean:
             parts = [self.eta(block) for block in blocks(rows, p)]
         eta = np.concatenate([np.empty(0), *parts])
         if not np.isfinite(eta).all() and (found := culprits(rows)):
-            raise not_finite(*found)
+            name, value, count, column = found
+            raise not_finite(placed(name, column), value, count)
         return self.family.mean(eta)
 
     def eta(self, block):
