@@ -106,10 +106,7 @@ def finite(gap_unit):
     hint="a model that fits every row leaves P = 0, and no gap can be divided by 0: U is then P(null model) ÷ 1000",
 )
 def has_a_least_value(gap_unit):
-    for table in FITTED:
-        unit = _unit(gap_unit, table)
-        words = f"for {table.name} P(null model) ÷ 1000 = {truth(table):.4g}, and it returned {unit:.4g}"
-        require(abs(unit - truth(table)) <= rounding(table), words, recognised(unit, _mistakes(table)))
+    _compare(gap_unit, FITTED, "P(null model) ÷ 1000")
 
 
 @GAP_UNIT.condition(
@@ -117,9 +114,14 @@ def has_a_least_value(gap_unit):
     hint="P is the sum of e^η − yη over the rows, minus the sum of the least values y − y log y (0 for y = 0)",
 )
 def right(gap_unit):
-    for table in TABLES:
+    _compare(gap_unit, TABLES, "U")
+
+
+def _compare(gap_unit, tables, what):
+    """Require the unit of each table; a mistake that is recognised gets its own hint."""
+    for table in tables:
         unit = _unit(gap_unit, table)
-        words = f"for {table.name} it returned {unit:.6g}, where U = {truth(table):.6g}"
+        words = f"for {table.name} it returned {unit:.6g}, where {what} = {truth(table):.6g}"
         require(abs(unit - truth(table)) <= rounding(table), words, recognised(unit, _mistakes(table)))
 
 
