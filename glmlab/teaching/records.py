@@ -1,14 +1,16 @@
 """Which exercises a reader has passed, kept between sessions beside the ledger."""
 
-from html import escape
 from pathlib import Path
+
+from glmlab.cards import html_table, plain_table
 
 from . import kept
 from .contents import chapters
 
 PASSED, WRONG, NOT_TRIED = "passed", "wrong", "not tried"
 MARKS = {PASSED: " ✓", WRONG: " ✗", NOT_TRIED: ""}
-HEADINGS = ("notebook", "minutes", "passed", "exercises: ✓ passed, ✗ not right yet")
+TITLE = "Your progress: ✓ passed, ✗ not right yet"
+HEADINGS = ("notebook", "minutes", "passed")
 
 
 class Progress:
@@ -61,24 +63,15 @@ class Progress:
         return [*rows, ("the course", f"{minutes:,}", _share(all_states), "")]
 
     def __repr__(self):
-        lines = [HEADINGS, *self.rows()]
-        names, minutes, shares = (max(len(line[k]) for line in lines) for k in range(3))
-        return "\n".join(
-            f"{name:<{names}}  {time:>{minutes}}  {share:>{shares}}  {marked}".rstrip()
-            for name, time, share, marked in lines
-        )
+        return plain_table(*self._table())
 
     def _repr_html_(self):
-        left = " style='text-align:left;white-space:normal'"
-        *narrow, wide = HEADINGS
-        heads = "".join(f"<th scope='col'>{heading}</th>" for heading in narrow)
-        body = "".join(
-            f"<tr><th scope='row' style='text-align:left'>{escape(name)}</th><td>{time}</td><td>{share}</td>"
-            f"<td{left}>{escape(marked)}</td></tr>"
-            for name, time, share, marked in self.rows()
-        )
-        head = f"<thead><tr>{heads}<th scope='col'{left}>{wide}</th></tr></thead>"
-        return f"<table><caption>Your progress</caption>{head}<tbody>{body}</tbody></table>"
+        return html_table(*self._table())
+
+    def _table(self):
+        """Title, headings, lines and the exercises below each line, as `cards` shows them."""
+        rows = self.rows()
+        return TITLE, HEADINGS, [line[:3] for line in rows], {name: marked for name, *_, marked in rows if marked}
 
 
 def progress():
