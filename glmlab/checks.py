@@ -60,9 +60,10 @@ def vector(name, values, length):
     return np.array(given, dtype=float)
 
 
-def not_finite(name, value, count):
-    """The error for an argument with `count` values that are not finite, `value` one of them."""
-    return ValueError(f"{name} holds {value} ({count:,} values are not finite); drop or fill those rows first")
+def not_finite(name, value, count, where=""):
+    """The error for an argument with `count` values that are not finite, `value` one of them, found at `where`."""
+    many = "1 value is" if count == 1 else f"{count:,} values are"
+    return ValueError(f"{name} holds {value}{where} ({many} not finite); drop or fill those rows first")
 
 
 def frozen(values):

@@ -618,5 +618,5 @@ def test_an_intercept_of_zero_is_still_free():
 @pytest.mark.parametrize("family", [Gaussian(), Logistic(), Poisson(), Gamma()], ids=lambda f: f.name)
 def test_values_that_cannot_be_fitted_are_refused(family):
     problem = random_problem(family.name, Zero(), seed=19)
-    with pytest.raises(ValueError, match="X, column .*holds nan"):
+    with pytest.raises(ValueError, match="X holds nan in column"):
         certify(np.where(np.arange(4) == 2, np.nan, problem.X), problem.y, np.zeros(4), family=family)

@@ -80,7 +80,7 @@ def test_nothing_is_left_on_the_scheduler_after_an_error(client, name):
     given = dict(zip(("X", "y"), recomputable(), strict=True))
     last = da.arange(CHUNKS * ROWS, chunks=ROWS) == CHUNKS * ROWS - 1
     given[name] = da.where(last[:, None] if name == "X" else last, np.nan, given[name])
-    with pytest.raises(ValueError, match=f"^{name}(, column .*,)? holds nan"):
+    with pytest.raises(ValueError, match=f"^{name} holds nan"):
         solve(**given)
     assert keys_left(client) == 0
 

@@ -175,7 +175,7 @@ IS_YES, FEW = LABELS == "yes", np.arange(N) < 2
 WEIGHTS = {
     "negative": (np.where(FEW, -1.0, 2.0), "sample_weight has 2 negative values"),
     "zero": (np.zeros(N), "sample_weight is zero on every row"),
-    "NaN": (np.where(FEW, np.nan, 1.0), r"sample_weight holds nan \(2 values"),
+    "NaN": (np.where(FEW, np.nan, 1.0), r"sample_weight holds nan( in block 0)? \(2 values"),
 }
 
 

@@ -338,12 +338,13 @@ def test_align_counts_rows_that_stop_a_descent(form, height, kernels):
 
 @pytest.mark.parametrize("name", ["X", "y", "sample_weight", "offset"])
 @pytest.mark.parametrize("form", ["plain", "csr", "float32"])
-def test_culprits_name_the_argument_and_one_value(name, form):
+def test_culprits_name_the_argument_one_value_and_its_column(name, form):
     rows, _ = rows_of(Gaussian(), form=form, extras="all three")
     assert culprits(rows) is None
     of_X = rows.X.data if form == "csr" else rows.X
     {"X": of_X, "y": rows.y, "sample_weight": rows.w, "offset": rows.o}[name].flat[[11, 40]] = -np.inf
-    assert culprits(rows) == (name, -np.inf, 2)
+    column = None if name != "X" else int(rows.X.indices[11]) if form == "csr" else 11 % P
+    assert culprits(rows) == (name, -np.inf, 2, column)
 
 
 @every_family

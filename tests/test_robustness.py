@@ -1280,5 +1280,5 @@ def test_a_label_on_a_row_of_weight_zero_does_not_count():
 def test_what_is_not_finite_is_refused_on_a_row_of_weight_zero_too(name):
     given = {"X": problem()["X"], "y": problem()["y"], "offset": np.zeros(N)}
     given[name][-1] = np.nan
-    with pytest.raises(ValueError, match=f"{name}(, column .*,)? holds nan"):
+    with pytest.raises(ValueError, match=f"{name} holds nan"):
         fit(**given, family="logistic", sample_weight=np.append(np.ones(N - 1), 0.0))

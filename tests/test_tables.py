@@ -163,9 +163,9 @@ def test_predict_refuses_what_is_not_finite_in_the_words_of_fit(model, place, na
     given[name][-1] = value
     said = []
     for door in (lambda X, offset: fit(X, Y, offset=offset, **GIVEN), lambda *a: np.asarray(model.predict(*a))):
-        with pytest.raises(ValueError, match=f"^{name}(, column .*,)? holds {value}") as refused:
+        with pytest.raises(ValueError, match=f"^{name} holds {value}") as refused:
             door(place(given["X"]), place(given["offset"]))
-        said.append(re.sub(" in block [0-9]", "", str(refused.value)))  # a task of predict does not know its block
+        said.append(re.sub(" (in|of) block [0-9]", "", str(refused.value)))  # a task of predict does not know its block
     assert said[0] == said[1]
 
 
@@ -242,7 +242,7 @@ def test_a_nullable_column_that_became_an_array_gets_its_cure(make):
     frame = pd.DataFrame({"a": pd.Series([1, None] * 30, dtype="Int64"), "b": 1.0})
     with pytest.raises(TypeError, match=r"^X has dtype object.*X\.astype\('float64'\) on the frame, before"):
         fit(make(frame), Y, **GIVEN)
-    with pytest.raises(ValueError, match="^X, column .*holds nan"):
+    with pytest.raises(ValueError, match="^X holds nan in column"):
         fit(frame.astype("float64").to_numpy(), Y, **GIVEN)  # the cure
 
 
@@ -347,7 +347,7 @@ def test_an_error_names_the_column_and_the_block_that_hold_what_is_not_finite():
     values[45, 1] = np.nan
     frame = pd.DataFrame(values, columns=["age", "income", "visits"])
     blocks = da.from_array(values, chunks=(20, 3))
-    for X, says in ((frame, "X, column 'income', holds nan [(]1"), (sparse.csr_array(values), "X, column 1, holds nan"),
-                    (blocks, "X, column 1, holds nan in block 2 ")):  # fmt: skip
+    for X, says in ((frame, "X holds nan in column 'income' [(]1 value is"), (sparse.csr_array(values), "X holds nan in column 1 "),
+                    (blocks, "X holds nan in column 1 of block 2 ")):  # fmt: skip
         with pytest.raises(ValueError, match=says):
             fit(X, np.zeros(60), family="gaussian")

@@ -29,13 +29,14 @@ def refuse_not_finite(f):
     if found:
         k, name, value, _, j = found[0]
         total = sum(count for _, other, _, count, _ in found if other == name)
-        where = f" in block {k}" if f.n_chunks > 1 else ""
-        raise not_finite(placed(name, j, f.chunks.names), f"{value}{where}", total)
+        raise not_finite(name, value, total, place(j, f.chunks.names, k if f.n_chunks > 1 else None))
 
 
-def placed(name, column, names=None):
-    """An argument and the column of it that is meant, by its name where it has one."""
-    return name if column is None else f"{name}, column {column if names is None else names[column]!r},"
+def place(column, names=None, block=None):
+    """Where a value stands, for a message: " in column 'age' of block 3"; a part that is None is left out."""
+    parts = [] if column is None else [f"column {column if names is None else names[column]!r}"]
+    parts += [] if block is None else [f"block {block}"]
+    return " in " + " of ".join(parts) if parts else ""
 
 
 def some_labels(f, most=5):
@@ -54,10 +55,14 @@ def culprits(rows):
         values = np.asarray([] if values is None else values)
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             odd = ~np.isfinite(values)
-            places = sparse.csr_array(rows.X).indices[odd] if sparse.issparse(rows.X) else np.argwhere(odd)[:, -1]
-            column = int(places[0]) if name == "X" else None
+            column = column_of(rows.X, np.flatnonzero(odd)[0]) if name == "X" else None
             return name, float(values[odd][0]), int(odd.sum()), column
     return None
+
+
+def column_of(X, at):
+    """The column of X in which its value number `at` stands; the values of sparse rows are those that they store."""
+    return int(sparse.csr_array(X).indices[at]) if sparse.issparse(X) else int(at % X.shape[1])
 
 
 def labels(rows):

@@ -111,4 +111,5 @@ def refuse_options(method, options, callers, hidden):
         if option not in own:
             theirs = {name for caller in callers for name in list(inspect.signature(caller).parameters)[:-1]}
             known = sorted({*own, *theirs} - {"f", "g", *hidden})
-            raise TypeError(f"{method.name} has no option {option!r}; {MEANT.get(option) or nearest(option, known)}")
+            meant = None if f"{option}s" in known else MEANT.get(option)  # a path has lams
+            raise TypeError(f"{method.name} has no option {option!r}; {meant or nearest(option, known)}")

@@ -12,7 +12,7 @@ from glmlab.names import nearest
 from glmlab.rows.columns import refuse_other_names
 from glmlab.rows.entrance import row_by_row
 from glmlab.rows.kernels import Rows, blocks, predictor
-from glmlab.rows.survey import culprits, placed
+from glmlab.rows.survey import culprits, place
 from glmlab.rows.tables import column, matrix, refuse_other_rows
 from glmlab.rows.threads import one_blas_thread
 from glmlab.words import count_text
@@ -189,7 +189,7 @@ class Mean:
         eta = np.concatenate([np.empty(0), *parts])
         if not np.isfinite(eta).all() and (found := culprits(rows)):
             name, value, count, column = found
-            raise not_finite(placed(name, column), value, count)
+            raise not_finite(name, value, count, place(column))
         return self.family.mean(eta)
 
     def eta(self, block):
