@@ -347,7 +347,7 @@ def test_an_error_names_the_column_and_the_block_that_hold_what_is_not_finite():
     values[45, 1] = np.nan
     frame = pd.DataFrame(values, columns=["age", "income", "visits"])
     blocks = da.from_array(values, chunks=(20, 3))
-    for X, says in ((frame, "X holds nan in column 'income' [(]1 value is"), (sparse.csr_array(values), "X holds nan in column 1 "),
-                    (blocks, "X holds nan in column 1 of block 2 ")):  # fmt: skip
-        with pytest.raises(ValueError, match=says):
+    given = {"column 'income'": frame, "column 1": sparse.csr_array(values), "column 1 of block 2": blocks}
+    for where, X in given.items():
+        with pytest.raises(ValueError, match=f"^X holds nan in {where} [(]1 value is not finite"):
             fit(X, np.zeros(60), family="gaussian")
