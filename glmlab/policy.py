@@ -121,7 +121,7 @@ class Proving:
     invisible: float = 1e-12  # of |x|·|v|: a direction v that moves every row by less is one that X does not have
     deaf: float = 2.5e-10  # of S: rounding of η may cost so much, and four times of it is the least that can be proved,
     noisy: float = 10.0  # in a unit of up to so many times P or the null model's P; without limit where all that there
-    nothing: float = 1e-3  # is to explain is less than noise ÷ this: y is constant to its last digits
+    nothing: float = 1e-3  # is to explain is less than this times noise: y is constant to its last digits
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,24 @@
 """How far β is from optimal, proved: residual-corrected duality.
 
-Weak duality says that every dual point θ in the domain of ℓ* whose slope −Xᵀ(wθ) the penalty can carry gives
-F(β) − F* ≤ F(β) + (dual cost of θ). At the optimum θ = ℓ′(η), but at any other β that slope misses by the residual of
-∇F. So move it: θ = ℓ′(η) + ℓ″(η)·t with t = Xd, where d solves the p × p model of F at β, whose matrix is
-H = ∇²f + diag(λ₂). Then the slope is right to rounding, and Fenchel–Young equality at θ = ℓ′(η) leaves
+Weak duality says that every dual point θ in the domain of ℓ*, with its slope −Xᵀ(wθ) in the domain of g*, gives
+
+    F(β) − F* ≤ F(β) + Σ wᵢ(ℓᵢ*(θᵢ) − oᵢθᵢ) + g*(−Xᵀ(wθ)).
+
+At the optimum θ = ℓ′(η), but at any other β that slope misses by the residual of ∇F. So move it:
+θ = ℓ′(η) + ℓ″(η)·t with t = Xd, where d solves the p × p model of F at β, whose matrix is H = ∇²f + diag(λ₂). Then the
+slope is right to rounding, and Fenchel–Young equality at θ = ℓ′(η) leaves
 
     F(β) − F* ≤ Σ wᵢ Dᵢ(tᵢ) + ½ λ₂‖d‖² + Σ_j (λ₁ − s_j sign β_j) |β_j|,      s = −(∇f + λ₂β + Hd),  |s_j| ≤ λ₁
 
-with D the Kullback–Leibler price of each family (families.py). No strong convexity, no ball, no radius is needed. Where
-a coefficient has no penalty, a minimiser need not exist. It does if the dual point is interior, that is if max |t| is
-below the family's reach. So that is asked, and separable data never get a bound.
+with D the Bregman divergence of ℓ* from ℓ′(η) to θ (families.py). No strong convexity, no ball, no radius is needed.
+Where a coefficient has no penalty, a minimiser need not exist. It does if the dual point is interior, that is if
+max |t| is below the family's reach. No bound is given unless max |t| is below 0.9 of it. So separable data never get
+one.
 
 Rounding matters in three places.
 
-1. In the rows. Where ℓ′ is wrong because η is rounded, the dual point has moved by one more t. The bound includes the
-   price of that move (`dual_rounding`), so that no slope is wrong by it.
+1. In the rows. The error of ℓ′, which comes from the rounding of η, is treated as one more move of the dual point. The
+   bound includes the price of that move (`dual_rounding`).
 2. In the sums XᵀWθ. Their possible error (`slope_size` times 8ε) is undone by moves of d through H⁻¹, from R where H
    has lost its digits (Curvature).
 3. In the computed F(β): `loss_size` for the terms of the sum, `eta_size` for the rounding of η. The bound is for the
@@ -24,15 +28,15 @@ Relative gaps are relative to S(β) = max(P(β), P of the null model ÷ 1000), P
 unit of y, of exposure or of a column changes. The allowance for the computed F(β) is not part of the relative gap,
 since it says how well F is known and not how near β is, and grows with constants in y alone.
 
-From the gap to β: |ℓ‴| ≤ ℓ″ for all our families, so that ∇²f falls by at most e^(−|x·δ|) from β to β* = β − δ, and
+From the gap to β: where |ℓ‴| ≤ ℓ″ (`concordant` families), each ℓ″ is at β* = β − δ at least e^(−|x·δ|) of itself, and
 
-    F(β) − F* ≥ ∫₀¹ (1−τ) δᵀ∇²f(β* + τδ)δ dτ ≥ (1 − (1+u)e^(−u)) ÷ L²,    s = ‖δ‖_H,  u = Ls,  L = max ‖x_i‖ in H⁻¹
+    F(β) − F* ≥ ∫₀¹ (1−τ) δᵀ∇²f(β* + τδ)δ dτ ≥ (1 − (1+u)e^(−u)) ÷ L²,    s = ‖δ‖_H,  u = Ls,  L = maxᵢ √(xᵢᵀH⁻¹xᵢ)
 
 (Bach 2010, Proposition 1, is of this kind). Proof. Write δ = β − β*, and let F = f + g with any convex g.
 
 1. −∇f(β*) is a subgradient of g at β*, so that g(β) − g(β*) ≥ −∇f(β*)·δ. What is left of F(β) − F* is at least
    f(β) − f(β*) − ∇f(β*)·δ, which Taylor's formula writes as the integral. A ridge adds λ₂‖δ‖²/2, and H its λ₂.
-2. From τ to 1 the η of row i moves by (1−τ) |x·δ| ≤ (1−τ) u, because |x·δ| ≤ ‖x‖ s with ‖x‖ in H⁻¹. Since
+2. From τ to 1 the η of row i moves by (1−τ) |x·δ| ≤ (1−τ) u, because |x·δ| ≤ √(xᵀH⁻¹x) s. Since
    |(log ℓ″)′| ≤ 1, ℓ″ there is at least e^(−(1−τ)u) times that at β, and so is the Hessian as a form.
 3. ∫₀¹ (1−τ) e^(−(1−τ)u) dτ = (1 − (1+u)e^(−u)) ÷ u², and s² ÷ u² = 1 ÷ L².
 
@@ -109,7 +113,8 @@ def certificate_at(f, g, beta, polish=0, sample=None, policy=Proving()):
     """The certificate of β for f + g: the gradient from all rows, the Hessian and the prices from all or a sample.
 
     sample: an Objective over some of f's rows, as f.sample(0.1) gives. The dual point then moves on those rows only:
-    the bound is as rigorous, cheaper, and looser by about 1 ÷ (their share).
+    the bound is cheaper, and looser by about 1 ÷ (their share). It is as rigorous, except that what rounding did in the
+    other rows is estimated from the sample.
     Far from the optimum the bound at β may be loose or not exist. `polish` allows so many damped Newton steps to a
     better β⁺; then F(β) − F* ≤ F(β) − F(β⁺) + bound(β⁺), where the last is as sharp as the steps make it.
     Where columns are many and an L1 term keeps most of them at 0, the dual point moves along a few (wide.py), on all
@@ -170,10 +175,10 @@ def corrected(f, g, beta, sample=None, policy=Proving(), rounding=Rounding()):
         cost = cost._replace(price=cost.price + seen.dual_rounding)
     if np.any((l1 == 0) & (l2 == 0)) and not cost.furthest < policy.interior * f.family.reach:
         return here._replace(why="the dual point is not interior: no minimum may exist")
-    # The bound in exact arithmetic: prices, ridge, and what the L1 term leaves.
+    # The bound in exact arithmetic: prices, ridge, and the slack of the L1 term.
     s = np.clip(-(G + H @ d), -l1, l1)
     gap = cost.price + l2 @ d**2 / 2 + (l1 - s * np.sign(beta)) @ np.abs(beta)
-    # What rounding adds. The prices include the moves of d already, the ridge does not; s is known to ± wobble only.
+    # What rounding adds. The prices include the moves of d already, the ridge does not. |error of s| ≤ wobble.
     moved = np.abs(undo.moves).sum(axis=1)
     wobble = np.where(undo.fixed, 0.0, np.abs(H @ undo.moves).sum(axis=1) + rounding.slope * seen.slope_size)
     gap += l2 @ (moved * (np.abs(d) + moved / 2)) + wobble @ np.abs(beta)
@@ -230,8 +235,8 @@ def not_certified(objective, dim, why="interrupted before certifying"):
 def unit(f, here, policy):
     """The unit of the relative gap: S, or more where rounding of η alone costs so much that no `tol` could be proved.
 
-    It is then noise ÷ policy.deaf, but at most policy.noisy times what is left to explain. That limit falls where noise
-    exceeds all that there is to explain, as for a y that is constant to its last digits.
+    It is then noise ÷ policy.deaf, but at most policy.noisy times what is left to explain. That limit is dropped
+    where noise exceeds all that there is to explain, as for a y that is constant to its last digits.
     """
     least, left = here.noise / policy.deaf, max(f.scale.height(here.objective), f.scale.null_height)
     if max(f.scale.height(here.objective), f.scale.null_height / policy.nothing) > here.noise:
@@ -265,7 +270,7 @@ def farthest(gap, L):
 
 
 def price_above(family, largest, H, d, moves, rounded=0.0, policy=Proving(), rounding=Rounding()):
-    """A price that is surely high enough, from sums already known; None where it might be much too high.
+    """An upper bound on Σ w D(t), from sums already known; None where it may be loose.
 
     Hölder's inequality says how large t can be on any row: u = Σ_j max|x_ij| |d_j|, the maxima (dim,) being `largest`.
     Up to there D ≤ c ℓ″t² with a c that only the family knows, and Σ w ℓ″ t² = dᵀ∇²f d is at hand. Moves add to t by
@@ -320,7 +325,7 @@ def feasible(f, G, H, d, l1, dq, policy):
 
 
 def invisible(f, null, A, excess, noise, policy):
-    """Why directions that H dropped are not harmless, or '' if no row sees them and the gradient has no part there."""
+    """Why a null direction of H makes the bound invalid, or '' where X and the gradient have no part along them."""
     V = np.zeros((len(A), null.shape[1]))
     V[A] = null
     if np.any(np.abs(V.T @ excess) > 4 * np.abs(V).T @ noise):

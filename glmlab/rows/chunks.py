@@ -93,7 +93,7 @@ class Chunks:
         return {}
 
     def crew(self):
-        """Who works on single chunks: threads of this process (rows/arrivals.py)."""
+        """The threads of this process that run tasks for single chunks (rows/arrivals.py)."""
         return Threads(self, self.threads or cores())
 
     def advice(self):
@@ -114,7 +114,7 @@ class Chunks:
         return Thinned(self, draw)
 
     def sample(self, draw):
-        """The rows that are drawn, brought to this process, in as many chunks."""
+        """The rows that are drawn, brought to this process, in the same number of chunks."""
         return self._brought(self.map(draw.take, per_chunk=[range(len(self.lengths))]))
 
     def sum_and_sample(self, kernel, *shared, draw):

@@ -33,7 +33,7 @@ class Known(NamedTuple):
     grad: np.ndarray  # (dim,)
     diag: np.ndarray | None  # (dim,) of ∇²f, where that pass had it
     hess: np.ndarray | None  # (dim, dim) ∇²f, the same
-    apart: bool  # was the pass booked apart from the solver's own?
+    apart: bool  # the pass was booked as an extra one, not as the solver's
 
 
 class Pilot(NamedTuple):
@@ -48,9 +48,10 @@ class Objective(Ledger):
     """The smooth part of the problem: the losses of a family, summed over chunks of rows.
 
     Vectors have length `dim`: p coefficients, then the intercept where the chunks have one. `passes` counts
-    row-touches ÷ n, `rounds` the times that work was sent out; what is asked inside `with f.booked_apart():` counts in
-    `extra_passes` and `extra_rounds` instead. `kernels` is "numpy" or "fused", what each task runs; None chooses
-    "fused" where numba imports and the family has a compiled twin. `policy` says how rows are drawn.
+    row-touches ÷ n, `rounds` the times that tasks were sent out in parallel. What is asked inside
+    `with f.booked_apart():` counts in `extra_passes` and `extra_rounds` instead. `kernels` is "numpy" or "fused", what
+    each task runs; None chooses "fused" where numba imports and the family has a compiled twin. `policy` says how rows
+    are drawn.
     Raises ValueError where "fused" is asked for and cannot be, RuntimeError where a worker cannot load it.
     """
 
@@ -93,7 +94,7 @@ class Objective(Ledger):
     def loss_grad(self, beta):
         """f(β) and ∇f(β) (dim,). No work at the β of the last pass with a gradient.
 
-        If that pass was booked apart, as one made to certify is, it counts as the asker's from now on.
+        If that pass was booked as an extra one, as those of certificates are, it is moved to `passes` now.
         """
         known = self.known(beta)
         return numpy_kernels.LossGrad(known.loss, known.grad.copy())  # copied, because solvers may change it
@@ -128,7 +129,7 @@ class Objective(Ledger):
         return self._sum("hess_times", beta, d).product
 
     def factor(self, beta):
-        """R (at most dim, dim) with RᵀR = ∇²f(β), which keeps digits that ∇²f has lost. Free where ∇²f is the same."""
+        """R (≤ dim, dim) with RᵀR = ∇²f(β) and digits that ∇²f has lost. Free at the last β, or if f is quadratic."""
         if self._factor is None or not (self.quadratic or np.array_equal(self._factor[0], beta)):
             self._factor = np.array(beta), self._sum("factor", beta).factor.R
         return self._factor[1]
@@ -170,7 +171,7 @@ class Objective(Ledger):
     # --- what one pass finds for good ------------------------------------------------------------------------------
 
     def look(self, beta):
-        """The first pass, made once: f and ∇f at that β, what y says without X. Refuses what cannot be fitted."""
+        """The first pass, made once: f and ∇f at that β, statistics of y alone. Refuses what cannot be fitted."""
         if self._survey is None:
             with self.booked_apart():
                 found = self._survey_and_pilot(beta) if self._pilot_with_survey else self._sum("survey", beta)
@@ -247,8 +248,8 @@ class Objective(Ledger):
     def glimpse(self):
         """An estimate of f from as many rows as a pilot has, to start from.
 
-        It is the pilot, unless X holds so much that drawing a pilot may cost a read of all of it. Then the rows are
-        from 8 chunks that lie far apart, and the first look, which reads all rows, brings the pilot along.
+        It is the pilot, unless X is so large that drawing a pilot may read all of it. Then the rows are from 8 chunks
+        that lie far apart, and the first look, which reads all rows, draws the pilot as well.
         """
         chunks = self.policy.chunks
         if self.n * self.dim < self.policy.much or self.n_chunks <= chunks:
@@ -295,11 +296,11 @@ class Objective(Ledger):
         return self._sum("dual", beta, d, slack)
 
     def visibility(self, V):
-        """How large Xv is against the sizes of X and v, at worst over rows and columns v of V: ~ε if no row sees V."""
+        """How large Xv is against the sizes of X and v, at worst over rows and columns v of V: ~ε if XV = 0."""
         return max(self._map("visibility", V, np.stack([self.scale.size(v) for v in V.T], axis=1)))
 
     def align(self, d, dust, visible):
-        """How the rows lie to d: (rows whose loss grows somewhere along d, rows that d visibly moves).
+        """Two counts: of the rows whose loss increases somewhere along d, and of those that d visibly moves.
 
         Both limits are shares of |x|·(size of d). A row with |x·d| up to `dust` may be a 0 that rounding has blurred; d
         visibly moves a row with more than `visible`.

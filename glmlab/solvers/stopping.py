@@ -1,9 +1,9 @@
-"""When a proof is worth its pass, and what counts as converged: rules that are told all they need.
+"""When a proof is worth its pass, and what counts as converged: functions of their arguments only.
 
 A residual, or a method's own estimate of its gap, only says that a certificate is worth its pass. The certificate says
 whether `tol` is proved. Where X is small that is not all: the certificate also says where the quadratic model of F at β
-has its minimiser, and an answer counts as converged if the step to it moves no row by more than the last digits. A gap
-alone would not do, because β is off by the square root of it.
+has its minimiser, and an answer counts as converged if the step to it changes no row's η visibly (`error_needed`). A
+gap alone would not do, because the distance from β to β* is of the order of its square root.
 """
 
 from typing import NamedTuple
@@ -15,9 +15,9 @@ class Goal(NamedTuple):
     """What a run is asked for."""
 
     tol: float  # relative gap that must be proved
-    large: bool  # has X so many numbers that a proof should not take all rows?
-    thorough: bool  # must β also be right to its last digits? Where X is not large and tol not rough
-    step: float  # a method that knows its next step waits for its proof while the step's effect is above this
+    large: bool  # X has so many numbers that a certificate takes a sample of the rows
+    thorough: bool  # β must also be right to its last digits: where X is not large and tol not rough
+    step: float  # upper limit on the effect of the next step, where a method knows it, before a certificate is tried
 
 
 def goal_of(size, tol, policy):
@@ -33,7 +33,7 @@ class Seen(NamedTuple):
 
     state: object  # with beta, objective and residual
     iteration: int
-    gap: float  # an estimate of the relative gap: the state's own, or else the squared residual, which falls like it
+    gap: float  # an estimate of the relative gap: the state's own, or else the squared residual, which is of its order
     knows_gap: bool  # is the estimate the state's own?
     effects: list  # what each state's next step would move (effect_of); empty where the method does not know its steps
     idle: int  # iterations since the objective or the residual last improved
@@ -61,7 +61,7 @@ def is_scheduled(iteration, policy):
 def stalled(effects, policy):
     """Have the steps become small and then stopped shrinking? Then only rounding is left of them.
 
-    It stays so, and each state is certified from then on: one of the next may be met, and `idle` ends the run.
+    While that holds each state is certified: one of the next may be good enough, and `idle` ends the run otherwise.
     """
     before, recent = effects[: -policy.stall_window], effects[-policy.stall_window :]
     if not before or not min(effects) <= policy.rounding_step:
@@ -77,7 +77,8 @@ def is_met(goal, relative, error, needed):
 def error_needed(effects, policy):
     """How small the effect of the certificate's step must be.
 
-    Methods that know their next step make it tiny in one or two passes more, so that they must, unless it has stalled.
+    Methods that know their next step reach policy.tiny_step in one or two more passes. So it is required of them,
+    unless their steps have stalled.
     """
     return policy.tiny_step if effects and not stalled(effects, policy) else policy.proved_step
 
@@ -110,14 +111,14 @@ def improves(value, least):
 
 
 def shrinks(residual, least):
-    """Is this residual below the least so far by at least a thousandth? By less it falls for ever and gets nowhere."""
+    """Is this residual below the least so far by at least a thousandth? Smaller decreases are no progress."""
     return residual < 0.999 * least
 
 
 def effect_of(scale, state, step):
     """By how much `step` from β moves a row, as a share of the largest |x_ij β_j|; 0 if rounding of η hides the move.
 
-    Where all coefficients are 0 it is a share of that move of the intercept which raises F by S. scale: f.scale.
+    If β = 0, it is a share of the change of the intercept that raises F by S. scale: f.scale.
     """
     step = np.asarray(step)
     if not np.isfinite(step).all():
