@@ -189,8 +189,8 @@ check(total);
 # The next cell asks for the first one, so that you see it. Then `use(total)` returns the function with which the notebook
 # goes on: yours if it is right, and ours otherwise.
 #
-# The course's book shows a run in which our solutions stand in the place of yours. Its output then says that a solution
-# was *typed in*.
+# In the course's book our solutions stand in the place of yours, and its output says of each of them that it was
+# *typed in*.
 
 # %% tags=["check"] id="c00-027"
 hint("total", 1)
@@ -215,9 +215,9 @@ print(f"{total(pieces):.17g} by chunks, {np.sum(whole**2):.17g} at once")
 assert np.isclose(total(pieces), np.sum(whole**2), rtol=1e-12)
 
 # %% [markdown] id="c00-032"
-# The last digits may differ, because floating-point addition is not associative: $(a + b) + c$ and $a + (b + c)$ can
-# differ in the last digit, and other chunks add the same numbers in another order. In notebook 04 we make a sum give the
-# same bits on any number of workers.
+# The two results may differ, because floating-point addition is not associative: $(a + b) + c$ and $a + (b + c)$ can be
+# different floats, and with other chunks the same numbers are added in another order. Squares are never negative, so only
+# the last digits can differ. In notebook 04 we make a sum give the same bits on any number of workers.
 #
 # *Recap.* A sum over rows is a sum over chunks. `check`, `hint`, `solution` and `reset` help with every exercise.
 
@@ -288,7 +288,8 @@ assert difference <= 1e-10
 #
 # Reading a tenth of the rows once counts as 0.1 passes. *Tasks* counts the function calls that the scheduler handed out,
 # *bytes* is the size of the data, and *zeros* counts the coefficients that are exactly zero. The first column after
-# the name is the certified relative gap. The post printed no gap, so its rows show "?" until a later notebook proves one for them.
+# the name is the certified relative gap. The post printed no gap, so its rows show "?". Notebook 06 proves one for three
+# of its methods, on rows drawn anew.
 
 # %% id="c00-038"
 ledger.add(
@@ -322,8 +323,8 @@ assert client.status == "closed"
 # %% [markdown] id="c00-045"
 # ## Notation and glossary
 #
-# Look symbols and words up here. Every notebook links to this section. A symbol keeps this meaning unless a notebook
-# defines it anew. The last table lists the letters that a notebook defines anew.
+# Look symbols and words up here. Every notebook links to this section. A symbol keeps its meaning unless a notebook
+# defines it anew. The tables say so where a letter has a second meaning.
 
 # %% [markdown] id="c00-051"
 # |data| |
@@ -351,7 +352,7 @@ assert client.status == "closed"
 # |$\lambda$|weight of the penalty|
 # |$q$|gradient $\nabla f(\beta)$|
 # |$H$|Hessian $\nabla^2 f$, the matrix of second derivatives; for least squares $2X^\top X$|
-# |$L$, $\mu$|largest and smallest eigenvalue of $H$|
+# |$L$, $\mu$|largest and smallest eigenvalue of $H$; for other losses bounds on them for every $\beta$|
 # |$\kappa$|condition number $L/\mu$ of $H$|
 # |$\kappa(X)$|condition number of $X$; for least squares $\kappa = \kappa(X)^2$|
 # |$t$|length of a step|
@@ -377,12 +378,14 @@ assert client.status == "closed"
 # |a letter with another meaning| |
 # |---|---|
 # |in 03|$\lambda$ eigenvalue of $H$, $g$ gradient $\nabla F(\beta)$, $m$ momentum (in 07, too)|
-# |in 04|$a$, $b$ seconds of a task and of a number, $C$ cores, $T(K)$ seconds of a pass|
-# |in 05|$t$ weight in the prox, $w$ its variable, $N$ rounds, $m_k$ minimiser of $f_k$, $\mu$ and $L$ of all $H_k$|
+# |in 04|$a$, $b$ seconds of a task, of a number, $C$ cores, $T(K)$ seconds of a pass|
+# |in 05|$t$ weight in the prox, $w$ its variable, $N$ rounds, $m_k$ minimiser of $f_k$|
+# |in 05|$\mu$, $L$ extreme eigenvalues of all $H_k$|
 # |in 07|$\mu$ mean of $y$, $r$ size of a negative binomial|
 # |in 08|$m_i$ mean of $y_i$|
 # |in 09|$W$ workers|
-# |in 10|$H$ of $F$, $\hat H$ of $\hat f_k+g$, $\hat C$ a pilot's, $\varepsilon$ error of $\hat H$, $m$ pilot rows, $\bar\beta$ mean, $v_k$ vote, $\tau$ age|
+# |in 10|Hessians: $H$ of $F$, $\hat{H}$ of $\hat{f}_k+g$, $\hat{C}$ of a pilot's scaled-up loss|
+# |in 10|$\varepsilon$ error of $\hat{H}$, $m$ pilot rows, $\bar\beta$ mean, $v_k$ vote, $\tau$ age|
 # |in 11|$s$ move, $\alpha$ curvature along it, $\sigma$ share of a decrease|
 
 # %% [markdown] id="c00-047"
@@ -403,7 +406,7 @@ assert client.status == "closed"
 # %% [markdown] id="c00-048"
 # **What it costs, and what is proved**
 #
-# - **pass**: every row is read once.
+# - **pass**: every row is read once. A gradient uses each row twice and is one pass.
 # - **round**: processes work once on some chunks or on all, and the next step waits for all answers.
 # - **reduction**: small results of chunks are added.
 # - **ledger**: the table of all our runs.
