@@ -667,7 +667,7 @@ def test_odds_have_intervals_of_two_standard_errors():
     words = {"of": "delay", "against": "May"}
     picture = viz.odds(["few flights", "many"], [np.log(2), np.log(1.5)], [1.0, 0.01], **words)
     title = picture.figure.axes[0].get_title(loc="left")
-    assert title == "Factors on the odds of delay,\nfurthest from 1: few flights × 2.00 and many × 1.50"
+    assert title == "2 of 2 factors on the odds of delay,\nthose furthest from 1: few flights × 2.00 and many × 1.50"
     assert "few flights × 2.00 (0.28 to 14.20), many × 1.50 (1.47 to 1.53)" in picture.finding
     [lines] = [c for c in picture.figure.axes[0].collections if c.get_label() == "95 % interval"]
     ends = [segment[:, 0] for segment in lines.get_segments()]

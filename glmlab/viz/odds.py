@@ -39,7 +39,7 @@ def odds(names, beta, errors, *, of, against, most=10):
     ax.set_yticks(range(len(labels)), labels)
     shown = f"{len(labels)} of {count_text(len(beta), 'factor')}"
     ends = [f"{labels[j]} × {factors[j]:.2f}" for j in range(min(2, len(labels)))]
-    title = f"Factors on the odds of {of},\nfurthest from 1: {list_text(ends)}"
+    title = f"{shown} on the odds of {of},\nthose furthest from 1: {list_text(ends)}"
     ax.set(xscale="log", title=title, xlabel=f"factor on the odds (logarithmic scale),\ncompared with {against}")
     ax.set_ylim(len(labels) - 0.5, -0.5)
     ax.xaxis.set_major_locator(_locator(low.min(), high.max()))

@@ -78,7 +78,7 @@ for asked in (n, 100 * n):
 post_X, _, post_y = post_data(n, n // n_chunks)
 
 # %% [markdown] id="c01-009"
-# They do not, because no number has been drawn. A **lazy** dask array is a **recipe**: a list of the small tasks that
+# They do not, because no row has been drawn. A **lazy** dask array is a **recipe**: a list of the small tasks that
 # would make its chunks.
 #
 # The first picture shows the recipe of $y$ for three chunks. Circles are function calls. Boxes are data, and a small box
@@ -97,7 +97,7 @@ assert post_X.chunks == ((n // n_chunks,) * n_chunks, (p,))
 assert viz.task_counts(post_X)["tasks"] == n_chunks, "one task draws one chunk"
 
 # %% [markdown] id="c01-014"
-# *Recap.* A lazy array is a recipe, which costs almost nothing to write. Its chunks are pieces of rows.
+# *Recap.* A lazy array is a recipe, which costs almost nothing to write. Each chunk holds some of the rows.
 #
 # ## How large is a chunk? (10 min, core)
 #
@@ -250,7 +250,8 @@ print(f"the first {some:,} rows equal those drawn as a NumPy array:", np.array_e
 X
 
 # %% [markdown] tags=["workshop"] id="c01-075"
-# The course's generator draws in blocks of a thousand rows. It gives the same rows as a NumPy array and as a dask array.
+# The course's generator draws in blocks of a thousand rows. It draws the same rows for a NumPy array as for a
+# dask array.
 # (In Jupyter's table, one MiB is $2^{20}$ bytes.)
 #
 # *Recap.* A recipe contains its seeds, so it always gives the same rows. Dask's seeds belong to chunks. Ours belong to
@@ -261,7 +262,7 @@ X
 # Two verbs run a recipe. **compute** brings the result *here*. **persist** leaves it *on the workers*, and the array then
 # holds futures (receipts, notebook 00), not tasks.
 #
-# We measure a sum before and after we persist $X$. Then we free this copy and persist $X$ and $y$ on *one* worker,
+# We measure a sum before and after we persist $X$. Then we free these chunks and persist $X$ and $y$ on *one* worker,
 # because the next section needs an uneven start.
 
 # %% tags=["assert"] id="c01-035"
@@ -307,8 +308,9 @@ assert all(isinstance(f, distributed.Future) for f in distributed.futures_of(X))
 # All rows lie on one worker, as on a real cluster if the others join late. `client.rebalance` moves whole chunks
 # from full workers to empty ones. Call it only while no task runs.
 #
-# > *Systems note.* By default, dask moves nothing from a worker that uses less than the share `sender-min` of its memory.
-# > We have set it to zero, and let dask count results only.
+# > *Systems note.* By default, dask moves nothing from a worker that uses less than the share `sender-min` of its memory,
+# > and nothing between workers whose shares differ less than `sender-recipient-gap`. We set both to zero. With `measure` we
+# > let dask count results only.
 
 # %% tags=["figure", "assert"] id="c01-039"
 print("sender-min is", defaults["sender-min"], "by default")
@@ -326,7 +328,7 @@ assert not ours or max(after.values()) < max(before.values()), "no worker holds 
 #
 # ## Mix NumPy and dask (10 min, core)
 #
-# $X$ is lazy and large, and $\beta$ is a small NumPy array. The post warned: *"If X is a numpy array and beta is a dask
+# $X$ is a large dask array, and $\beta$ a small NumPy array. The post warned: *"If X is a numpy array and beta is a dask
 # array, `X.dot(beta)` will output an in-memory numpy array"*. So it is computed before anyone asks.
 #
 # For example, let $X$ have the rows $(1, 2)$ and $(3, 4)$, and let $b = (1, 1)$. If both are NumPy arrays, $Xb$ is the
@@ -503,7 +505,7 @@ assert abs(fit.intercept - peer.intercept_[0]) <= 1e-4
 #
 # The **odds** of being late, the probability of late divided by that of on time, equal
 # $e^{\eta_i}$. If the other columns stay the same, one unit more in column $j$ multiplies the odds by $e^{\beta_j}$.
-# A column of zeros and ones compares with the level that has none: January, Monday, United, Newark.
+# A column of zeros and ones compares with the level that has no column: January, Monday, United, Newark.
 #
 # The **standard error** $s_j$ of $\beta_j$ is the root of $(H^{-1})_{jj}$, where $H$ is the Hessian of $F$ in
 # $(\beta,\beta_0)$ at the minimiser. In the figure, a black line reaches from $e^{\beta_j-1.96\,s_j}$ to
@@ -534,7 +536,7 @@ ledger
 #
 # - Under other chunks the same seed gave other rows with dask's generator, and the same rows with ours.
 # - Persist kept each number once. A rebalance left no second copy.
-# - Of six products only the method of a NumPy array was computed immediately.
+# - Of six products only the one by a NumPy array's method was computed immediately.
 # - A fit of real rows has a certificate, and so has scikit-learn's.
 #
 # **Check yourself.**
