@@ -13,6 +13,7 @@ from .style import BOKEH_DASHES, BOKEH_MARKERS, COLOURS, new_figure, nth
 EPS = np.finfo(float).eps
 MOST = 16  # digits that float64 can show
 TITLE = "An error like κ² loses twice as many digits as one like κ"
+YLABEL = "correct digits of β (0: none)"
 # relative error of an answer from rounding: of a method that works on X, and of one that works on XᵀX
 BOUNDS = {"ε κ(X)": lambda kappa: kappa * EPS, "ε κ(X)²": lambda kappa: kappa**2 * EPS}
 
@@ -76,7 +77,7 @@ def _static(kappas, digits):
         ax.plot(kappas, -np.log10(error(kappas)), label=f"estimate {name}", **look)
     for k, (name, d) in enumerate(digits.items()):
         ax.plot(kappas, d, label=name, color=nth(COLOURS, k))
-    ax.set(xscale="log", ylim=(-0.5, MOST + 0.5), xlabel="condition number κ(X)", ylabel="correct digits of β")
+    ax.set(xscale="log", ylim=(-0.5, MOST + 0.5), xlabel="condition number κ(X)", ylabel=YLABEL)
     ax.set_title(TITLE)
     fig.legend(loc="outside lower center", ncols=3)
     return fig
@@ -112,7 +113,7 @@ def _moving(kappas, answers, truth, digits, at):
 
 
 def _curves(kappas, digits):
-    labels = {"x_axis_label": "condition number κ(X)", "y_axis_label": "correct digits of β"}
+    labels = {"x_axis_label": "condition number κ(X)", "y_axis_label": YLABEL}
     fig = bokeh_figure(x_axis_type="log", y_range=(-0.5, MOST + 0.5), tools="", title=TITLE, **labels)
     fig.height = 320
     for k, (name, d) in enumerate(digits.items()):

@@ -61,12 +61,12 @@ def reduction():
     _box(ax, (4.3, 3.5), (3.2, 0.62), "this process adds: $G,\\ c$", COLOURS[2])
     ax.set(xlim=(-0.1, 8.7), ylim=(-0.1, 3.9))
     ax.axis("off")
-    fig.suptitle("Each chunk sends only two small sums", x=0.02, ha="left", fontsize=13)
+    fig.suptitle("Each chunk sends two small sums, whatever its length", x=0.02, ha="left", fontsize=13)
     alt = (
         "Two workers with two chunks X_k, y_k each. For each chunk its worker makes X_kᵀX_k and X_kᵀy_k. Arrows lead "
         "from these four pairs to this process, which adds them to G and c."
     )
-    return Picture(fig, alt, "Only the sums of a chunk leave its worker. This process adds them to G and c.")
+    return Picture(fig, alt, "No row of X leaves its worker. This process adds the sums of all chunks to G and c.")
 
 
 def solver_loop():

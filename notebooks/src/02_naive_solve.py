@@ -182,7 +182,8 @@ assert abs(np.linalg.solve(G, c) - beta_star).max() <= 1e-12 * abs(beta_star).ma
 # ## Whose error was it? (8 min, core)
 #
 # The post printed an error. Would a better solver have printed less? We first ask how far our solver is from the minimum.
-# A certificate bounds $F(\beta) - F^*$, where $F^*$ is the minimum. Notebook 06 derives it.
+# A certificate bounds $F(\beta) - F^*$, where $F^*$ is the minimum. Notebook 00 derived it for least squares, and
+# notebook 06 derives it for other losses.
 
 # %% id="c02-023"
 proof = glmlab.certify(X, y, beta_star, family="gaussian")
@@ -195,8 +196,8 @@ print(f"‖β − β_true‖∞ = {error:.3g}")
 # The bound is hardly more than its allowance for rounding. Yet the answer differs from $\beta_{\text{true}}$, because noise
 # in $y$ moves the minimiser. No solver can lower this error of the **estimator**.
 #
-# The noise is normal with variance 1, so for a given $X$ the error is normal with covariance $G^{-1}$.
-# Our columns are independent with variance 1, so $G\approx nI$, and each coefficient misses by about
+# The noise is normal with variance 1, so given $X$ the error is normal with covariance $G^{-1}$.
+# Our columns are independent with mean 0 and variance 1, so $G\approx nI$, and each coefficient misses by about
 # $1/\sqrt n$. The *largest* of $p$ errors is below $\sqrt{2\log p/n}$, the dashed line, in about four of five samples.
 #
 # The blue band holds the largest error in 98 of 100 samples, if the errors are independent with variance $1/(n-p-1)$, the
@@ -269,9 +270,9 @@ for columns in (10_000, 1_000_000):
 #
 # How many gradients does gradient descent need? Notebook 03 shows that the number grows with the digits that we want and
 # with the square of the **condition number** $\kappa(X)$, the largest singular value of $X$ divided by the smallest. For a
-# given $\kappa(X)$ the number does not depend on $p$. A direct solve is cheaper as long as its price in gradients is below
-# that number. This comparison counts work only. Each gradient also costs a round of messages, and the direct solve costs
-# one round in all (notebook 04).
+# given $\kappa(X)$ the number does not depend on $p$. A direct solve is cheaper if it costs less than that many gradients.
+# This comparison counts work only. Each gradient also costs a round of messages, and the direct solve costs one round in
+# all (notebook 04).
 #
 # *Recap.* A direct solve costs about $p/4$ gradients by operations, and fewer by the clock. $G$ must fit into memory.
 
@@ -285,7 +286,7 @@ for columns in (10_000, 1_000_000):
 #
 # The rows appear only in $G$, $c$ and $y^\top y$, so no other pass is needed.
 #
-# **On paper.** Let $G$ be diagonal with entries 1 and 4, and $c = (1, 4)$. With $\lambda = 2$ the slopes
+# **On paper.** Let $G$ be diagonal with entries 1 and 4, and $c = (1, 4)$. With $\lambda = 2$ the partial derivatives
 # $2(\beta_1-1)+2\beta_1$ and $2(4\beta_2-4)+2\beta_2$ vanish at $(\frac12,\frac45)$. A diagonal $G$ needs no solve.
 #
 # **Exercise 2.** Write `ridges(G, c, lams)`. A solve for each $\lambda$ would cost $\frac23p^3$ operations each time. One
@@ -359,8 +360,8 @@ assert ranks == {"squared": 3, "logistic": len(x)}, "three numbers hold any numb
 #
 # $$\varepsilon\,\kappa(X) + \varepsilon\,\kappa(X)^2\,\frac{\|r\|}{\|X\|\,\|\beta^*\|} .$$
 #
-# If the residual is so small that the first term is larger, each factor of ten in $\kappa(X)$ costs one digit. Else each
-# factor of ten costs two digits (Björck 1996, §1.4). The normal equations work on $G$, whose condition number is
+# If the residual is so small that the first term is larger, each factor of ten in $\kappa(X)$ costs one digit. Otherwise
+# each factor of ten costs two digits (Björck 1996, §1.4). The normal equations work on $G$, whose condition number is
 # $\kappa(X)^2$, so they lose two in either case.
 
 # %% [markdown] id="c02-030"
@@ -473,12 +474,12 @@ assert abs(np.linalg.solve(*parts[0]) - reference).max() <= 1e-12
 # > *Optimiser's note.* Columns in different *units* also make $\kappa(X)$ large. The cure is easy: divide each column by
 # > its norm first.
 # >
-# > If $y$ is noisy, the estimator's error in the weakest direction usually hides all rounding. This error is about
-# > $\kappa(X)/\|X\|$ times the noise, and $\|r\|$ is about $\sqrt n$ times the noise. So the error is about
-# > $1/(\varepsilon\,\kappa(X)\sqrt n)$ times as large as the second term above.
+# > If $y$ is noisy, the estimator's error in the weakest direction usually hides all rounding. Relative to $\|\beta^*\|$
+# > this error is about $\kappa(X)/(\|X\|\,\|\beta^*\|)$ times the noise, and $\|r\|$ is about $\sqrt n$ times the noise. So
+# > the error is about $1/(\varepsilon\,\kappa(X)\sqrt n)$ times as large as the second term above.
 #
 # *Recap.* Squaring $X$ doubles the digits that are lost. QR by chunks sends as little as $G$ and squares nothing. With a
-# large residual QR loses those digits, too.
+# large residual QR loses twice as many digits, too.
 
 # %% [markdown] id="c02-056"
 # ## What we measured · Check yourself · Next
@@ -521,8 +522,8 @@ ledger
 # 2. It adds $\lambda/2$ to each eigenvalue of $G$. This matters most to the smallest, so the condition number falls.
 # 3. By operations a direct solve costs about $5000/4 + 5000^2/(6\cdot10^6) \approx 1254$ gradients, so gradient descent
 #    takes less work. By the clock we divide by the ratio of our table, and a ratio above $1254/156 \approx 8$ makes the
-#    direct solve faster. Our table ends at $p = 400$, and its ratio grows with $p$. So at $p = 5000$ the direct solve may
-#    well be faster. Besides, 156 gradients are 156 rounds, and a direct solve is one.
+#    direct solve faster. Our table ends at $p = 400$, so only a measurement at $p = 5000$ can decide. Besides, 156
+#    gradients are 156 rounds, and a direct solve is one.
 #
 # </details>
 #
