@@ -595,6 +595,13 @@ def test_convergence_has_a_log_scale_and_names():
     assert all(name in picture.finding for name in named)
 
 
+@pytest.mark.parametrize(("x", "end"), [("passes", "1,335 passes"), ("rounds", "668 rounds"),
+                                        ("seconds", "66.7 seconds")])
+def test_a_caption_has_all_digits_of_a_count(x, end):
+    finding = viz.convergence(result("newton", 0.99, n=668), x=x, optimum=10.0).finding
+    assert finding.endswith(f" after {end}.")
+
+
 def test_two_runs_of_one_solver_keep_their_names_apart():
     finding = viz.convergence([result("newton"), result("newton", 0.3)]).finding
     assert "newton 1 reaches" in finding and "newton 2 reaches" in finding

@@ -56,6 +56,13 @@ def test_rates_say_how_far_off_the_prediction_is():
     assert "at most 25.0%" in picture.finding and "0.625 iterations with step 1/L" in picture.finding
 
 
+def test_every_condition_number_that_was_measured_stands_at_the_axis():
+    kappas = np.array([2, 5, 9, 20, 50, 100])
+    axes = viz.rate_by_kappa(kappas, {"1/L": 1 - 1 / kappas}, {"1/L": 1 - 1 / kappas}).figure.axes[0]
+    axes.figure.canvas.draw()
+    assert [text.get_text() for text in axes.get_xticklabels() if text.get_visible()] == list(map(str, kappas))
+
+
 # ---------------------------------------------------------------- the slider
 
 

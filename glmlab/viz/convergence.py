@@ -149,4 +149,7 @@ def _finding(curves, x, y):
 
 
 def _end(xs, ys, x):
-    return f"reaches {ys[-1]:.1e} after {number_text(xs[-1], 3)} {x}" if len(ys) else "has nothing above zero to show"
+    if not len(ys):
+        return "has nothing above zero to show"
+    digits = max(3, len(str(int(xs[-1]))))  # all digits of a count, for readers compute with it
+    return f"reaches {ys[-1]:.1e} after {number_text(xs[-1], digits)} {x}"

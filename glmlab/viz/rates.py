@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from glmlab.words import count_text, list_text, plural
 
@@ -61,8 +61,11 @@ def rate_by_kappa(kappas, predicted, measured):
         ax.plot(kappas, line, marker="", ls=nth(DASHES, k), label=f"step {name}, predicted", **look)
         ax.plot(kappas, dots, ls="", label=f"step {name}, measured", **look, **ring)
     ax.set(xscale="log", yscale="log", xlabel="condition number κ = L/μ", ylabel="iterations for one digit")
+    ax.set_xticks(kappas)
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_locator(NullLocator())
     ax.set_title("For large κ the price of one digit grows like κ")
     fig.legend(loc="outside lower center", ncols=2)
     worst = max(np.abs(dots / line - 1).max() for line, dots in cost.values())

@@ -153,7 +153,7 @@ assert k_post < 30, "κ is near 1"
 # ## What one step asks of the scheduler (8 min, core)
 #
 # How many tasks does one iteration need? The post draws the graph of one iteration: circles are tasks, boxes are
-# results. Its step has a third product, for the loss at the *new* $\beta$.
+# results. Its step has a third product, for the loss $F$ at $\beta^+$.
 #
 # The first picture, from left to right, is the post's step for two chunks. $\beta$ is drawn twice, because the first
 # product and the update read it.
@@ -181,7 +181,7 @@ words = {"product of blocks": "tensordot", "sum": "sum-aggregate", "difference":
          "new β": "subtract", "square": "pow"}  # fmt: skip
 one_pass = small.chunks.lazy(kernels.loss_grad, (small.family, zero))
 title = f"The post's step needs {viz.task_counts(*step)['tasks']} tasks for two chunks"
-viz.show(viz.graph(*step, names=names, tasks=words, title=title))
+viz.show(viz.graph(*step, names=names | {"β⁺": step[0], "F": step[1]}, tasks=words, title=title))
 title = f"A pass of glmlab: {viz.task_counts(one_pass)['tasks']} tasks, without the update"
 viz.show(viz.graph(one_pass, names=names, tasks={"add": one_pass}, title=title, across=True))
 
@@ -208,7 +208,7 @@ assert written >= 10 * n_chunks and optimised >= 2 * one_pass
 # > one copy more, and as written one task more. `2 * (X.T @ r)` multiplies $p$ numbers.
 #
 # *Recap.*
-# - As written, every array operation is at least one task for each chunk of its result.
+# - As written, every array operation makes at least one task for each chunk of its result.
 # - In a pass of glmlab each chunk is one task, and a few more tasks add the results.
 
 # %% [markdown] tags=["workshop"] id="c03-023"
@@ -353,12 +353,12 @@ first = radii["as they are"]
 print(f"{first:.4f} to the power {k_post}, the iterations of the post's loop: {first**k_post:.1e}")
 
 # %% [markdown] id="c03-037"
-# The first radius explains why the loop here was so short. Otherwise the order of the columns decides. A column is steep
-# if its diagonal entry of $H$ is large. Steep columns that come first get the short steps that they need. Steep columns
-# that come last get the steps of flat columns, about nine times too long, and the loop diverges.
+# The first radius explains why the loop was short. If their units differ, the order of the columns decides. A column
+# is steep if its diagonal entry of $H$ is large. Steep columns that come first get the short steps that they need. Steep
+# columns that come last get the steps of flat columns, about nine times too long, and the loop diverges.
 #
 # A second defect is the margin `- 1e-8`. A step size has the unit of $1/H$, and $H$ grows with $n$. For independent
-# columns with mean 0 and variance 1, and $n\gg p$, $L\approx2n$.
+# columns with mean 0, variance 1 and $n\gg p$, $L\approx2n$.
 #
 # **On paper.** At $n=10^6$, $1/L\approx5\cdot10^{-7}$. At $n=5\cdot10^7$, $1/L\approx10^{-8}$, and the step is about 0. With
 # more rows it is *negative*: the loop walks uphill.
@@ -424,7 +424,8 @@ assert np.isclose(growth, spectral, rtol=0.05), "the radius predicts the growth"
 
 # %% [markdown] id="c03-047"
 # The run does what the radius says. The rate of one number $t$ does not depend on the order of the columns, so the mended
-# step converges in every order. Here it needs more iterations than the published step in the lucky order.
+# step converges in every order. Here it needs more iterations than the published step in the lucky order. (A curve ends
+# before it leaves the range from $10^{-8}$ to $10^8$.)
 #
 # *Recap.*
 # - The published step is a vector of $1/s$, and singular values do not belong to coordinates.
@@ -525,13 +526,13 @@ assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fool
 # Step $1/L$ leaves the error in the *flat* directions, where the quadratic nearly coincides with $F$. So at the end
 # $\|g\|^2/(2\mu)$ is nearly the gap. In the steepest direction it is $\kappa$ times the gap.
 #
-# glmlab's own certificate (notebook 06) needs no $\mu$, and from all rows it is exact. During a run with a large $X$ it
-# takes a cheaper sample, at most a fifth of the rows. Then the bound is about five times the gap.
+# glmlab's own certificate (notebook 06) needs no $\mu$. For least squares it is exact from all rows. In a run with
+# a large $X$ it reads at most a fifth of the rows. A fifth gives a bound of about five times the gap.
 #
 # <details><summary>Why five times?</summary>
 #
-# With a sample, glmlab moves its dual point on a share of the rows only. The bound is then about the gap divided by that
-# share (notebook 06). The line *accuracy* of the result rests on the same sample, so its numbers are too large, too.
+# In such a run glmlab moves its dual point on a share of the rows only. The bound is then about the gap divided by that
+# share (notebook 06). The line *accuracy* of the result rests on the same rows, so its numbers are too large, too.
 #
 # </details>
 #
@@ -543,8 +544,8 @@ assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fool
 # %% [markdown] tags=["workshop"] id="c03-069"
 # ## Where did the time go? (5 min, core)
 #
-# Are few iterations also fast? We time seven iterations of the same `post_loop` on dask arrays, which the workers hold,
-# and on NumPy arrays here. NumPy uses one thread, as each worker does.
+# Are few iterations also fast? We time seven iterations of `gd_step` on dask arrays, which the workers hold, and on
+# NumPy arrays here, and keep the fastest. NumPy uses one thread, as each worker does.
 #
 # On the workers an iteration also costs a *round*: build the graph, send its tasks, wait for the last one, fetch the
 # results. This price, which notebook 04 measures, depends on the number of tasks and hardly on the rows. There are ten
@@ -555,11 +556,11 @@ assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fool
 # <details><summary>How can one estimate it from one run?</summary>
 #
 # Two workers can at best halve NumPy's time. So they win only where half of NumPy's time is more than a round costs. We
-# take for the price of a round the time on the workers less half of NumPy's time, and let NumPy's time grow like the
-# rows.
+# take as the price of a round the time on the workers minus half of NumPy's time, and assume that NumPy's time is
+# proportional to the number of rows.
 #
-# From few rows this gives too many: few rows fit into the cache, where NumPy is faster than in proportion. So the second
-# line counts.
+# With few rows this estimate is too large: they fit into the cache, and there NumPy needs less time for each row. So we
+# trust the second line.
 #
 # </details>
 
@@ -567,22 +568,22 @@ assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fool
 win = predict("rows from which on two workers can win", None)
 
 
-def race(X, y):
-    """Milliseconds an iteration and β after seven: on the workers, and in NumPy here."""
-    local, step, times, betas = dask.compute(X, y), published(2 * (X.T @ X).compute()), [], []
-    for data in ((X, y), local):
-        start = time.perf_counter()
-        beta, k = post_loop(*data, step, max_steps=7)
-        times.append(1e3 * (time.perf_counter() - start) / k)
-        betas.append(beta)
-    return times, betas
+def race(X, y, step):
+    """Milliseconds of the fastest of seven iterations, and β after them."""
+    beta, clock = np.zeros(p), [time.perf_counter()]
+    for _ in range(7):
+        beta, _ = gd_step(X, y, beta, step)
+        clock.append(time.perf_counter())
+    return 1e3 * np.diff(clock).min(), beta
 
 
 many = scale.pick(ci=20_000, workshop=100_000, full=200_000)
 even = []  # rows for which half of NumPy's time is the price of a round
 for size in (5_000, many):
-    data = datasets.make_regression(size, p, chunks=size // n_chunks)[:2]
-    (there, here), (by_workers, by_numpy) = race(*client.persist(list(data)))
+    data = client.persist(list(datasets.make_regression(size, p, chunks=size // n_chunks)[:2]))
+    local = dask.compute(*data)
+    step = published(2 * (local[0].T @ local[0]))
+    (there, by_workers), (here, by_numpy) = race(*data, step), race(*local, step)
     print(f"{size:>9,} rows, an iteration: {there:8.1f} ms on the workers, {here:8.1f} ms in NumPy")
     even.append(2 * size * (there / here - 1 / 2))
 first, second = (int(float(f"{rows:.0e}")) for rows in even)
@@ -593,7 +594,7 @@ assert np.abs(by_workers - by_numpy).max() <= 1e-7, "one function, two kinds of 
 # %% id="c03-073" tags=["assert"]
 proof = glmlab.certify(X, y, beta_post, family="gaussian")
 ledger.add(
-    "03: the post's loop, vector step",  # one pass more, for H; a gradient counts as one, though it reads X twice
+    "03: the post's loop, vector step",  # one pass more, for H; a gradient counts as one, though it uses X twice
     passes=k_post + 1, rounds=k_post + 1, bytes=X.nbytes, seconds=seconds_post,
     error=np.abs(beta_post - beta_true).max(), zeros=np.sum(beta_post == 0), gap=proof.relative,
 )  # fmt: skip
@@ -614,9 +615,10 @@ ledger
 # For other losses $L$ is not known beforehand. **Backtracking** starts with a long step and halves it until $F$ falls
 # enough. Armijo's rule asks for $F(\beta-tg)\le F(\beta)-a\,t\,\|g\|^2$, with $g=\nabla F(\beta)$ and a small $a$.
 #
-# **Momentum** takes the gradient a little ahead, at $v = \beta + m(\beta - \beta_{\text{old}})$. On a quadratic, with
-# $t = 1/L$ and $m = (\sqrt\kappa-1)/(\sqrt\kappa+1)$, an iteration multiplies the error in the slowest direction by
-# $1 - 1/\sqrt\kappa$ in the long run and from almost every start, instead of by $1 - 1/\kappa$.
+# **Momentum** takes the gradient a little ahead, at $v=\beta+m(\beta-\beta_{\text{old}})$, and steps from there:
+# $\beta^+=v-t\,\nabla F(v)$. On a quadratic, with $t=1/L$ and $m=(\sqrt\kappa-1)/(\sqrt\kappa+1)$, an iteration
+# multiplies the error in the slowest direction by $1-1/\sqrt\kappa$ in the long run and from almost every start,
+# instead of by $1-1/\kappa$.
 #
 # **On paper.** At $\kappa = 100$ the rates are 0.9 and 0.99. One digit costs $-1/\log_{10} 0.9 \approx 22$ iterations
 # with momentum and 229 without.
@@ -649,8 +651,23 @@ viz.show(viz.convergence(fits, optimum=0.0, title=title))
 
 # %% [markdown] tags=["optional"] id="c03-050"
 # Armijo's rule takes nearly as many passes as the step $1/L$, without $L$. FISTA is momentum that need not know $\kappa$:
-# its $m$ grows by a fixed formula, and is set back to 0 when the momentum points uphill. It needs about twice the
-# iterations of the right $m$ on paper.
+# its $m$ grows by a fixed formula, and is set back to 0 when the momentum points uphill.
+#
+# <details><summary>Why is the measured factor of momentum a little above 0.9?</summary>
+#
+# In the slowest direction the error obeys a recursion whose two roots are equal: both are $1-1/\sqrt\kappa$. So after $k$
+# iterations the error there is about $k\,(1-1/\sqrt\kappa)^k$ times a constant. The factor $k$ does not change the rate in
+# the long run, but in a hundred iterations it shows: the cell prints the factor that it gives.
+#
+# </details>
+#
+# <details><summary>What does FISTA pay because it does not know κ?</summary>
+#
+# Hardly any iterations. The picture ends at 14 digits of the gap, which are 7 digits of the error. By its rate alone the
+# right $m$ would need about $7\cdot22=154$ iterations for them. FISTA makes about as many, but the picture counts passes:
+# FISTA takes two in an iteration, one at $v$ and one at $\beta^+$.
+#
+# </details>
 #
 # > *Systems note.* On a cluster every trial of a backtracking loop would cost a round, so glmlab tries many steps in *one*
 # > pass.
