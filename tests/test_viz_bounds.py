@@ -143,7 +143,8 @@ def test_three_errors_say_where_the_distance_levels_off():
     picture = viz.three_errors(gaps, {0: 10, 4: 1e-3, 9: 1e-12}, distances, noise=4e-3)
     solver, truth = ({line.get_label(): line.get_ydata() for line in ax.lines} for ax in picture.figure.axes)
     assert list(solver) == ["F(β) − F*", "its certificate"], "losses and coefficients have no axis in common"
-    assert np.isnan(solver["F(β) − F*"][-1]) and np.array_equal(truth["‖β − β_true‖∞"], distances)
+    assert np.isnan(solver["F(β) − F*"][-1])
+    assert np.array_equal(truth[r"$\|\beta-\beta_{\mathrm{true}}\|_\infty$"], distances)
     assert "From iteration 3 on ‖β − β_true‖∞ stays near 0.003, where √(2 log p / n) = 0.004" in picture.finding
     assert "falls from 1e-03 to 1e-12" in picture.finding
 

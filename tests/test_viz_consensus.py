@@ -35,6 +35,8 @@ def test_the_round_shows_each_thing_that_a_round_moves():
     for name in ("z", "$u_1$", "$u_2$", "$u_K$"):
         edge = np.subtract(boxes[name], (0.55, 0))  # half the width of a box to the left
         assert any(np.allclose(edge, end) for end in ends), "the dashed line comes from each of them"
+    workers, dashed = picture.figure.axes[0].patches[1], picture.figure.axes[0].lines[0].get_xydata()
+    assert workers.get_y() + workers.get_height() < dashed[1:3, 1].min(), "it passes the workers by"
     assert written.count("this process") == 2 and "no arrow joins two chunks" in picture.finding
 
 
@@ -113,7 +115,10 @@ def test_the_map_names_its_lowest_point_and_theorys():
     assert {tuple(pair) for pair in tried} == {(rho, alpha) for rho in RHOS for alpha in ALPHAS}, "a dot for each pair"
     written = [text.get_text() for text in picture.figure.axes[0].texts]
     assert {"15", "20", "30", "50", "70", "√(μL) = 9", "12 rounds"} >= set(written) >= {"√(μL) = 9", "12 rounds"}
-    assert len(written) > 2, "some lines have their number of rounds"
+    numbers = [text for text in picture.figure.axes[0].texts if text.get_text().isdigit()]
+    assert numbers and all(1.0 < text.get_position()[1] < 1.6 for text in numbers), "between two rows of dots"
+    left, right = picture.figure.axes[0].get_xlim()
+    assert left < min(RHOS) and max(RHOS) < right, "the dots at both ends are whole"
     assert "At α = 1 the best ρ takes 20 rounds, at α = 1.6 12 rounds: ρ = 10, where theory says 9" in picture.finding
 
 

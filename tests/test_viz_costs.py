@@ -138,7 +138,7 @@ def test_the_curve_is_the_sum_of_its_parts_and_points_are_where_they_were_measur
     assert np.allclose(top, total.get_ydata()) and picture.figure.axes[0].get_ylim()[0] == 0
     assert list(points.get_xdata()) == [1, 8, 64] and np.allclose(points.get_ydata(), [60, 20, 82.5])
     assert list(best.get_xdata()) == [8, 8]
-    labels = ["predicted", "tasks", "work and reading", "round", "measured", "least predicted"]
+    labels = ["predicted", "tasks", "work and reading", "round", "measured", "least predicted time"]
     assert [text.get_text() for text in picture.figure.legends[0].get_texts()] == labels
     first, second = picture.figure.axes[0].get_title("left").splitlines()
     assert first == "Fastest pass: 8 chunks by the model, 8 chunks measured;"

@@ -214,7 +214,7 @@ TREE_SUM = Exercise(
     ),
     stub='''
     def tree_sum(parts, fan=4):
-        """The sum of the delayed parts, added at most fan at a time in a tree that is the same always.
+        """The sum of the delayed parts, added at most fan at a time in a tree that is always the same.
 
         parts: a list of K ≥ 1 delayed numbers or arrays of one shape. fan: at least 2.
         Returns one delayed value, which computes to a number or array of that shape. Nothing is computed here.

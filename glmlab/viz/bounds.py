@@ -12,7 +12,8 @@ GREY = "#777777"
 RELATIVE = "÷ F(0)"
 SAID = f"gap and bounds {RELATIVE}"
 LAM = "λ / λₘₐₓ"
-BELOW = "A line of another slope lies t² lower at η"
+TRUE = r"\beta_{\mathrm{true}}"  # in a formula
+BELOW = "The line of another slope lies t² lower at η than the tangent"
 
 
 # ---------------------------------------------------------------- the tangent and its price
@@ -322,11 +323,11 @@ def three_errors(gaps, certified, distances, *, noise):
     left.plot(np.where(gaps > 0, gaps, np.nan), color=COLOURS[0], label="F(β) − F*", **look)
     proved = {"color": COLOURS[1], "marker": "s", "ls": "--", "label": "its certificate"}
     left.plot(list(certified), list(certified.values()), **proved)
-    right.plot(distances, color=COLOURS[2], marker="^", ls="-.", label="‖β − β_true‖∞", **look)
+    right.plot(distances, color=COLOURS[2], marker="^", ls="-.", label=rf"$\|\beta-{TRUE}\|_\infty$", **look)
     right.axhline(noise, color=GREY, lw=1.2, ls=":", label=f"√(2 log p / n) = {noise:.2g}")
     titles = f"The certificate falls to {list(certified.values())[-1]:.0e}", f"The distance ends at {distances[-1]:.2g}"
     left.set(yscale="log", xlabel="iteration", ylabel=f"gap and certificate {RELATIVE}", title=titles[0])
-    right.set(yscale="log", xlabel="iteration", ylabel="distance of β to β_true", title=titles[1])
+    right.set(yscale="log", xlabel="iteration", ylabel=rf"distance of $\beta$ to ${TRUE}$", title=titles[1])
     fig.legend(loc="outside lower center", ncols=4)
     moving = np.flatnonzero(np.abs(distances / distances[-1] - 1) > 0.01)
     still = int(moving[-1]) + 1 if len(moving) else 0

@@ -14,19 +14,19 @@ GREY = "#777777"
 
 # ---------------------------------------------------------------- one round
 
-PLACES = (("this process", 0.0, 1.5), ("workers", 1.75, 5.05), ("this process", 5.3, 6.8))  # name, from, to
+PLACES = (("this process", 0.0, 1.5, 4.65), ("workers", 1.75, 5.05, 3.45), ("this process", 5.3, 6.8, 4.65))  # …, top
 ROWS = (("1", 3.0), ("2", 2.0), ("K", 0.5))  # name of a chunk, its height
 
 
 def admm_round():
     """One round of consensus ADMM: z and the u_k go out to the chunks, the β_k come back, new z and u_k are made."""
     fig, ax = new_figure(size=(6.8, 4.9))
-    for name, left, right in PLACES:
+    for name, left, right, top in PLACES:
         ground = {"boxstyle": "round,pad=0,rounding_size=0.1", "facecolor": "#EEEEEE", "edgecolor": "none"}
-        ax.add_patch(FancyBboxPatch((left, -0.1), right - left, 4.75, **ground))
-        ax.text((left + right) / 2, 4.78, name, ha="center", va="bottom", fontweight="bold")
+        ax.add_patch(FancyBboxPatch((left, -0.1), right - left, top + 0.1, **ground))
+        ax.text((left + right) / 2, top + 0.13, name, ha="center", va="bottom", fontweight="bold")
     _box(ax, 0.75, 4.15, "z", 1.1, COLOURS[1])
-    _box(ax, 6.05, 4.15, "new z", 1.1, COLOURS[1])
+    _box(ax, 6.05, 4.15, "new z", 1.0, COLOURS[1])
     _box(ax, 6.05, 2.55, "z_update", 1.3, "black")
     for name, height in ROWS:
         _box(ax, 0.75, height, f"$u_{name}$", 1.1, COLOURS[2])
@@ -40,10 +40,11 @@ def admm_round():
     _box(ax, 6.05, 1.0, "new $u_1$, $u_2$,\n…, $u_K$", 1.4, COLOURS[2])
     _arrow(ax, (6.05, 2.85), (6.05, 3.87))
     _arrow(ax, (6.05, 2.25), (6.05, 1.33))
-    for xs, ys in (([0.08, 0.08, 5.1], [0.5, 4.5, 4.5]), *(([0.08, 0.2], [y, y]) for y in (4.15, 3.0, 2.0, 0.5))):
+    for xs, ys in (([0.08, 0.08, 5.42, 5.42], [0.5, 4.54, 4.54, 3.0]),
+                   *(([0.08, 0.2], [y, y]) for y in (4.15, 3.0, 2.0, 0.5))):  # fmt: skip
         ax.plot(xs, ys, color="#555555", lw=1.3, ls="--", marker="")
-    _arrow(ax, (5.1, 4.5), (5.5, 2.88))
-    ax.text(3.4, 4.45, "the old z and all $u_k$", ha="center", va="top")
+    _arrow(ax, (5.42, 3.0), (5.42, 2.83))
+    ax.text(3.4, 4.59, "the old z and all $u_k$", ha="center", va="bottom")
     ax.set(xlim=(-0.05, 6.85), ylim=(-0.2, 5.2))
     ax.axis("off")
     fig.suptitle("One round: out to all chunks, and back to one z", x=0.01, ha="left", fontsize=13)
@@ -276,25 +277,36 @@ def _map_figure(rhos, alphas, rounds, cap, best):
     levels += [cap] * (len(levels) == 1)
     filled = ax.contourf(rhos, alphas, rounds, levels=levels, cmap="viridis_r", extend="max", norm=LogNorm(lowest, cap))
     lines = ax.contour(rhos, alphas, rounds, levels=levels[1:], colors="white", linewidths=0.8, linestyles="-")
-    ax.clabel(lines, fmt="%g", fontsize=11)
+    for level, place in _label_places(rhos, alphas, rounds, levels[1:]):
+        ax.clabel(lines, [level], manual=[place], fmt="%g", fontsize=11)
     ax.axvline(best, color="black", ls="--", lw=2, marker="")
     note = {"fontsize": 12, "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}}
     offset = {"xytext": (7, 7), "textcoords": "offset points", "va": "bottom"}
     ax.annotate(f"√(μL) = {number_text(best)}", (best, alphas[0]), **offset, **note)
     tried = [axis.ravel() for axis in np.meshgrid(rhos, alphas)]
-    ax.plot(*tried, marker=".", ms=3, color="white", alpha=0.7, ls="")
+    ax.plot(*tried, marker="o", ms=3, color="white", mec=GREY, mew=0.5, ls="")
     a, m = np.unravel_index(rounds.argmin(), rounds.shape)
     ax.plot([rhos[m]], [alphas[a]], marker="*", ms=16, color="black", mfc="white", ls="")
     where = {"textcoords": "offset points", "va": "top" if a else "bottom"}
     ax.annotate(_rounds(rounds[a, m], cap), (rhos[m], alphas[a]), (14, -6 if a else 6), **where, **note)
     edge = 0.07 * (alphas[-1] - alphas[0])  # so that the star on the last row is whole
-    ax.set(xscale="log", ylim=(alphas[0] - edge, alphas[-1] + edge), ylabel="relaxation α")
+    ax.set(xscale="log", xlim=(rhos[0] / 1.1, 1.1 * rhos[-1]), ylim=(alphas[0] - edge, alphas[-1] + edge))
+    ax.set_ylabel("relaxation α")
     ax.set_xlabel("ρ (a curvature: loss per squared coefficient)")
     ax.set_title(f"Of all pairs tried, α = {alphas[a]:g} and ρ = {number_text(rhos[m])} take the fewest rounds")
     ax.grid(False)
     bar = fig.colorbar(filled, ax=ax, ticks=levels, format="%g")
-    bar.set_label(f"rounds (darkest: more than {levels[-1]:g})")
+    bar.set_label(f"rounds, logarithmic (darkest: more than {levels[-1]:g})")
     return fig
+
+
+def _label_places(rhos, alphas, rounds, levels):
+    """(level, (ρ, α)) where the level lines left of the fewest rounds cross a height between two rows of dots."""
+    a = max(int(rounds.min(axis=1).argmin()), 1)
+    row, height = rounds[a - 1 : a + 1].mean(axis=0), alphas[a - 1 : a + 1].mean()
+    left = slice(int(row.argmin()), None, -1)  # from the fewest rounds to the smallest ρ
+    crossed = [level for level in levels if row[left][0] < level < row[left].max()]
+    return [(level, (np.interp(level, row[left], rhos[left]), height)) for level in crossed]
 
 
 # Runs when the slider moves. rounds (one list for each α) and texts are arguments, the other names parts of the view.

@@ -62,8 +62,8 @@ def _static(ks, parts, seen, times, best, title):
         ax.fill_between(ks, low, high, fc=colour, ec="white", lw=0, hatch=hatch, alpha=0.6, label=name)
     look = {"color": COLOURS[2], "marker": "o", "ls": "", "ms": 9, "mfc": "none", "mew": 2}
     ax.plot(seen, 1e3 * np.array(times, dtype=float), label="measured" if seen else None, **look)
-    ax.axvline(best, color="black", lw=1, ls=(0, (1, 4)), marker="", label="least predicted")
-    ax.set(xscale="log", ylim=(0, None), xlabel="chunks K", ylabel="milliseconds per pass")
+    ax.axvline(best, color="black", lw=1, ls=(0, (1, 4)), marker="", label="least predicted time")
+    ax.set(xscale="log", ylim=(0, None), xlabel="chunks K (logarithmic)", ylabel="milliseconds per pass")
     predicted = dict(zip(ks, parts.sum(axis=1), strict=True))
     ax.set_title(title or _title(predicted, best, dict(zip(seen, times, strict=True))))
     ax.set_xticks(ks, [str(k) for k in ks])

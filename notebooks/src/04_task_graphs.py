@@ -86,14 +86,19 @@ title = "Array style: two tasks for each chunk, and a sum"
 viz.show(viz.graph(shown, optimize_graph=True, names=names, tasks=tasks, title=title))
 
 # %% [markdown] id="c04-007"
+# In the picture a circle is a task, a box is data, and arrows go upwards. Circle a computes $X_k\beta$, circle b
+# computes $X_k^\top(X_k\beta-y_k)$, and circle c adds.
+#
 # Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. By **fusion** it joins operations
-# that work chunk by chunk, such as the difference and the product in b. It also joins two tasks if one of them reads
-# nothing but the result of the other, and no third task reads it. So a chain becomes one task. But a ends with a sum,
-# and b reads more than this sum, so they stay apart.
+# that work chunk by chunk, such as the difference and the product in b. Dask also joins two tasks if one of them reads
+# nothing but the result of the other, and no third task reads this result. So a chain becomes one task. But a ends with
+# a sum, and b reads more than this sum, so they stay apart.
 #
-# In the picture a circle is a task, a box is data, and arrows go upwards. Where two boxes follow each other, one result
-# has two names: that of the joined task, and the one that other tasks ask for.
+# <details><summary>Why do two boxes follow each other?</summary>
 #
+# They are one result with two names: that of the joined task, and the one that other tasks ask for.
+#
+# </details>
 # <details><summary>With ten chunks four tasks add. Why four?</summary>
 #
 # Along one axis dask adds at most four results at a time. So three tasks add the ten results, and a fourth adds theirs.
@@ -239,15 +244,21 @@ assert np.allclose(sums, sums[0]), "the same sum"
 
 # %% [markdown] id="c04-023"
 # A task for threads is only built and scheduled. A task for a worker process is also sent as bytes, and its end is
-# reported back. The price rises if other programs use the cores. So you will see other prices below and in notebook 09. The
-# post does not say how it measured.
+# reported back. The price rises if other programs use the cores. So you will see other prices below and in notebook 09.
+# The post does not say how it measured.
 #
 # Fusion saves the price of every task that it removes.
 #
-# <details><summary>Did the clock show it?</summary>
+# <details><summary>How can the printed price of a round be negative?</summary>
 #
-# Compare the last two numbers. They may differ, because both runs also pay for a round and for the tasks that add, and
-# because dask takes time to find the chains. (This sum goes over both axes, and then dask adds two results at a time.)
+# The price of a round is a small difference of two noisy times. Run the cell again.
+#
+# </details>
+# <details><summary>Did the clock show that fusion saves time?</summary>
+#
+# Compare the last two numbers. They may differ, because our price is that of an empty task that reads nothing. The
+# removed tasks also read and kept results, and waited for each other. On the other hand, dask needs time to find the
+# chains. (This sum goes over both axes, and then dask adds two results at a time.)
 #
 # </details>
 #
@@ -261,7 +272,7 @@ assert np.allclose(sums, sums[0]), "the same sum"
 # %% [markdown] tags=["workshop"] id="c04-025"
 # ## A task stream, and its white space (10 min, core)
 #
-# When do the workers compute, when do they wait? `get_task_stream` collects when each task starts and ends; the
+# When do the workers compute, and when do they wait? `get_task_stream` collects when each task starts and ends; the
 # dashboard shows this as its **task stream**.
 #
 # We record two passes in each style, then two by hand with one chunk for each core. A row is a thread of a worker, and
@@ -302,9 +313,14 @@ assert len(small[0]) < len(array[0]), "fewer tasks for the same gradient"
 # %% [markdown] id="c04-029"
 # White space has three causes. *Between passes* this process builds the next graph, sends it and waits for its result:
 # mostly the price of the round. *Between tasks* a thread waits for its next task: the price of a task. *Before a sum* a
-# thread waits for the slowest chunk. A grey `transfer` fetches what a task reads, perhaps beside another task. It
-# computes nothing, so grey counts as white.
+# thread waits for the slowest chunk.
 #
+# <details><summary>What is a grey bar?</summary>
+#
+# It is a `transfer`: the worker fetches what a task will read, perhaps while another task runs. A transfer computes
+# nothing, so grey counts as white.
+#
+# </details>
 # <details><summary>The graph had 24 tasks. Why are there more bars?</summary>
 #
 # The printed number of tasks is that of two passes. In a pass the stream has the 24 tasks, ten second names and
@@ -314,7 +330,8 @@ assert len(small[0]) < len(array[0]), "fewer tasks for the same gradient"
 #
 # *Recap.*
 # - White space shows the prices of tasks and rounds, and waiting.
-# - A pass by hand has fewer bars and is shorter. Its share of white need not be smaller, because it also computes less.
+# - A pass by hand has fewer bars. Its share of white need not be smaller: if both work and waiting become shorter, the
+#   share can stay the same.
 # - The white space between passes stays, because every pass needs a round.
 
 # %% [markdown] tags=["workshop"] id="c04-031"
@@ -333,12 +350,12 @@ assert len(small[0]) < len(array[0]), "fewer tasks for the same gradient"
 # %% [markdown] id="c04-033"
 # **On paper.** Take 4 cores, 1 ms a task and 200 ms of work. Leave out the few tasks that add, and round and reading,
 # which do not depend on $K$. Then $T(2)=2+100$, $T(4)=4+50$, $T(5)=5+80$ and $T(100)=100+50$ ms, and $K=4$ is the
-# fastest. But with four chunks all rows are in work at once. If only a tenth fits into memory, we need
+# fastest. But with four chunks the cores work on all rows at once. If only a tenth fits into memory, we need
 # $4/K\le\frac1{10}$. Then $K=40$ is the fastest: $40+50$ ms.
 #
 # **Exercise 2.** Each of the $np$ numbers in $X$ takes $b$ seconds of work and 8 bytes. Write `best_K`, which returns
-# the $K$ in `Ks` with the least $T(K)=aK+b\,np\,\lceil K/C\rceil/K$. At a time $\min(K,C)$ chunks of $8np/K$ bytes are
-# in work. Together they must fit into `mem`.
+# the $K$ in `Ks` with the least $T(K)=aK+b\,np\,\lceil K/C\rceil/K$. At a time the cores work on $\min(K,C)$
+# chunks of $8np/K$ bytes. Together they must fit into `mem`.
 
 
 # %% tags=["exercise"] id="c04-034"
@@ -431,17 +448,17 @@ print(glmlab.as_chunks(X[:10_000].rechunk((50, -1)), y[:10_000]).advice())
 # - A pass costs a round, its tasks, the work of the busiest core, and reading.
 # - By the model, few chunks leave cores idle, and many cost tasks. If memory allows, the best $K$ is at most the number
 #   of cores.
-# - From the times of whole passes one can fit the sum of the costs well, but hardly work and reading by themselves.
+# - The times of whole passes say more about the sum of the costs than about work and reading by themselves.
 
 # %% [markdown] tags=["workshop"] id="c04-044"
 # ## The same bits in every run (15 min, core)
 #
 # The post set `OMP_NUM_THREADS=1`: "Surprisingly not doing so led both to worse performance and to non-deterministic
-# results. An issue that we're still tracking down." What is it?
+# results. An issue that we're still tracking down." What was the cause?
 #
 # Floating-point addition is not associative: $(a+b)+c$ and $a+(b+c)$ can differ in the last bit. So the result of a sum
-# may depend on the *order* of its additions. For example, keep three digits. $(100+0.4)+0.4$ gives $100+0.4=100$, which
-# stays 100. But $100+(0.4+0.4)=100.8$ rounds to 101.
+# may depend on the *order* of its additions. For example, keep three digits. In $(100+0.4)+0.4$ the first sum rounds
+# to 100, and so does the second. But $100+(0.4+0.4)=100.8$ rounds to 101.
 #
 # **Predict.** We add the same ten parts in 20 random orders. How many different gradients result?
 
@@ -490,7 +507,7 @@ print(f"r @ r with one and with two BLAS threads: {len(by_threads)} different re
 
 # %% tags=["exercise"] id="c04-047"
 def tree_sum(parts, fan=4):
-    """The sum of the delayed parts, added at most fan at a time in a tree that is the same always.
+    """The sum of the delayed parts, added at most fan at a time in a tree that is always the same.
 
     parts: a list of K ≥ 1 delayed numbers or arrays of one shape. fan: at least 2.
     Returns one delayed value, which computes to a number or array of that shape. Nothing is computed here.
@@ -555,8 +572,8 @@ assert (f.loss_grad(beta).grad == g.loss_grad(beta).grad).all(), "glmlab: the sa
 # How much of a pass is work? We compare three times:
 #
 # - *The clock*: your pass, and glmlab's on the same rows.
-# - *The model*, which was fitted to glmlab's passes. It knows how many tasks yours has, but not that your graph is
-#   built of delayed values, one of which is $\beta$.
+# - *The model*, which was fitted to glmlab's passes. It knows the number of your tasks. It does not know the
+#   cost of their delayed values, one of which is $\beta$.
 # - *The work alone*: your kernel in this process, without dask.
 
 # %% id="c04-052"
@@ -585,11 +602,18 @@ print(f"your pass by the clock: {1e3 * building:.1f} ms to build the graph, {1e3
 print(f"for each core (timed here without dask), {100 * computing / passes['your'][1]:.2g}% of the pass")
 
 # %% [markdown] id="c04-053"
-# Only a part of a pass is work, and every iteration pays for the rest. The model knows the round, the tasks and the
-# reading. Where the clock is far above the model's sum, some of the time has no name. Larger chunks mean fewer
-# tasks, but a pass still needs a round, and one task for each core.
+# Often only a small part of a pass is work, and every iteration pays for the rest. The model adds round, tasks, work and
+# reading. Where the clock is far above this sum, it does not explain all of the time. Larger chunks mean fewer
+# tasks, but a pass still needs a round, and one task a core.
 #
-# So if a round is expensive, **do more between rounds**: let each worker *solve* its chunk. That is ADMM, notebook 05.
+# <details><summary>Why can the model's work and reading be far more than the work that we timed?</summary>
+#
+# We timed one chunk several times, so the cache may hold it. In a pass the workers read all chunks, and they share the
+# memory.
+#
+# </details>
+#
+# So if a round is expensive, **do more in each round**: let each worker *solve* its chunk. That is ADMM, notebook 05.
 #
 # *Recap.*
 # - A gradient step is one round, and a part of it is work.

@@ -21,8 +21,8 @@
 # %% [markdown] tags=["workshop"] id="c05-003"
 # ## One problem in ten chunks (6 min, core)
 #
-# Notebook 04 found that a round between this process and the workers is expensive. Can a worker do more between two
-# rounds?
+# Notebook 04 found that a round between this process and the workers is expensive. Can a worker do more in each
+# round?
 #
 # Our problem is the post's second one, the **lasso** with $\lambda=7.2$:
 #
@@ -186,7 +186,7 @@ z_update = use(z_update)
 # <details><summary>Check yourself: after any consensus step, what is the sum of ρu_k over the chunks?</summary>
 #
 # At $w=z^+$ the derivative of the objective is zero: $\lambda s=\rho\sum_k(a_k+u_k-z^+)=\rho\sum_ku_k^+$, where $s_j$
-# is the sign of $z^+_j$, or any number in $[-1,1]$ if $z^+_j=0$. So the penalty can balance this sum even in the first
+# is the sign of $z^+_j$, or some number in $[-1,1]$ if $z^+_j=0$. So the penalty can balance this sum even in the first
 # round. What does not yet hold before the end is that the chunks agree.
 #
 # </details>
@@ -342,8 +342,8 @@ assert 3e-6 < at_post < 4.2e-6 and z_proof.bound > 1e-3 * best.objective
 # <details><summary>Answer: why are there fewer zeros with twice the chunks?</summary>
 #
 # The number $\lambda/(\alpha\rho KN)$ halves when $K$ doubles, and the $|\beta_j|$ are spread evenly over $[0,1)$. So
-# half as many zeros are expected, and the counts differ from this by chance. Only our choice of chunks changed, neither
-# the problem nor its minimiser.
+# we expect half as many zeros. The counts differ from this by chance. Only our choice of chunks changed, neither the
+# problem nor its minimiser.
 #
 # </details>
 #
@@ -373,7 +373,7 @@ gaps = {f"ρ = tr H/(pK), α = {alpha}": relative_gaps(loop(ten, 10, curvature, 
 gaps["ρ = 1, α = 0.9"] = relative_gaps(late[:10])
 print(f"tr H/(pK) = {curvature:,.0f}")
 nearest, *_, farthest = sorted(gaps, key=lambda name: gaps[name][-1])
-title = f"Ten rounds with {nearest} leave a gap of {gaps[nearest][-1]:.0e} F*,\nwith {farthest} one of {gaps[farthest][-1]:.0e} F*"
+title = f"Ten rounds with {nearest} leave a gap of {gaps[nearest][-1]:.0e} F*,\nwith {farthest} the gap is {gaps[farthest][-1]:.0e} F*"
 viz.show(viz.gap_curves(gaps, ylabel="(F − F*) / F*", title=title, step="round"))
 post, plain, over = (gaps[f"ρ = tr H/(pK), α = {alpha}"][-1] for alpha in (0.9, 1.0, 1.6))
 assert over < 1e-3 * plain < 1e-3 * post, "beyond the answers, not short of them"
@@ -454,16 +454,16 @@ best_rho = use(best_rho)
 # solution("best_rho")
 
 # %% [markdown] id="who-slows-z"
-# Does $z$ itself obey the first factor or the second? We measure four chunks with two coefficients. Each has curvatures
-# 2 and 8, and $\rho$ is a quarter of the best. There are three cases: alike chunks (with one Hessian), chunks with
-# eigenvectors of their own, and alike chunks whose penalty holds the second coefficient at zero.
+# Which of the two factors multiplies the error of $z$ itself? We measure four chunks with two coefficients. Each has
+# curvatures 2 and 8, and $\rho$ is a quarter of the best. There are three cases: one Hessian for all chunks, different
+# Hessians (other eigenvectors), and one Hessian with a penalty that holds the second coefficient at zero.
 #
-# **Predict.** In how many cases does a round multiply the error of $z$ by $\rho/(\mu+\rho)=1/3$? In the others the
-# factor is nearer to $L/(L+\rho)=8/9$.
+# **Predict.** In how many cases does a round multiply the error of $z$ by $\rho/(\mu+\rho)=1/3$? In the others it is
+# nearer to $L/(L+\rho)=8/9$.
 #
 # What does $\alpha$ change? A round adds $\alpha(\beta_k-z)$ to part $k$ of the long vector. For $\alpha$ in $(0,2)$
-# the bound is $1-\alpha(1-\gamma)$ (same paper), least near $\alpha=2$. A last run has alike chunks, the best $\rho$
-# and $\alpha=1.6$.
+# the bound is $1-\alpha(1-\gamma)$ (same paper), least near $\alpha=2$. A last run has one Hessian, the best $\rho$ and
+# $\alpha=1.6$.
 
 # %% tags=["predict", "assert"] id="who-slows-z-code"
 def turned(angle, minimiser):
@@ -481,19 +481,19 @@ def factor(chunks, rho, alpha, weight):
 
 as_one_third = predict("cases with a factor of 1/3", None)
 minima, rho, found = [(1, 0.5), (3, -0.5), (2, 1.5), (2, -0.5)], best_rho(2, 8), {}
-alike, unlike = ([turned(angle, m) for angle, m in zip(angles, minima, strict=True)]
-                 for angles in ([0.8] * 4, [0.2, 0.6, 1.0, 1.4]))  # fmt: skip
-for name, chunks, weight in (("alike", alike, 0.0), ("unlike", unlike, 0.0), ("alike, one held at zero", alike, 9.0)):
+one, other = ([turned(angle, m) for angle, m in zip(angles, minima, strict=True)]
+              for angles in ([0.8] * 4, [0.2, 0.6, 1.0, 1.4]))  # fmt: skip
+for name, chunks, weight in (("one Hessian", one, 0), ("different Hessians", other, 0), ("one Hessian, z₂ = 0", one, 9)):
     found[name], zeros = factor(chunks, rho / 4, 1.0, weight)
     print(f"{name}: a round multiplies the error of z by {found[name]:.3f}; zeros {zeros}")
 as_one_third.measured(sum(np.isclose(value, 1 / 3, rtol=0.02) for value in found.values()))
-relaxed, expected = factor(alike, rho, 1.6, 0.0)[0], 1 - 1.6 * (1 - rho / (2 + rho))
-print(f"alike, best ρ, α = 1.6: {relaxed:.3f}, where 1 − α(1 − γ) = {expected:.3f}")
-assert np.allclose([found["alike"], relaxed], [1 / 3, expected], rtol=0.02), "z alone"
-assert 0.7 < min(found["unlike"], found["alike, one held at zero"]), "z waits for u"
+relaxed, expected = factor(one, rho, 1.6, 0.0)[0], 1 - 1.6 * (1 - rho / (2 + rho))
+print(f"one Hessian, best ρ, α = 1.6: {relaxed:.3f}, where 1 − α(1 − γ) = {expected:.3f}")
+assert np.allclose([found["one Hessian"], relaxed], [1 / 3, expected], rtol=0.02), "z alone"
+assert 0.7 < min(found["different Hessians"], found["one Hessian, z₂ = 0"]), "z waits for u"
 
 # %% [markdown] tags=["workshop"] id="c05-042"
-# <details><summary>Answer: only the alike chunks without zeros have 1/3. Why does the third case wait?</summary>
+# <details><summary>Answer: only the chunks with one Hessian and without zeros have 1/3. Why does the third case wait?</summary>
 #
 # While $z_2=0$, every round adds the mean answer to $\bar u_2$, until the pull of $\bar u_2$ keeps the answers at zero.
 # A weak $\rho$ makes this slow, and the other coefficient waits because the Hessian couples the two.
@@ -586,7 +586,8 @@ ledger
 # ## Two residuals (8 min, optional)
 #
 # How would the post's loop know that it is not done? ADMM watches two **residuals** (Boyd et al. 2011, §3.3). The
-# *primal* one is the distance of the answers from the new consensus, the *dual* one is how far the consensus moved:
+# *primal* one is the distance of the answers from the new consensus, the *dual* one is how far the consensus moved, times
+# $\rho\sqrt K$:
 #
 # $$\text{primal}=\Big(\sum_k\|\beta_k-z^+\|^2\Big)^{1/2},\qquad\text{dual}=\rho\sqrt K\,\|z^+-z\| .$$
 #
@@ -596,7 +597,7 @@ ledger
 # $$\nabla f_k(\beta_k)+\rho u_k^+=\rho(z-z^+) .$$
 #
 # And the consensus step left a sum $\rho\sum_ku_k^+$ that the penalty balances. So where both residuals vanish, $z$
-# meets the KKT conditions. We run the loop with $\rho=1$ and $\alpha=1$.
+# meets the KKT conditions. We run the loop with $\rho=\alpha=1$.
 
 # %% tags=["assert", "optional"] id="c05-029"
 Bs, zs = loop(ten, 10, 1.0, 1.0, lam)
@@ -610,8 +611,9 @@ print(f"at the minimiser, which has no zeros, ‖∇f‖ = λ√p = {lam * np.sq
 assert dual < 1e-3 * slope, "a small dual residual, far from optimal"
 
 # %% [markdown] tags=["optional"] id="c05-032"
-# The primal residual still shows that the chunks do not agree. The dual residual has the unit of a gradient, but is
-# tiny beside the gradient of $f$ at $z$ and at the minimiser, because its factor $\rho=1$ is tiny beside a curvature.
+# The primal residual still shows that the chunks do not agree. The dual residual has the unit of a gradient, but
+# after ten rounds it is tiny beside the gradient of $f$ at $z$ and at the minimiser, because $\rho=1$ is tiny beside a
+# curvature.
 #
 # <details><summary>Check yourself: can one tolerance serve both residuals?</summary>
 #
@@ -654,7 +656,7 @@ ends = {name: np.linalg.norm(zs[-1] - toy_best) for name, (_, zs) in runs.items(
 assert toy_best[1] == 0 and ends[chosen] < 0.01 * min(ends[small], ends[large])
 
 # %% [markdown] tags=["optional"] id="map-of-rounds"
-# Now a map. The course's columns are independent, so $\mu\approx L$, and $\rho$ is easy to choose. We *tilt* them:
+# The next figure is a map. The course's columns are independent, so $\mu\approx L$, and $\rho$ is easy to choose. We *tilt* them:
 # $XT$, with a matrix $T$ such that columns $j$ and $k$ correlate by $0.6^{|j-k|}$, and $\lambda=\lambda_{\max}/100$.
 # For 13 values of $\rho$ and 8 of $\alpha$ (the dots) we count rounds until $\|z-\beta^*\|$ is a millionth of
 # $\|\beta^*\|$. At $\alpha=1$ we also measure the rate. The chunks are nearly alike, so we take $\mu$ and $L$ from
@@ -686,7 +688,7 @@ assert rounds[alphas > 1].min() < 0.7 * rounds[2].min() < 0.7 * rounds[1].min(),
 # %% [markdown] tags=["optional"] id="map-recap"
 # The bound is for the worst case. Where $\rho$ is more than twice or less than half the best, the measured rates agree
 # with it to within 5%. Nearer to the best a run may do better. So the pair with the fewest rounds may have a $\rho$
-# beside $\sqrt{\mu L}$. Its $\alpha$ may lie below 2, where the bound promises the most.
+# that differs from $\sqrt{\mu L}$. Its $\alpha$ may lie below 2, where the bound promises the most.
 #
 # **Recap.** Measured rates stay near or below $\gamma=\max(\rho/(\mu+\rho),L/(L+\rho))$. The map is lowest near
 # $\rho=\sqrt{\mu L}$, and an $\alpha$ above 1 saves rounds.
@@ -703,9 +705,9 @@ assert rounds[alphas > 1].min() < 0.7 * rounds[2].min() < 0.7 * rounds[1].min(),
 # $\lambda/(\rho K)$ halves, so about half as many are left.
 #
 # </details>
-# <details><summary>y in minutes instead of hours: what of λ and ρ?</summary>
+# <details><summary>We write y in minutes instead of hours. How must λ and ρ change?</summary>
 #
-# $f$ grows by $60^2$ and $\beta$ by 60, so λ grows by 60. ρ, a curvature, stays.
+# $f$ is multiplied by $60^2$ and $\beta$ by 60, so λ must be multiplied by 60. ρ, a curvature, stays.
 #
 # </details>
 # <details><summary>Two chunks hold the same rows: how do their u differ in the end?</summary>

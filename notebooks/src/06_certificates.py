@@ -12,7 +12,7 @@
 # - say which of them are proofs, and when each is loose;
 # - catch a wrong solver, and certify other libraries' answers.
 #
-# In a hurry, run all cells, and read *A line below the loss*, the first paragraph of *The scaled duality gap*,
+# In a hurry? Run all cells and read *A line below the loss*, the first paragraph of *The scaled duality gap*,
 # *Residual-corrected duality* and *Judge anyone*. The optional notebook [06b more
 # certificates](06b_more_certificates.ipynb) goes on with curvature, units and stopping rules. Nothing needs it.
 
@@ -120,7 +120,7 @@ print(f"zeros of z: {np.sum(post_z == 0)} here, {ledger.rows()['post: ADMM, λ =
 #
 # ## How far from stationary? (18 min, core)
 #
-# How much is missing to the optimality condition? The **subdifferential** of $F$ at $\beta$ is the set
+# How far is $\beta$ from the optimality condition? The **subdifferential** of $F$ at $\beta$ is the set
 #
 # $$\partial F(\beta)=\{q+\lambda s:\ s_j=\operatorname{sign}\beta_j\text{ where }\beta_j\ne0,\ s_j\in[-1,1]\text{ where }\beta_j=0\}.$$
 #
@@ -204,8 +204,8 @@ assert np.sum(post_z == 0) > 0 and np.sum(best == 0) == 0
 viz.show(viz.tangent(y=1.0, eta=2.2, t=-0.8))
 
 # %% [markdown] id="c06-020"
-# Move the slider (arrow keys work, too). The highest line of slope $\ell'(\eta)+2t$ below the loss touches the
-# loss at $\eta+t$, because $\ell'(\eta+t)=\ell'(\eta)+2t$. At $\eta$ it lies $t^2$ below the loss: this is the **price**
+# Move the slider (arrow keys work, too). The highest line of slope $\ell'(\eta)+2t$ below the loss touches it
+# at $\eta+t$, because $\ell'(\eta+t)=\ell'(\eta)+2t$. At $\eta$ it lies $t^2$ below the loss: this is the **price**
 # of changing the slope. ($t$ is a distance along $\eta$, not a step size.)
 #
 # Take lines of slopes $\theta_i$, one per row (a **dual point** $\theta$). At every $b$
@@ -213,11 +213,11 @@ viz.show(viz.tangent(y=1.0, eta=2.2, t=-0.8))
 # $$F(b)\ge\sum_i\big(\theta_ix_i^\top b-\ell^*(\theta_i)\big)+\lambda\|b\|_1=-\sum_i\ell^*(\theta_i)+\sum_j\big(b_j(X^\top\theta)_j+\lambda|b_j|\big) .$$
 #
 # If every $|(X^\top\theta)_j|\le\lambda$, no term of the last sum is negative, and $\theta$ is **dual feasible**.
-# Then $F(b)\ge-\sum_i\ell^*(\theta_i)$, its **dual value**, for every $b$, also for $\beta^*$: **weak duality**,
+# Then every $F(b)$ is at least the **dual value** $-\sum_i\ell^*(\theta_i)$. For $b=\beta^*$ this is **weak duality**:
 #
 # $$F(\beta)-F^*\le F(\beta)+\sum_i\ell^*(\theta_i) .$$
 #
-# **Recap.** Lines below the losses add up to a lower bound of $F^*$, if the penalty can balance their slopes.
+# **Recap.** Lines below the losses sum to a lower bound of $F^*$, if the penalty can balance their slopes.
 
 # %% [markdown] tags=["workshop"] id="c06-021"
 # ## The scaled duality gap (20 min, core)
@@ -273,7 +273,7 @@ ax.plot(over, gaps, label="true gap F(β) − F*")
 for border, name, side in ((1.0, "λ", "left"), (nearest, "λ²‖β‖₁ / ‖r‖²", "right")):
     ax.axvline(border, color="black", lw=1, ls=":", marker="")
     ax.annotate(f" a = {name} ", (border, gaps[-1]), ha=side)
-ax.set(xscale="log", yscale="log", xlabel="excess a ÷ λ", ylabel="loss")
+ax.set(xscale="log", yscale="log", xlabel="excess a ÷ λ", ylabel="gap and its bound (units of F)")
 ax.set_title("Near the optimum the gap falls like a², the scaled gap like a")
 fig.legend(loc="outside lower center", ncols=2)
 words = (f"The scaled gap is {times[0]:.0e} times the gap at a = {over[0]:.0e} λ,"
@@ -294,7 +294,7 @@ viz.show(fig, alt=f"Two rising curves over the excess, the scaled gap far above 
 #
 # <details><summary>Where do the formula and these sizes come from?</summary>
 #
-# The tangents have $\theta=-2\sigma r$ after scaling, so $\sum_i\ell^*(\theta_i)=\sigma^2\|r\|^2-2\sigma\,r^\top y$.
+# After scaling, the slopes are $\theta=-2\sigma r$, so $\sum_i\ell^*(\theta_i)=\sigma^2\|r\|^2-2\sigma\,r^\top y$.
 # Put in $y=r+X\beta$ and $2X^\top r=-q$, and add $F(\beta)$.
 #
 # For $a\ll\lambda$, $\sigma=\lambda/(\lambda+a)\approx1-a/\lambda$. The last two terms are both of the size
@@ -304,8 +304,8 @@ viz.show(fig, alt=f"Two rising curves over the excess, the scaled gap far above 
 #
 # </details>
 #
-# **Recap.** Scaling all slopes because some are too steep costs much. The bound gets looser as $\lambda/\lambda_{\max}$
-# falls and, relative to the gap, as $\beta$ comes near $\beta^*$.
+# **Recap.** Scaling all slopes because some are too steep costs much. On the whole the bound gets looser as
+# $\lambda/\lambda_{\max}$ falls and, relative to the gap, as $\beta$ comes near $\beta^*$.
 
 # %% [markdown] tags=["workshop"] id="c06-033"
 # ## Residual-corrected duality (28 min, core)
@@ -435,8 +435,8 @@ assert all(times[name].max() < 2 * times[name].min() for name in names[1:]), "th
 # <details><summary>Would half of the model's step also prove something?</summary>
 #
 # Mostly not. $w$ moves on a straight line from $-q$ at $d=0$ to its place at the full step, where $|w_j|=\lambda$ for
-# every coefficient of the model that is not zero. If $|q_j|>\lambda$ for one of these and $w_j$ keeps its sign, half of
-# the step leaves $|w_j|>\lambda$, and the bound is infinite.
+# every $j$ with $\beta_j+d_j\ne0$. Take such a $j$ with $|q_j|>\lambda$. If $w_j$ keeps its sign, then after half of the
+# step $|w_j|=(|q_j|+\lambda)/2$. This still exceeds $\lambda$, and the bound is infinite.
 #
 # </details>
 # <details><summary>Whose idea is it?</summary>
@@ -462,14 +462,20 @@ assert all(times[name].max() < 2 * times[name].min() for name in names[1:]), "th
 #
 # We judge the post's $z$ and our own answer, a wrong solver, and other libraries.
 #
-# `certify(X, y, beta, …)` trusts no solver. Its bound has two parts: the **proved gap** (the formula above, with a
-# price for the rounding of $q$), and an allowance for the rounding of $F(\beta)$. The **relative gap** is the proved
+# `certify(X, y, beta, …)` trusts no solver. Its bound has two parts: the **proved gap** (the formula above, plus
+# what the rounding of $q$ can cost), and an allowance for the rounding of $F(\beta)$. The **relative gap** is the proved
 # gap alone, divided by $F(\beta)$. (Other losses need another unit.)
 #
 # It can be far below $10^{-16}$, although $F$ has only 16 digits. The formula adds terms that vanish at the optimum,
-# and never subtracts two values of $F$. So a tiny relative gap says that $\beta$ is nearly exact. The allowance says
-# how well we know the number $F(\beta)$.
+# and never subtracts two values of $F$. So a tiny relative gap says that $F(\beta)$ is nearly $F^*$. The allowance
+# says how well we know the number $F(\beta)$.
 #
+# <details><summary>Does a tiny gap say that β is near β*?</summary>
+#
+# Not by itself. If $H$ is nearly singular, the gap of a $\beta$ far from $\beta^*$ may be tiny. The last section bounds
+# this distance.
+#
+# </details>
 # <details><summary>The second sum subtracts w_jβ_j from λ|β_j|. Does this lose digits?</summary>
 #
 # No. The sum is computed as $\sum_j(\lambda-w_j\operatorname{sign}\beta_j)\,|\beta_j|$, with $w_j$ cut at $\pm\lambda$.
@@ -592,9 +598,9 @@ assert np.isclose(2 * m * default.dual_gap_, scaled_gap(X_m, y_m, default.coef_,
 #
 # <details><summary>Why does the card say a shorter distance?</summary>
 #
-# Our $\delta$ is the whole bound. The card uses the proved gap alone. In the place of $H$ it uses $H_S$ of the rows
-# that moved. If they are a sample, $H_S$ is smaller than $H$. This makes the distance longer than $H$ would, and so the
-# proof still holds.
+# Our $\delta$ is the whole bound, and the card's is the proved gap alone. Instead of $H$ the card uses $H_S$, the Hessian
+# of the rows that moved. If they are a sample, $e^\top H_Se\le e^\top He$ for every $e$. This makes the distance longer
+# than $H$ would, and so the proof still holds.
 #
 # </details>
 
@@ -644,7 +650,7 @@ ledger
 # %% [markdown] id="c06-069"
 # Is the gap the same with fewer rows? Not for every method: the cell counts the methods whose gap changes by more than
 # a factor of two. So a number from few rows would not be the post's. The post names no $\lambda$ for its own methods.
-# These six rows keep their "?", and the note beside each says what the replays gave. Laptop and cluster share a replay,
+# These six rows keep their "?", and the note below each says what the replays gave. Laptop and cluster share a replay,
 # because only $n$ and the machine differ.
 #
 # **Recap.** A proved gap and the Hessian prove that no coefficient of $\beta^*$ is zero. Where the distribution is

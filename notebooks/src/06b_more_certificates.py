@@ -233,7 +233,7 @@ print(f"{tried + len(ratios) * len(series)} bounds tried, none below its gap by 
 
 # %% [markdown] tags=["optional"] id="c06-044"
 # The scaled gap depends most on $\lambda$, and the corrected bounds hardly do. $\operatorname{dist}^2/2\mu$ is less
-# loose at a large $\lambda$. There most $\beta_j$ are 0, and few others count.
+# loose at a large $\lambda$, where it depends on the few $\beta_j\ne0$ only.
 #
 # | bound | is a proof | is loose |
 # |---|---|---|
@@ -257,8 +257,8 @@ print(f"{tried + len(ratios) * len(series)} bounds tried, none below its gap by 
 #
 # `certify` calls `certificates.corrected`. The next cell prints the two lines of it that are 06's exercise 3. In our
 # letters `G` is $q$, `H` is $H_S$, `cost.price` is $\sum t_i^2$, and `l1` is $\lambda$. `l2`, the weight of a ridge, is
-# new. `s` is $w$, cut at $\pm\lambda$. Your function accepts a part in $10^9$ beyond $\lambda$, and this line cuts it
-# off.
+# new. `s` is $w$, cut at $\pm\lambda$. Your function accepts a $|w_j|$ that exceeds $\lambda$ by a part in $10^9$; this
+# line sets it to $\lambda$.
 #
 # The rest of that function is for intercepts, for other losses and for rounding. Other losses have other prices, which
 # `cost` holds (notebook 07). Against rounding it moves $d$ until $w$ is certainly feasible, and adds to the bound what
@@ -356,7 +356,7 @@ assert units[1e8][0] < 1e-8 < 0.1 < units[1e8][1], "of |F(0)| the wrong slope is
 
 # %% [markdown] tags=["optional"] id="what-is-left-to-explain"
 # The bound hardly changes, because $b_0$ absorbs the number of persons. But $F(0)$ grows with it. So a rule that
-# compares with the larger of $|F(\beta)|$ and $|F(0)|$ takes this slope for the optimum as soon as there are enough
+# compares with the larger of $|F(\beta)|$ and $|F(0)|$ accepts this slope as the optimum as soon as there are enough
 # persons.
 #
 # A better unit says how much there is to explain. No model can make the loss of row $i$ smaller than
@@ -432,7 +432,7 @@ rules = glmlab.Stopping()
 print(f"stopped at a relative gap of {early.certificate.relative:.0e}: {early.summary()['accuracy']}")
 print(f"true distance: at most {apart.max():.2g} standard errors; run to the end: {exact_c.summary()['accuracy']}")
 print(f"fit's default tol is {rules.default_tol:.0e}. If X has at most {rules.all_digits:,} numbers and tol is at most {rules.rough_tol:.0e},")
-print(f"it goes on until the next step has an effect (see below) under {rules.tiny_step:.0e} (first-order methods: {rules.proved_step:.0e})")
+print(f"it goes on until the effect of the next step (see below) is less than {rules.tiny_step:.0e} (first-order methods: {rules.proved_step:.0e})")
 assert apart.max() <= early.certificate.errors <= np.sqrt(2e-5 * len(X_c)) and exact_c.certificate.errors < 1e-6
 
 # %% [markdown] tags=["optional"] id="last-digits"
@@ -450,13 +450,13 @@ assert apart.max() <= early.certificate.errors <= np.sqrt(2e-5 * len(X_c)) and e
 # %% [markdown] tags=["optional"] id="c06-059"
 # ## When to stop, and what remains (6 min, optional)
 #
-# Which rule ends a run where it should? We run proximal gradient on the tilted rows, $\lambda=\lambda_{\max}/100$, with
-# the safe step $1/L$, where $L$ is the largest eigenvalue of $H$, and again with a tenth of it. Four rules are asked
-# for $10^{-4}$:
+# Which rule stops a run where it should? We run proximal gradient on the tilted rows, $\lambda=\lambda_{\max}/100$, with
+# the safe step $1/L$ ($L$ is the largest eigenvalue of $H$) and with $0.1/L$. Each of four rules stops a run when its
+# number is at most $10^{-4}$:
 #
 # - the change of $\beta$, relative to the largest coefficient;
 # - the change of $F$, relative to $F$;
-# - the residual, the largest coordinate of the shortest subgradient, relative to its value at $\beta=0$;
+# - the residual (largest coordinate of the shortest subgradient), relative to its value at $\beta=0$;
 # - the certificate on a tenth of the rows, relative to $F(0)$. ($U(\beta)$ would change along the run.)
 #
 # **Predict.** Which rules leave a larger gap with the shorter step?
@@ -501,10 +501,10 @@ assert all(at[name]["certificate"] <= tol and at[name]["change of F"] > 10 * tol
 assert at["0.1/L"]["change of β"] > 10 * tol
 
 # %% [markdown] tags=["optional"] id="c06-062"
-# Rules of change measure the step as much as the error: the shorter the step, the larger the gap at which they hold.
-# The change of $F$ holds too early with both steps. The residual is not fooled by the step. But its unit is not that of
-# $F$, and here it stops the run long after the gap was small enough. The certificate may stop late, because its bound
-# is loose, but never early.
+# Two rules measure a change. It depends on the step length as much as on the error, so a shorter step leaves a larger
+# gap. The change of $F$ stops too early with both steps. The residual is not fooled by the step. But its unit is not
+# that of $F$, and here it stops long after the gap was small enough. The certificate may stop late, because its bound is
+# loose, but never early.
 #
 # So far we had the suboptimality $F-F^*$ and its certificate. There is a third error, and no solver makes it: the
 # distance to the coefficients that made the data. We watch all three in a slow run on the course's own rows,
@@ -535,8 +535,8 @@ assert client.status == "closed"
 # %% [markdown] tags=["optional"] id="what-06b-measured"
 # ## What we measured · Check yourself · Next
 #
-# - On the tilted rows $\operatorname{dist}^2/2\mu$ was up to hundreds of times the gap. The corrected bound on all rows
-#   was the gap, at every $\lambda$.
+# - On the tilted rows $\operatorname{dist}^2/2\mu$ was up to more than a hundred times the gap. The corrected bound on
+#   all rows was the gap, at every $\lambda$.
 # - Apart from rounding, no bound of any kind was below its gap.
 # - With $10^8$ persons the gap of a wrong slope was about $10^{-9}$ of $F(0)$, and all of $U$.
 # - The change of $F$ stopped too early with both steps, the change of $\beta$ with the short one. A certificate never
@@ -549,7 +549,8 @@ assert client.status == "closed"
 # </details>
 # <details><summary>Two runs on different data have gaps of 0.01 and 10. Which answer is better?</summary>
 #
-# Nobody can say: a gap has the unit of $F$. Divide each by its $U(\beta)$, or compare $\sqrt{2\delta}$.
+# Nobody can say: a gap has the unit of $F$. Divide each by its $U(\beta)$ or, for Poisson and logistic
+# losses without a penalty, compare $\sqrt{2\delta}$.
 #
 # </details>
 #
