@@ -210,6 +210,20 @@ def test_every_trap_names_the_version_that_has_it():
     assert told and all(re.match(r"[0-9]+(\.[0-9]+)+: ", text) for text in told)
 
 
+@pytest.mark.parametrize("unit", [1.0, 1e5])
+def test_a_tolerance_in_the_unit_of_y_is_seen_by_certify_and_is_not_ours(unit):
+    """scikit-learn's default tol bounds a gradient in the unit of y: rates of 1e-5 end it before its first step."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(400, 1))
+    y = rng.poisson(np.exp(0.5 * X[:, 0])).astype(float)
+    theirs = linear_model.PoissonRegressor(alpha=0).fit(X, y / unit)
+    proof = certify(X, y / unit, theirs.coef_, family="poisson", intercept=theirs.intercept_)
+    ours = fit(X, y / unit, family="poisson", fit_intercept=True)
+    assert (theirs.n_iter_ == 0) == (theirs.coef_[0] == 0) == (proof.relative > 0.1) == (unit > 1)
+    assert proof.within[0] >= abs(theirs.coef_[0] - ours.beta[0])
+    np.testing.assert_allclose(ours.beta, fit(X, y, family="poisson", fit_intercept=True).beta, rtol=1e-8)
+
+
 REFUSED = [(kind, family) for kind, entry in CONVENTIONS.items() for family in entry.refused]
 
 

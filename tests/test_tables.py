@@ -342,6 +342,18 @@ def test_what_lies_on_disk_is_read_piece_by_piece(tmp_path, module):
         assert not held.variable._in_memory
 
 
+def test_zeros_that_xarray_reads_as_missing_are_refused_and_read_as_the_page_says(tmp_path):
+    """xarray takes the fill value of zarr's format 2, which is 0, for the mark of a missing value."""
+    xarray = pytest.importorskip("xarray")
+    group = zarr.open_group(tmp_path / "counts.zarr", mode="w", zarr_format=2)
+    group.create_array("y", data=Y, chunks=(20,), attributes={"_ARRAY_DIMENSIONS": ["row"]})
+    missing, zeros = (xarray.open_zarr(tmp_path / "counts.zarr", consolidated=False, mask_and_scale=mask)["y"]
+                      for mask in (True, False))  # fmt: skip
+    with pytest.raises(ValueError, match="^y holds nan"):
+        fit(X, missing, **GIVEN)
+    np.testing.assert_array_equal(fit(X, zeros, **GIVEN).beta, fit(X, da.from_array(Y, chunks=20), **GIVEN).beta)
+
+
 def test_an_error_names_the_column_and_the_block_that_hold_what_is_not_finite():
     values = np.random.default_rng(0).normal(size=(60, 3))
     values[45, 1] = np.nan

@@ -71,7 +71,8 @@ SPARK = "GeneralizedLinearRegression multiplies regParam by the rows' mean varia
 CONVENTIONS = {
     "LogisticRegression": Convention(
         "C", "C Σ w ℓ + Ω (liblinear penalises the intercept, the other solvers do not)",
-        SKLEARN + "Logistic regression", {"logistic": 1}, inverse=True),
+        SKLEARN + "Logistic regression", {"logistic": 1}, inverse=True, traps="1.9.1: with one event in 10,000 rows "
+        "the default tol=1e-4 stops early: the predicted events were 1.5 times the true ones. Give tol=1e-10."),
     "Ridge": Convention(
         "alpha", "Σ w (y−η)² + alpha ‖β‖²", SKLEARN + "Ridge regression", {"gaussian": 1}, squares=2),
     "Lasso": Convention(
@@ -83,7 +84,8 @@ CONVENTIONS = {
         "Mathematical formulation", {"logistic": 1}, mean=True, n="rows"),
     "PoissonRegressor": Convention(
         "alpha", "1/n Σ w d/2 + alpha/2 ‖β‖², d the unit deviance", SKLEARN + "Generalized Linear Models",
-        {"poisson": 1}, mean=True),
+        {"poisson": 1}, mean=True, traps="1.9.1: tol=1e-4 bounds the gradient of the mean loss, which has the unit of "
+        "y: where the mean of y is below 1e-4 the default returns coefficients of 0. Give tol=1e-10."),
     "GammaRegressor": Convention(
         "alpha", "1/n Σ w d/2 + alpha/2 ‖β‖², d the unit deviance, log link", SKLEARN + "Generalized Linear Models",
         {"gamma": 1}, mean=True),
