@@ -5,7 +5,8 @@ import pandas as pd
 
 from glmlab.maths.quadratic import spectrum_of
 from glmlab.rows import inferring
-from glmlab.rows.tables import Table, refuse_other_rows
+from glmlab.rows.labels import refuse_other_rows
+from glmlab.rows.tables import Table
 
 COVARIANCES = ("classical", "HC0", "HC1", "HC2", "HC3", "cluster")
 POWERS = {"HC2": 0.5, "HC3": 1.0}  # of 1/(1 − h), by which slopes are multiplied

@@ -12,8 +12,9 @@ from glmlab.names import nearest
 from glmlab.rows.columns import refuse_other_names
 from glmlab.rows.entrance import row_by_row
 from glmlab.rows.kernels import Rows, blocks, predictor
+from glmlab.rows.labels import refuse_other_rows
 from glmlab.rows.survey import culprits, place
-from glmlab.rows.tables import column, matrix, refuse_other_rows
+from glmlab.rows.tables import column, matrix
 from glmlab.rows.threads import one_blas_thread
 from glmlab.words import count_text
 
