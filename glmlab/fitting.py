@@ -10,12 +10,13 @@ from glmlab.maths.families import FAMILIES, FAMILY_NEEDS
 from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, is_weighted, on_rows
 from glmlab.maths.working import curvature_as
 from glmlab.names import named, spelt
-from glmlab.policy import Choosing
+from glmlab.policy import Choosing, Proving
 from glmlab.rows.columns import coefficients, is_answer, refuse_other_names
 from glmlab.rows.entrance import as_chunks
 from glmlab.rows.objective import Objective
 from glmlab.rows.threads import one_blas_thread
 from glmlab.solvers import resolve
+from glmlab.solvers.result import refuse_forgotten
 from glmlab.solvers.run import refuse_settings, run
 from glmlab.words import count_text
 
@@ -118,6 +119,7 @@ def certify(
     names = None
     refuse_holders(beta)
     if is_answer(beta):
+        refuse_forgotten(offset, beta.shifted)
         names, free = beta.names, len(beta.state.beta) > len(beta.beta)
         beta, intercept = beta.beta, beta.intercept if intercept is None and free else intercept
     f = over_rows(X, y, family=family, sample_weight=sample_weight, offset=offset, intercept=intercept is not None)
@@ -129,7 +131,17 @@ def certify(
     if intercept is not None:
         point, g = np.append(point, number("intercept", intercept, -np.inf)), FreeIntercept(g)
     with one_blas_thread:  # then the machine's setting changes no bit
-        return certificate_at(f, g, point, polish=30, sample=None if fraction == 1 else f.sample(fraction, seed))
+        found = certificate_at(f, g, point, polish=30, sample=None if fraction == 1 else f.sample(fraction, seed))
+    return found if intercept is not None else asked(found, f, g, point)
+
+
+def asked(found, f, g, beta, policy=Proving()):
+    """A Certificate that asks for an intercept where β is no answer and one level for all rows fits better than it."""
+    worse = found.objective - g.value(beta) > f.null.loss
+    if not (worse and found.relative > policy.foreign and np.any(beta)):
+        return found
+    hint = "one level for all rows fits better than β; was the model fitted with an intercept? Pass intercept=…"
+    return found._replace(kind=f"{found.kind}; {hint}")
 
 
 def refuse_holders(given):

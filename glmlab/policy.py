@@ -122,6 +122,7 @@ class Proving:
     deaf: float = 2.5e-10  # of S: rounding of η may cost so much, and four times of it is the least that can be proved,
     noisy: float = 10.0  # in a unit of up to so many times P or the null model's P; without limit where all that there
     nothing: float = 1e-3  # is to explain is less than this times noise: y is constant to its last digits
+    foreign: float = 0.01  # relative gap of a β that no solver would call an answer: it may be of another model
 
 
 @dataclass(frozen=True)

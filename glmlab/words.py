@@ -1,5 +1,8 @@
 """Numbers as text."""
 
+import math
+from decimal import ROUND_UP, Context
+
 UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -57,3 +60,26 @@ def range_text(values, text=str):
     """
     low, high = min(values), max(values)
     return text(low) if low == high else f"{text(low)} to {text(high)}"
+
+
+def proved_text(value, within):
+    """A number that is no further than `within` from what it stands for: its proved digits and one more, and a bound.
+
+    The bound has one digit and is rounded up, so that it holds for the number as it is printed. Where `within` is nan
+    it is "?", and the number has eight digits.
+
+    >>> proved_text(0.693147180559945, 1.5e-9), proved_text(-1234.56, 40.0), proved_text(2.5, float("nan"))
+    (('0.6931471806', '2e-09'), ('-1235', '5e+01'), ('2.5', '?'))
+    """
+    if not math.isfinite(within):
+        return f"{value:.8g}", "?"
+    text = f"{value:.{digits_within(value, within)}g}"
+    bound = within + abs(value - float(text))
+    return text, f"{float(Context(1, ROUND_UP).create_decimal(repr(float(bound)))):.0e}"
+
+
+def digits_within(value, within):
+    """How many digits of a number are worth printing: from 1 to 17, which is all that a double has."""
+    if value == 0 or within == 0:
+        return 17
+    return min(max(math.floor(math.log10(abs(value))) - math.floor(math.log10(within)) + 2, 1), 17)

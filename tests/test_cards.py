@@ -65,7 +65,8 @@ def shown(tmp_path_factory):
     book.fill("post: ADMM, λ = 7.2", gap=0.012, note="a replay <here>, with rows that were drawn anew")
     lazy = as_chunks(da.from_array(X, chunks=(60, -1)), y)
     return {
-        "result": smooth, "sparse result": sparse, "certificate": smooth.certificate, "trace": sparse.trace,
+        "result": smooth, "sparse result": sparse, "coefficients": sparse.coefficients(),
+        "certificate": smooth.certificate, "trace": sparse.trace,
         "path": glmlab.path(X, y, family="logistic", n_lams=3),
         "validation": cross_validate_path(X, y, family="logistic", n_lams=3, cv=2),
         "inference": inference, "bins": glmlab.calibration(inference, bins=3),
@@ -76,8 +77,8 @@ def shown(tmp_path_factory):
     }  # fmt: skip
 
 
-NAMES = ["result", "sparse result", "certificate", "trace", "path", "validation", "inference", "bins", "profile",
-         "chunks", "chunks on dask", "objective", "audit", "ledger", "machine"]  # fmt: skip
+NAMES = ["result", "sparse result", "coefficients", "certificate", "trace", "path", "validation", "inference", "bins",
+         "profile", "chunks", "chunks on dask", "objective", "audit", "ledger", "machine"]  # fmt: skip
 CARDS = ["result", "sparse result", "certificate", "path", "validation", "profile", "machine"]
 
 
@@ -170,6 +171,17 @@ def test_a_long_trace_shows_its_ends():
     assert [row[0] for row in cells[1:]] == [*"012345", "…", *map(str, range(34, 40))]
     assert cells[-1][1] == "2.0e-12" and cells[1][1] == "?" and "40 rows" in lines[0]
     assert repr(Trace()).splitlines()[0] == "Trace, 0 rows"
+
+
+def test_of_many_coefficients_zeros_are_counted_and_the_middle_is_left_out():
+    rng = np.random.default_rng(0)
+    X, wide = rng.normal(size=(300, 60)), rng.normal(size=(300, 100))
+    found = fit(X, X[:, 7] - X[:, 50] + wide[:, 0], family="gaussian", penalty=L1(300.0)).coefficients()
+    lines, kept = repr(found).splitlines(), np.flatnonzero(found.values)
+    assert 0 < len(kept) < 20 and lines[0] == f"Coefficients, {len(kept)} of 60 are not 0"
+    assert [line.split()[0] for line in lines[2:]] == [f"x{j + 1}" for j in kept]
+    names = [row[0] for row in Page(fit(wide, X[:, 0], family="gaussian").coefficients()._repr_html_()).rows[1:]]
+    assert names == [*(f"x{j}" for j in range(1, 16)), "…", *(f"x{j}" for j in range(86, 101))]
 
 
 # --- text -------------------------------------------------------------------------------------------------------------

@@ -620,3 +620,32 @@ def test_values_that_cannot_be_fitted_are_refused(family):
     problem = random_problem(family.name, Zero(), seed=19)
     with pytest.raises(ValueError, match="X holds nan in column"):
         certify(np.where(np.arange(4) == 2, np.nan, problem.X), problem.y, np.zeros(4), family=family)
+
+
+# --- coefficients of another model ----------------------------------------------------------------------------------
+
+ASKED = "one level for all rows fits better than β; was the model fitted with an intercept? Pass intercept=…"
+
+
+@pytest.mark.parametrize("family", ["gaussian", "poisson"])
+def test_coefficients_without_their_intercept_are_asked_for_it(family):
+    """No pass is made for it: the null model is known, and F(β) is larger than its loss."""
+    problem = random_problem(family, Ridge(1.0), seed=1, intercept=True)
+    y = problem.y + 3.0
+    result = fit(problem.X, y, family=family, penalty=Ridge(1.0), fit_intercept=True)
+    given = {"family": family, "penalty": Ridge(1.0)}
+    alone, whole = (certify(problem.X, y, result.beta, intercept=b, **given) for b in (None, result.intercept))
+    assert alone.kind.endswith(ASKED) and ASKED in str(alone) and ASKED in " ".join(repr(alone).split())
+    assert np.isfinite(alone.bound) and "intercept" not in whole.kind
+    straight = fit(problem.X, y, **given)
+    assert straight.objective > result.objective
+    for beta in (straight.beta, straight.beta * (1 + 1e-3), np.zeros(4)):
+        assert "intercept" not in certify(problem.X, y, beta, **given).kind, "an answer, or nobody's"
+
+
+def test_a_result_with_an_offset_is_not_certified_without_one():
+    problem = random_problem("poisson", Zero(), seed=1, shifted=True)
+    result = problem.fit()
+    with pytest.raises(TypeError, match="the model was fitted with an offset: pass offset=…"):
+        certify(problem.X, problem.y, result, family="poisson")
+    assert certify(problem.X, problem.y, result, family="poisson", offset=problem.o).relative < 1e-9

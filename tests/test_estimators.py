@@ -26,7 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import check_class_weight_balanced_linear_classifier
 
-from glmlab import L1, ElasticNet, NotConverged, Poisson, Ridge, Zero, certify, fit
+from glmlab import L1, ElasticNet, NotConverged, Poisson, Ridge, Standardized, Zero, certify, fit
 from glmlab.estimators import GLMClassifier, GLMRegressor, given, models
 from glmlab.solvers import SOLVERS
 from tools import checks
@@ -442,6 +442,32 @@ def searched(rows, y, model):
     return found.cv_results_["mean_test_score"], found.predict(rows)
 
 
+def standardized(lam):
+    return Standardized(Ridge(lam))
+
+
+def test_a_grid_finds_the_lambda_of_a_wrapped_penalty():
+    """As a grid over the penalties themselves does; n_jobs takes the function to other processes."""
+    lams, model = GRID["lam"], GLMRegressor("poisson", penalty=standardized)
+    grids = [GridSearchCV(model, {"lam": lams}, cv=FOLDS, error_score="raise"),
+             GridSearchCV(GLMRegressor("poisson"), {"penalty": [standardized(lam) for lam in lams]}, cv=FOLDS)]
+    by_name, by_object = (grid.fit(X, Y["poisson"]) for grid in grids)
+    scores = [grid.cv_results_["mean_test_score"] for grid in grids]
+    assert np.array_equal(*scores) and len(set(scores[0])) > 1
+    assert np.array_equal(by_name.best_estimator_.coef_, by_object.best_estimator_.coef_)
+    assert by_name.best_params_["lam"] == by_object.best_params_["penalty"].l2
+    assert pickle.loads(pickle.dumps(model)).fit(X, Y["poisson"]).coef_.shape == (X.shape[1],)
+
+
+def test_alpha_per_row_and_lambda_are_what_a_function_gets():
+    y = Y["poisson"]
+    model = GLMRegressor("poisson", penalty=standardized, alpha_per_row=0.1).fit(X, y)
+    direct = fit(X, y, family="poisson", penalty=standardized(0.1 * len(y)), fit_intercept=True)
+    assert np.array_equal(model.coef_, direct.beta)
+    late = fit(X, LABELS == "yes", family="logistic", penalty=standardized(3.0), fit_intercept=True)
+    assert np.array_equal(np.ravel(GLMClassifier(standardized, 3.0).fit(X, LABELS).coef_), late.beta)
+
+
 @pytest.mark.parametrize("model", [GLMClassifier(), GLMRegressor("poisson")], ids=repr)
 def test_a_grid_is_searched_on_dask_arrays_as_in_memory(model):
     y = LABELS if isinstance(model, GLMClassifier) else Y["poisson"]
@@ -516,7 +542,9 @@ WRONG = [
     ({"l1_ratio": 0.5}, ValueError, "penalty 'ridge' has no l1_ratio, got 0.5"),
     ({"penalty": "zero", "lam": 1.0}, ValueError, "penalty 'zero' has no λ"),
     ({"penalty": "zero", "alpha_per_row": 1.0}, ValueError, "penalty 'zero' has no λ"),
-    ({"penalty": L1(1.0), "lam": 2.0}, ValueError, r"lam=2.0 is given, but the penalty L1\(lam=1\) has its own"),
+    ({"penalty": L1(1.0), "lam": 2.0}, ValueError,
+     r"lam=2.0 is given, but the penalty L1\(lam=1\) has its own .*penalty=lambda lam: Standardized"),
+    ({"penalty": standardized, "l1_ratio": 0.5}, ValueError, r"l1_ratio=0.5 is given, .* return ElasticNet\(lam, l1_"),
     ({"lam": 1.0, "alpha_per_row": 1.0}, ValueError, "against the sum of the losses .* against their mean: give one"),
     ({"lam": -1.0}, ValueError, "lam must be a finite number >= 0"),
     ({"alpha_per_row": "a"}, TypeError, "alpha_per_row must be a finite number >= 0"),

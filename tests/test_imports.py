@@ -17,7 +17,8 @@ LAYERS = [
     "maths.families",
     "maths.quadratic",
     "maths.bounds maths.products maths.working",
-    "rows.dispatch rows.folds rows.kernels rows.formulas rows.elementary rows.loops rows.ledger rows.sampling "
+    "rows.dispatch rows.folds rows.kernels rows.formulas rows.elementary rows.labels rows.loops "
+    "rows.ledger rows.sampling "
     "rows.tables rows.threads",
     "rows.sparse_loops rows.twins rows.inferring rows.moments",
     "rows.fused",
@@ -58,8 +59,8 @@ LAYERS = [
 LEVEL = {name: level for level, line in enumerate(LAYERS) for name in line.split()}
 # The modules that need not know that there are clusters.
 NO_DASK = set("names checks policy words cards maths solvers".split()) | {f"rows.{name}" for name in (
-    "by_columns elementary folds formulas fused kernel_sets kernels ledger loops objective sampling scale sparse_loops "
-    "survey threads together twins").split()}  # fmt: skip
+    "by_columns elementary folds formulas fused kernel_sets kernels labels ledger loops objective sampling scale "
+    "sparse_loops survey threads together twins").split()}  # fmt: skip
 MAY_USE_DASK = "solvers.asynchronous"
 
 

@@ -10,10 +10,12 @@ import pytest
 import statsmodels.api as sm
 from naive import ALPHA, PseudoHuber, draw, joined, random_problem
 from scipy import sparse, stats
+from sklearn.preprocessing import OneHotEncoder
 from statsmodels.genmod.tests.results import res_R_var_weight, results_glm, results_glm_poisson_weights
 
 import glmlab
 from glmlab import L1, Gamma, NotConverged, RankWarning, Ridge, Zero, calibration, fit, infer, leverages
+from glmlab.inference import influences
 from glmlab.inference.diagnostics import expected_residuals
 from glmlab.maths.families import FAMILIES as NAMED
 from glmlab.policy import Blocks, Inferring
@@ -737,3 +739,122 @@ def test_on_a_cluster_as_in_memory(client):
         there = infer(result, *lazy[:2], sample_weight=lazy[2], offset=lazy[3], **kind)
         assert there.covariance == pytest.approx(here.covariance, rel=1e-10)
     assert np.array(calibration(there, 4)) == pytest.approx(np.array(calibration(here, 4)), rel=1e-9)
+
+
+# --- rows that are not finite ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("chunks", [None, (50, 4)], ids=["in memory", "on dask"])
+def test_infer_names_the_column_that_is_not_finite(value, chunks):
+    """LAPACK said "SVD did not converge" before F(β) was looked at."""
+    problem = random_problem("gaussian", Zero(), seed=3, intercept=True)
+    result, X = problem.fit(), problem.X.copy()
+    X[7, 1] = value
+    X = X if chunks is None else da.from_array(X, chunks=chunks)
+    with pytest.raises(ValueError, match=f"X holds {value} in column 1"):
+        infer(result, X, problem.y)
+
+
+def test_rows_of_another_fit_whose_squares_overflow_are_refused():
+    problem = random_problem("gaussian", Zero(), seed=3)
+    with pytest.raises(ValueError, match="these are not the rows of the fit"):
+        infer(problem.fit(), 1e200 * problem.X, problem.y)
+
+
+# --- proportions and rates ------------------------------------------------------------------------------------------
+
+
+def test_of_proportions_and_rates_no_residual_is_expected_and_of_labels_and_counts_one_is():
+    """The distribution of y = k ÷ m depends on m: that of labels is not its own."""
+    rng, X = np.random.default_rng(0), np.random.default_rng(1).normal(size=(3000, 1))
+    trials, mu = rng.integers(2, 9, 3000), 1 / (1 + np.exp(-X[:, 0]))
+    hits = rng.binomial(trials, mu)
+    cases = {"logistic": ((rng.random(3000) < mu), hits / trials),
+             "poisson": (rng.poisson(mu), rng.poisson(trials * mu) / trials)}  # fmt: skip
+    for family, (whole, part) in cases.items():
+        for y, w, known in ((whole * 1.0, None, True), (part, trials * 1.0, False)):
+            result = fit(X, y, family=family, fit_intercept=True, sample_weight=w)
+            bins = calibration(infer(result, X, y, sample_weight=w), 5)
+            assert np.isfinite(bins.expected).all() if known else np.isnan(bins.expected).all()
+            assert np.isfinite(bins.residual).all() and np.isfinite(bins.z).all()
+
+
+def test_a_row_of_weight_zero_does_not_make_counts_of_proportions():
+    problem = random_problem("poisson", Zero(), seed=5, intercept=True, n=200)
+    y, w = problem.y.copy(), np.ones(200)
+    y[3], w[3] = 0.5, 0.0
+    result = fit(problem.X, y, family="poisson", sample_weight=w, fit_intercept=True)
+    assert np.isfinite(calibration(infer(result, problem.X, y, sample_weight=w), 4).expected).all()
+
+
+# --- rows that pull hard --------------------------------------------------------------------------------------------
+
+
+@every_family
+def test_influences_are_those_of_statsmodels(family):
+    X, y = TABLES[family]()
+    model = fit(X, y, family=family, fit_intercept=True)
+    information = "observed" if family == "gamma" else "expected"  # statsmodels takes the Hessian
+    found, known = influences(infer(model, X, y, information=information)), theirs(family, X, y).get_influence()
+    assert found.rows.tolist() == list(range(len(y))) and found.n == len(y)
+    assert found.leverage == pytest.approx(known.hat_matrix_diag, rel=1e-6)
+    assert found.residual == pytest.approx(known.resid_studentized, rel=1e-6, abs=1e-9)
+    assert found.distance == pytest.approx(known.cooks_distance[0], rel=1e-6, abs=1e-12)
+    assert found.high == np.count_nonzero(known.hat_matrix_diag > found.limit)
+    assert found.limit == pytest.approx(2 * known.hat_matrix_diag.mean())
+
+
+def test_of_many_rows_the_influential_ones_are_found_in_every_chunk_and_some_are_drawn():
+    problem = random_problem("poisson", Zero(), seed=5, intercept=True, n=2000)
+    X = problem.X.copy()
+    X[[17, 1234]] += 6.0
+    result = fit(X, problem.y, family="poisson", fit_intercept=True)
+    lazy = [da.from_array(values, chunks=(300, *values.shape[1:])) for values in (X, problem.y)]
+    for rows in ((X, problem.y), lazy):
+        inference = infer(result, *rows)
+        whole, before = influences(inference, drawn=2000), inference.rows.f.passes
+        some = influences(inference, drawn=100, most=5)
+        assert inference.rows.f.passes == before + 1
+        assert whole.rows.tolist() == list(range(2000)) and whole.high == some.high
+        assert {17, 1234} <= set(some.rows) and 100 < len(some.rows) < 250
+        for name in ("leverage", "residual", "distance"):
+            assert np.array_equal(getattr(some, name), getattr(whole, name)[some.rows])
+        assert np.argmax(whole.distance) in some.rows and np.argmax(whole.leverage) in some.rows
+
+
+def test_a_weight_stands_for_copies_and_rows_of_weight_zero_pull_on_nothing():
+    problem = random_problem("logistic", Zero(), seed=5, intercept=True, n=60)
+    w = np.arange(60) % 3 * 1.0
+    copies = np.repeat(np.arange(60), w.astype(int))
+    result = fit(*problem.data, family="logistic", sample_weight=w, fit_intercept=True)
+    found = influences(infer(result, *problem.data, sample_weight=w))
+    apart = [problem.X[copies], problem.y[copies]]
+    alike = influences(infer(fit(*apart, family="logistic", fit_intercept=True), *apart))
+    assert found.rows.tolist() == np.flatnonzero(w).tolist()
+    at = np.searchsorted(found.rows, copies)
+    assert found.leverage[at] == pytest.approx(alike.leverage, rel=1e-6)
+    assert found.residual[at] == pytest.approx(alike.residual, rel=1e-6)
+    assert found.limit == pytest.approx(alike.limit)
+
+
+# --- all levels of a category beside an intercept -------------------------------------------------------------------
+
+
+def test_the_warning_about_rank_says_what_to_type_for_one_hot_columns_and_it_works():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"carrier": rng.choice(["AA", "DL", "UA"], 200), "miles": rng.normal(size=200)})
+    y = rng.poisson(1.0 + (table["carrier"] == "UA")).astype(float)
+    cures = {
+        r"OneHotEncoder\(drop='first'\)": lambda: OneHotEncoder(drop="first").fit_transform(table[["carrier"]]),
+        r"pandas.get_dummies\(drop_first=True\)": lambda: pd.get_dummies(table, drop_first=True),
+        "glmlab.Design, which": lambda: glmlab.Design("carrier + miles", table)(table),
+    }
+    for words, cured in cures.items():
+        with pytest.warns(RankWarning, match=f"the optimum is not unique. If all levels .*{words}"):
+            result = fit(pd.get_dummies(table), y, family="poisson", fit_intercept=True)
+        with pytest.raises(ValueError, match=f"X has rank 4, not 5: .*{words}"):
+            infer(result, pd.get_dummies(table), y)
+        assert fit(cured(), y, family="poisson", fit_intercept=True).converged
+    with pytest.warns(RankWarning, match="the optimum is not unique$"):
+        fit(np.ones((20, 2)), y[:20], family="poisson")

@@ -3,11 +3,13 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from naive import joined, minimum, optimum, random_problem
 
-from glmlab import L1, ElasticNet, NotConverged, Poisson, RankWarning, Ridge, Zero, certify, fit
+from glmlab import L1, ElasticNet, NotConverged, Poisson, RankWarning, Ridge, Zero, certify, fit, infer
 from glmlab.maths.certificates import certificate_at
+from glmlab.words import proved_text
 
 FAMILIES = ["gaussian", "logistic", "poisson", "gamma"]
 PENALTIES = [Zero(), Ridge(2.0), L1(3.0), ElasticNet(4.0, 0.5)]
@@ -71,6 +73,64 @@ def test_a_coefficient_that_is_zero_at_the_optimum_is_never_certainly_not_zero(f
         assert np.array_equal(exact.surely_nonzero, support)
         said = f"{support.sum()} of the {support.sum()} that are not 0 are certainly not 0 there"
         assert said in exact.summary()["accuracy"]
+
+
+# --- the table of coefficients --------------------------------------------------------------------------------------
+
+
+@every_family
+@every_penalty
+def test_no_number_in_the_table_is_further_from_the_optimum_than_stands_beside_it(family, penalty):
+    """As they are printed, both of them, for answers of a few digits and of nearly all."""
+    for seed, steps in enumerate((5, 20, 500)):
+        problem = random_problem(family, penalty, seed=seed, intercept=True)
+        best = minimum(problem)
+        with warnings.catch_warnings(action="ignore", category=NotConverged):
+            lines = table_of(problem.fit(max_iter=steps, solver="fista").coefficients())
+        assert [line[0] for line in lines] == ["x1", "x2", "x3", "x4", "intercept"]
+        for (_, number, bound, sure), value in zip(lines, best, strict=True):
+            assert bound == "?" or abs(np.longdouble(number) - value) <= np.longdouble(bound)
+            assert sure == "no" or value != 0
+
+
+def table_of(found):
+    """The lines of the printed table, as lists of texts."""
+    return [line.split() for line in repr(found).splitlines()[2:]]
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_a_number_is_printed_with_its_proved_digits_and_one_more(seed):
+    rng = np.random.default_rng(seed)
+    value, within = rng.normal() * 10.0 ** rng.integers(-9, 9), 10.0 ** rng.uniform(-12, 2)
+    text, bound = proved_text(value, within)
+    lost = abs(float(text) - value)
+    assert within + lost <= float(bound) <= 2.2 * (within + lost)
+    assert lost <= 0.06 * within or len(text.strip("-0.").replace(".", "")) == 1 or lost <= 1e-16 * abs(value)
+
+
+def test_the_table_has_the_names_of_the_columns_and_the_numbers_of_the_result():
+    problem = random_problem("poisson", L1(3.0), seed=1, intercept=True)
+    frame = pd.DataFrame(problem.X, columns=["age", "income", "visits", "years"])
+    result = problem._replace(X=frame).fit()
+    found, table = result.coefficients(), result.coefficients().to_frame()
+    assert list(found.names) == [*frame, "intercept"] == list(table.index) == [line[0] for line in table_of(found)]
+    assert np.array_equal(found.values, [*result.beta, result.intercept])
+    assert np.array_equal(found.values, table["coefficient"])
+    assert np.array_equal(found.within, result.certificate.within)
+    assert np.array_equal(found.surely_nonzero[:-1], result.surely_nonzero)
+
+
+def test_where_nothing_is_proved_of_a_coefficient_the_table_says_so():
+    X = random_problem("gaussian", Zero(), seed=0).X
+    with pytest.warns(RankWarning):
+        found = fit(np.c_[X, X[:, 0]], X[:, 0], family="gaussian").coefficients()
+    assert {tuple(line[2:]) for line in table_of(found)} == {("?", "no")}
+
+
+def test_infer_leads_from_an_l1_fit_to_the_table():
+    problem = random_problem("logistic", L1(2.0), seed=0)
+    with pytest.raises(ValueError, match=r"standard errors are not defined .* result\.coefficients\(\) shows"):
+        infer(problem.fit(), *problem.data)
 
 
 def test_without_any_bound_nothing_is_said_of_a_coefficient():

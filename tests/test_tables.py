@@ -125,6 +125,34 @@ def test_an_index_that_differs_is_refused_with_the_cure(door, name, labels, plac
         door(FRAME, given["y"].loc[FRAME.index])
 
 
+DIFFERENCES = {
+    "another order": (range(N - 1, -1, -1), f"the same labels in another order: row 0 is {N - 1} in y and 0 in X"),
+    "late": ([*range(N - 2), N, N + 1], f"row {N - 2} is {N} in y and {N - 2} in X"),
+    "text": ([str(k) for k in range(N)], "row 0 is '0' in y and 0 in X"),
+    "missing": ([0.0, np.nan, *range(2, N)], "row 1 is nan in y and 1 in X"),
+}
+
+
+@pytest.mark.parametrize("case", DIFFERENCES)
+def test_the_error_shows_the_first_labels_that_differ(case):
+    """It showed the first three labels of both, which are the same where a later one differs."""
+    labels, words = DIFFERENCES[case]
+    with pytest.raises(ValueError, match=re.escape(f"y and X have different indexes ({words}): to pair")):
+        as_chunks(FRAME, pd.Series(Y, index=labels))
+
+
+def test_labels_that_differ_by_their_type_alone_are_told_by_it():
+    times = pd.date_range("2013-01-01", periods=N, tz="UTC")
+    with pytest.raises(ValueError, match=r"the labels of y are datetime64\[.*, Asia/Tokyo\], those of X .*, UTC\]"):
+        as_chunks(FRAME.set_axis(times), pd.Series(Y, index=times.tz_convert("Asia/Tokyo")))
+
+
+def test_of_labels_on_dask_the_error_shows_the_ends():
+    for labels, words in ((range(100, 160), "100 to 159"), (range(N - 1, -1, -1), f"{N - 1} to 0 and do not rise")):
+        with pytest.raises(ValueError, match=f"the labels of y go from {words}, the labels of X go from 0 to {N - 1}"):
+            as_chunks(lazy(FRAME), pd.Series(Y, index=labels))
+
+
 @doors
 def test_columns_are_compared_with_each_other_where_x_has_no_index(door):
     with pytest.raises(ValueError, match="^sample_weight and y have different indexes"):

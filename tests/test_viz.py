@@ -117,6 +117,7 @@ PICTURES = {
     "intervals with long names": lambda: viz.intervals(inferred(2, names=["a rather long name", "b"]), per=[1, 2]),
     "calibration": lambda: viz.calibration(glmlab.calibration(inferred(3), 5), of="share of successes"),
     "calibration of one bin": lambda: viz.calibration(glmlab.calibration(inferred(2), 1)),
+    "leverages": lambda: viz.leverages(inferred(3)),
     "held out": lambda: viz.held_out(validated(6)),
     "held out, one choice": lambda: viz.held_out(validated(30)),
     "course": viz.course_map,
@@ -147,6 +148,19 @@ def beyond(axis):
     low, high = sorted(axis.get_view_interval())
     ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
     return [tick.label1 for tick in ticks if not low <= tick.get_loc() <= high]
+
+
+def test_curves_have_the_names_of_the_columns():
+    """They were x1, x2, … although the path had names."""
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(50, 2)), columns=["age", "income"])
+    found = glmlab.path(X, X["age"] - X["income"] / 2, family="gaussian", n_lams=4)
+    for given, names in ((found, ["age", "income"]), (found[:2], ["age", "income"])):
+        assert [text.get_text() for text in viz.coefficients(given).figure.legends[0].get_texts()] == names
+    plain = glmlab.path(X.to_numpy(), X["age"].to_numpy(), family="gaussian", n_lams=4)
+    shown = [viz.coefficients(plain), viz.coefficients(found, names=["a", "b"])]
+    assert [[text.get_text() for text in picture.figure.legends[0].get_texts()] for picture in shown] == [
+        ["x1", "x2"], ["a", "b"]]  # fmt: skip
+    assert "age, income enter first" in viz.coefficients(found).finding
 
 
 def test_letters_are_large_enough(picture):

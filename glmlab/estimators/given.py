@@ -19,7 +19,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from glmlab.checks import not_finite, number
 from glmlab.fitting import fit, refuse_early
-from glmlab.rows.tables import Table, column, matrix, opened, refuse_lengths, refuse_other_rows, sized
+from glmlab.rows.labels import refuse_other_rows
+from glmlab.rows.tables import Table, column, matrix, opened, refuse_lengths, sized
 
 
 def is_lazy(values):

@@ -48,11 +48,17 @@ class GLM(BaseEstimator):
     def _penalty(self, family, weight):
         """The penalty, and λ with it; `weight()` is the sum of the rows' weights."""
         g = self.penalty
+        if callable(g) and not isinstance(g, type):  # from λ to a penalty, as `path` takes it
+            if self.l1_ratio is not None:
+                raise ValueError(f"l1_ratio={self.l1_ratio!r} is given, but the penalty is a function from λ: let it "
+                                 "return ElasticNet(lam, l1_ratio), or name the penalty")  # fmt: skip
+            return named("penalty", g(self._lam(family, weight)), PENALTIES, PENALTY_NEEDS)
         if not isinstance(g, str | None):
             for name in ("lam", "alpha_per_row", "l1_ratio"):
                 if getattr(self, name) is not None:
                     raise ValueError(f"{name}={getattr(self, name)!r} is given, but the penalty {g!r} has its own "
-                                     f"numbers: drop {name}, or name the penalty")  # fmt: skip
+                                     f"numbers: drop {name}, name the penalty, or pass a function from λ to it, as "
+                                     "penalty=lambda lam: Standardized(Ridge(lam))")  # fmt: skip
             return named("penalty", g, PENALTIES, PENALTY_NEEDS)
         if g in PENALTIES_ELSEWHERE:
             raise ValueError(f"unknown penalty {g!r}; here it is called {PENALTIES_ELSEWHERE[g]!r}")
@@ -117,7 +123,8 @@ class GLMRegressor(RegressorMixin, GLM):
 
     family: "gaussian", whose loss (y − η)² has no ½, "logistic" for proportions, "poisson", "gamma",
     NegativeBinomial(alpha), Tweedie(power) or an object of your own.
-    penalty: "zero", "l1", "ridge", "elastic_net" or an object, which has its own λ. The intercept b is free.
+    penalty: "zero", "l1", "ridge", "elastic_net", an object, which has its own λ, or a function from λ to an object, as
+    lambda lam: Standardized(Ridge(lam)). The intercept b is free.
     lam: λ, which counts against the sum of the losses, not against their mean: rows repeated twice need twice the λ.
     None stands for 1, or for the λ of alpha_per_row.
     alpha_per_row: α as scikit-learn's PoissonRegressor, GammaRegressor, Lasso and ElasticNet and as glum take it, with

@@ -23,7 +23,9 @@ have given, and `within` how far the computed number may be from the optimum for
 
 from glmlab.inference.asking import infer as infer
 from glmlab.inference.diagnostics import Bins as Bins
+from glmlab.inference.diagnostics import Influential as Influential
 from glmlab.inference.diagnostics import calibration as calibration
+from glmlab.inference.diagnostics import influences as influences
 from glmlab.inference.diagnostics import leverages as leverages
 from glmlab.inference.tables import Band as Band
 from glmlab.inference.tables import Inference as Inference

@@ -12,7 +12,9 @@ from glmlab.paths import Path
 from glmlab.policy import Inferring
 from glmlab.rows import inferring
 from glmlab.rows.columns import is_answer, refuse_other_names
+from glmlab.rows.survey import refuse_not_finite
 from glmlab.rows.threads import one_blas_thread
+from glmlab.solvers.result import column_names
 from glmlab.words import count_text
 
 
@@ -45,7 +47,7 @@ def infer(
     with one_blas_thread:  # then the machine's setting changes no bit
         found = f.total(inferring.likelihood, beta, expected)
         refuse_rows(f, result, found)
-        root, p = inverse_root(found.factor.R, l2)
+        root, p = inverse_root(found.factor.R, l2, f.chunks.intercept)
         n, estimated = found.weight if frequency else found.counted, is_estimated(f.family, dispersion)
         if not n > p and (estimated or covariance in ("HC1", "cluster")):
             raise ValueError(f"{n:g} observations for {p:g} parameters leave no degrees of freedom: fit fewer columns")
@@ -100,7 +102,8 @@ def refuse_models(result, covariance, dispersion, information):
             f"standard errors are not defined with {result.penalty!r}: the penalty chooses which coefficients are 0, "
             "and draws the others to 0 by an unknown amount, so that no interval around them holds the truth as often "
             "as it says. Fit without penalty or with a ridge, or refit the chosen columns on other rows. "
-            "result.surely_nonzero says which coefficients are certainly not 0 at the optimum."
+            "result.coefficients() shows how far each coefficient is from the optimum at most, and which are certainly "
+            "not 0 there."
         )
     if not inferring.is_likelihood(result.family):
         robust = covariance != "classical" and information == "observed" and dispersion is None
@@ -128,10 +131,12 @@ def rows_of(result, X, y, sample_weight, offset, policy=Inferring()):
 
 
 def refuse_rows(f, result, found, policy=Inferring()):
-    """The error for other rows than those of the fit: F(β) is another there."""
+    """The error for other rows than those of the fit: F(β) is another there, or not finite."""
+    if not (np.isfinite(found.loss) and np.isfinite(found.factor.R).all()):
+        refuse_not_finite(f)  # LAPACK would say that the SVD did not converge
     objective = found.loss + result.penalty.value(result.beta)
     rounding = policy.same * (found.loss_size + abs(objective)) + found.blur
-    if not abs(objective - result.objective) <= rounding:
+    if not (abs(objective - result.objective) <= rounding < np.inf):
         raise ValueError(
             f"these are not the rows of the fit: F(β) is {objective:.10g} here and was {result.objective:.10g} there; "
             "pass the X, y, sample_weight and offset that were fitted"
@@ -165,7 +170,7 @@ def likelihoods(f, found, n, k, phi, frequency):
 def tabulated(result, rows, V, *, level, freedom, **said):
     """The Inference: tests and intervals of each coefficient from their covariance V."""
     beta, errors, p = rows.beta, np.sqrt(np.diag(V)), len(result.beta)
-    names = (result.names or tuple(f"x{j + 1}" for j in range(p))) + ("intercept",) * (len(beta) - p)
+    names = column_names(result.names, p) + ("intercept",) * (len(beta) - p)
     far = quantile(level, freedom) * errors
     with np.errstate(divide="ignore", invalid="ignore"):  # rows that are fitted exactly have errors of 0
         statistics = beta / errors

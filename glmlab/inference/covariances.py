@@ -5,20 +5,25 @@ import pandas as pd
 
 from glmlab.maths.quadratic import spectrum_of
 from glmlab.rows import inferring
-from glmlab.rows.tables import Table, refuse_other_rows
+from glmlab.rows.labels import refuse_other_rows
+from glmlab.rows.tables import Table
+from glmlab.solvers.result import ONE_HOT
 
 COVARIANCES = ("classical", "HC0", "HC1", "HC2", "HC3", "cluster")
 POWERS = {"HC2": 0.5, "HC3": 1.0}  # of 1/(1 − h), by which slopes are multiplied
 
 
-def inverse_root(R, l2):
-    """(dim, dim) with root·rootᵀ = B = (RᵀR + Λ)⁻¹, and tr(B RᵀR). Raises ValueError where there is no inverse."""
+def inverse_root(R, l2, intercept=False):
+    """(dim, dim) with root·rootᵀ = B = (RᵀR + Λ)⁻¹, and tr(B RᵀR). Raises ValueError where there is no inverse.
+
+    intercept: is one of the coefficients an intercept? Then the error says what may be the matter.
+    """
     dim = len(l2)
     part = spectrum_of(np.vstack([R, np.diag(np.sqrt(l2))[l2 > 0]]))
     if part.rank < dim:
         raise ValueError(
             f"X has rank {part.rank}, not {dim}: some coefficients are not unique, and no interval can be given for "
-            "them; drop columns that are combinations of others, or fit with a ridge"
+            f"them; drop columns that are combinations of others, or fit with a ridge{f'. {ONE_HOT}' * intercept}"
         )
     root = part.vectors / np.sqrt(part.values) / part.root[:, None]
     return root, dim - float(l2 @ np.sum(root**2, axis=1))

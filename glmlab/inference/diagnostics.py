@@ -27,7 +27,8 @@ class Bins(NamedTuple):
     residual: np.ndarray  # the mean deviance residual,
     spread: np.ndarray  # the mean of their squares,
     error: np.ndarray  # the standard error of `residual`,
-    expected: np.ndarray  # and what it is about where y has the family's distribution; nan where that is not known
+    expected: np.ndarray  # what it is about if y has the family's distribution; nan where that is not known, as for
+    # proportions and rates, whose distribution depends on how many trials or how much exposure each row has
 
     def to_frame(self):
         """A pandas DataFrame, one row a bin."""
@@ -70,6 +71,42 @@ def leverages(inference):
     return np.concatenate(found)
 
 
+class Influential(NamedTuple):
+    """The rows that pull hardest on a fit, and some that were drawn from all: (k,) each, by their numbers."""
+
+    rows: np.ndarray  # their numbers, counted from 0
+    leverage: np.ndarray  # h
+    residual: np.ndarray  # Pearson's, divided by its standard deviation √(φ V (1 − h)); nan where h is 1
+    distance: np.ndarray  # Cook's: how far the row moves all coefficients together
+    high: int  # how many of all rows have a leverage above `limit`
+    limit: float  # twice the mean leverage
+    n: int  # rows of the fit, those of weight 0 with them
+
+
+@spelt
+def influences(inference, drawn=2000, most=50, seed=0):
+    """The `most` rows with the largest leverage and with the largest Cook's distance of every chunk, and drawn ones.
+
+    Cook's distance r²h ÷ (p (1 − h)), r the residual as in Influential, is that of a step of Newton's method without
+    the row (Pregibon 1981). About `drawn` further rows show what is usual. It takes a pass, and brings no more than
+    these rows to this process. Returns an Influential. Raises ValueError for a loss that is no likelihood, and
+    TypeError for what is not an Inference.
+    """
+    f, beta, root, expected, frequency = rows_of("influences", inference)
+    if not inferring.is_likelihood(f.family):
+        raise ValueError(f"{f.family!r} says of no variance; influences needs a family with fisher(eta)")
+    share, most = min(whole("drawn", drawn) / f.n, 1.0), whole("most", most, 1)
+    limit, scale = 2 * inference.parameters / inference.n, np.sqrt(inference.dispersion * f.family.multiple)
+    firsts = np.cumsum([0, *f.chunks.lengths])[:-1]
+    seeds = [(int(first), whole("seed", seed)) for first in firsts]
+    shared = (f.family, beta, root, expected, frequency, scale, limit, most, share)
+    with one_blas_thread:
+        found = f.map(inferring.influences, seeds, shared=shared)
+    *columns, high = zip(*found, strict=True)
+    rows, leverage, residual, distance = map(np.concatenate, columns)
+    return Influential(rows, leverage, residual, distance / inference.parameters, sum(high), limit, f.n)
+
+
 @spelt
 def calibration(inference, bins=10, policy=Inferring()):
     """Observed against predicted means, and deviance residuals, by bins of the predicted mean: a Bins.
@@ -91,12 +128,15 @@ def calibration(inference, bins=10, policy=Inferring()):
         if some is not f:
             f.touched(some.n / f.n, rounds=1)
         found = f.total(inferring.binned, beta, np.unique(np.quantile(eta, share)))
+    counted = found.broken.sum() == 0  # whole numbers throughout: labels or counts, not proportions or rates
     found = type(found)(*(values[found.rows > 0] for values in found))
     deviation = np.sqrt(inference.dispersion * family.multiple * found.fisher)
     mean, residual = found.mean / found.weight, found.residual / found.weight
     spread = 2 * found.height / family.multiple / found.weight
     variance = np.maximum(spread - residual**2, 0.0) / (found.weight if frequency else found.rows)
     expected = expected_residuals(family, mean, inference.dispersion)
+    if isinstance(family, Logistic | Poisson | NegativeBinomial) and not counted:
+        expected = np.full(len(mean), np.nan)
     if not frequency:  # a weight makes the distribution of its row another one
         expected = np.where(found.weight == found.rows, expected, np.nan)
     return Bins(

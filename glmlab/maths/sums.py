@@ -194,6 +194,7 @@ class Binned(NamedTuple):
     fisher: np.ndarray  # Σ w E ℓ″
     residual: np.ndarray  # Σ w (deviance residual)
     height: np.ndarray  # Σ w (ℓ − min ℓ)
+    broken: np.ndarray  # rows of positive weight whose y is no whole number
 
 
 class Alignment(NamedTuple):

@@ -11,8 +11,9 @@ from glmlab.names import spelt
 from glmlab.rows.chunks import Chunks, InMemory
 from glmlab.rows.faults import warn_of_spilling
 from glmlab.rows.kernels import Rows
+from glmlab.rows.labels import refuse_other_rows
 from glmlab.rows.ondask import OnDask, distrustful, lined_up, looked_at
-from glmlab.rows.tables import column, matrix, refuse_lengths, refuse_other_rows, row_lengths, sized
+from glmlab.rows.tables import column, matrix, refuse_lengths, row_lengths, sized
 
 
 @spelt

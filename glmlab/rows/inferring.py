@@ -4,6 +4,8 @@ Weights are frequencies (w copies of a row) or precisions (one row with a w time
 loss. They differ where a row counts by itself: in the square of its slope, in its leverage, and in the number of rows.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import sparse
 
@@ -114,6 +116,41 @@ def leverages(rows, family, beta, root, expected, frequency, policy=POLICY):
 
 
 @quietly
+def influences(rows, family, beta, root, expected, frequency, scale, far, most, share, seed, policy=POLICY,
+               limits=Inferring()):  # fmt: skip
+    """The Influences of a chunk: its rows with the largest leverages and distances, `most` each, and drawn ones.
+
+    scale: √(multiple · φ). far: the leverage above which rows are counted. share: of the rows that are drawn. seed: the
+    number of the first row, and what the random numbers begin with.
+    """
+    values = [np.empty((0, 3))]
+    for block in blocks(rows, len(beta), policy):
+        eta, w = predictor(block, beta), ones_or(block.w, len(block.y))
+        h = pulls(block, family, eta, root, expected, frequency, policy)
+        left = np.where(1 - h > limits.pinned, 1 - h, np.nan)
+        own = np.ones_like(w) if frequency else w
+        residual = -family.dloss(eta, block.y) * np.sqrt(own / family.fisher(eta) / left) / scale
+        values.append(np.column_stack([h, residual, residual**2 * h / left]))
+    values, w = np.concatenate(values), as_floats(ones_or(rows.w, len(rows.y)))
+    values = np.where(w[:, None] > 0, values, np.nan)
+    drawn = np.random.default_rng(seed).random(len(w)) < share
+    largest = [np.argsort(np.nan_to_num(values[:, k], nan=-np.inf))[::-1][:most] for k in (0, 2)]
+    kept = np.union1d(np.flatnonzero(drawn), np.concatenate(largest))
+    kept = kept[w[kept] > 0].astype(np.intp)
+    return Influences(seed[0] + kept, *values[kept].T, int(np.count_nonzero(values[:, 0] > far)))
+
+
+class Influences(NamedTuple):
+    """Rows of a chunk, (k,) each, and how many rows of it have a high leverage."""
+
+    rows: np.ndarray  # their numbers
+    leverage: np.ndarray
+    residual: np.ndarray  # Pearson's, divided by its standard deviation
+    distance: np.ndarray  # Cook's, times the number of parameters
+    high: int
+
+
+@quietly
 def group_slopes(rows, family, beta, codes, policy=POLICY):
     """The groups of a chunk's rows, the sum of w·ℓ′·x over each, and how many of its rows have positive weight.
 
@@ -140,13 +177,14 @@ def deviances(family, eta, y, slope):
 @quietly
 def binned(rows, family, beta, edges, policy=POLICY):
     """The Binned of a chunk, its rows put in bins by η; `edges` (bins − 1,) rise."""
-    bins, total = len(edges) + 1, Binned(*np.zeros((8, len(edges) + 1)))
+    bins, total = len(edges) + 1, Binned(*np.zeros((9, len(edges) + 1)))
     for block in blocks(rows, len(beta), policy):
         eta, w = predictor(block, beta), ones_or(block.w, len(block.y))
         place, mean, slope = np.searchsorted(edges, eta, side="right"), family.mean(eta), family.dloss(eta, block.y)
         height, residual = deviances(family, eta, block.y, slope)
         sums = (weigh(w, values) for values in (block.y, mean, slope, family.fisher(eta), residual, height))
-        total = add([total, Binned(*(np.bincount(place, values, bins) for values in (w > 0, w, *sums)))])
+        broken = (w > 0) & (block.y != np.round(block.y))
+        total = add([total, Binned(*(np.bincount(place, values, bins) for values in (w > 0, w, *sums, broken)))])
     return total
 
 

@@ -312,40 +312,6 @@ def csr(name, values):
     return values.to_scipy_sparse().tocsr()
 
 
-# --- labels of rows -----------------------------------------------------------------------------------------------
-
-
-def refuse_other_rows(tables):
-    """The error for row labels that differ in {argument: Table or None}: only the user knows how to pair the rows."""
-    labelled = {name: table for name, table in tables.items() if table is not None and table.index is not None}
-    first = next(iter(labelled), None)
-    for name, table in labelled.items():
-        if not same_labels(table.index, labelled[first].index):
-            index = labelled[first].index
-            labels, those = f"{first}.index{'.compute()' * isinstance(index, tuple)}", ends(index)
-            raise ValueError(f"{name} and {first} have different indexes ({ends(table.index)} and {those}): to pair by "
-                             f"label type {table.pair.format(first=first, labels=labels)}, by place {table.drop}")
-
-
-def same_labels(one, other):
-    """Do these indexes label the same rows in the same order? Divisions of a dask frame tell it only in part."""
-    if isinstance(one, pd.Index) and isinstance(other, pd.Index):
-        return len(one) != len(other) or one.equals(other)  # another error is about lengths
-    if isinstance(one, tuple) and isinstance(other, tuple):
-        return (one[0], one[-1]) == (other[0], other[-1])
-    index, divisions = (one, other) if isinstance(one, pd.Index) else (other, one)
-    try:
-        return index.is_monotonic_increasing and divisions[0] <= index[0] and index[-1] <= divisions[-1]
-    except TypeError:  # text cannot be compared with numbers
-        return False
-
-
-def ends(index):
-    """The first labels, for a message."""
-    labels = list(index[:3])
-    return f"{', '.join(map(str, labels))}{' …' if len(index) > 3 else ''}"
-
-
 # --- numbers of rows ----------------------------------------------------------------------------------------------
 
 

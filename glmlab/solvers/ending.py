@@ -9,7 +9,7 @@ import numpy as np
 from glmlab.maths.certificates import not_certified
 from glmlab.maths.existence import no_minimum
 from glmlab.maths.penalties import lambdas
-from glmlab.solvers.result import NotConverged, RankWarning, Result
+from glmlab.solvers.result import ONE_HOT, NotConverged, RankWarning, Result
 from glmlab.solvers.stopping import is_met
 
 FAINT = np.sqrt(np.finfo(float).tiny)  # 1.5e-154: squares of smaller numbers lose digits, and soon are 0
@@ -87,4 +87,5 @@ def warn(result, log):
     if not result.converged:
         warnings.warn(f"{name}: {result.status}", NotConverged, stacklevel=3)
     elif rank < dim and not np.any(lambdas(log.g, dim)[1] > 0):
-        warnings.warn(f"{name}: X has rank {rank}, not {dim}: the optimum is not unique", RankWarning, stacklevel=3)
+        said = f"X has rank {rank}, not {dim}: the optimum is not unique{f'. {ONE_HOT}' * log.f.chunks.intercept}"
+        warnings.warn(f"{name}: {said}", RankWarning, stacklevel=3)

@@ -12,12 +12,19 @@ from glmlab.names import nearest
 from glmlab.rows.columns import refuse_other_names
 from glmlab.rows.entrance import row_by_row
 from glmlab.rows.kernels import Rows, blocks, predictor
+from glmlab.rows.labels import refuse_other_rows
 from glmlab.rows.survey import culprits, place
-from glmlab.rows.tables import column, matrix, refuse_other_rows
+from glmlab.rows.tables import column, matrix
 from glmlab.rows.threads import one_blas_thread
-from glmlab.words import count_text
+from glmlab.words import count_text, proved_text
 
 SHOWN = 6  # rows of a trace that are shown at its beginning, and as many at its end
+LISTED = 30  # coefficients up to which all are shown; of more, zeros are left out, and then those in the middle
+# What to type where all levels of a category stand beside an intercept, which is their sum.
+ONE_HOT = (
+    "If all levels of a category have a column beside the intercept, leave one out: OneHotEncoder(drop='first'), "
+    "pandas.get_dummies(drop_first=True), or glmlab.Design, which does it by itself"
+)
 
 
 class NotConverged(UserWarning):
@@ -94,6 +101,44 @@ def line_of(row):
             f"{row.rounds:,}", f"{row.seconds:.3g}"]  # fmt: skip
 
 
+class Coefficients(NamedTuple):
+    """The coefficients of a fit by name, and what is proved of each; the intercept comes last. (dim,) each.
+
+    It shows itself as a table, each number with its proved digits and one more.
+    """
+
+    names: tuple  # x1, x2, … where the columns have none
+    values: np.ndarray
+    within: np.ndarray  # the coefficient at the optimum is no further away than this, proved; nan if unknown
+    surely_nonzero: np.ndarray  # is it certainly not 0 at the optimum?
+
+    def to_frame(self):
+        """A pandas DataFrame, one row a coefficient."""
+        import pandas as pd
+
+        columns = {"coefficient": self.values, "proved ±": self.within, "certainly not 0": self.surely_nonzero}
+        return pd.DataFrame(columns, index=list(self.names))
+
+    def __repr__(self):
+        return plain_table(*self._table())
+
+    def _repr_html_(self):
+        return html_table(*self._table())
+
+    def _table(self):
+        """Title, headings and lines, all as text."""
+        heads, rows, title = ["column", "coefficient", "proved ±", "certainly not 0"], list(zip(*self, strict=True)), ""
+        if len(rows) > LISTED:
+            title = f", {np.count_nonzero(self.values):,} of {len(rows):,} are not 0"
+            rows = [row for row in rows if row[1] != 0]
+        half = LISTED // 2 if len(rows) > LISTED else len(rows)
+        lines = [[str(name), *proved_text(value, within), "yes" if sure else "no"]
+                 for name, value, within, sure in rows[:half] + rows[half:][-half:]]  # fmt: skip
+        if len(rows) > len(lines):
+            lines.insert(half, ["…"] * len(heads))
+        return f"Coefficients{title}", heads, lines
+
+
 @dataclass(frozen=True, eq=False)  # a Result equals itself only: comparing arrays gives no single answer
 class Result:
     """What a run returns: coefficients, how it ended, and the proof."""
@@ -148,6 +193,13 @@ class Result:
         """Which coefficients (p,) are certainly not 0 at the optimum: |β_j| is more than it may be wrong by."""
         return certainly_not_zero(self.certificate, self.beta)
 
+    def coefficients(self):
+        """The coefficients by name, the intercept last, with what is proved of each: Coefficients, which is a table."""
+        free = len(self.state.beta) - len(self.beta)
+        values, within = np.append(self.beta, [self.intercept] * free), np.array(self.certificate.within)
+        names = column_names(self.names, len(self.beta)) + ("intercept",) * free
+        return Coefficients(names, values, within, certainly_not_zero(self.certificate, values))
+
     def summary(self):
         """Name and value of everything worth printing."""
         zeros, iterations = int(np.sum(self.beta == 0)), count_text(self.n_iter, "iteration")
@@ -195,6 +247,11 @@ class Mean:
     def eta(self, block):
         """η of a block of rows."""
         return predictor(block, self.beta) + self.intercept
+
+
+def column_names(names, p):
+    """The names of p columns: x1, x2, … where they have none."""
+    return tuple(f"x{j + 1}" for j in range(p)) if names is None else tuple(names)
 
 
 def certainly_not_zero(certificate, beta):

@@ -21,6 +21,7 @@ from .estimation import error_by_rows
 from .graphs import graph, task_counts
 from .interactive import load_bokeh
 from .intervals import intervals
+from .leverages import leverages
 from .live import Live
 from .odds import odds
 from .penalties import penalty_paths, prices
@@ -56,6 +57,7 @@ __all__ = [
     "graph",
     "held_out",
     "intervals",
+    "leverages",
     "load_bokeh",
     "new_figure",
     "noise_band",

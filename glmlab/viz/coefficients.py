@@ -18,7 +18,7 @@ def coefficients(
     lams     what path() returned, which has all three; or λ (m,), positive, in any order
     betas    (m, p) coefficients, one row for each λ
     lam_max  the smallest λ at which all coefficients are zero, if there is one
-    names    one for each coefficient; x1, x2, … by default
+    names    one for each coefficient; by default those of the path's columns, else x1, x2, …
     which    indices of the coefficients that get a colour and a name; by default of the NAMED that are largest in
              absolute value at the smallest λ
     mark     {name: λ}: a vertical line at this λ
@@ -27,11 +27,12 @@ def coefficients(
     Raises ValueError where the shapes do not fit or a λ is not positive.
     """
     if betas is None:
-        lams, betas, lam_max = _parts(lams)
+        lams, betas, lam_max, known = _parts(lams)
+        names = known if names is None else names
     lams, betas = np.asarray(lams, dtype=float), np.asarray(betas, dtype=float)
     if betas.ndim != 2 or lams.shape != betas.shape[:1] or not np.all(lams > 0):
         raise ValueError(f"lams {lams.shape} must be positive, one for each row of betas {betas.shape}")
-    names = [f"x{j + 1}" for j in range(betas.shape[1])] if names is None else list(names)
+    names = [f"x{j + 1}" for j in range(betas.shape[1])] if names is None else [str(name) for name in names]
     if len(names) != betas.shape[1]:
         raise ValueError(f"{len(names)} names for {betas.shape[1]} coefficients; give one each")
     order = np.argsort(-lams)
@@ -46,10 +47,10 @@ def coefficients(
 
 
 def _parts(path):
-    """λ, coefficients and λ_max of a path."""
+    """λ, coefficients, λ_max and the columns' names of a path."""
     if not hasattr(path, "betas"):
         raise TypeError(f"coefficients needs what path() returned, or lams and betas; got {type(path).__name__} alone")
-    return path.lams, path.betas, path.lam_max
+    return path.lams, path.betas, path.lam_max, path[0].names if len(path) else None
 
 
 def _figure(x, betas, names, which, marks, label, title):
