@@ -60,7 +60,7 @@ def rewrite(block: list[str]) -> list[str]:
         return block
     if all(line.startswith("  ") for line in block):  # a formula or commands, set apart by indenting
         return ["::", "", *block]
-    if len(block) > 1 and set(block[1]) == {"-"}:
+    if len(block) > 2 and set(block[1]) == {"-"}:
         return section(block[0], block[2:])
     if COLUMNS.fullmatch(block[0]):
         return columns(block)
