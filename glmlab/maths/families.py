@@ -18,7 +18,8 @@ class Gaussian(Family):
     Examples
     --------
     >>> from glmlab import Gaussian, fit
-    >>> fit([[1.0], [2.0]], [2.0, 4.0], family=Gaussian()).beta.round(6).tolist()  # "gaussian" means the same
+    >>> result = fit([[1.0], [2.0]], [2.0, 4.0], family=Gaussian())  # or "gaussian"
+    >>> result.beta.round(6).tolist()
     [2.0]
     """
 
@@ -94,9 +95,11 @@ class Logistic(Family):
     Examples
     --------
     >>> from glmlab import Logistic, fit
-    >>> result = fit([[1.0], [1.0], [1.0], [1.0]], [0, 1, 1, 1], family=Logistic())  # "logistic" means the same
-    >>> result.beta.round(4).tolist(), result.predict([[1.0]]).round(4).tolist()  # log 3
-    ([1.0986], [0.75])
+    >>> result = fit([[1.0]] * 4, [0, 1, 1, 1], family=Logistic())  # or "logistic"
+    >>> result.beta.round(4).tolist()  # log 3
+    [1.0986]
+    >>> result.predict([[1.0]]).round(4).tolist()
+    [0.75]
     """
 
     name = "logistic"
@@ -184,9 +187,11 @@ class Poisson(Family):
     Examples
     --------
     >>> from glmlab import Poisson, fit
-    >>> result = fit([[1.0], [1.0]], [1, 3], family=Poisson())  # "poisson" means the same
-    >>> result.beta.round(4).tolist(), result.predict([[1.0]]).round(4).tolist()  # log 2
-    ([0.6931], [2.0])
+    >>> result = fit([[1.0], [1.0]], [1, 3], family=Poisson())  # or "poisson"
+    >>> result.beta.round(4).tolist()  # log 2
+    [0.6931]
+    >>> result.predict([[1.0]]).round(4).tolist()
+    [2.0]
     """
 
     name = "poisson"
@@ -254,7 +259,8 @@ class Gamma(Family):
     Examples
     --------
     >>> from glmlab import Gamma, fit
-    >>> fit([[1.0], [1.0]], [1.0, 3.0], family=Gamma()).beta.round(4).tolist()  # "gamma" means the same; log 2
+    >>> result = fit([[1.0], [1.0]], [1.0, 3.0], family=Gamma())  # or "gamma"
+    >>> result.beta.round(4).tolist()  # log 2
     [0.6931]
     """
 

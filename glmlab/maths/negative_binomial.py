@@ -35,7 +35,8 @@ class NegativeBinomial(Family):
     Examples
     --------
     >>> from glmlab import NegativeBinomial, fit
-    >>> fit([[1.0], [1.0]], [1, 3], family=NegativeBinomial(0.5)).beta.round(4).tolist()  # log 2
+    >>> result = fit([[1.0], [1.0]], [1, 3], family=NegativeBinomial(0.5))
+    >>> result.beta.round(4).tolist()  # log 2
     [0.6931]
     """
 
