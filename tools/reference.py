@@ -15,8 +15,8 @@ GROUPS = {
                      "auditing.family auditing.penalty auditing.audit solvers.run solvers.stopping policy "
                      "solvers.result maths.certificates maths.existence design formulas estimators",
     "The mathematics": "maths.family maths.families maths.negative_binomial maths.tweedie maths.penalties "
-                       "maths.quadratic maths.conventions maths.sums maths.working maths.descent maths.products "
-                       "maths.wide maths.bounds",
+                       "maths.quadratic maths.conventions "
+                       "maths.sums maths.working maths.descent maths.products maths.wide maths.bounds",
     "The rows and their passes": "rows.entrance rows.tables rows.columns rows.chunks rows.ondask rows.faults "
                                  "rows.arrivals rows.by_columns rows.together rows.folds "
                                  "rows.objective rows.ledger rows.scale rows.sampling rows.survey "
