@@ -66,7 +66,7 @@ class Objective(Ledger):
     dim, n, n_chunks : int
         Coefficients with the intercept, rows, and chunks.
     passes, rounds : float and int
-        Row-touches ÷ n, and the times that work was sent out.
+        Row-touches ÷ n, and the times that tasks were sent out in parallel.
     extra_passes, extra_rounds : float and int
         The same for what is asked inside `with f.booked_apart():`.
 
