@@ -113,7 +113,7 @@ class GLM(BaseEstimator):
 
 
 class GLMRegressor(RegressorMixin, GLM):
-    """A generalised linear model of a number, as scikit-learn's estimators are, over `fit`.
+    """A generalised linear model of a number: a regressor for scikit-learn, fitted by `fit`.
 
     It minimises Σᵢ wᵢ ℓ(xᵢᵀβ + b + oᵢ; yᵢ) + g(β). The losses are summed, not averaged: rows repeated twice need twice
     the λ. The intercept b is there by default, and is not penalised.
@@ -133,7 +133,7 @@ class GLMRegressor(RegressorMixin, GLM):
     l1_ratio : float in [0, 1], optional
         r of "elastic_net", λ(r‖β‖₁ + (1 − r)/2 ‖β‖²).
     fit_intercept : bool, default True
-        Whether there is b.
+        Whether the model has the intercept b.
     solver, tol, max_iter : as in `fit`
     warm_start : bool, default False
         Whether to start where the last fit of this estimator ended.
@@ -144,9 +144,9 @@ class GLMRegressor(RegressorMixin, GLM):
     Attributes
     ----------
     coef_ : array, shape (p,)
-        β.
+        The coefficients β.
     intercept_ : float
-        b.
+        b, 0.0 where the model has none.
     n_iter_, n_passes_ : int and float
         Iterations, and passes over the rows.
     converged_ : bool
@@ -158,11 +158,11 @@ class GLMRegressor(RegressorMixin, GLM):
     needs_exposure_ : bool
         Had it an exposure?
     result_ : Result
-        All else.
+        What `fit` returned, with all else.
     n_features_in_ : int
-        p.
+        The number of columns, p.
     feature_names_in_ : array, shape (p,)
-        Where X has names of text.
+        The names of the columns, where X has names of text.
 
     Examples
     --------
@@ -183,11 +183,27 @@ class GLMRegressor(RegressorMixin, GLM):
         self.max_iter, self.warm_start, self.threads, self.options = max_iter, warm_start, threads, options
 
     def fit(self, X, y, sample_weight=None, offset=None, exposure=None):
-        """Fit to X (n, p) and y (n,), in any container that `fit` takes; returns the estimator.
+        """Fit the model to X and y.
 
-        sample_weight (n,) multiplies the losses. offset (n,) is added to η; exposure (n,) multiplies the mean of a
-        family with a log link, as an offset of log(exposure) does. Raises what `fit` raises, and for rows in memory
-        what scikit-learn's `check_array` raises.
+        Parameters
+        ----------
+        X, y : as in `fit`, in any container that it takes
+        sample_weight : array or column, shape (n,), optional
+            Multiplies the losses.
+        offset : array or column, shape (n,), optional
+            Is added to η.
+        exposure : array or column, shape (n,), optional
+            Multiplies the mean of a family with a log link, as an offset of log(exposure) does.
+
+        Returns
+        -------
+        GLMRegressor
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError, TypeError, ClusterError
+            As `fit` does, and for rows in memory what scikit-learn's `check_array` raises.
         """
         family = named("family", self.family, FAMILIES, FAMILY_NEEDS)
         self.coef_, self.intercept_ = self._fit(family, self._tables(X, y, sample_weight, offset, exposure, reset=True))
@@ -195,10 +211,20 @@ class GLMRegressor(RegressorMixin, GLM):
         return self
 
     def predict(self, X, offset=None, exposure=None):
-        """The mean of y at each row of X, times its exposure: (n,), lazy where X is on dask.
+        """The mean of y at each row of X, times its exposure.
 
-        Where the fit had an offset, the rows must have an offset or an exposure: TypeError without. Where it had an
-        exposure, rows without one have one unit of it.
+        Parameters
+        ----------
+        X : array or table, shape (n, p)
+            New rows, with the columns of the fit.
+        offset, exposure : arrays or columns, shape (n,), optional
+            Where the fit had an offset, the rows must have an offset or an exposure: TypeError without. Where it had an
+            exposure, rows without one have one unit of it.
+
+        Returns
+        -------
+        array, shape (n,)
+            Lazy where X is on dask.
         """
         table = given.columns(self, X, reset=False)
         return self._mean(table, self._offset(offset, exposure), self.result_.family)
@@ -242,7 +268,7 @@ class GLMRegressor(RegressorMixin, GLM):
 
 
 class GLMClassifier(ClassifierMixin, GLM):
-    """Logistic regression of two classes, as scikit-learn's estimators are, over `fit`.
+    """Logistic regression of two classes: a classifier for scikit-learn, fitted by `fit`.
 
     It minimises Σᵢ wᵢ (log(1 + e^ηᵢ) − yᵢηᵢ) + g(β), η = Xβ + b + o: a sum, not a mean. The defaults are those of
     scikit-learn's LogisticRegression, λ = 1/C = 1. More than two classes are refused; scikit-learn's
@@ -262,9 +288,9 @@ class GLMClassifier(ClassifierMixin, GLM):
     classes_ : array, shape (2,)
         The labels, sorted.
     coef_ : array, shape (1, p)
-        β, as LogisticRegression has it.
+        The coefficients β, in the shape that LogisticRegression gives them.
     intercept_ : array, shape (1,)
-        b.
+        b, 0.0 where the model has none.
     n_iter_, n_passes_, converged_, certificate_, needs_offset_, result_ : as of GLMRegressor
     n_features_in_, feature_names_in_ : as of GLMRegressor
 
