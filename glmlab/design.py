@@ -19,21 +19,43 @@ from glmlab.words import count_text
 class Design:
     """The columns that a formula makes of a table. What it learns of the first table holds for every later one.
 
-    formula: the right side of one of formulaic's, such as "carrier + log(distance) + carrier:hour". table: of pandas,
-    polars or dask. The constant column is left out: fit with `fit_intercept=True`.
-    `levels` has the levels of each column of text, `names` the names of the columns that are made. Learning the levels
-    of a dask table takes a pass over its columns of text.
-    A formula may have arithmetic, comparisons, C, I, log, exp, and NumPy's functions of single numbers, as np.sqrt. In
-    memory it may have transforms that learn: center, scale, poly, bs. Numbers become categories by
-    table.astype({"hour": "category"}), not by C().
-    Raises ValueError for a formula with a left side or other functions, for transforms that learn from a table on dask,
-    for a column that the table lacks or has twice, for C() of numbers, for missing categories, for missing numbers that
-    are compared, and for levels that were not learned. Raises TypeError for a formula that is no text and for an array.
+    Call it with a table, and it gives the columns (n, len(names)), as a frame with the table's index. The constant
+    column is left out: fit with `fit_intercept=True`.
 
-    >>> flights = pd.DataFrame({"carrier": ["AA", "UA", "AA"], "miles": [10.0, 100.0, 1000.0]})
-    >>> design = Design("carrier + log10(miles)", flights)
-    >>> design(flights).to_numpy().tolist(), design.names
-    ([[0.0, 1.0], [1.0, 2.0], [0.0, 3.0]], ('carrier[T.UA]', 'log10(miles)'))
+    Parameters
+    ----------
+    formula : str
+        The right side of one of formulaic's, such as "carrier + log(distance) + carrier:hour". It may have arithmetic,
+        comparisons, C, I, log, exp, and NumPy's functions of single numbers, as np.sqrt. In memory it may have
+        transforms that learn: center, scale, poly, bs. Numbers become categories by table.astype({"hour": "category"}),
+        not by C().
+    table : DataFrame
+        Of pandas, polars or dask. Learning the levels of a dask table takes a pass over its columns of text.
+
+    Attributes
+    ----------
+    levels : dict
+        The levels of each column of text.
+    names : tuple of str
+        The names of the columns that are made.
+
+    Raises
+    ------
+    ValueError
+        For a formula with a left side or other functions, for transforms that learn from a table on dask, for a column
+        that the table lacks or has twice, for C() of numbers, for missing categories, for missing numbers that are
+        compared, and for levels that were not learned.
+    TypeError
+        For a formula that is no text and for an array.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmlab import Design
+    >>> table = pd.DataFrame({"carrier": ["AA", "UA"], "miles": [10, 100]})
+    >>> design = Design("carrier + log10(miles)", table)
+    >>> design(table).to_numpy().tolist(), design.names
+    ([[0.0, 1.0], [1.0, 2.0]], ('carrier[T.UA]', 'log10(miles)'))
     """
 
     def __init__(self, formula, table):

@@ -23,13 +23,36 @@ from glmlab.words import count_text
 
 
 class Profile(NamedTuple):
-    """Where the profile likelihood of α is largest, and the fit there."""
+    """Where the profile likelihood of α is largest, and the fit there.
 
-    alpha: float  # α, with which variances are μ + αμ²
-    result: Result  # the fit at this α; its certificate is about β, with α taken as known
-    log_likelihood: float  # Σ w log density of y at α and β, all terms included
-    error: float  # a standard error of log α; nan where the likelihood is not concave in log α there
-    steps: int  # how many α were fitted
+    `fit_negative_binomial` returns it.
+
+    Attributes
+    ----------
+    alpha : float
+        α, with which variances are μ + αμ².
+    result : Result
+        The fit at this α. Its certificate is about β, with α taken as known.
+    log_likelihood : float
+        Σ w log density of y at α and β, all terms included.
+    error : float
+        A standard error of log α; nan where the likelihood is not concave in log α there.
+    steps : int
+        How many α were fitted.
+
+    Examples
+    --------
+    >>> from glmlab import fit_negative_binomial
+    >>> found = fit_negative_binomial([[1.0]] * 6, [0, 0, 1, 2, 6, 9], penalty="zero")
+    >>> found.result.family.alpha == found.alpha, found.result.converged
+    (True, True)
+    """
+
+    alpha: float
+    result: Result
+    log_likelihood: float
+    error: float
+    steps: int
 
     def summary(self):
         """Name and value of everything worth printing."""
@@ -64,22 +87,57 @@ def fit_negative_binomial(
     X, y, *, penalty="zero", solver="auto", fit_intercept=False, sample_weight=None, offset=None, tol=None,
     max_iter=None, kernels=None, threads=None, policy=Profiling(), **options,
 ):  # fmt: skip
-    """Fit negative binomial counts whose α is not known: the (α, β) with the largest likelihood less the penalty.
+    """Fit negative binomial counts whose dispersion α is not known.
 
-    It alternates. A fit finds the best β for an α; one more pass finds the derivatives of the likelihood with respect
-    to log α at that β. The first is also that of the profile max_β, since the derivative with respect to β vanishes
-    there. The second gives Newton's step, which is kept inside of the interval in which the derivative changes its
-    sign. Few steps suffice, since the estimates of α and β are independent for many rows (Lawless 1987).
+    It finds the (α, β) with the largest likelihood less the penalty: minimised is −log likelihood, a sum over the rows,
+    plus the penalty, for a count of mean μ = e^η and variance μ + αμ². Where α is known, use
+    fit(…, family=NegativeBinomial(alpha)).
+
+    Parameters
+    ----------
+    X, y, penalty, solver, fit_intercept, sample_weight, offset, tol, max_iter, kernels, threads : as in `fit`
+    policy : glmlab.policy.Profiling
+        The thresholds of the search for α.
+    **options : as in `fit`
+
+    Returns
+    -------
+    Profile
+        α, the fit at this α, and the likelihood.
+
+    Raises
+    ------
+    ValueError
+        Where counts vary no more than a Poisson's, since their likelihood falls from α = 0 on.
+    ValueError, TypeError, ClusterError
+        As `fit` does.
+
+    Warns
+    -----
+    NotConverged
+        Where α still moves after policy.steps.
+
+    Notes ----- It alternates. A fit finds the best β for an α; one more pass finds the derivatives of the likelihood
+    with respect to log α at that β. The first is also that of the profile max_β, since the derivative with respect to β
+    vanishes there. The second gives Newton's step, which is kept inside of the interval in which the derivative changes
+    its sign. Few steps suffice, since the estimates of α and β are independent for many rows (Lawless 1987).
 
     The family's loss leaves terms in y alone out, and these depend on α. So −log likelihood is Σ w (ℓ + c_α(y)) with
     c_α(y) = log Γ(r) − log Γ(y + r) − y log α + log y!, r = 1/α.
 
     The likelihood is concave in η for each α, but not in α: what is proved is β at this α (`result.certificate`), while
-    α is where the profile has a slope of 0, and another such α may exist. Arguments are those of `fit`; policy holds
-    the thresholds of the search for α.
-    Returns a Profile. Warns NotConverged where α still moves after policy.steps. Raises ValueError where counts vary no
-    more than a Poisson's, since their likelihood falls from α = 0 on. Raises what `fit` raises.
-    Source: Lawless (1987), Negative binomial and mixed Poisson regression; Dean & Lawless (1989) for the excess.
+    α is where the profile has a slope of 0, and another such α may exist.
+
+    References
+    ----------
+    Lawless (1987), Negative binomial and mixed Poisson regression; Dean & Lawless (1989) for the excess.
+
+    Examples
+    --------
+    >>> from glmlab import fit_negative_binomial
+    >>> found = fit_negative_binomial([[1.0]] * 6, [0, 0, 1, 2, 6, 9])
+    >>> round(found.alpha, 3), found.result.beta.round(4).tolist()  # log 3
+    (1.47, [1.0986])
     """
     g = named("penalty", penalty, PENALTIES, PENALTY_NEEDS)
     settings = {"tol": tol, "max_iter": max_iter, **options}

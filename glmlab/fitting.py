@@ -25,20 +25,80 @@ def fit(
     X, y, *, family, penalty="zero", solver="auto", fit_intercept=False, sample_weight=None, offset=None, start=None,
     tol=None, max_iter=None, kernels=None, threads=None, callback=None, progress=False, **options,
 ):  # fmt: skip
-    """Minimise Σᵢ wᵢ ℓ(xᵢᵀβ + oᵢ; yᵢ) + g(β) and prove how close the answer is.
+    """Minimise a sum of losses plus a penalty, and prove how close the answer is.
 
-    X (n, p): an array (numpy, dask, zarr, h5py, xarray, sparse) or a table (pandas, dask, polars, pyarrow), whose names
-    the Result keeps; y, sample_weight, offset: (n,). Labels of rows must be the same in all of them.
-    family: "gaussian", "logistic", "poisson", "gamma", NegativeBinomial(alpha), Tweedie(power) or your own object.
-    penalty: "zero", L1(lam), Ridge(lam), ElasticNet(lam, l1_ratio), Scaled and Standardized of these, or your own. The
-    intercept is never penalised. solver: a name, a generator function of your own, or "auto", which says in the status
-    what it chose and why. start: (p,) or (p + 1,) with the intercept last, an earlier Result, "pilot", "average" or
-    "one-step". tol bounds the certified relative gap (Certificate says relative to what). threads: for in-memory data,
-    all cores by default. Further options go to `run` and the solver.
-    Returns a Result; `converged` says whether tol was proved and, on few rows, β is right to its last digits (see
-    `run`), `advice` whether X is cut badly. Raises ValueError or TypeError, before any pass where shapes or types tell,
-    else within the first pass; ClusterError where a cluster loses rows, its workers or its scheduler. An error in
-    mid-run has the last state with it: continue with `start=error.result`.
+    The problem is to minimise F(β) = Σᵢ wᵢ ℓ(xᵢᵀβ + oᵢ; yᵢ) + g(β). The losses are summed, not averaged, and λ stands
+    in the penalty g. The λ of another library is converted by `glmlab.maths.conventions.to_lam`; the estimators take
+    it as alpha_per_row. The model has an intercept only with fit_intercept=True, and it is never penalised.
+
+    Parameters
+    ----------
+    X : array or table, shape (n, p)
+        An array (numpy, dask, zarr, h5py, xarray, sparse) or a table (pandas, dask, polars, pyarrow), whose names the
+        Result keeps.
+    y : array or column, shape (n,)
+        The response. Labels of rows must be the same in X, y, sample_weight and offset.
+    family : str or object
+        The loss: "gaussian", "logistic", "poisson", "gamma", NegativeBinomial(alpha), Tweedie(power) or an object of
+        your own.
+    penalty : str or object, default "zero"
+        g: "zero", L1(lam), Ridge(lam), ElasticNet(lam, l1_ratio), Scaled and Standardized of these, or your own.
+    solver : str or function, default "auto"
+        A name, a generator function of your own, or "auto", which says in the status what it chose and why.
+    fit_intercept : bool, default False
+        Whether η has a constant, too.
+    sample_weight : array or column, shape (n,), optional
+        w >= 0, which multiplies the loss of a row; 1 by default.
+    offset : array or column, shape (n,), optional
+        o, in the unit of η, which is added to it; 0 by default.
+    start : array, Result or str, optional
+        (p,) or (p + 1,) with the intercept last, an earlier Result, "pilot", "average" or "one-step".
+    tol : float, default 1e-9
+        Bounds the certified relative gap (Certificate says relative to what).
+    max_iter : int, default 10,000
+        Iterations at most.
+    kernels : "numpy" or "fused", optional
+        What each task runs; by default "fused" where numba works.
+    threads : int, optional
+        For in-memory data; all cores by default.
+    callback : function, optional
+        callback(state) returning True stops.
+    progress : bool, default False
+        Whether to print one line that updates.
+    **options
+        Further options of `run` and of the solver.
+
+    Returns
+    -------
+    Result
+        `converged` says whether tol was proved and, on few rows, β is right to its last digits (see `run`), `advice`
+        whether X is cut badly.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For what cannot be fitted: before any pass where shapes or types tell, else within the first pass.
+    ClusterError
+        Where a cluster loses rows, its workers or its scheduler.
+
+    Warns
+    -----
+    NotConverged
+        Where tol was not proved.
+    RankWarning
+        Where the optimum is a set.
+
+    Notes
+    -----
+    An error in mid-run has the last state with it: continue with `start=error.result`.
+
+    Examples
+    --------
+    >>> from glmlab import fit
+    >>> X, y = [[0.0], [0.0], [1.0], [1.0]], [1, 3, 4, 8]
+    >>> result = fit(X, y, family="poisson", fit_intercept=True)
+    >>> result.beta.round(4).tolist(), round(result.intercept, 4), result.converged
+    ([1.0986], 0.6931, True)
     """
     g = named("penalty", penalty, PENALTIES, PENALTY_NEEDS)
     settings = {"tol": tol, "max_iter": max_iter, "callback": callback, **options}
@@ -107,14 +167,42 @@ def choose(solver, f, g, policy=Choosing()):
 def certify(
     X, y, beta, *, family, penalty="zero", intercept=None, sample_weight=None, offset=None, fraction=1.0, seed=0
 ):
-    """A certificate for any β, whoever computed it.
+    """Bound how far any β is from the optimum, whoever computed it.
 
-    beta (p,) are the coefficients, an array, a Series whose labels are X's columns, or a Result, which brings its
-    intercept along; else `intercept=None` says that the model has none, any number that it has a free one.
-    λ counts against a loss that is a sum over rows. `fraction` < 1 moves the dual point on a seeded sample of the rows
-    only: cheaper and looser, but a bound all the same.
-    Returns a Certificate; its bound holds whatever solver made β, `within` says how far each coefficient may be from
-    the optimum and `errors` the same in standard errors. Takes the inputs and raises the errors of `fit`.
+    The problem is that of `fit`: λ counts against a loss that is a sum over rows. The bound holds whatever solver made
+    β.
+
+    Parameters
+    ----------
+    X, y : as in `fit`
+    beta : array, shape (p,), Series or Result
+        The coefficients. The labels of a Series are X's columns. A Result brings its intercept along.
+    family, penalty : as in `fit`
+    intercept : float, optional
+        None says that the model has no intercept, any number that it has a free one.
+    sample_weight, offset : as in `fit`
+    fraction : float in (0, 1], default 1
+        Below 1 the dual point is moved on a sample of so many of the rows only: cheaper and looser, but a bound all the
+        same.
+    seed : int, default 0
+        Of the sample.
+
+    Returns
+    -------
+    Certificate
+        `within` says how far each coefficient may be from the optimum, `errors` the same in standard errors.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `fit` does, and for an estimator or a Path in place of coefficients.
+
+    Examples
+    --------
+    >>> from glmlab import certify
+    >>> proof = certify([[1.0], [2.0]], [2.0, 4.0], [1.9], family="gaussian")
+    >>> round(proof.objective, 4), round(proof.bound, 4)
+    (0.05, 0.05)
     """
     names = None
     refuse_holders(beta)

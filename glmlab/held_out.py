@@ -37,13 +37,49 @@ def losses_of_folds(rows, kernel, family, B, numbers):
 
 @dataclass(frozen=True, eq=False)
 class CrossValidation:
-    """What `cross_validate_path` returns: m losses on rows that were held out, and the fits."""
+    """What `cross_validate_path` returns: the losses on rows that were held out, and the λ that they choose.
 
-    path: Path  # of all rows
-    results: tuple = field(repr=False)  # a Path for each fold, fitted without its rows
-    losses: np.ndarray = field(repr=False)  # (folds, m) weighted mean of ℓ over the rows of each fold
-    weights: np.ndarray = field(repr=False)  # (folds,) Σ w of its rows
-    reads: int  # passes that the folds made together
+    There are m values of λ. A loss is that of one row of weight 1, without the penalty, in the unit of ℓ.
+
+    Attributes
+    ----------
+    path : Path
+        Of all rows.
+    results : tuple of Path
+        One for each fold, fitted without its rows.
+    losses : array, shape (folds, m)
+        The weighted mean of ℓ over the rows of each fold.
+    weights : array, shape (folds,)
+        Σ w of its rows.
+    reads : int
+        Passes that the folds made together.
+    lams : array, shape (m,)
+        λ, falling.
+    mean, se : arrays, shape (m,)
+        The loss of a row that was held out, and its standard error.
+    best, simplest : int
+        The numbers of lam_best and of lam_1se.
+    lam_best, lam_1se : float
+        The λ with the least mean loss, and the largest one within a standard error of it.
+    result_best, result : Result
+        The fits of all rows at lam_best and at lam_1se.
+    converged : bool
+        Was every fit, of all rows and of the folds, proved to its tolerance?
+
+    Examples
+    --------
+    >>> from glmlab import cross_validate_path, datasets
+    >>> X, y, _ = datasets.make_regression(100, 3)
+    >>> found = cross_validate_path(X, y, family="gaussian", lams=[1000, 100, 10])
+    >>> found.best, found.result_best.penalty, found.converged
+    (2, L1(lam=10), True)
+    """
+
+    path: Path
+    results: tuple = field(repr=False)
+    losses: np.ndarray = field(repr=False)
+    weights: np.ndarray = field(repr=False)
+    reads: int
 
     @property
     def lams(self):

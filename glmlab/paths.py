@@ -23,17 +23,58 @@ def path(
     sample_weight=None, offset=None, start=None, tol=None, max_iter=None, kernels=None, threads=None,
     callback=None, progress=False, **options,
 ):  # fmt: skip
-    """`fit` at each λ, the largest first, every fit started where the one before ended.
+    """Fit the same problem at each λ, the largest first, each fit started where the one before ended.
 
-    lams: the λ to visit, put in falling order; None for n_lams of them in geometric progression from λ_max to
-    ratio · λ_max. λ_max is the smallest λ at which every penalised coefficient is zero: the largest |∂f/∂β_j| of the
-    null model, whose only coefficient is the intercept (if any), divided by the share of λ that its L1 term has.
-    penalty: "l1", "ridge", a penalty whose λ will be replaced, as ElasticNet(1, l1_ratio=0.5), or a function from λ to
-    a penalty. A ridge gives no zeros and has no λ_max: give lams. Everything else as in `fit`.
-    Rows are cut and surveyed once, and the Hessian of least squares is summed once, however many λ there are.
-    Returns a Path. Warns once, with NotConverged, of the fits that were not proved. Raises what `fit` raises; the error
-    has `results`, the Results at larger λ, beside the `result` of the fit that it stopped.
-    Reference: Friedman, Hastie & Tibshirani (2010), §2.5.
+    The problem at each λ is that of `fit`: a sum of losses plus λ times the penalty. Rows are cut and surveyed once,
+    and the Hessian of least squares is summed once, however many λ there are.
+
+    Parameters
+    ----------
+    X, y, family : as in `fit`
+    lams : list of floats, shape (m,), optional
+        The λ to visit, put in falling order. None stands for n_lams of them in geometric progression from λ_max to
+        ratio · λ_max.
+    n_lams : int, default 30
+        How many λ, where lams is None.
+    ratio : float in (0, 1], default 1e-3
+        The smallest λ ÷ λ_max, where lams is None.
+    penalty : str, object or function, default "l1"
+        "l1", "ridge", a penalty whose λ will be replaced, as ElasticNet(1, l1_ratio=0.5), or a function from λ to a
+        penalty. A ridge gives no zeros and has no λ_max: give lams.
+    solver, fit_intercept, sample_weight, offset, start, tol, max_iter, kernels, threads, callback : as in `fit`
+    progress, **options : as in `fit`
+
+    Returns
+    -------
+    Path
+        The Results, one for each λ.
+
+    Raises
+    ------
+    ValueError, TypeError, ClusterError
+        As `fit` does. The error has `results`, the Results at larger λ, beside the `result` of the fit that it stopped.
+
+    Warns
+    -----
+    NotConverged
+        Once, for all fits that were not proved.
+
+    Notes
+    -----
+    λ_max is the smallest λ at which every penalised coefficient is zero: the largest |∂f/∂β_j| of the null model, whose
+    only coefficient is the intercept (if any), divided by the share of λ that its L1 term has.
+
+    References
+    ----------
+    Friedman, Hastie & Tibshirani (2010), §2.5.
+
+    Examples
+    --------
+    >>> from glmlab import path
+    >>> X, y = [[1.0, 0.0], [0.0, 1.0]], [3.0, 1.0]
+    >>> found = path(X, y, family="gaussian", lams=[4.0, 1.0])
+    >>> found.betas.round(6).tolist(), round(found.lam_max, 6)
+    ([[1.0, 0.0], [2.5, 0.5]], 6.0)
     """
     plan = planned(penalty, lams, n_lams, ratio)
     settings = {"tol": tol, "max_iter": max_iter, "callback": callback, **options}
@@ -154,7 +195,33 @@ def falling(lams):
 
 
 class Path(Sequence):
-    """The Results at falling λ: `path[k]` is a Result, `for result in path` visits them from the largest λ down."""
+    """The Results at falling λ, a sequence: `path[k]` is a Result, and `for result in path` visits them all.
+
+    It shows itself as a card, in a notebook as HTML.
+
+    Attributes
+    ----------
+    results : tuple of Result, length m
+        From the largest λ down; fewer than were asked for where Ctrl-C stopped the path.
+    lams : array, shape (m,)
+        The λ of these Results, falling.
+    lam_max : float
+        The smallest λ at which all penalised coefficients are 0; nan without an L1 term.
+    betas : array, shape (m, p)
+        Coefficients, one row for each λ.
+    intercepts : array, shape (m,)
+        The intercepts, 0 where the model has none.
+    converged : bool
+        Was every fit proved to its tolerance?
+
+    Examples
+    --------
+    >>> from glmlab import path
+    >>> X, y = [[1.0], [2.0]], [2.0, 4.0]
+    >>> found = path(X, y, family="gaussian", penalty="ridge", lams=[10, 1])
+    >>> len(found), found.lams.tolist(), found[-1].converged
+    (2, [10.0, 1.0], True)
+    """
 
     def __init__(self, results, lams, lam_max=np.nan):
         self.results, self.lams = tuple(results), frozen(lams[: len(results)])

@@ -12,7 +12,18 @@ EPS = sys.float_info.epsilon
 
 @dataclass(frozen=True)
 class Stopping:
-    """When a proof is worth its pass, when a run stops, and when its answer counts as converged."""
+    """When a proof is worth its pass, when a run stops, and when its answer counts as converged.
+
+    `run` takes it as policy=. Each field is a threshold; the comment behind it in the source has its unit and its
+    reason.
+
+    Examples
+    --------
+    >>> from glmlab import Stopping, fit
+    >>> policy = Stopping(default_tol=1e-6)
+    >>> fit([[1.0], [2.0]], [2.0, 4.0], family="gaussian", policy=policy).converged
+    True
+    """
 
     default_tol: float = 1e-9  # relative gap: `tol` if the caller names none; β is then within 0.05 standard errors
     max_iter: int = 10_000  # iterations, unless the caller says another number

@@ -26,23 +26,66 @@ def cross_validate_path(
     sample_weight=None, offset=None, start=None, tol=None, fold_tol=None, max_iter=None, kernels=None, threads=None,
     callback=None, progress=False, **options,
 ):  # fmt: skip
-    """The path of all rows, and at each λ the loss on rows that the fit has not seen.
+    """Fit the path of all rows, and at each λ the loss on rows that the fit has not seen.
 
-    cv: how many folds (`seed` says which rows they have), fold numbers (n,), or [(train, test), …] as scikit-learn's
-    splitters give them, where each row is held out once. Whole numbers deal rows by their place alone, so that folds
-    are the same in memory and on dask. Everything else as in `path`, whose Path of all rows is a part of the answer.
+    The problem at each λ is that of `fit`: a sum of losses plus λ times the penalty. Fold k is fitted to the rows
+    outside of it, at λ times their share of the weight: so the penalty of each row is that of the whole.
 
-    fold_tol: as `tol`, which bounds the certified gap of the fits of all rows, for those of the folds; by default 1e-6
-    if `tol` is not larger. What such a gap changes in the loss of a row that was held out is far below the standard
-    error. Where X is small all fits go on to the last digits of β, as in `fit`.
-    Fold k is fitted to the rows outside of it, at λ times their share of the weight: so the penalty of each row is that
-    of the whole. It starts at each λ where `first_guess` says. A pass reads each chunk once for all folds; what they
-    find has the bits of separate fits with these weights and starts. `callback` sees the states of all fits, one at a
-    time.
-    Returns a CrossValidation. Warns once, with NotConverged, of fits that were not proved. Raises what `path` raises,
-    and ValueError for a fold without rows that count or one that leaves no finite intercept. An error in one fold ends
-    the others; so does Ctrl-C, which raises KeyboardInterrupt.
-    Reference: Hastie, Tibshirani & Friedman (2009), §7.10.
+    Parameters
+    ----------
+    X, y, family : as in `fit`
+    cv : int, array of shape (n,) or list of pairs, default 5
+        How many folds, fold numbers, or [(train, test), …] as scikit-learn's splitters give them, where each row is
+        held out once. A whole number deals rows by their place alone, so that folds are the same in memory and on dask.
+    seed : int, default 0
+        Says which rows the folds have, where cv is a number.
+    lams, n_lams, ratio, penalty : as in `path`
+    solver, fit_intercept, sample_weight, offset, start : as in `fit`
+    tol : float, default 1e-9
+        Bounds the certified relative gap of the fits of all rows.
+    fold_tol : float, optional
+        The same for the fits of the folds; by default 1e-6 if `tol` is not larger, else `tol`. What such a gap changes
+        in the loss of a row that was held out is far below the standard error.
+    max_iter, kernels, threads : as in `fit`
+    callback : function, optional
+        As in `fit`. It sees the states of all fits, one at a time.
+    progress, **options : as in `fit`
+
+    Returns
+    -------
+    CrossValidation
+        The losses, and the λ that they choose. The Path of all rows is a part of it.
+
+    Raises
+    ------
+    ValueError, TypeError, ClusterError
+        As `path` does, and ValueError for a fold without rows that count or one that leaves no finite intercept. An
+        error in one fold ends the others.
+    KeyboardInterrupt
+        At Ctrl-C.
+
+    Warns
+    -----
+    NotConverged
+        Once, for all fits that were not proved.
+
+    Notes
+    -----
+    A fold starts at each λ where `first_guess` says. A pass reads each chunk once for all folds; what they find has the
+    bits of separate fits with these weights and starts. Where X is small all fits go on to the last digits of β, as in
+    `fit`.
+
+    References
+    ----------
+    Hastie, Tibshirani & Friedman (2009), §7.10.
+
+    Examples
+    --------
+    >>> from glmlab import cross_validate_path, datasets
+    >>> X, y, _ = datasets.make_regression(100, 3)
+    >>> found = cross_validate_path(X, y, family="gaussian", lams=[1000, 100, 10])
+    >>> found.losses.shape, found.lam_best
+    ((5, 3), 10.0)
     """
     plan = planned(penalty, lams, n_lams, ratio)
     settings = {"tol": tol, "max_iter": max_iter, "callback": one_at_a_time(callback), **options}

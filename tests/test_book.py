@@ -300,8 +300,14 @@ def test_columns_become_a_list_and_what_follows_stays_outside():
 def test_ruled_sections_become_lists():
     made = to_html("Make.\n\nParameters\n----------\nn, p : int\n    Rows and\n    columns.\nseed : int\n\n"
                    "Returns\n-------\nX : (n, p), and *y*")
-    assert "<strong>n, p (int)</strong> Rows and\ncolumns." in made and "<strong>seed (int)</strong>" in made
-    assert "X : (n, p), and <em>y</em>" in made
+    assert "<strong>n, p</strong> (int)\n–\nRows and\ncolumns." in made and "<strong>seed</strong> (int)" in made
+    assert "<strong>X</strong> ((n, p), and <em>y</em>)" in made
+
+
+def test_examples_notes_and_references_stand_below_small_headings():
+    made = to_html("Make.\n\nNotes\n-----\nOf |x|.\n\nAnd y_.\n\nExamples\n--------\n>>> 2 * 3 * 4\n24")
+    assert re.findall(r'<p class="rubric">(.*?)</p>', made) == ["Notes", "Examples"]
+    assert "<p>Of |x|.</p>\n<p>And y_.</p>" in made and "2 * 3 * 4\n24" in re.sub("<.*?>|&gt;", "", made)
 
 
 def test_labels_start_lines_and_prose_does_not():
@@ -315,9 +321,9 @@ def test_a_formula_keeps_its_lines():
 
 
 def test_fields_say_what_the_source_says():
-    fields = prose.fields_of(glmlab.Certificate)
-    assert fields[0] == ":Fields:" and "    - **kkt** ‖dist(−∇f, ∂g)‖∞, unscaled" in fields
-    assert prose.fields_of(glmlab.NotConverged) == []
+    fields = prose.fields_of(glmlab.Stopping)
+    assert fields[0] == ":Fields:" and "    - **max_iter** iterations, unless the caller says another number" in fields
+    assert prose.fields_of(glmlab.Result) == []  # its docstring has the list
 
 
 def test_every_docstring_is_good_markup():

@@ -13,7 +13,7 @@ LAYERS = [
     "design",
     "maths.sums",
     "maths.descent maths.family maths.penalties maths.conventions",
-    "maths.tweedie",
+    "maths.tweedie maths.negative_binomial",
     "maths.families",
     "maths.quadratic",
     "maths.bounds maths.products maths.working",

@@ -82,12 +82,21 @@ def test_what_is_spelt_right_goes_through():
 @pytest.mark.parametrize(("given", "says"), [
     ({"penalty": "l2"}, "here it is 'ridge'"), ({"family": "binomial"}, "here it is 'logistic'"),
     ({"C": 1.0}, r"penalty=glmlab.L1\(1 / C\)"), ({"lam": 1.0}, r"penalty=glmlab.L1\(lam\)"),
+    ({"alpha": 1.0}, r"counts against the sum of the losses: write .*to_lam\(alpha, n, 'PoissonRegressor'\)"),
     ({"exposure": [1.0]}, r"offset=numpy.log\(exposure\)"), ({"n_jobs": 2}, "here it is 'threads'"),
 ])  # fmt: skip
 def test_what_is_called_otherwise_elsewhere_is_named(given, says):
     X, y = np.eye(4), np.array([0.0, 1, 1, 0])
     with pytest.raises((TypeError, ValueError), match=says):
         glmlab.fit(X, y, **({"family": "logistic"} | given))
+
+
+@pytest.mark.parametrize("function", [glmlab.path, glmlab.cross_validate_path])
+@pytest.mark.parametrize(("word", "says"), [("C", r"lams=\[1 / C\]"), ("alpha", r"lams=\[lam\]"), ("lam", "'lams'")])
+def test_a_path_is_told_where_its_lams_stand(function, word, says):
+    """Its penalty would have its λ replaced."""
+    with pytest.raises(TypeError, match=says):
+        function(np.eye(4), np.array([0.0, 1, 1, 0]), family="logistic", **{word: 1.0})
 
 
 def test_parts_of_the_package_are_imported_when_they_are_asked_for():

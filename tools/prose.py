@@ -1,7 +1,8 @@
 """Docstrings for the book: plain prose, as it stands in our source, as the reStructuredText that Sphinx reads.
 
 Our docstrings are written to be read in an editor: |β| is an absolute value and F* an optimum, parameters stand in
-aligned columns or below a ruled title, and a line that starts with `Rate:` is a line of its own.
+aligned columns or below one of numpydoc's ruled titles, and a line that starts with `Rate:` is a line of its own.
+(Sphinx's own reader of numpydoc, napoleon, would take |β| and names_ for markup, and types for links.)
 """
 
 import inspect
@@ -9,6 +10,7 @@ import re
 
 # What is kept as it is (code, roles, *words* set off), and what reStructuredText would take for markup of its own.
 INLINE = re.compile(r"(``.+?``|:[\w:]+:`[^`]+`|`[^`]+`|(?<![^\s(])\*[a-z][a-z ]*\*(?!\w))|([*|\\]|_(?!\w))", re.S)
+PROSE = ("Notes", "References")  # sections of paragraphs
 COLUMNS = re.compile(r"(\S+(?: \S+)*)  +(\S.*)")
 LABEL = re.compile(r"[A-Za-z_]+(?: \([^)]*\)|, [a-z_]+)*: \S")
 FIELD = re.compile(r"    (\w+): [^#=]+?(?:= [^#]+)?  # (.+)")
@@ -16,8 +18,7 @@ FIELD = re.compile(r"    (\w+): [^#=]+?(?:= [^#]+)?  # (.+)")
 
 def process(app, what, name, obj, options, lines):
     """Sphinx's event: rewrite the lines of a docstring in place."""
-    fields = fields_of(obj) if what == "class" and obj.__module__.startswith("glmlab") else []
-    lines[:] = to_rst(lines) + fields
+    lines[:] = to_rst(lines) + (fields_of(obj) if what == "class" and obj.__module__.startswith("glmlab") else [])
 
 
 def skip(app, what, name, obj, skip, options):
@@ -30,7 +31,9 @@ def skip(app, what, name, obj, skip, options):
 
 
 def fields_of(cls) -> list[str]:
-    """The list of a class's fields that its source comments: `name: type  # meaning`."""
+    """The list of a class's fields that its source comments: `name: type  # meaning`. Not beside `Attributes`."""
+    if "\nAttributes\n---" in inspect.getdoc(cls):
+        return []
     found = [hit.groups() for hit in map(FIELD.fullmatch, inspect.getsource(cls).splitlines()) if hit]
     return listed("Fields", [(name, [meaning]) for name, meaning in found]) if found else []
 
@@ -57,7 +60,7 @@ def rewrite(block: list[str]) -> list[str]:
         return block
     if all(line.startswith("  ") for line in block):  # a formula or commands, set apart by indenting
         return ["::", "", *block]
-    if len(block) > 1 and set(block[1]) == {"-"}:
+    if len(block) > 2 and set(block[1]) == {"-"}:
         return section(block[0], block[2:])
     if COLUMNS.fullmatch(block[0]):
         return columns(block)
@@ -71,17 +74,26 @@ def escape(text: str) -> str:
 
 
 def section(title: str, lines: list[str]) -> list[str]:
-    """A ruled section: `name : type` with its meaning indented below, or prose."""
-    if not any(line.startswith(" ") for line in lines):
+    """A ruled section: names, each with its meaning indented below; or prose; or examples, below a small heading."""
+    if lines[0].startswith(">>>"):
+        return [f".. rubric:: {title}", "", *lines]
+    if title in PROSE:
+        return [f".. rubric:: {title}", "", *rewrite(lines)]
+    if not any(line.startswith(" ") or " : " in line for line in lines):
         return [f":{title}:", *indented(escape("\n".join(lines)))]
     items = []
     for line in lines:
         if line.startswith(" "):
             items[-1][1].append(line.strip())
         else:
-            name, _, kind = line.partition(" : ")
-            items.append((f"{name} ({kind})" if kind else name, []))
-    return listed(title, items)
+            items.append((line, []))
+    return listed(title, [entry(*item) for item in items])
+
+
+def entry(head: str, meaning: list[str]):
+    """`name : type` and its meaning as an entry of a list: the type in brackets, then a dash and the meaning."""
+    name, _, kind = head.partition(" : ")
+    return name, [f"({kind})"] * bool(kind) + ["–", *meaning] * bool(meaning)
 
 
 def columns(block: list[str]) -> list[str]:

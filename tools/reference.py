@@ -14,7 +14,8 @@ GROUPS = {
                      "inference.tables inference.covariances inference.diagnostics auditing auditing.solver "
                      "auditing.family auditing.penalty auditing.audit solvers.run solvers.stopping policy "
                      "solvers.result maths.certificates maths.existence design formulas estimators",
-    "The mathematics": "maths.family maths.families maths.tweedie maths.penalties maths.quadratic maths.conventions "
+    "The mathematics": "maths.family maths.families maths.negative_binomial maths.tweedie maths.penalties "
+                       "maths.quadratic maths.conventions "
                        "maths.sums maths.working maths.descent maths.products maths.wide maths.bounds",
     "The rows and their passes": "rows.entrance rows.tables rows.labels rows.columns rows.chunks rows.ondask "
                                  "rows.faults rows.arrivals rows.by_columns rows.together rows.folds "

@@ -12,6 +12,7 @@ templates_path = ["templates"]
 # The notebooks arrive executed. Formulas between dollars become MathML; a dollar beside a space or a digit is a dollar.
 html_math_renderer = "mathml"
 nb_execution_mode = "off"
+smartquotes = False  # whoever copies "poisson" gets the quotes that Python reads
 nb_render_markdown_format = "myst"  # what a cell displays may hold a table
 myst_enable_extensions = ["dollarmath"]
 myst_dmath_allow_space = myst_dmath_allow_digits = False

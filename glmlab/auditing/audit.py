@@ -30,7 +30,28 @@ class Finding(NamedTuple):
 
 
 class Audit:
-    """All findings on one subject. It is true where every check holds; `raise_faults` raises where one does not."""
+    """All findings on one subject. It is true where every check holds.
+
+    `check_solver`, `check_family` and `check_penalty` return it. It shows itself as a list of sentences.
+
+    Attributes
+    ----------
+    subject : str
+        What was checked.
+    findings : tuple of Finding
+        One a check: its `name`, whether it `holds` (None: not tried), and what it `says`.
+    faults : tuple of Finding
+        Those of the checks that do not hold.
+    title : str
+        How many checks hold.
+
+    Examples
+    --------
+    >>> from glmlab import Ridge, check_penalty
+    >>> audit = check_penalty(Ridge(1.0))
+    >>> bool(audit), audit.faults
+    (True, ())
+    """
 
     def __init__(self, subject, findings):
         self.subject, self.findings = subject, tuple(findings)

@@ -24,10 +24,34 @@ GRID = np.linspace(-40.0, 40.0, 8001)  # of η: maxima and minima over η are lo
 def check_family(family, *, y=None, raises=False, policy=Auditing()):
     """Try a family: derivatives, convexity, and what it promises (conjugate, price, starting value …), in sentences.
 
-    family: an object with loss, dloss and d2loss (eta, y), or a name. y (m,): responses to try; by default those of
-    −2, −½, 0, ¼, ½, 1, 2, 7 that its `domain` accepts. What a family does not have is not asked of it.
-    Returns an Audit, which is true where every check holds. Raises AssertionError with the same text if `raises` and
-    one does not, TypeError or ValueError for an unknown name or a class in place of an object.
+    Parameters
+    ----------
+    family : object or str
+        With loss, dloss and d2loss of (eta, y), or a name. What it does not have is not asked of it.
+    y : array, shape (m,), optional
+        Responses to try; by default those of −2, −½, 0, ¼, ½, 1, 2, 7 that its `domain` accepts.
+    raises : bool, default False
+        Whether to raise AssertionError, with the same text, where a check does not hold.
+    policy : glmlab.policy.Auditing
+        How a family is tried.
+
+    Returns
+    -------
+    Audit
+        It is true where every check holds.
+
+    Raises
+    ------
+    AssertionError
+        If `raises` and a check does not hold.
+    TypeError, ValueError
+        For an unknown name or a class in place of an object.
+
+    Examples
+    --------
+    >>> from glmlab import NegativeBinomial, check_family
+    >>> bool(check_family(NegativeBinomial(0.5)))
+    True
     """
     family = named("family", family, FAMILIES, ())
     return audited(f"check_family({name_of(family)})", CHECKS, Trial(family, y, policy), raises)

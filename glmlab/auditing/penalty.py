@@ -20,10 +20,33 @@ STEPS = (0.1, 1.0, 7.0)
 def check_penalty(penalty, *, raises=False, policy=Auditing()):
     """Try a penalty: convexity, the prox, the distance to its subdifferential, its conjugate, in sentences.
 
-    penalty: an object with value(beta) and distance(beta, grad), and prox(v, step) or grad(beta), or a name. What a
-    penalty does not have is not asked of it; l1 and l2, where it has them, promise λ₁‖β‖₁ + (λ₂/2)‖β‖².
-    Returns an Audit, which is true where every check holds. Raises AssertionError with the same text if `raises` and
-    one does not, TypeError or ValueError for an unknown name or a class in place of an object.
+    Parameters
+    ----------
+    penalty : object or str
+        With value(beta) and distance(beta, grad), and prox(v, step) or grad(beta), or the name "zero". What it does not
+        have is not asked of it; l1 and l2, where it has them, promise λ₁‖β‖₁ + (λ₂/2)‖β‖².
+    raises : bool, default False
+        Whether to raise AssertionError, with the same text, where a check does not hold.
+    policy : glmlab.policy.Auditing
+        How a penalty is tried.
+
+    Returns
+    -------
+    Audit
+        It is true where every check holds.
+
+    Raises
+    ------
+    AssertionError
+        If `raises` and a check does not hold.
+    TypeError, ValueError
+        For an unknown name or a class in place of an object.
+
+    Examples
+    --------
+    >>> from glmlab import ElasticNet, check_penalty
+    >>> bool(check_penalty(ElasticNet(2.0, l1_ratio=0.5)))
+    True
     """
     penalty = named("penalty", penalty, PENALTIES, ())
     if isinstance(penalty, (Scaled, Standardized)):

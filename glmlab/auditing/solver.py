@@ -22,11 +22,37 @@ from glmlab.words import count_text
 def check_solver(solver, *, families=PLAIN, penalties=None, raises=False, policy=Auditing(), **options):
     """Try a solver on small problems, in memory and on dask, and say in sentences what is missing or wrong.
 
-    solver: a generator function `solver(f, g, start, **options)`, or the name of a built-in one. families, penalties:
-    what it claims to solve, names or objects; every family is tried with every penalty. By default a solver claims
-    all that the package has, and a built-in one what it can. options go to the solver.
-    Returns an Audit, which is true where every check holds. Raises AssertionError with the same text if `raises` and
-    one does not; TypeError or ValueError for an option that the solver does not have, and for what is no solver.
+    Parameters
+    ----------
+    solver : function or str
+        A generator function `solver(f, g, start, **options)`, or the name of a built-in one.
+    families, penalties : list of names or objects, optional
+        What it claims to solve; every family is tried with every penalty. By default a solver claims all that the
+        package has, and a built-in one what it can.
+    raises : bool, default False
+        Whether to raise AssertionError, with the same text, where a check does not hold.
+    policy : glmlab.policy.Auditing
+        How a solver is tried.
+    **options
+        Go to the solver.
+
+    Returns
+    -------
+    Audit
+        It is true where every check holds.
+
+    Raises
+    ------
+    AssertionError
+        If `raises` and a check does not hold.
+    TypeError, ValueError
+        For an option that the solver does not have, and for what is no solver.
+
+    Examples
+    --------
+    >>> from glmlab import check_solver
+    >>> bool(check_solver("newton", families=["gaussian"], penalties=["ridge"]))
+    True
     """
     method = resolve(solver, PENALTIES["zero"](), options, callers=[check_solver])
     claimed = [name for name in PENALTIES if penalties is None and can(method, name)]

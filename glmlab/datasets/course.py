@@ -13,11 +13,34 @@ from glmlab.workspace import workspace
 
 @spelt
 def course(n, *, p=100, labels=False, chunks=None, seed=0):
-    """The course's data: X (n, p), y, beta as `make_regression` draws them; ``labels=True``: Bernoulli y.
+    """The course's data: X, y and β as `make_regression` draws them.
 
     Notebook 01 saves it with ``save(workspace() / "course.zarr", X, y, beta)``. What was saved there is
     reopened if it has n rows and p columns; else the same rows come from the seed, so nothing is lost by
-    skipping 01. One printed line says which. Other parameters as in `make_regression`.
+    skipping 01. One printed line says which.
+
+    Parameters
+    ----------
+    n : int
+        Rows.
+    p : int, default 100
+        Columns.
+    labels : bool, default False
+        Whether y is Bernoulli with mean sigmoid(Xβ), 0.0 or 1.0.
+    chunks, seed : as in `make_regression`
+
+    Returns
+    -------
+    X, y, beta : arrays, shapes (n, p), (n,) and (p,)
+        As `make_regression` returns them.
+
+    Examples
+    --------
+    >>> from glmlab.datasets import course
+    >>> X, y, beta = course(1000, p=3)
+    Course data: 1,000 × 3, drawn from seed 0.
+    >>> X.shape, y.shape, beta.shape
+    ((1000, 3), (1000,), (3,))
     """
     X, y, beta, origin = found(n, p, chunks, seed)
     print(f"Course data: {n:,} × {p}, {origin}.")
@@ -26,10 +49,31 @@ def course(n, *, p=100, labels=False, chunks=None, seed=0):
 
 @spelt
 def course_benchmark(n, *, columns=15, chunks=None, seed=0):
-    """The course's rows as the post's benchmark has them: uniform X (n, columns), y in {0.0, 1.0}, β (columns,).
+    """The course's rows as the post's benchmark has them: uniform X, labels y.
 
     X is Φ of the first columns of `course`, Φ the normal distribution function; β is (β − ½)·3 of its first
-    coefficients, the post's formula; y is Bernoulli with mean sigmoid(Xβ). Other parameters as in `course`.
+    coefficients, the post's formula; y is Bernoulli with mean sigmoid(Xβ).
+
+    Parameters
+    ----------
+    n : int
+        Rows.
+    columns : int, default 15
+        The post's number.
+    chunks, seed : as in `make_regression`
+
+    Returns
+    -------
+    X, y, beta : arrays, shapes (n, columns), (n,) and (columns,)
+        y in {0.0, 1.0}.
+
+    Examples
+    --------
+    >>> from glmlab.datasets import course_benchmark
+    >>> X, y, beta = course_benchmark(1000, columns=3)
+    Benchmark data: 1,000 × 3, made of the course's rows, drawn from seed 0.
+    >>> bool((0 <= X).all() and (X <= 1).all()), sorted(set(y.tolist()))
+    (True, [0.0, 1.0])
     """
     columns = whole("columns", columns, 1)
     X, _, beta, origin = found(n, 100, chunks, seed)

@@ -26,12 +26,35 @@ def load_array(path, inside=None, *, chunks="auto"):
 
     Parameters
     ----------
-    path : a file of NumPy (.npy), or of HDF5 (.h5, .hdf5, .h5ad, .nc, .nc4), which needs h5py
+    path : str or path
+        A file of NumPy (.npy), or of HDF5 (.h5, .hdf5, .h5ad, .nc, .nc4), which needs h5py.
     inside : str, for HDF5
         The name of the array in the file. Its stored numbers are taken as they are, without scale and fill value.
-    chunks : rows per chunk, as in `make_regression`
+    chunks : int or dask chunks, default "auto"
+        Rows per chunk, as in `make_regression`.
 
-    Returns an array of shape (n, p) or (n,). Raises FileNotFoundError, or ValueError that says what the file holds.
+    Returns
+    -------
+    dask array, shape (n, p) or (n,)
+        It reads its rows anew in every pass.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no file.
+    ValueError
+        That says what the file holds.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from glmlab.datasets import load_array
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/X.npy", np.eye(4))
+    ...     X = load_array(f"{folder}/X.npy", chunks=2)
+    ...     print(X.chunks, X.sum().compute())
+    ((2, 2), (4,)) 4.0
     """
     path = Path(path).resolve()
     with opened(path, inside) as array:

@@ -52,18 +52,33 @@ def flights(kind="pandas", *, npartitions=4, chunks=None):
 
     Parameters
     ----------
-    kind : "pandas", "dask" or "xy"
+    kind : "pandas", "dask" or "xy", default "pandas"
         A pandas DataFrame; a lazy dask DataFrame with known divisions; or the arrays of one question,
         "does it arrive more than 15 minutes late?".
-    npartitions : int
+    npartitions : int, default 4
         For "dask": the number of partitions.
     chunks : None, int or dask chunks
         For "xy": None gives numpy arrays, otherwise lazy dask arrays, as in `make_regression`.
 
     Returns
     -------
-    DataFrame, or X (327346, 36) and y (327346,) in {0.0, 1.0}. `FLIGHTS_FEATURES` names the columns of X. It
-    has no constant column: fit an intercept.
+    DataFrame
+        For "pandas" and "dask".
+    X, y : arrays, shapes (327346, 36) and (327346,)
+        For "xy"; y in {0.0, 1.0}. `FLIGHTS_FEATURES` names the columns of X. It has no constant column: fit an
+        intercept.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For another kind, and for chunks that do not fit.
+
+    Examples
+    --------
+    >>> from glmlab.datasets import flights
+    >>> table = flights()
+    >>> table.shape, table.origin.unique().tolist()
+    ((327346, 10), ['EWR', 'LGA', 'JFK'])
     """
     kind, frame = among("kind", kind, ("pandas", "dask", "xy")), read()
     if kind == "pandas":
@@ -75,10 +90,27 @@ def flights(kind="pandas", *, npartitions=4, chunks=None):
 
 @spelt
 def flights_design(frame):
-    """The design matrix of flights as a float DataFrame (n, 36): only what is known when the ticket is sold.
+    """The design matrix of flights: only what is known when the ticket is sold.
 
     Delay at departure and time in the air are left out: they are known too late. Rows are coded one
     by one (the scales are fixed numbers), so for dask type ``frame.map_partitions(flights_design)``.
+
+    Parameters
+    ----------
+    frame : DataFrame, n rows
+        Of the columns that `flights` has.
+
+    Returns
+    -------
+    DataFrame, shape (n, 36)
+        Of floats; `FLIGHTS_FEATURES` names the columns, and the module their units.
+
+    Examples
+    --------
+    >>> from glmlab.datasets import flights, flights_design
+    >>> design = flights_design(flights().head(2))
+    >>> design[["sched_time", "distance"]].round(3).to_numpy().tolist()
+    [[-1.125, 1.4], [-1.086, 1.416]]
     """
     import pandas as pd
 

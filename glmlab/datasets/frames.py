@@ -23,8 +23,30 @@ def save_frame(path, frame):
 
     It replaces an older folder once it is complete and right. All file names have the same number of digits, so that
     sorting the names sorts the rows. Compared are the number of rows of each file and a checksum of its numbers in
-    their order; of text only the rows are counted. Raises OSError where they differ, and FileExistsError where
-    something else is at path.
+    their order; of text only the rows are counted.
+
+    Parameters
+    ----------
+    path : str or path
+        The folder.
+    frame : DataFrame
+        Of pandas or dask.
+
+    Raises
+    ------
+    OSError
+        Where what is read back differs.
+    FileExistsError
+        Where something else is at path.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from glmlab.datasets import flights, load_frame, save_frame
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_frame(f"{folder}/flights", flights().head(100))
+    ...     print(len(load_frame(f"{folder}/flights")))
+    100
     """
     import dask.dataframe as dd
 
@@ -46,7 +68,30 @@ def load_frame(path):
     """Reopen what `save_frame` wrote, as a lazy dask DataFrame with one partition a file, whatever columns are chosen.
 
     (`dask.dataframe.read_parquet` joins partitions where few columns are chosen, and its npartitions does not say so.)
-    Raises ValueError where no parquet files are.
+
+    Parameters
+    ----------
+    path : str or path
+        The folder.
+
+    Returns
+    -------
+    dask DataFrame
+        Its columns and its rows are those that were saved.
+
+    Raises
+    ------
+    ValueError
+        Where no parquet files are.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from glmlab.datasets import flights, load_frame, save_frame
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_frame(f"{folder}/flights", flights("dask").partitions[:2])
+    ...     print(load_frame(f"{folder}/flights").npartitions)
+    2
     """
     import dask.dataframe as dd
 
@@ -58,10 +103,36 @@ def load_frame(path):
 def load_columns(path, columns):
     """Columns of what `save_frame` wrote as a lazy dask array of float64, one chunk a file; a missing value is nan.
 
-    columns: a list of p names gives an array (n, p), one name an array (n,). Only these columns are read. The number of
-    rows of each chunk comes from the end of its file, so that nothing else is read before the first pass; the same
-    columns of a dask frame are read once more to count their rows. Raises ValueError for an unknown name and TypeError
-    for a column that holds no numbers.
+    Only these columns are read. The number of rows of each chunk comes from the end of its file, so that nothing else
+    is read before the first pass; the same columns of a dask frame are read once more to count their rows.
+
+    Parameters
+    ----------
+    path : str or path
+        The folder.
+    columns : str or list of p names
+        One name, or several.
+
+    Returns
+    -------
+    dask array, shape (n, p) for a list, (n,) for one name
+        One chunk a file.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, and where no parquet files are.
+    TypeError
+        For a column that holds no numbers.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from glmlab.datasets import flights, load_columns, save_frame
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_frame(f"{folder}/flights", flights().head(100))
+    ...     print(load_columns(f"{folder}/flights", ["distance", "air_time"]).shape)
+    (100, 2)
     """
     import pyarrow.parquet as pq
 

@@ -27,6 +27,8 @@ STREAMS = ("beta", "X", "y")  # each has random numbers of its own
 def make_regression(n, p, *, chunks=None, seed=0, beta=None, noise=1.0, scales=None, dtype="float64"):
     """y = X β + noise: the post's data. X is standard normal, β uniform on [0, 1).
 
+    Row i depends on the seed and on i only: numpy and dask, in whatever chunks, hold the same numbers, bit for bit.
+
     Parameters
     ----------
     n, p : int
@@ -35,22 +37,37 @@ def make_regression(n, p, *, chunks=None, seed=0, beta=None, noise=1.0, scales=N
         None: numpy arrays. Otherwise lazy dask arrays: rows per chunk, "auto" (chosen from n and p alone, so that
         the bits do not depend on the machine), or dask's own ``(rows, p)`` where rows is a number or a tuple
         of lengths.
-    seed : int
-    beta : (p,) array, optional
+    seed : int, default 0
+        Of all random numbers.
+    beta : array, shape (p,), optional
         The coefficients; drawn from the seed when not given.
-    noise : float
-        Standard deviation of the noise.
-    scales : (p,) array, optional
+    noise : float, default 1
+        Standard deviation of the noise, in the unit of y.
+    scales : array, shape (p,), optional
         Column j of X is multiplied by scales[j]. With ``np.geomspace(1, 1 / kappa, p)`` the condition number
         of X is near kappa.
-    dtype : "float64" or "float32"
+    dtype : "float64" or "float32", default "float64"
         float32 rounds the same X.
 
     Returns
     -------
-    X : (n, p), y : (n,), beta : (p,) numpy array
+    X, y : arrays of numpy or dask, shapes (n, p) and (n,)
+        The rows.
+    beta : numpy array, shape (p,)
+        The coefficients.
 
-    Raises TypeError or ValueError that names the parameter.
+    Raises
+    ------
+    TypeError, ValueError
+        That names the parameter.
+
+    Examples
+    --------
+    >>> from glmlab.datasets import make_regression
+    >>> X, y, beta = make_regression(1000, 3)
+    >>> lazy, _, _ = make_regression(1000, 3, chunks=300)
+    >>> X.shape, lazy.numblocks, bool((lazy.compute() == X).all())
+    ((1000, 3), (4, 1), True)
     """
     p = whole("p", p, 1)
     scale = None if scales is None else vector("scales", scales, p)
@@ -62,8 +79,29 @@ def make_regression(n, p, *, chunks=None, seed=0, beta=None, noise=1.0, scales=N
 def make_logistic(n, p, *, chunks=None, seed=0, beta=None, x="uniform", dtype="float64"):
     """y ~ Bernoulli(sigmoid(X β)), 0.0 or 1.0: the post's benchmark, its `make_y`. β is (uniform − ½)·3.
 
-    ``x="uniform"`` draws X from [0, 1) as the post does; ``x="normal"`` gives the rows of `make_regression`.
-    The other parameters and the result are those of `make_regression`.
+    Parameters
+    ----------
+    n, p, chunks, seed, beta : as in `make_regression`
+    x : "uniform" or "normal", default "uniform"
+        "uniform" draws X from [0, 1) as the post does; "normal" gives the rows of `make_regression`.
+    dtype : as in `make_regression`
+
+    Returns
+    -------
+    X, y, beta : as in `make_regression`
+        y in {0.0, 1.0}.
+
+    Raises
+    ------
+    TypeError, ValueError
+        That names the parameter.
+
+    Examples
+    --------
+    >>> from glmlab.datasets import make_logistic
+    >>> X, y, beta = make_logistic(1000, 3)
+    >>> X.shape, sorted(set(y.tolist()))
+    ((1000, 3), [0.0, 1.0])
     """
     draws = {"uniform": uniform, "normal": normal}
     return make(n, p, chunks, seed, beta, dtype, draws[among("x", x, draws)], bernoulli, lambda u: (u - 0.5) * 3)
@@ -73,8 +111,28 @@ def make_logistic(n, p, *, chunks=None, seed=0, beta=None, x="uniform", dtype="f
 def make_poisson(n, p, *, chunks=None, seed=0, beta=None, dtype="float64"):
     """y ~ Poisson(exp(X β)), counts as floats. X is normal with standard deviation 1/√p, β uniform on [−1, 1).
 
-    Whatever p is, the standard deviation of X β is then near 0.6, and the counts are small. The other parameters and
-    the result are those of `make_regression`.
+    Whatever p is, the standard deviation of X β is then near 0.6, and the counts are small.
+
+    Parameters
+    ----------
+    n, p, chunks, seed, beta, dtype : as in `make_regression`
+
+    Returns
+    -------
+    X, y, beta : as in `make_regression`
+        y in {0.0, 1.0, 2.0, …}.
+
+    Raises
+    ------
+    TypeError, ValueError
+        That names the parameter.
+
+    Examples
+    --------
+    >>> from glmlab.datasets import make_poisson
+    >>> X, y, beta = make_poisson(1000, 3)
+    >>> X.shape, bool((y == y.round()).all())
+    ((1000, 3), True)
     """
     p = whole("p", p, 1)
     return make(n, p, chunks, seed, beta, dtype, normal, poisson, lambda u: 2 * u - 1, p**-0.5)

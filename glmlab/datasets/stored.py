@@ -21,18 +21,50 @@ from glmlab.rows.tables import numbers, sized
 
 @spelt
 def save(path, X, y, beta=None, *, shards=None, policy=Storing()):
-    """Write X (n, p), y (n,) and perhaps β (p,) into one zarr group at path, and read it back to check it.
+    """Write X, y and perhaps β into one zarr group at path, and read it back to check it.
 
     Not compressed, since random doubles do not compress. The group appears under its name only when it is
-    complete and right. An older group of that name is replaced; anything else there is refused (FileExistsError).
-    Dask arrays are written chunk by chunk, X and y in one pass, and no task holds more than the chunks that its own
-    rows come from; on a cluster the workers must see the path. A block whose shape or dtype is not the one that dask
-    was told is refused (ValueError, TypeError): zarr would cast it.
+    complete and right. An older group of that name is replaced.
 
-    shards: rows of one file. Without it each piece of an array is a file of its own, and a large array makes thousands;
-    a shard is one file of several pieces, which are still read one by one. It is rounded up to whole pieces.
+    Parameters
+    ----------
+    path : str or path
+        Of the group. On a cluster the workers must see it.
+    X, y : arrays of numpy or dask, shapes (n, p) and (n,)
+        Dask arrays are written chunk by chunk, X and y in one pass, and no task holds more than the chunks that its own
+        rows come from.
+    beta : array, shape (p,), optional
+        The coefficients.
+    shards : int, optional
+        Rows of one file. Without it each piece of an array is a file of its own, and a large array makes thousands; a
+        shard is one file of several pieces, which are still read one by one. It is rounded up to whole pieces.
+    policy : glmlab.policy.Storing
+        How large a piece is.
+
+    Raises
+    ------
+    FileExistsError
+        Where anything but a group is at path.
+    ValueError, TypeError
+        For a block whose shape or dtype is not the one that dask was told: zarr would cast it.
+    OSError
+        Where what is read back differs.
+
+    Notes
+    -----
     The arrays are made before the first task runs, and each task writes whole files: where two tasks write to one
-    shard, the later one loses the rows of the earlier one. Raises OSError where what is read back differs.
+    shard, the later one loses the rows of the earlier one.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from glmlab.datasets import load, make_regression, save
+    >>> X, y, beta = make_regression(100, 3)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(f"{folder}/rows.zarr", X, y, beta)
+    ...     again, _, _ = load(f"{folder}/rows.zarr")
+    >>> bool((again == X).all())
+    True
     """
     import zarr
 
@@ -49,11 +81,40 @@ def save(path, X, y, beta=None, *, shards=None, policy=Storing()):
 
 @spelt
 def load(path, *, chunks=None):
-    """Reopen what `save` wrote: X, y and beta (None when there was none).
+    """Reopen what `save` wrote.
 
-    chunks=None reads numpy arrays; otherwise lazy dask arrays with the chunks asked for, as in `make_regression`.
     Arrays that were saved again have other names on dask, so that a cluster does not answer with the rows that it
-    keeps of the older ones. Raises ValueError where no such arrays are saved.
+    keeps of the older ones.
+
+    Parameters
+    ----------
+    path : str or path
+        Of the group.
+    chunks : None, int or dask chunks
+        None reads numpy arrays; otherwise lazy dask arrays with the chunks asked for, as in `make_regression`.
+
+    Returns
+    -------
+    X, y : arrays of numpy or dask, shapes (n, p) and (n,)
+        The rows.
+    beta : array, shape (p,), or None
+        None where there was none.
+
+    Raises
+    ------
+    ValueError
+        Where no such arrays are saved.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from glmlab.datasets import load, make_regression, save
+    >>> X, y, beta = make_regression(100, 3)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(f"{folder}/rows.zarr", X, y)
+    ...     lazy, _, nothing = load(f"{folder}/rows.zarr", chunks=40)
+    >>> lazy.chunks, nothing
+    (((40, 40, 20), (3,)), None)
     """
     group = opened(path)
     X, y = group["X"], group["y"]

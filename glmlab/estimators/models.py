@@ -21,7 +21,7 @@ from glmlab.solvers.result import Mean, refuse_forgotten
 ELSEWHERE = {
     "C": "lam=1/C is the same problem: λ multiplies the penalty, not the losses",
     "alpha": "alpha_per_row=alpha is the same problem where the library divides the losses by the rows, as "
-             "PoissonRegressor, Lasso and glum do; lam=2*alpha where it does not, as Ridge",
+             "PoissonRegressor, Lasso, SGDClassifier and glum do; of scikit-learn's Ridge it is lam=2*alpha",
     "n_jobs": "threads= says how many work on rows in memory",
     "random_state": "no solver is random",
 }  # fmt: skip
@@ -119,25 +119,62 @@ class GLM(BaseEstimator):
 
 
 class GLMRegressor(RegressorMixin, GLM):
-    """A generalised linear model of a number: minimises Σᵢ wᵢ ℓ(xᵢᵀβ + b + oᵢ; yᵢ) + g(β), as `fit` does.
+    """A generalised linear model of a number: a regressor for scikit-learn, fitted by `fit`.
 
-    family: "gaussian", whose loss (y − η)² has no ½, "logistic" for proportions, "poisson", "gamma",
-    NegativeBinomial(alpha), Tweedie(power) or an object of your own.
-    penalty: "zero", "l1", "ridge", "elastic_net", an object, which has its own λ, or a function from λ to an object, as
-    lambda lam: Standardized(Ridge(lam)). The intercept b is free.
-    lam: λ, which counts against the sum of the losses, not against their mean: rows repeated twice need twice the λ.
-    None stands for 1, or for the λ of alpha_per_row.
-    alpha_per_row: α as scikit-learn's PoissonRegressor, GammaRegressor, Lasso and ElasticNet and as glum take it, with
-    the mean of the losses and ½(y − η)² for the Gaussian: λ = α Σw, and 2 α Σw for the Gaussian.
-    l1_ratio: r of "elastic_net", λ(r‖β‖₁ + (1 − r)/2 ‖β‖²). warm_start: start where the last fit of this estimator
-    ended. solver, tol, max_iter, threads: as in `fit`. options: a dict of further options of `fit`.
+    It minimises Σᵢ wᵢ ℓ(xᵢᵀβ + b + oᵢ; yᵢ) + g(β). The losses are summed, not averaged: rows repeated twice need twice
+    the λ. The intercept b is there by default, and is not penalised.
 
-    Attributes after a fit: coef_ (p,), intercept_, n_iter_, n_passes_ over the rows, converged_ (was tol proved?),
-    certificate_, the proof, needs_offset_ (had the fit an offset?), result_ with all else, n_features_in_, and
-    feature_names_in_ where X has names of text.
+    Parameters
+    ----------
+    family : str or object, default "gaussian"
+        "gaussian", whose loss (y − η)² has no ½, "logistic" for proportions, "poisson", "gamma",
+        NegativeBinomial(alpha), Tweedie(power) or an object of your own.
+    penalty : str or object, default "ridge"
+        "zero", "l1", "ridge", "elastic_net", an object, which has its own λ, or a function from λ to an object, as
+        lambda lam: Standardized(Ridge(lam)).
+    lam : float >= 0, optional
+        λ, which counts against the sum of the losses. None stands for 1, or for the λ of alpha_per_row.
+    alpha_per_row : float >= 0, optional
+        α as scikit-learn's PoissonRegressor, GammaRegressor, Lasso and ElasticNet and as glum take it, with the mean of
+        the losses and ½(y − η)² for the Gaussian: λ = α Σw, and 2 α Σw for the Gaussian.
+    l1_ratio : float in [0, 1], optional
+        r of "elastic_net", λ(r‖β‖₁ + (1 − r)/2 ‖β‖²).
+    fit_intercept : bool, default True
+        Whether the model has the intercept b.
+    solver, tol, max_iter : as in `fit`
+    warm_start : bool, default False
+        Whether to start where the last fit of this estimator ended.
+    threads : as in `fit`
+    options : dict, optional
+        Further options of `fit`.
 
-    >>> import numpy as np
-    >>> X, claims, years = np.array([[0.0], [0.0], [1.0], [1.0]]), [1, 3, 4, 2], [1.0, 1.0, 1.0, 0.5]
+    Attributes
+    ----------
+    coef_ : array, shape (p,)
+        The coefficients β.
+    intercept_ : float
+        b, 0.0 where the model has none.
+    n_iter_, n_passes_ : int and float
+        Iterations, and passes over the rows.
+    converged_ : bool
+        Was tol proved?
+    certificate_ : Certificate
+        The proof.
+    needs_offset_ : bool
+        Had the fit an offset?
+    needs_exposure_ : bool
+        Had it an exposure?
+    result_ : Result
+        What `fit` returned, with all else.
+    n_features_in_ : int
+        The number of columns, p.
+    feature_names_in_ : array, shape (p,)
+        The names of the columns, where X has names of text.
+
+    Examples
+    --------
+    >>> from glmlab.estimators import GLMRegressor
+    >>> X, claims, years = [[0], [0], [1], [1]], [1, 3, 4, 2], [1.0, 1.0, 1.0, 0.5]
     >>> model = GLMRegressor("poisson", penalty="zero").fit(X, claims, exposure=years)
     >>> model.predict([[0.0], [1.0]]).round(6).tolist(), model.converged_
     ([2.0, 4.0], True)
@@ -153,11 +190,27 @@ class GLMRegressor(RegressorMixin, GLM):
         self.max_iter, self.warm_start, self.threads, self.options = max_iter, warm_start, threads, options
 
     def fit(self, X, y, sample_weight=None, offset=None, exposure=None):
-        """Fit to X (n, p) and y (n,), in any container that `fit` takes; returns the estimator.
+        """Fit the model to X and y.
 
-        sample_weight (n,) multiplies the losses. offset (n,) is added to η; exposure (n,) multiplies the mean of a
-        family with a log link, as an offset of log(exposure) does. Raises what `fit` raises, and for rows in memory
-        what scikit-learn's `check_array` raises.
+        Parameters
+        ----------
+        X, y : as in `fit`, in any container that it takes
+        sample_weight : array or column, shape (n,), optional
+            Multiplies the losses.
+        offset : array or column, shape (n,), optional
+            Is added to η.
+        exposure : array or column, shape (n,), optional
+            Multiplies the mean of a family with a log link, as an offset of log(exposure) does.
+
+        Returns
+        -------
+        GLMRegressor
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError, TypeError, ClusterError
+            As `fit` does, and for rows in memory what scikit-learn's `check_array` raises.
         """
         family = named("family", self.family, FAMILIES, FAMILY_NEEDS)
         self.coef_, self.intercept_ = self._fit(family, self._tables(X, y, sample_weight, offset, exposure, reset=True))
@@ -165,10 +218,20 @@ class GLMRegressor(RegressorMixin, GLM):
         return self
 
     def predict(self, X, offset=None, exposure=None):
-        """The mean of y at each row of X, times its exposure: (n,), lazy where X is on dask.
+        """The mean of y at each row of X, times its exposure.
 
-        Where the fit had an offset, the rows must have an offset or an exposure: TypeError without. Where it had an
-        exposure, rows without one have one unit of it.
+        Parameters
+        ----------
+        X : array or table, shape (n, p)
+            New rows, with the columns of the fit.
+        offset, exposure : arrays or columns, shape (n,), optional
+            Where the fit had an offset, the rows must have an offset or an exposure: TypeError without. Where it had an
+            exposure, rows without one have one unit of it.
+
+        Returns
+        -------
+        array, shape (n,)
+            Lazy where X is on dask.
         """
         table = given.columns(self, X, reset=False)
         return self._mean(table, self._offset(offset, exposure), self.result_.family)
@@ -212,20 +275,41 @@ class GLMRegressor(RegressorMixin, GLM):
 
 
 class GLMClassifier(ClassifierMixin, GLM):
-    """Logistic regression of two classes: minimises Σᵢ wᵢ (log(1 + e^ηᵢ) − yᵢηᵢ) + g(β), η = Xβ + b + o.
+    """Logistic regression of two classes: a classifier for scikit-learn, fitted by `fit`.
 
-    The defaults are those of scikit-learn's LogisticRegression, λ = 1/C = 1. More than two classes are refused;
-    scikit-learn's OneVsRestClassifier around it fits one against the rest.
-    penalty, lam, alpha_per_row, l1_ratio and all further parameters: as of GLMRegressor.
-    class_weight: {label: weight}, which multiplies the rows' weights, or "balanced", which gives both classes the same
-    sum of weights.
+    It minimises Σᵢ wᵢ (log(1 + e^ηᵢ) − yᵢηᵢ) + g(β), η = Xβ + b + o: a sum, not a mean. The defaults are those of
+    scikit-learn's LogisticRegression, λ = 1/C = 1. More than two classes are refused; scikit-learn's
+    OneVsRestClassifier around it fits one against the rest.
 
-    Attributes after a fit: classes_ (2,), coef_ (1, p) and intercept_ (1,) as LogisticRegression has them, and all
-    others of GLMRegressor.
+    Parameters
+    ----------
+    penalty, lam, alpha_per_row, l1_ratio : as of GLMRegressor
+        Of LogisticRegression's C it is lam=1/C, of the alpha of SGDClassifier and glum alpha_per_row=alpha.
+    class_weight : dict or "balanced", optional
+        {label: weight}, which multiplies the rows' weights, or "balanced", which gives both classes the same sum of
+        weights.
+    fit_intercept, solver, tol, max_iter, warm_start, threads, options : as of GLMRegressor
 
-    >>> model = GLMClassifier(lam=0.5).fit([[0.0], [1.0], [2.0], [3.0]], ["no", "yes", "no", "yes"])
-    >>> model.predict([[0.0], [3.0]]).tolist(), model.predict_proba([[1.5]]).round(6).tolist()
-    (['no', 'yes'], [[0.5, 0.5]])
+    Attributes
+    ----------
+    classes_ : array, shape (2,)
+        The labels, sorted.
+    coef_ : array, shape (1, p)
+        The coefficients β, in the shape that LogisticRegression gives them.
+    intercept_ : array, shape (1,)
+        b, 0.0 where the model has none.
+    n_iter_, n_passes_, converged_, certificate_, needs_offset_, result_ : as of GLMRegressor
+    n_features_in_, feature_names_in_ : as of GLMRegressor
+
+    Examples
+    --------
+    >>> from glmlab.estimators import GLMClassifier
+    >>> X, y = [[0], [1], [2], [3]], ["no", "yes", "no", "yes"]
+    >>> model = GLMClassifier(lam=0.5).fit(X, y)
+    >>> model.predict([[0], [3]]).tolist()
+    ['no', 'yes']
+    >>> model.predict_proba([[1.5]]).round(6).tolist()
+    [[0.5, 0.5]]
     """
 
     @known_here

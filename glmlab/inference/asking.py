@@ -23,21 +23,56 @@ def infer(
     result, X, y, *, sample_weight=None, offset=None, weights="frequency", covariance="classical", groups=None,
     dispersion=None, information="expected", level=0.95,
 ):  # fmt: skip
-    """Standard errors, tests, confidence intervals and likelihoods of a fit: an Inference.
+    """Standard errors, tests, confidence intervals and likelihoods of a fit without penalty or with a ridge.
 
-    result: of a fit without penalty or with a ridge; X, y, sample_weight and offset: the rows of that fit, again (for
-    exposures, offset=numpy.log(exposure)). weights: "frequency", a row of weight w is w rows, so that n is Σ w; or
-    "precision", it is one row whose variance is w times smaller, so that n is the number of rows that count.
-    Coefficients are the same. covariance: "classical", "HC0" to "HC3" or "cluster" (glmlab.inference has the formulas);
-    the last needs groups (n,), a label for each row, which are brought to this process; where they and X have indexes,
-    these must be the same, and a group whose rows all have weight 0 does not count. dispersion: φ, a number or
-    "pearson"; None estimates it for the Gaussian and the gamma family and takes 1 for the others. information:
-    "expected" takes Fisher's J, as R does, "observed" the Hessian at β; they differ for the gamma family. level: of
-    confidence intervals. Tests are Student's where φ is estimated, with n − p degrees of freedom, or with groups, with
-    G − 1; else normal.
+    They are those of a model whose −log likelihood is the sum of the losses ÷ φ, but for factors that the families
+    know; `glmlab.inference` has the formulas.
 
-    It takes a pass over the rows, and another one for robust covariances. Raises ValueError for an L1 term, for rows
-    that were not fitted, and where coefficients are not unique; TypeError for arguments of another kind.
+    Parameters
+    ----------
+    result : Result
+        Of a fit without penalty or with a ridge.
+    X, y, sample_weight, offset : as in `fit`
+        The rows of that fit, again (for exposures, offset=numpy.log(exposure)).
+    weights : "frequency" or "precision", default "frequency"
+        "frequency": a row of weight w is w rows, so that n is Σ w. "precision": it is one row whose variance is w times
+        smaller, so that n is the number of rows that count. Coefficients are the same.
+    covariance : str, default "classical"
+        "classical", "HC0" to "HC3" or "cluster".
+    groups : array or column, shape (n,), optional
+        For "cluster", which needs them: a label for each row, brought to this process. Where they and X have indexes,
+        these must be the same, and a group whose rows all have weight 0 does not count.
+    dispersion : float > 0 or "pearson", optional
+        φ. None estimates it for the Gaussian and the gamma family and takes 1 for the others.
+    information : "expected" or "observed", default "expected"
+        "expected" takes Fisher's J, as R does, "observed" the Hessian at β; they differ for the gamma family.
+    level : float in (0, 1), default 0.95
+        Of confidence intervals.
+
+    Returns
+    -------
+    Inference
+        Tests are Student's where φ is estimated, with n − p degrees of freedom, or with groups, with G − 1; else
+        normal.
+
+    Raises
+    ------
+    ValueError
+        For an L1 term, for rows that were not fitted, and where coefficients are not unique.
+    TypeError
+        For arguments of another kind.
+
+    Notes
+    -----
+    It takes a pass over the rows, and another one for robust covariances.
+
+    Examples
+    --------
+    >>> from glmlab import fit, infer
+    >>> X, y = [[1.0], [1.0], [1.0], [1.0]], [1.0, 2.0, 3.0, 4.0]
+    >>> found = infer(fit(X, y, family="gaussian"), X, y)
+    >>> found.coefficients.round(4).tolist(), found.errors.round(4).tolist()
+    ([2.5], [0.6455])
     """
     refuse_others(result)
     refuse_settings(weights, covariance, groups, dispersion, information, level)

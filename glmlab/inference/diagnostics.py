@@ -59,12 +59,41 @@ def rows_of(caller, inference):
 
 @spelt
 def leverages(inference):
-    """The leverage of each row, (n,): by how much its own y moves its fitted value.
+    """The leverage of each row: by how much its own y moves its fitted value.
 
-    h = ℓ″ xᵀBx is a diagonal entry of the hat matrix (McCullagh & Nelder 1989, chapter 12). Where weights are
-    frequencies it is that of one of the w copies, else it is w times as large. `parameters` is Σ w h where weights are
-    frequencies, else Σ h. A row far above 2 p/n is worth a look. It takes a pass. Raises TypeError for what is not an
-    Inference.
+    h = ℓ″ xᵀBx is a diagonal entry of the hat matrix. A row far above 2 p/n is worth a look.
+
+    Parameters
+    ----------
+    inference : Inference
+        From `infer`.
+
+    Returns
+    -------
+    array, shape (n,)
+        Where weights are frequencies h is that of one of the w copies, else it is w times as large. `parameters` is Σ w
+        h where weights are frequencies, else Σ h.
+
+    Raises
+    ------
+    TypeError
+        For what is not an Inference.
+
+    Notes
+    -----
+    It takes a pass.
+
+    References
+    ----------
+    McCullagh & Nelder (1989), chapter 12.
+
+    Examples
+    --------
+    >>> from glmlab import fit, infer, leverages
+    >>> X, y = [[1.0], [1.0], [1.0], [3.0]], [1.0, 2.0, 3.0, 4.0]
+    >>> found = infer(fit(X, y, family="gaussian"), X, y)
+    >>> leverages(found).round(4).tolist()  # x² ÷ 12
+    [0.0833, 0.0833, 0.0833, 0.75]
     """
     f, beta, root, expected, frequency = rows_of("leverages", inference)
     found = f.map(inferring.leverages, shared=(f.family, beta, root, expected, frequency))
@@ -109,13 +138,45 @@ def influences(inference, drawn=2000, most=50, seed=0):
 
 @spelt
 def calibration(inference, bins=10, policy=Inferring()):
-    """Observed against predicted means, and deviance residuals, by bins of the predicted mean: a Bins.
+    """Observed against predicted means, and deviance residuals, by bins of the predicted mean.
 
-    Bins have about equal numbers of rows, since their edges are quantiles of η over all rows, or over
-    `policy.ranked` random ones. z is the score test of a shift of that bin alone (with a variance that ignores that β
-    was fitted to the same rows, so that it is a little small): where |z| > 3 the model is wrong there. An empty bin is
-    left out. It takes a pass, and a part of one for the edges. Raises ValueError for a loss that is no likelihood, and
-    TypeError for what is not an Inference.
+    Bins have about equal numbers of rows, since their edges are quantiles of η over all rows, or over `policy.ranked`
+    random ones. An empty bin is left out.
+
+    Parameters
+    ----------
+    inference : Inference
+        From `infer`.
+    bins : int, default 10
+        How many at most.
+    policy : glmlab.policy.Inferring
+        Says how many rows are ranked.
+
+    Returns
+    -------
+    Bins
+        A row for each bin. z is the score test of a shift of that bin alone (with a variance that ignores that β was
+        fitted to the same rows, so that it is a little small): where |z| > 3 the model is wrong there.
+
+    Raises
+    ------
+    ValueError
+        For a loss that is no likelihood.
+    TypeError
+        For what is not an Inference.
+
+    Notes
+    -----
+    It takes a pass, and a part of one for the edges.
+
+    Examples
+    --------
+    >>> from glmlab import calibration, fit, infer
+    >>> X, y = [[0.0], [0.0], [1.0], [1.0]], [1, 3, 4, 8]
+    >>> result = fit(X, y, family="poisson", fit_intercept=True)
+    >>> found = calibration(infer(result, X, y), bins=2)
+    >>> found.predicted.round(4).tolist(), found.observed.round(4).tolist()
+    ([2.0, 6.0], [2.0, 6.0])
     """
     f, beta, _, _, frequency = rows_of("calibration", inference)
     family = f.family

@@ -24,7 +24,64 @@ class Band(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Inference:
-    """What a fit says about the model that made the rows. Coefficients come with the intercept last."""
+    """What a fit says about the model that made the rows: errors, tests, intervals, likelihoods.
+
+    `infer` returns it. Coefficients come with the intercept last, and are in the unit of η ÷ that of the column.
+
+    Attributes
+    ----------
+    names : tuple, length dim
+        Of the columns.
+    coefficients, errors : arrays, shape (dim,)
+        The coefficients, and their standard errors.
+    within : array, shape (dim,)
+        The coefficient at the optimum is no further away than this, proved; nan if unknown.
+    statistics, p_values : arrays, shape (dim,)
+        Coefficient ÷ standard error, and the two-sided p-value of the hypothesis that the coefficient is 0.
+    low, high : arrays, shape (dim,)
+        Where the confidence interval begins, and where it ends.
+    level : float
+        Its probability.
+    covariance : array, shape (dim, dim)
+        Of the coefficients.
+    kind : str
+        Of covariance.
+    freedom : float
+        Degrees of freedom of Student's t; infinite where the normal distribution is used.
+    n : float
+        Observations: Σ w, or rows of positive weight where weights are precisions.
+    parameters : float
+        tr(BJ): the number of coefficients, or less with a ridge.
+    dispersion : float
+        φ; nan where the loss is no likelihood.
+    pearson : float
+        Σ w (y − μ)² ÷ V(μ).
+    deviance, null_deviance : float
+        Twice the log-likelihood that is missing to a perfect fit, times φ, and the same of the model with an intercept
+        and the offsets alone.
+    log_likelihood : float
+        Least squares: at σ² = Σ w r² ÷ n; gamma: at φ; logistic and Poisson: at 1.
+    aic, bic : float
+        −2 log-likelihood + 2 k and + k log n; k counts the parameters, and φ where it was estimated, as in R.
+    passes : float
+        Over the rows, which this took.
+    result : Result
+        The fit.
+    rows : Fitted
+        For `predict` and for diagnostics.
+    accuracy : float
+        No coefficient is further from the optimum than so many of its standard errors; nan if unknown.
+
+    Examples
+    --------
+    >>> from glmlab import fit, infer
+    >>> X, y = [[1.0], [1.0], [1.0], [1.0]], [1.0, 2.0, 3.0, 4.0]
+    >>> found = infer(fit(X, y, family="gaussian"), X, y)
+    >>> found.low.round(4).tolist(), found.high.round(4).tolist()
+    ([0.4457], [4.5543])
+    >>> found.p_values.round(4).tolist()
+    [0.0305]
+    """
 
     names: tuple  # (dim,)
     coefficients: np.ndarray  # (dim,)

@@ -22,7 +22,9 @@ ready = weakref.WeakSet()  # the clients whose workers have what they need
 @spelt
 def client(n_workers=2, threads_per_worker=1, *, memory_limit=None, processes=True, address=None, scheduler_file=None,
            security=None, policy=Workers()):
-    """A distributed client, the first of these that exists:
+    """Open a distributed client: the one that is open, the cluster that you name, or a new one on this machine.
+
+    It is the first of these that exists:
 
     1. the client that is already open, whoever opened it, unless it is one that this function opened on this machine
        and its workers are gone for good: then it is closed, with a warning;
@@ -38,26 +40,49 @@ def client(n_workers=2, threads_per_worker=1, *, memory_limit=None, processes=Tr
 
     Parameters
     ----------
-    n_workers, threads_per_worker : int
+    n_workers, threads_per_worker : int, default 2 and 1
         For a new cluster. Never taken from the number of cores: in a container that is the host's number.
     memory_limit : int or str, optional
         For a new cluster, per worker, such as "1GiB". By default 2 GiB, or less where n_workers of that size do not
         fit into 80 % of the memory this container or machine allows. With ``processes=False`` nothing enforces it.
         Below 1 GiB workers return the memory that kernels let go of, and are slower for it.
-    processes : bool
+    processes : bool, default True
         For a new cluster: worker processes, or threads in this one.
     address : str, optional
-        Of a scheduler, such as "tcp://10.0.0.1:8786", or "tls://…" where the connection is encrypted.
+        Of a scheduler, such as ``"tcp://10.0.0.1:8786"``, or ``"tls://…"`` where the connection is encrypted.
     scheduler_file : str or path, optional
         The file that ``dask scheduler --scheduler-file`` writes, on a disk that all hosts share.
     security : distributed.Security or dict, optional
         Certificates for TLS, such as {"tls_ca_file": …, "tls_client_cert": …, "tls_client_key": …}. By default those
         of dask's configuration (distributed.comm.tls).
     policy : glmlab.policy.Workers
+        The limits of a new cluster, and how long workers are waited for.
 
-    Raises TypeError or ValueError for a parameter, ConnectionError where the named scheduler does not answer or TLS
-    fails, and RuntimeError where its workers cannot import glmlab or where a script has no main guard. Warns where the
-    cluster is adaptive.
+    Returns
+    -------
+    distributed.Client, or what behaves like one
+        The latter where it was open before.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a parameter.
+    ConnectionError
+        Where the named scheduler does not answer or TLS fails.
+    RuntimeError
+        Where its workers cannot import glmlab or where a script has no main guard.
+
+    Warns
+    -----
+    UserWarning
+        Where the cluster is adaptive.
+
+    Examples
+    --------
+    >>> from glmlab.machine.cluster import client
+    >>> with client(n_workers=2, processes=False) as c:
+    ...     len(c.nthreads())
+    2
     """
     current, named = in_use(open_client(), policy), scheduler_named(address, scheduler_file)
     if current is not None:
@@ -139,7 +164,25 @@ class BorrowedClient:
 
 
 def dashboard_link(client) -> str:
-    """The dashboard's address, or "" when there is none."""
+    """The dashboard's address, or "" when there is none.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Of the cluster.
+
+    Returns
+    -------
+    str
+        An address for a browser.
+
+    Examples
+    --------
+    >>> from glmlab.machine.cluster import client, dashboard_link
+    >>> with client(n_workers=1, processes=False) as c:
+    ...     dashboard_link(c).endswith("/status")
+    True
+    """
     if client.scheduler.address.startswith("inproc"):  # such an address names no host
         return direct_link(client, "127.0.0.1")
     try:
@@ -157,15 +200,55 @@ def direct_link(client, host=None):
 
 
 def bytes_sent(client) -> int:
-    """Bytes of results that the workers have sent so far, to each other and to this process, over the network."""
+    """How many bytes of results the workers have sent so far, to each other and to this process, over the network.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Of the cluster.
+
+    Returns
+    -------
+    int
+        0 where the workers are threads of this process.
+
+    Examples
+    --------
+    >>> from glmlab.machine.cluster import bytes_sent, client
+    >>> with client(n_workers=1, processes=False) as c:
+    ...     bytes_sent(c)
+    0
+    """
     return sum(client.run(lambda dask_worker: dask_worker.transfer_outgoing_bytes_total).values())
 
 
 def dealt(client, a, rows):
-    """The array `a` as a dask array in the workers' memory, in chunks of so many rows; neighbours share a worker.
+    """An array as a dask array in the workers' memory, in chunks of so many rows; neighbours share a worker.
 
     Every worker gets the same number of chunks, or one fewer. (`client.persist` chooses workers freely: of two chunks
     both may go to the same worker.)
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Of the cluster.
+    a : array, shape (n,) or (n, p)
+        In the memory of this process.
+    rows : int
+        Rows of a chunk.
+
+    Returns
+    -------
+    dask array
+        Of the same numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmlab.machine.cluster import client, dealt
+    >>> with client(n_workers=2, processes=False) as c:
+    ...     dealt(c, np.eye(6), 2).chunks
+    ((2, 2, 2), (6,))
     """
     workers = sorted(client.nthreads())  # not from scheduler_info: dask renews it in the background, at times to empty
     pieces = [a[first : first + rows] for first in range(0, len(a), rows)]

@@ -68,20 +68,57 @@ EPS = np.finfo(float).eps
 
 
 class Certificate(NamedTuple):
-    """A bound on F(β) − F*, and what it rests on."""
+    """A bound on F(β) − F*, and what it rests on.
 
-    bound: float  # F(β) − F* ≤ bound; inf where nothing was proved
-    relative: float  # (bound − rounding) ÷ S (Scale.unit), or ÷ more than S where rounding of η alone costs too much
-    kkt: float  # ‖dist(−∇f, ∂g)‖∞, unscaled
-    kind: str  # how it was proved, or why nothing was
-    rigorous: bool  # does duality say anything of this loss and penalty? False where their conjugates are unknown
-    passes: float  # passes over the rows that it cost
-    objective: float  # F(β)
-    rank: int  # of X among the coefficients that may move
-    rounding: float  # part of the bound: how wrong the computed F(β) is likely to be
-    step: tuple  # (dim,) from β to the minimiser of the quadratic model of F at β, longer if that is of a sample
-    errors: float  # no β_j is further from its optimum than so many standard errors, estimated at the last point seen
-    within: tuple  # (dim,) |β_j − β*_j| is at most this, intercept last; nan where the gap says nothing of β
+    F is the sum of the losses plus λ times the penalty, and F* its minimum. The head of this module has the proof.
+
+    Attributes
+    ----------
+    bound : float
+        F(β) − F* ≤ bound, in the unit of F; inf where nothing was proved.
+    relative : float
+        (bound − rounding) ÷ S (Scale.unit), or ÷ more than S where rounding of η alone costs too much.
+    kkt : float
+        ‖dist(−∇f, ∂g)‖∞, unscaled.
+    kind : str
+        How it was proved, or why nothing was.
+    rigorous : bool
+        Does duality say anything of this loss and penalty? False where their conjugates are unknown.
+    passes : float
+        Passes over the rows that it cost.
+    objective : float
+        F(β).
+    rank : int
+        Of X among the coefficients that may move.
+    rounding : float
+        Part of the bound: how wrong the computed F(β) is likely to be.
+    step : tuple, length dim
+        From β to the minimiser of the quadratic model of F at β, longer if that is of a sample.
+    errors : float
+        No β_j is further from its optimum than so many standard errors, estimated at the last point seen.
+    within : tuple, length dim
+        |β_j − β*_j| is at most this, in the unit of β, intercept last; nan where the gap says nothing of β.
+
+    Examples
+    --------
+    >>> from glmlab import certify
+    >>> proof = certify([[1.0], [2.0]], [2.0, 4.0], [1.9], family="gaussian")
+    >>> round(proof.bound, 4), round(proof.within[0], 4)  # F(1.9) − F(2), 2 − 1.9
+    (0.05, 0.1)
+    """
+
+    bound: float
+    relative: float
+    kkt: float
+    kind: str
+    rigorous: bool
+    passes: float
+    objective: float
+    rank: int
+    rounding: float
+    step: tuple
+    errors: float
+    within: tuple
 
     def __str__(self):
         if not np.isfinite(self.bound):

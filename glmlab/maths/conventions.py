@@ -160,15 +160,39 @@ CONVENTIONS = {
 
 @spelt
 def to_lam(value, n, kind, family=None):
-    """Our λ for the `value` that library `kind` takes, on n rows.
+    """Our λ for the penalty parameter of another library.
 
-    kind: a key of CONVENTIONS, the name of an estimator of scikit-learn or of another package. n: the number of rows,
-    or the sum of their weights (`CONVENTIONS[kind].n` says which); ignored where the library does not divide by it.
-    family: needed where a library halves squares but not the other losses. Raises ValueError or TypeError that names
-    the parameter, and ValueError that says why where a library's λ is known only after its fit.
+    Our λ counts against the sum of the losses; CONVENTIONS says what each library minimises instead.
 
-    >>> to_lam(0.5, 100, "LogisticRegression"), to_lam(0.5, 100, "Lasso"), to_lam(0.5, 100, "glmnet", "logistic")
-    (2.0, 100.0, 50.0)
+    Parameters
+    ----------
+    value : float
+        What the library takes.
+    n : int or float
+        The number of rows, or the sum of their weights (`CONVENTIONS[kind].n` says which); ignored where the library
+        does not divide by it.
+    kind : str
+        A key of CONVENTIONS, the name of an estimator of scikit-learn or of another package.
+    family : str or object, optional
+        Needed where a library halves squares but not the other losses.
+
+    Returns
+    -------
+    float
+        λ.
+
+    Raises
+    ------
+    ValueError, TypeError
+        That name the parameter, and ValueError that says why where a library's λ is known only after its fit.
+
+    Examples
+    --------
+    >>> from glmlab.maths.conventions import to_lam
+    >>> to_lam(0.5, 100, "LogisticRegression"), to_lam(0.5, 100, "Lasso")
+    (2.0, 100.0)
+    >>> to_lam(0.5, 100, "glmnet", "logistic")
+    50.0
     """
     convention = CONVENTIONS[among("kind", kind, CONVENTIONS)]
     factor, value = convention.factor(n, family), number(convention.parameter, value, strict=convention.inverse)
@@ -177,8 +201,27 @@ def to_lam(value, n, kind, family=None):
 
 @spelt
 def from_lam(lam, n, kind, family=None):
-    """The value with which library `kind` solves our problem with this λ: the inverse of `to_lam`.
+    """The value with which a library solves our problem with this λ: the inverse of `to_lam`.
 
+    Parameters
+    ----------
+    lam : float
+        λ.
+    n, kind, family : as in `to_lam`
+
+    Returns
+    -------
+    float
+        The library's parameter.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `to_lam` does.
+
+    Examples
+    --------
+    >>> from glmlab.maths.conventions import from_lam
     >>> from_lam(2.0, 100, "LogisticRegression"), from_lam(100.0, 100, "Lasso")
     (0.5, 0.5)
     """
@@ -189,9 +232,23 @@ def from_lam(lam, n, kind, family=None):
 
 @spelt
 def table(family=None):
-    """A pandas DataFrame of the conventions, of one family if given.
+    """The penalty parameters of other libraries as a table.
 
-    Its columns: parameter, what the library minimises, the conversion to our λ, its source, and traps.
+    Parameters
+    ----------
+    family : str or object, optional
+        Of this family only.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each library: parameter, what the library minimises, the conversion to our λ, its source, and traps.
+
+    Examples
+    --------
+    >>> from glmlab.maths.conventions import table
+    >>> table("logistic").ours["LogisticRegression"]
+    'λ = 1/C'
     """
     import pandas as pd
 

@@ -3,15 +3,25 @@
 import numpy as np
 from scipy.special import gammaln
 
-from glmlab.checks import number
 from glmlab.maths.family import Family, phi, sigmoid, steepest, total
+from glmlab.maths.negative_binomial import NegativeBinomial
 from glmlab.maths.sums import LogSum, Moments, Sums, log_sum_exp, moments, weighed
 from glmlab.maths.tweedie import Tweedie
-from glmlab.names import spelt
 
 
 class Gaussian(Family):
-    """Least squares without a ½: ℓ(η; y) = (y − η)²."""
+    """Least squares without a ½: ℓ(η; y) = (y − η)².
+
+    For any finite y; the mean of y is η. The loss has no ½, and the penalty counts against its sum: λ is twice that of
+    a library that minimises half the sum.
+
+    Examples
+    --------
+    >>> from glmlab import Gaussian, fit
+    >>> result = fit([[1.0], [2.0]], [2.0, 4.0], family=Gaussian())  # or "gaussian"
+    >>> result.beta.round(6).tolist()
+    [2.0]
+    """
 
     name = "gaussian"
     concordant = True
@@ -78,7 +88,19 @@ class Gaussian(Family):
 
 
 class Logistic(Family):
-    """ℓ(η; y) = log(1 + e^η) − yη with y in [0, 1], proportions included."""
+    """Labels with logit link: ℓ(η; y) = log(1 + e^η) − yη with y in [0, 1], proportions included.
+
+    The mean of y is 1/(1 + e^(−η)). A proportion of n trials is fitted with sample_weight n.
+
+    Examples
+    --------
+    >>> from glmlab import Logistic, fit
+    >>> result = fit([[1.0]] * 4, [0, 1, 1, 1], family=Logistic())  # or "logistic"
+    >>> result.beta.round(4).tolist()  # log 3
+    [1.0986]
+    >>> result.predict([[1.0]]).round(4).tolist()
+    [0.75]
+    """
 
     name = "logistic"
     concordant = True
@@ -158,7 +180,19 @@ class Logistic(Family):
 
 
 class Poisson(Family):
-    """Counts with log link: ℓ(η; y) = e^η − yη, y ≥ 0."""
+    """Counts with log link: ℓ(η; y) = e^η − yη, y ≥ 0.
+
+    The mean of y is e^η. Exposures are given as offset=numpy.log(exposure).
+
+    Examples
+    --------
+    >>> from glmlab import Poisson, fit
+    >>> result = fit([[1.0], [1.0]], [1, 3], family=Poisson())  # or "poisson"
+    >>> result.beta.round(4).tolist()  # log 2
+    [0.6931]
+    >>> result.predict([[1.0]]).round(4).tolist()
+    [2.0]
+    """
 
     name = "poisson"
     concordant = True
@@ -218,7 +252,17 @@ class Poisson(Family):
 
 
 class Gamma(Family):
-    """Positive amounts with log link: ℓ(η; y) = y e^(−η) + η, y > 0."""
+    """Positive amounts with log link: ℓ(η; y) = y e^(−η) + η, y > 0.
+
+    The mean of y is e^η, and its standard deviation is a constant share of that.
+
+    Examples
+    --------
+    >>> from glmlab import Gamma, fit
+    >>> result = fit([[1.0], [1.0]], [1.0, 3.0], family=Gamma())  # or "gamma"
+    >>> result.beta.round(4).tolist()  # log 2
+    [0.6931]
+    """
 
     name = "gamma"
     concordant = True
@@ -280,96 +324,6 @@ class Gamma(Family):
         """Of the gamma density of shape k = w/φ and mean μ."""
         k = w / phi
         return k * np.log(k) - gammaln(k) + (k - 1) * np.log(y)
-
-
-class NegativeBinomial(Family):
-    """Counts of mean μ = e^η and variance μ + αμ², α > 0 known: ℓ(η; y) = (y + 1/α) log(1 + αμ) − yη, y ≥ 0.
-
-    With r = 1/α this is y + r times the logistic loss of y/(y + r) at η + log α, but for y log α. So derivatives, price
-    and conjugate are y + r times those of that loss. For α → 0 it is the Poisson's.
-    Source: Hilbe (2011), Negative Binomial Regression, section 8.2; r is `theta` in R (MASS), α is statsmodels' alpha.
-    Raises TypeError or ValueError unless α is a finite number > 0.
-    """
-
-    name = "negative_binomial"
-    concordant = True
-    domain_text = "counts y >= 0"
-
-    @spelt
-    def __init__(self, alpha):
-        self.alpha = number("alpha", alpha, strict=True)
-
-    def odds(self, eta):
-        """Whether αμ > 1, and the smaller of αμ and 1/(αμ). Both keep their digits for the smallest α."""
-        many = eta > -np.log(self.alpha)
-        return many, np.where(many, 1 / self.alpha, self.alpha) * np.exp(np.where(many, -eta, eta))
-
-    def shares(self, eta):
-        """P = αμ/(1 + αμ) and Q = 1 − P."""
-        many, small = self.odds(eta)
-        rarer, other = small / (1 + small), 1 / (1 + small)
-        return np.where(many, other, rarer), np.where(many, rarer, other)
-
-    def loss(self, eta, y):
-        many, small = self.odds(eta)
-        # Where αμ > 1, (y + r)(η + log α) − yη is r(η + log α) + y log α, which keeps the digits.
-        shift = np.log(self.alpha)
-        return (y + 1 / self.alpha) * np.log1p(small) + np.where(many, (eta + shift) / self.alpha + y * shift, -y * eta)
-
-    def dloss(self, eta, y):
-        P, Q = self.shares(eta)
-        return P / self.alpha - y * Q
-
-    def d2loss(self, eta, y):
-        P, Q = self.shares(eta)
-        return (y + 1 / self.alpha) * P * Q
-
-    def conjugate(self, theta, y):
-        """ℓ*(θ) = m log(m/(1 + αy)) + (r − θ) log((r − θ)/(r + y)) for m = θ + y ≥ 0 and θ ≤ r, else +∞."""
-        m, rest = theta + y, 1 / self.alpha - theta
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found = np.where(m > 0, m * np.log(m / (1 + self.alpha * y)), 0.0)
-            found += np.where(rest > 0, rest * np.log1p(-m / (y + 1 / self.alpha)), 0.0)
-        return np.where((m >= 0) & (rest >= 0), found, np.inf)
-
-    def mean(self, eta):
-        return np.exp(eta)
-
-    def size(self, eta, y):
-        P, Q = self.shares(eta)
-        return P / self.alpha + y * Q
-
-    def price(self, t, eta, y):
-        """D(t) = (y + r) (P φ(Qt) + Q φ(−Pt)), P = αμ/(1 + αμ) and Q = 1 − P."""
-        P, Q = self.shares(eta)
-        return (y + 1 / self.alpha) * (P * phi(Q * t) + Q * phi(-P * t))
-
-    def dearest(self, u):
-        """As for the logistic loss, since D and ℓ″ are multiples of its own."""
-        return steepest(u)
-
-    recedes, domain = Poisson.recedes, Poisson.domain  # the losses of both fall for ever where y = 0
-
-    def tally(self, y, w, o):
-        offsets = Moments(total(y, w), 0.0, 0.0) if o is None else moments(o, w)
-        return Sums([weighed(y, w), offsets])
-
-    def level(self, sums):
-        """b + o = log ȳ where all rows have one offset o; else this b is a guess."""
-        events, offsets = sums
-        mean = events / offsets.weight
-        alike = not offsets.squares > 0
-        least = offsets.weight * self.saturated(np.array([mean]))[0] if alike else np.nan
-        return np.log(mean) - offsets.mean, least
-
-    def fisher(self, eta):
-        """μ/(1 + αμ): the mean of (y + r) P Q."""
-        return self.shares(eta)[0] / self.alpha
-
-    def log_rest(self, y, w, phi):
-        """w log(Γ(y + r) α^y / (Γ(r) y!)); the loss leaves it out, although it depends on α."""
-        r = 1 / self.alpha
-        return w * (gammaln(y + r) - gammaln(r) + y * np.log(self.alpha) - gammaln(y + 1))
 
 
 FAMILY_NEEDS = ("loss", "dloss", "d2loss")  # what a fit asks of any family

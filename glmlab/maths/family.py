@@ -5,8 +5,9 @@ family with `price` gets certificates, one with `mean` predicts, one with `domai
 `recedes` can be told that it has no minimum. `saturated`, `tally` and `level` say how much there is to explain, the
 unit of relative gaps. `fisher`, `multiple` and `log_rest` make standard errors and likelihoods of a loss (inference).
 
-Every formula is written once, in families.py and tweedie.py. `loss`, `dloss`, `d2loss` and `size` also become compiled
-loops (rows/formulas.py): so they use NumPy's functions of single numbers, and `numpy.where` to choose.
+Every formula is written once, in families.py, negative_binomial.py and tweedie.py. `loss`, `dloss`, `d2loss` and `size`
+also become compiled loops (rows/formulas.py): so they use NumPy's functions of single numbers, and `numpy.where` to
+choose.
 
 Terms in y alone are left out of every loss. A loss may be infinite; then a step was too long, and solvers backtrack.
 """

@@ -63,13 +63,41 @@ class Penalty:
 
 
 class Zero(Penalty):
-    """No penalty: g = 0."""
+    """No penalty: g = 0.
+
+    Examples
+    --------
+    >>> from glmlab import Zero, fit
+    >>> result = fit([[1.0], [2.0]], [2.0, 4.0], family="gaussian", penalty=Zero())
+    >>> result.beta.round(6).tolist()
+    [2.0]
+    """
 
     name = "zero"
 
 
 class L1(Penalty):
-    """The lasso penalty λ‖β‖₁."""
+    """The lasso penalty g(β) = λ‖β‖₁, which makes coefficients exactly 0.
+
+    λ counts against the sum of the losses: of scikit-learn's LogisticRegression it is 1/C, of its Lasso 2nα.
+
+    Parameters
+    ----------
+    lam : float >= 0
+        λ, in the unit of the losses ÷ that of β.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything but a finite number >= 0.
+
+    Examples
+    --------
+    >>> from glmlab import L1, fit
+    >>> X, y = [[1.0, 0.0], [0.0, 1.0]], [3.0, 1.0]
+    >>> fit(X, y, family="gaussian", penalty=L1(2.0)).beta.round(6).tolist()
+    [2.0, 0.0]
+    """
 
     name = "l1"
 
@@ -79,7 +107,27 @@ class L1(Penalty):
 
 
 class Ridge(Penalty):
-    """(λ/2)‖β‖₂²."""
+    """The ridge penalty g(β) = (λ/2)‖β‖₂², which makes the minimum unique.
+
+    λ counts against the sum of the losses: of scikit-learn's LogisticRegression it is 1/C, of its Ridge 2α.
+
+    Parameters
+    ----------
+    lam : float >= 0
+        λ, in the unit of the losses ÷ that of β².
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything but a finite number >= 0.
+
+    Examples
+    --------
+    >>> from glmlab import Ridge, fit
+    >>> X, y = [[1.0], [2.0]], [2.0, 4.0]
+    >>> fit(X, y, family="gaussian", penalty=Ridge(10.0)).beta.round(6).tolist()
+    [1.0]
+    """
 
     name = "ridge"
 
@@ -89,7 +137,33 @@ class Ridge(Penalty):
 
 
 class ElasticNet(Penalty):
-    """λ(r‖β‖₁ + (1 − r)/2 ‖β‖₂²) with r = l1_ratio in [0, 1] (Zou & Hastie 2005)."""
+    """Lasso and ridge together: g(β) = λ(r‖β‖₁ + (1 − r)/2 ‖β‖₂²).
+
+    λ counts against the sum of the losses; `glmlab.maths.conventions` converts that of other libraries.
+
+    Parameters
+    ----------
+    lam : float >= 0
+        λ, as of L1.
+    l1_ratio : float in [0, 1]
+        r, the share of λ that the L1 term has.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For other numbers.
+
+    References
+    ----------
+    Zou & Hastie (2005).
+
+    Examples
+    --------
+    >>> from glmlab import ElasticNet, fit
+    >>> X, y, g = [[1.0, 0.0], [0.0, 1.0]], [3.0, 1.0], ElasticNet(4.0, l1_ratio=0.5)
+    >>> fit(X, y, family="gaussian", penalty=g).beta.round(6).tolist()
+    [1.0, 0.0]
+    """
 
     name = "elastic_net"
 
@@ -107,11 +181,29 @@ class ElasticNet(Penalty):
 
 
 class Scaled(Penalty):
-    """`penalty` of β in other units: g(s₁β₁, …, s_pβ_p), so that column j has the weights λ₁s_j and λ₂s_j².
+    """A penalty of β in other units: g(s₁β₁, …, s_pβ_p), so that column j has the weights λ₁s_j and λ₂s_j².
 
-    scales (p,): numbers ≥ 0, one for each column of X; 0 leaves a coefficient without penalty. Those of a Series belong
-    to the columns that its labels name. A factor c that glmnet gives a column (penalty.factor) is the scale c under an
-    L1 penalty and √c under a ridge.
+    A factor c that glmnet gives a column (penalty.factor) is the scale c under an L1 penalty and √c under a ridge.
+
+    Parameters
+    ----------
+    penalty : Zero, L1, Ridge or ElasticNet
+        g.
+    scales : array or Series, shape (p,)
+        s >= 0, one for each column of X; 0 leaves a coefficient without penalty. Those of a Series belong to the
+        columns that its labels name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For another penalty, and for a scale < 0. A fit refuses scales for other columns.
+
+    Examples
+    --------
+    >>> from glmlab import L1, Scaled, fit
+    >>> X, y, g = [[1.0, 0.0], [0.0, 1.0]], [3.0, 2.0], Scaled(L1(2.0), [0.0, 1.0])
+    >>> fit(X, y, family="gaussian", penalty=g).beta.round(6).tolist()
+    [3.0, 1.0]
     """
 
     name = "scaled"
@@ -153,11 +245,29 @@ class Scaled(Penalty):
 
 
 class Standardized(Penalty):
-    """`penalty` of the coefficients that standardised columns would have. X is not changed: a sparse one stays sparse.
+    """A penalty of the coefficients that standardised columns would have. X is not changed: a sparse one stays sparse.
 
     It stands for Scaled(penalty, s), where s_j is the standard deviation of column j over the rows, weighted as they
     are, and 1 for a column that is constant. `fit`, `run`, `path`, `cross_validate_path` and `certify` find s in a pass
     of their own. β stays in the units of X. The folds of a cross-validation have the s of all rows.
+
+    Parameters
+    ----------
+    penalty : Zero, L1, Ridge or ElasticNet
+        Of the standardised coefficients.
+
+    Raises
+    ------
+    TypeError
+        For another penalty; by `value`, `prox`, `grad` and `distance` too, which know no columns.
+
+    Examples
+    --------
+    >>> from glmlab import Ridge, Standardized, fit
+    >>> X, y, g = [[0.0], [10.0]], [1.0, 3.0], Standardized(Ridge(4.0))
+    >>> result = fit(X, y, family="gaussian", penalty=g, fit_intercept=True)
+    >>> result.beta.round(6).tolist()
+    [0.1]
     """
 
     name = "standardized"

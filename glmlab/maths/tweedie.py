@@ -11,10 +11,24 @@ SURELY = 1 + 1e-12  # φ(x) may lose 9e-13 of itself by rounding, at |x| = 1e-3:
 
 
 class Tweedie(Family):
-    """Amounts y ≥ 0 of mean μ = e^η and variance φ μ^p, 1 < p < 2: ℓ(η; y) = y e^(−aη)/a + e^(bη)/b, a = p−1, b = 2−p.
+    """Amounts y ≥ 0, many of them 0, with log link: ℓ(η; y) = y e^(−aη)/a + e^(bη)/b, a = p − 1, b = 2 − p.
 
-    It is the sum of a Gamma-like term, falling in η, and a Poisson-like one, rising. Both are convex for a, b > 0 only.
-    With A = y e^(−aη) and B = e^(bη) the slope is B − A, and ℓ″ = aA + bB.
+    The mean is μ = e^η and the variance φ μ^p, 1 < p < 2.
+
+    Parameters
+    ----------
+    power : float in (1, 2)
+        p, without a unit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a power outside of (1, 2), with the reason.
+
+    Notes
+    -----
+    The loss is the sum of a Gamma-like term, falling in η, and a Poisson-like one, rising. Both are convex for a, b > 0
+    only. With A = y e^(−aη) and B = e^(bη) the slope is B − A, and ℓ″ = aA + bB.
 
     The conjugate ℓ*(θ) has no closed form, since B − A = θ has none for η. The price does without it. The conjugate of
     a sum is an infimal convolution: any slopes −A(1 − a r) and B(1 + b s) that add up to θ bound D(t) from above,
@@ -26,8 +40,15 @@ class Tweedie(Family):
     digits. Then one of r and s follows from the other, so that their sum is right however wrong δ is: what `price`
     returns is an upper bound, and its error is of second order in that of δ.
 
-    Source: Jørgensen (1997), The Theory of Dispersion Models, chapter 4; infimal convolution: Rockafellar (1970),
-    Convex Analysis, Theorem 16.4. Raises TypeError or ValueError, with the reason, for a power outside of (1, 2).
+    References ---------- Jørgensen (1997), The Theory of Dispersion Models, chapter 4; infimal convolution: Rockafellar
+    (1970), Convex Analysis, Theorem 16.4.
+
+    Examples
+    --------
+    >>> from glmlab import Tweedie, fit
+    >>> result = fit([[1.0], [1.0]], [0.0, 4.0], family=Tweedie(1.5))
+    >>> result.beta.round(4).tolist()  # log 2
+    [0.6931]
     """
 
     name = "tweedie"

@@ -20,14 +20,40 @@ from glmlab.rows.tables import column, matrix, refuse_lengths, row_lengths, size
 def as_chunks(X, y, *, sample_weight=None, offset=None, intercept=False, chunks=None, threads=None):
     """Rows with all that belongs to them, checked and cut into chunks.
 
-    X (n, p) is an array (numpy, dask, zarr, h5py, netCDF4, xarray, sparse), a table (pandas, dask, polars, pyarrow)
-    or a list; y, sample_weight and offset are (n,), of the same kinds. What lies on disk is read in every pass.
-    chunks: rows of a chunk (an int), or the row counts of all chunks (a tuple). Without it dask data keep their own row
-    chunks, stored arrays theirs, and data in memory get lengths that depend on (n, p, dtype) alone. threads: for data
-    in memory, all cores by default.
-    Returns InMemory, or OnDask if any argument is on dask. Raises TypeError for a type, and ValueError for a shape that
-    cannot be fitted or for row labels that differ, naming the argument. Values and blocks are checked in the first
-    pass.
+    Parameters
+    ----------
+    X : array or table, shape (n, p)
+        An array (numpy, dask, zarr, h5py, netCDF4, xarray, sparse), a table (pandas, dask, polars, pyarrow) or a list.
+        What lies on disk is read in every pass.
+    y, sample_weight, offset : shape (n,), of the same kinds
+        The response, the weights w >= 0 (1 by default), and what is added to η (0 by default).
+    intercept : bool, default False
+        Whether η has a constant, too.
+    chunks : int or tuple of ints, optional
+        Rows of a chunk, or the row counts of all chunks. Without it dask data keep their own row chunks, stored arrays
+        theirs, and data in memory get lengths that depend on (n, p, dtype) alone.
+    threads : int, optional
+        For data in memory; all cores by default.
+
+    Returns
+    -------
+    InMemory or OnDask
+        OnDask if any argument is on dask.
+
+    Raises
+    ------
+    TypeError
+        For a type that is not taken; it names the argument.
+    ValueError
+        For a shape that cannot be fitted or for row labels that differ. Values and blocks are checked in the first
+        pass.
+
+    Examples
+    --------
+    >>> from glmlab import as_chunks
+    >>> chunks = as_chunks([[1.0], [2.0], [3.0]], [1.0, 2.0, 3.0], chunks=2)
+    >>> chunks.n, chunks.lengths
+    (3, (2, 1))
     """
     if isinstance(X, Chunks):
         raise TypeError("X is made of chunks already: pass it to Objective(family, chunks)")

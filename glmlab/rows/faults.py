@@ -39,7 +39,21 @@ KILLED = (
 class ClusterError(RuntimeError):
     """A pass could not be finished, because the cluster lost rows, its workers or its scheduler.
 
-    `result` is the last state of the run as a Result, for `start=`; None where there was none yet.
+    The sentence says which, and what to do. A fit goes on from its last state on a new cluster.
+
+    Attributes
+    ----------
+    result : Result or None
+        The last state of the run, for `start=`; None where there was none yet.
+
+    Examples
+    --------
+    >>> from glmlab import ClusterError, fit
+    >>> X, y = [[1.0], [2.0]], [2.0, 4.0]
+    >>> try:
+    ...     result = fit(X, y, family="gaussian")
+    ... except ClusterError as error:
+    ...     result = fit(X, y, family="gaussian", start=error.result)
     """
 
     result = None

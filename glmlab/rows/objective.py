@@ -47,12 +47,43 @@ class Pilot(NamedTuple):
 class Objective(Ledger):
     """The smooth part of the problem: the losses of a family, summed over chunks of rows.
 
-    Vectors have length `dim`: p coefficients, then the intercept where the chunks have one. `passes` counts
-    row-touches ÷ n, `rounds` the times that tasks were sent out in parallel. What is asked inside
-    `with f.booked_apart():` counts in `extra_passes` and `extra_rounds` instead. `kernels` is "numpy" or "fused", what
-    each task runs; None chooses "fused" where numba imports and the family has a compiled twin. `policy` says how rows
-    are drawn.
-    Raises ValueError where "fused" is asked for and cannot be, RuntimeError where a worker cannot load it.
+    f(β) = Σᵢ wᵢ ℓ(xᵢᵀβ + oᵢ; yᵢ), a sum and not a mean. Vectors have length `dim`: p coefficients, then the intercept
+    where the chunks have one.
+
+    Parameters
+    ----------
+    family : str or object
+        ℓ, as in `fit`.
+    chunks : InMemory or OnDask
+        The rows, from `as_chunks`.
+    kernels : "numpy" or "fused", optional
+        What each task runs; None chooses "fused" where numba imports and the family has a compiled twin.
+    policy : glmlab.policy.Sampling
+        Says how rows are drawn.
+
+    Attributes
+    ----------
+    dim, n, n_chunks : int
+        Coefficients with the intercept, rows, and chunks.
+    passes, rounds : float and int
+        Row-touches ÷ n, and the times that tasks were sent out in parallel.
+    extra_passes, extra_rounds : float and int
+        The same for what is asked inside `with f.booked_apart():`.
+
+    Raises
+    ------
+    ValueError
+        Where "fused" is asked for and cannot be.
+    RuntimeError
+        Where a worker cannot load it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmlab import Objective, as_chunks
+    >>> f = Objective("gaussian", as_chunks([[1.0], [2.0]], [2.0, 4.0]))
+    >>> f.loss(np.zeros(1)), f.loss_grad(np.ones(1)).grad.tolist(), f.passes
+    (20.0, [-10.0], 2.0)
     """
 
     @spelt

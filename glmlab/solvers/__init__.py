@@ -96,9 +96,16 @@ def unsuited(needs, g):
 MEANT = {
     "C": "λ = 1/C is the same problem: write penalty=glmlab.L1(1 / C) or glmlab.Ridge(1 / C)",
     "lam": "λ stands in the penalty, as penalty=glmlab.L1(lam)",
-    "alpha": "λ stands in the penalty, as penalty=glmlab.L1(lam), and counts against the sum of the losses",
+    "alpha": "λ counts against the sum of the losses: write penalty=glmlab.Ridge(lam) or glmlab.L1(lam), with "
+             "lam = glmlab.maths.conventions.to_lam(alpha, n, 'PoissonRegressor') or that of another library",
     "exposure": "write offset=numpy.log(exposure)",
-}
+}  # fmt: skip
+MEANT_FOR_A_PATH = {  # whose penalty has its λ replaced
+    "C": "λ = 1/C is the same problem: write lams=[1 / C]",
+    "alpha": "λ counts against the sum of the losses: write lams=[lam], with "
+             "lam = glmlab.maths.conventions.to_lam(alpha, n, 'Lasso') or that of another library",
+    "exposure": MEANT["exposure"],
+}  # fmt: skip
 
 
 def refuse_options(method, options, callers, hidden):
@@ -111,5 +118,5 @@ def refuse_options(method, options, callers, hidden):
         if option not in own:
             theirs = {name for caller in callers for name in list(inspect.signature(caller).parameters)[:-1]}
             known = sorted({*own, *theirs} - {"f", "g", *hidden})
-            meant = None if f"{option}s" in known else MEANT.get(option)  # a path has lams
+            meant = (MEANT_FOR_A_PATH if "lams" in known else MEANT).get(option)
             raise TypeError(f"{method.name} has no option {option!r}; {meant or nearest(option, known)}")

@@ -28,19 +28,70 @@ ONE_HOT = (
 
 
 class NotConverged(UserWarning):
-    """The coefficients were not proved to be as close to optimal as `tol` asks."""
+    """The coefficients were not proved to be as close to optimal as `tol` asks.
+
+    A fit warns so, and its Result has `converged` False; the status says how it ended, the certificate what was proved.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from glmlab import NotConverged, fit
+    >>> with warnings.catch_warnings(action="ignore", category=NotConverged):
+    ...     result = fit([[1.0], [2.0]], [1, 7], family="poisson", max_iter=1)
+    >>> result.converged
+    False
+    """
 
 
 class RankWarning(UserWarning):
-    """Some columns are combinations of others: the optimum is a set, and one of its points is returned."""
+    """Some columns are combinations of others: the optimum is a set, and one of its points is returned.
+
+    A ridge makes the optimum unique; so does leaving those columns out.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from glmlab import RankWarning, fit
+    >>> with warnings.catch_warnings(record=True) as said:
+    ...     warnings.simplefilter("always")
+    ...     result = fit([[1.0, 1.0], [2.0, 2.0]], [2.0, 4.0], family="gaussian")
+    >>> said[0].category is RankWarning, result.certificate.rank
+    (True, 1)
+    """
 
 
 class State(NamedTuple):
-    """What `run` reads of a state. A solver must yield β; `run` evaluates objective and residual if they are missing.
+    """What `run` reads of a state that a solver yields.
 
-    The pass that evaluates is booked as certifying. If the solver then asks for the gradient at the same β, it gets the
-    one that is known, and the pass is booked as the solver's. The package's solvers have states with these fields and
-    more. Of a class of your own only `beta`, `objective` and `residual` are read.
+    A solver must yield β; `run` evaluates objective and residual if they are missing. The pass that evaluates is booked
+    as certifying. If the solver then asks for the gradient at the same β, it gets the one that is known, and the pass
+    is booked as the solver's. The package's solvers have states with these fields and more. Of a class of your own only
+    `beta`, `objective` and `residual` are read.
+
+    Attributes
+    ----------
+    beta : array, shape (dim,)
+        The coefficients, the intercept last where there is one.
+    objective : float, optional
+        F(β), in the unit of the losses.
+    residual : float, optional
+        How far β is from optimal, without a unit, as Objective.residual measures it.
+    decrement : float, optional
+        An estimate of F(β) − F*, which says when a certificate is worth its pass.
+    move : array, shape (dim,), optional
+        An estimate of β* − β, as Newton's step is, which says when β is right.
+
+    Examples
+    --------
+    >>> from glmlab import Objective, State, as_chunks, run
+    >>> def halving(f, g, start):
+    ...     beta = start
+    ...     while True:
+    ...         yield State(beta)
+    ...         beta = beta - f.loss_grad(beta).grad / 4  # 1/4 is half of 1/ℓ″ here
+    >>> f = Objective("gaussian", as_chunks([[1.0]], [3.0]))
+    >>> run(halving, f).beta.round(6).tolist()
+    [3.0]
     """
 
     beta: np.ndarray  # (dim,)
@@ -63,9 +114,23 @@ class Row(NamedTuple):
 
 
 class Trace(list):
-    """The rows of a run, in order; `trace.objective` and the like are arrays, one number an iteration.
+    """The rows of a run in order, a list of named tuples; `trace.objective` and the like are arrays.
 
     It shows itself as a table. Of a long run the rows in the middle are left out there.
+
+    Attributes
+    ----------
+    iteration, passes, rounds, seconds : arrays, shape (m,)
+        0 for the start; passes and rounds of the solver so far; seconds since the start, certifying included.
+    objective, residual, relative : arrays, shape (m,)
+        F(β), the scaled KKT residual, and the certified relative gap, nan where none was computed.
+
+    Examples
+    --------
+    >>> from glmlab import fit
+    >>> trace = fit([[1.0], [2.0]], [2.0, 4.0], family="gaussian").trace
+    >>> trace.objective.round(6).tolist(), trace[-1].iteration
+    ([20.0, 0.0], 1)
     """
 
     def __getattr__(self, name):
@@ -141,7 +206,52 @@ class Coefficients(NamedTuple):
 
 @dataclass(frozen=True, eq=False)  # a Result equals itself only: comparing arrays gives no single answer
 class Result:
-    """What a run returns: coefficients, how it ended, and the proof."""
+    """What a run returns: coefficients, how it ended, and the proof.
+
+    F(β) = Σᵢ wᵢ ℓ(xᵢᵀβ + oᵢ; yᵢ) + g(β) is what the run minimised. Coefficients are in the unit of η ÷ that of the
+    column.
+
+    Attributes
+    ----------
+    beta, intercept : array of shape (p,), and float
+        The coefficients; the intercept is 0.0 where the model has none.
+    objective : float
+        F(β), in the unit of the losses.
+    status : str
+        How it ended, a sentence.
+    converged : bool
+        `certificate.relative` ≤ tol was proved, and on few rows β is right to its last digits (see `run`).
+    certificate : Certificate
+        The bound on F(β) − F*, and what it says of β.
+    trace : Trace
+        The way there, a row for each iteration.
+    passes, rounds, n_iter, seconds : float, int, int, float
+        Passes over the rows, made by the solver, rounds of sending work out, iterations, and time.
+    kernels, solver : str
+        What each task ran, and who minimised.
+    family, penalty : object
+        ℓ and g.
+    state : object
+        The last state that the solver yielded, its β with the intercept last.
+    interrupted : bool
+        By Ctrl-C.
+    advice : str
+        A sentence on what makes passes slow on this machine, if anything does.
+    names : tuple of length p, or None
+        Of the columns, where X had such.
+    shifted : bool
+        Had the rows an offset?
+    surely_nonzero : array of bools, shape (p,)
+        Which coefficients are certainly not 0 at the optimum.
+
+    Examples
+    --------
+    >>> from glmlab import L1, fit
+    >>> X, y = [[1.0, 0.0], [0.0, 1.0]], [3.0, 1.0]
+    >>> result = fit(X, y, family="gaussian", penalty=L1(2.0))
+    >>> result.beta.round(6).tolist(), result.predict([[2.0, 0.0]]).round(6).tolist()
+    ([2.0, 0.0], [4.0])
+    """
 
     beta: np.ndarray  # (p,)
     intercept: float  # 0.0 where the model has none

@@ -24,19 +24,67 @@ def run(
     solver, f, g=None, *, start=None, tol=None, until=None, max_iter=None, callback=None, progress=False,
     policy=Stopping(), **options,
 ):  # fmt: skip
-    """Minimise f + g with a solver and prove how close it got.
+    """Minimise f + g with a solver, and prove how close it got.
 
-    solver: a name, or any generator function `solver(f, g, start, **options)` that yields states with a `beta` (State
-    says what else is read). f: an Objective. g: a penalty, which never touches the intercept. start: (f.dim,), a
-    Result, "pilot", "average" or "one-step" (solvers/start.py); by default the null model, or what suits the solver.
-    tol: the certified relative gap at which to stop, by default policy.default_tol; `until(state) -> bool` replaces
-    that rule and those that give up. callback(state) returning True stops. progress=True prints one line that updates.
-    policy: all further thresholds. options go to the solver.
-    Returns a Result for the last state. It has converged where `tol` was proved and, where X has at most 4 million
-    numbers and tol is at most 1e-6, the next step of Newton's method would move no row visibly (solvers/stopping.py);
-    else it warns NotConverged. Raises TypeError for an option that the solver does not know and ValueError for a solver
-    that cannot minimise this penalty. An error in mid-run has the last state with it: `error.result` is a Result from
-    which start= goes on. Ctrl-C returns that Result, with a warning.
+    f is the sum of the losses over the rows, and λ stands in g. `fit` makes both and calls this.
+
+    Parameters
+    ----------
+    solver : str or function
+        A name, or any generator function `solver(f, g, start, **options)` that yields states with a `beta` (State says
+        what else is read).
+    f : Objective
+        The smooth part.
+    g : str or object, optional
+        The penalty, which never touches the intercept; none by default.
+    start : array of shape (f.dim,), Result or str, optional
+        Or "pilot", "average" or "one-step" (solvers/start.py); by default the null model, or what suits the solver.
+    tol : float, default policy.default_tol
+        The certified relative gap at which to stop.
+    until : function, optional
+        `until(state) -> bool` replaces that rule and those that give up.
+    max_iter : int, default policy.max_iter
+        Iterations at most.
+    callback : function, optional
+        callback(state) returning True stops.
+    progress : bool, default False
+        Whether to print one line that updates.
+    policy : Stopping
+        All further thresholds.
+    **options
+        Go to the solver.
+
+    Returns
+    -------
+    Result
+        For the last state. It has converged where `tol` was proved and, where X has at most 4 million numbers and tol
+        is at most 1e-6, the next step of Newton's method would move no row visibly (solvers/stopping.py).
+
+    Raises
+    ------
+    TypeError
+        For an option that the solver does not know.
+    ValueError
+        For a solver that cannot minimise this penalty.
+
+    Warns
+    -----
+    NotConverged
+        Where the Result has not converged, and at Ctrl-C, which returns the Result of the last state.
+    RankWarning
+        Where the optimum is a set.
+
+    Notes
+    -----
+    An error in mid-run has the last state with it: `error.result` is a Result from which start= goes on.
+
+    Examples
+    --------
+    >>> from glmlab import Objective, Ridge, as_chunks, run
+    >>> f = Objective("gaussian", as_chunks([[1.0], [2.0]], [2.0, 4.0]))
+    >>> result = run("newton", f, Ridge(10.0))
+    >>> result.beta.round(6).tolist(), result.converged  # 2·10 / (2·5 + 10)
+    ([1.0], True)
     """
     g = named("penalty", Zero() if g is None else g, PENALTIES, PENALTY_NEEDS)
     method = resolve(solver, g, options, callers=[run])
