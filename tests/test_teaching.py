@@ -324,6 +324,30 @@ def test_use_of_a_function_with_another_name():
         use(totals)
 
 
+def squares(chunks):
+    return sum(np.vdot(chunk, chunk) for chunk in chunks)
+
+
+@pytest.mark.parametrize(("function", "goes_on"), [
+    (lambda chunks: sum(np.vdot(chunk, chunk) for chunk in chunks), "YOUR total: right"),
+    (lambda chunks: 0.0, "OUR total; yours fails"),
+    (squares, "YOUR total: right"),
+], ids=["right lambda", "wrong lambda", "a function with another name"])  # fmt: skip
+def test_a_function_is_judged_under_the_name_that_the_notebook_gave_it(function, goes_on, monkeypatch, capsys):
+    monkeypatch.setitem(globals(), "total", function)
+    monkeypatch.setattr(function, "__name__", function.__name__)  # is restored
+    assert bool(check(total)) == ("YOUR" in goes_on)  # noqa: F821 - set above, as by a cell of a notebook
+    use(total)  # noqa: F821
+    assert f"Continuing with {goes_on}" in capsys.readouterr().out
+
+
+def test_a_function_that_has_no_name_in_the_notebook_is_answered_with_the_nearest():
+    with pytest.raises(ValueError, match="no exercise is called '<lambda>'"):
+        use(lambda chunks: 0.0)
+    with pytest.raises(ValueError, match="no exercise is called 'sum'"):
+        use(np.sum)
+
+
 @pytest.mark.parametrize("given", [3, "total", None])
 def test_use_needs_a_function(given):
     with pytest.raises(TypeError, match=f"your function itself.*{type(given).__name__}"):
