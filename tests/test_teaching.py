@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from glmlab import teaching
-from glmlab.teaching import check, engine, exercise, exercises, guard, hint, solution, use
+from glmlab.teaching import check, engine, exercise, exercises, guard, hint, resets, solution, use
 from glmlab.teaching.engine import typed
 from glmlab.teaching.exercise import Exercise, Wrong, _registry, recognised, require
 
@@ -377,9 +377,21 @@ def test_require():
         require(False, "broken")
 
 
-def test_reset_asks_the_workspace_and_says_how_to_see_it(monkeypatch, capsys):
+@pytest.mark.parametrize(("old", "says"), [
+    (Path("my/00_start.old-3.ipynb"), "What you saved last is kept beside it as 00_start.old-3.ipynb."),
+    (None, "There was no older copy to keep."),
+])  # fmt: skip
+def test_reset_asks_the_workspace_and_says_what_was_kept_and_how_to_see_it(monkeypatch, capsys, old, says):
     asked = []
-    monkeypatch.setattr("glmlab.workspace.reset", lambda name: asked.append(name) or Path("my/00_start.ipynb"))
+    made = Path("my/00_start.ipynb"), old
+    monkeypatch.setattr(resets, "fresh_copy", lambda name: asked.append(name) or made)
     assert teaching.reset("00") is None and asked == ["00"]
     said = capsys.readouterr().out
-    assert "00_start.old-<n>.ipynb" in said and "File → Reload Notebook from Disk" in said
+    assert said.startswith(f"00_start.ipynb is fresh again. {says} Your ledger, your progress and your data stay")
+    assert "File → Reload Notebook from Disk" in said
+
+
+def test_the_button_of_a_reset_runs_a_command_of_jupyterlab():
+    html = resets.Reload()._repr_html_()
+    assert "<button" in html and "data-commandlinker-command='docmanager:reload'" in html
+    assert resets.Reload.WORDS in html
