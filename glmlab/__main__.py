@@ -77,10 +77,11 @@ def run_doctor(options, rest) -> int:
 
 
 def run_reset(options, rest) -> int:
-    from glmlab.workspace import my_folder, reset
+    from glmlab.workspace import my_folder, reset, what_was_kept
 
     try:
-        print(f"A fresh copy: {reset(options.notebook, my_folder())}")
+        fresh, old = reset(options.notebook, my_folder())
+        print(f"A fresh copy: {fresh}", what_was_kept(fresh, old), sep="\n")
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1

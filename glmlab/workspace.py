@@ -35,18 +35,24 @@ def fill(my) -> list[Path]:
     return [Path(shutil.copyfile(source, my / source.name)) for source in missing]
 
 
-def reset(name, my=None) -> Path:
-    """Copy one notebook again, given by its name or the start of its name ("00"); returns the path of the new copy.
+def reset(name, my=None) -> tuple[Path, Path | None]:
+    """Copy one notebook again, given by its name or the start of its name ("00").
 
-    The old copy is kept beside it as `NAME.old-<n>.ipynb`. `my` is the folder of the copies; the default is the current
-    folder, where a notebook runs. Raises ValueError where no notebook or more than one has such a name.
+    Returns the paths of the new copy and of the old one, which is kept beside it as `NAME.old-<n>.ipynb`; None where
+    there was none. `my` is the folder of the copies; the default is the current folder, where a notebook runs.
+    Raises ValueError where no notebook or more than one has such a name.
     """
     source = find(name)
     copy = Path(my or Path.cwd()) / source.name
-    if copy.exists():
-        copy.rename(old_name(copy))
+    old = copy.rename(old_name(copy)) if copy.exists() else None
     copy.parent.mkdir(parents=True, exist_ok=True)
-    return Path(shutil.copyfile(source, copy))
+    return Path(shutil.copyfile(source, copy)), old
+
+
+def what_was_kept(fresh: Path, old: Path | None) -> str:
+    """What a reset made and kept, in words."""
+    kept = f"What you saved last is kept beside it as {old.name}." if old else "There was no older copy to keep."
+    return f"{fresh.name} is fresh again. {kept} Your ledger, your progress and your data stay as they are."
 
 
 def find(name) -> Path:

@@ -53,6 +53,13 @@ class Lab:
             with error:
                 return error.code, ""
 
+    def post(self, path, content: dict) -> str:
+        """The text that answers a request which changes something."""
+        headers = {"Authorization": f"token {self.info['token']}", "Content-Type": "application/json"}
+        request = urllib.request.Request(self.info["url"] + path, json.dumps(content).encode(), headers)
+        with urllib.request.urlopen(request) as answer:
+            return answer.read().decode()
+
     def stop(self):
         self.process.terminate()
         self.process.wait()

@@ -1,6 +1,7 @@
 """What objects show of themselves: the certified gap comes early, words stay whole, HTML brings no colours along."""
 
 import doctest
+import math
 import re
 from html.parser import HTMLParser
 
@@ -12,6 +13,7 @@ from naive import PseudoHuber, random_problem
 import glmlab
 from glmlab import L1, Certificate, Objective, Zero, as_chunks, certify, cross_validate_path, fit, infer, words
 from glmlab.cards import WIDTH
+from glmlab.machine.costmodel import CostModel
 from glmlab.machine.memory import MemoryPlan
 from glmlab.solvers.result import Row, Trace
 from glmlab.teaching import Ledger, machine
@@ -74,11 +76,13 @@ def shown(tmp_path_factory):
         "chunks": as_chunks(X, y, intercept=True, chunks=50), "chunks on dask": lazy,
         "objective": Objective("logistic", lazy), "audit": glmlab.check_penalty(L1(1.0)),
         "ledger": book, "machine": machine(),
+        "memory": MemoryPlan(rows=2**23, workers=2, share=2**22, chunk=2**20, limit=2**30, room=2**29),
+        "cost": CostModel(1e-3, 2e-4, 3e9, 4e9, cores=2),
     }  # fmt: skip
 
 
 NAMES = ["result", "sparse result", "coefficients", "certificate", "trace", "path", "validation", "inference", "bins",
-         "profile", "chunks", "chunks on dask", "objective", "audit", "ledger", "machine"]  # fmt: skip
+         "profile", "chunks", "chunks on dask", "objective", "audit", "ledger", "machine", "memory", "cost"]  # fmt: skip
 CARDS = ["result", "sparse result", "certificate", "path", "validation", "profile", "machine"]
 
 
@@ -248,6 +252,30 @@ def test_objects_of_one_say_so():
         assert not wrong, wrong
     with pytest.raises(ValueError, match="X has 2 columns, but the model has 1 coefficient$"):
         result.predict(np.ones((3, 2)))
+
+
+def card(what):
+    """{name: value} of the card that an object shows."""
+    return dict(Page(what._repr_html_()).rows)
+
+
+@pytest.mark.parametrize(("room", "says"), [(2**22, "it fits"), (2**22 - 1, "it does not fit")])
+def test_the_card_of_a_plan_for_memory_says_what_its_sentence_says(room, says):
+    plan = MemoryPlan(rows=2**23, workers=2, share=2**22, chunk=2**20, limit=math.inf, room=room)
+    shown = card(plan)
+    assert shown["X"] == "8.00 MiB on 2 workers" and shown["a worker"].startswith("4.00 MiB of X")
+    assert shown["its limit"] == "without end" and shown["largest chunk"] == "1.00 MiB"
+    assert shown["X.persist()"].startswith(says) and says in repr(plan)
+
+
+def test_the_card_of_a_cost_model_has_every_number_of_its_sentence():
+    model = CostModel(1e-3, 2e-4, 3e9, 4e9, cores=1, row=5e-9, bus=6e9, inline=True, call=7e-6)
+    shown = card(model)
+    assert [*shown] == ["a round", "a task", "a core", "cores", "memory", "one chunk"]
+    numbers = [re.findall(r"[\d.]+ (?:ms|µs|ns|Gflop/s|GB/s)", text) for text in (repr(model), str(shown))]
+    assert len(numbers[0]) == 7 and set(numbers[0]) == set(numbers[1])
+    assert "each of 1 core," in repr(model)
+    assert card(model._replace(bus=math.inf, inline=False))["memory"] == "as fast as the cores"
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ import sys
 import dask
 import psutil
 import pytest
+from jupyter_client import BlockingKernelClient
 from lab_server import COMMAND, Lab, clone_into
 
 from glmlab.__main__ import main
 from glmlab.classroom import doctor as doc
-from glmlab.classroom.lab import check_settings, known_settings, layout
+from glmlab.classroom.lab import ENCRYPTION, check_settings, encryption, known_settings, layout
 from glmlab.classroom.panes import PANES
 from glmlab.machine.local import free_port
 from glmlab.policy import Course
@@ -73,6 +74,25 @@ def test_nothing_leaves_the_machine(lab):
     settings = json.loads(lab.get("lab/api/settings/@jupyterlab/apputils-extension:notification")[1])
     assert settings["schema"]["properties"]["fetchNews"]["default"] == "false"
     assert "leave the machine" not in lab.output()
+
+
+@pytest.mark.skipif(not encryption(known_settings()), reason="this jupyter_client or ZeroMQ cannot encrypt")
+def test_what_server_and_kernel_send_each_other_is_encrypted(lab):
+    kernel = json.loads(lab.post("api/kernels", {"name": "python3"}))["id"]
+    client = BlockingKernelClient(connection_file=str(lab.runtime / f"kernel-{kernel}.json"))
+    client.load_connection_file()
+    assert client.get_connection_info()["curve_publickey"]
+    client.start_channels()
+    answer = client.execute("", user_expressions={"product": "6 * 7"}, reply=True, timeout=60)["content"]
+    client.stop_channels()
+    assert answer["user_expressions"]["product"]["data"]["text/plain"] == "42"
+    assert "eavesdropping" not in lab.output()
+
+
+def test_a_jupyter_that_cannot_encrypt_is_not_asked_to(monkeypatch):
+    assert encryption(["ServerApp.port"]) == []
+    monkeypatch.setattr("zmq.has", lambda feature: False)
+    assert encryption([ENCRYPTION]) == []
 
 
 def test_long_lines_of_code_go_on_below(lab):

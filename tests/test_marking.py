@@ -5,11 +5,12 @@ import json
 import nbformat
 import pytest
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 import glmlab
 from glmlab.__main__ import main
-from glmlab.classroom import marking
+from glmlab.classroom import marking, running
+from glmlab.classroom.running import environment, run_cells
 from glmlab.teaching import exercise
 
 pytestmark = pytest.mark.timeout(120)
@@ -82,7 +83,7 @@ def pretend(monkeypatch, act):
     """Let `act` stand for the run; returns the list of the environments that it was given."""
     seen = []
 
-    def run_cells(notebook, folder, variables, allow_errors):
+    def run_cells(notebook, folder, variables, allow_errors, seconds):
         seen.append(variables)
         act(notebook)
 
@@ -91,7 +92,7 @@ def pretend(monkeypatch, act):
 
 
 @pytest.mark.parametrize(("error", "says"), [
-    (CellTimeoutError("a cell"), "took longer than 300 s"), (DeadKernelError("Kernel died"), "process died"),
+    (CellTimeoutError("a cell"), "could not be stopped"), (DeadKernelError("Kernel died"), "process died"),
 ], ids=["time-out", "dead kernel"])  # fmt: skip
 def test_a_run_that_does_not_reach_the_end_says_so(my, monkeypatch, capsys, error, says):
     def stop(notebook):
@@ -103,13 +104,74 @@ def test_a_run_that_does_not_reach_the_end_says_so(my, monkeypatch, capsys, erro
     assert says in capsys.readouterr().out
 
 
-def test_errors_of_the_readers_last_session_are_not_those_of_the_run(my, monkeypatch, capsys):
+def fails(name, ename):
+    """A run in which each cell runs whose source begins with `name`, and ends in this error."""
+    def act(notebook):
+        for cell in notebook.cells:
+            if cell.cell_type == "code" and cell.source.startswith(name):
+                cell.outputs = [new_output("error", ename=ename, evalue="", traceback=[])]
+
+    return act
+
+
+@pytest.mark.parametrize(("answer", "fails_in", "ename", "state"), [
+    ("while True:\n    pass\ndef chunk_rows(p): return p", "while True", "KeyboardInterrupt", "timed out"),
+    (OVER, "chunk_rows = use", "KeyboardInterrupt", "timed out"),
+    (OVER, "def rows", "KeyboardInterrupt", "not tried"),
+    ("chunk_rows = max", "chunk_rows = use", "ValueError", "wrong"),
+    ("chunk_rows = 1 / 0", "chunk_rows = 1", "ZeroDivisionError", "wrong"),
+    ("chunk_rows == 3", "chunk_rows = use", "NameError", "not tried"),
+    (None, "chunk_rows = use", "NameError", "not tried"),
+])  # fmt: skip
+def test_where_no_check_ended_the_cells_of_the_answer_decide(my, monkeypatch, answer, fails_in, ename, state):
+    pretend(monkeypatch, fails(fails_in, ename))
+    write(my, stubs() | ({"chunk_rows": answer} if answer else {}))
+    assert marking.score("01").exercises["chunk_rows"] == state
+
+
+def test_the_cell_at_which_a_run_ended_is_the_last_that_began(my, monkeypatch):
+    def hang(notebook):
+        for cell in notebook.cells[1:4]:
+            cell.metadata.execution = {}
+        raise CellTimeoutError("a cell")
+
+    pretend(monkeypatch, hang)
+    write(my, stubs() | {"chunk_rows": OVER})
+    found = marking.score("01", seconds=7)
+    assert found.exercises == {"chunk_rows": "timed out", "rows": "not tried", "dot": "not tried"}
+    assert found.errors[0] == "cell 4: it took longer than 7 s" and not found.ended
+
+
+def test_an_endless_cell_is_stopped_and_one_that_cannot_be_stopped_ends_the_run(tmp_path, monkeypatch):
+    """Within one call of a C function that never ends, Python hears of no interrupt."""
+    monkeypatch.setattr(running, "STOP_SECONDS", 2)
+    sources = "while True: pass", "print('here')", "sum(iter(int, 1))", "print('not here')"
+    notebook = new_notebook(cells=[new_code_cell(text) for text in sources])
+    with pytest.raises(CellTimeoutError):
+        run_cells(notebook, str(tmp_path), environment(solved=False), allow_errors=True, seconds=4)
+    endless, after, *_ = notebook.cells
+    assert endless.outputs[0].ename == "KeyboardInterrupt" and after.outputs[0].text == "here\n"
+    assert marking.begun(notebook) == notebook.cells[:3]
+
+
+def test_answers_that_are_lambdas_are_judged_and_an_error_elsewhere_takes_no_point(my):
+    lambdas = {"chunk_rows": "chunk_rows = lambda p, budget, itemsize=8: int(budget // (p * itemsize))",
+               "dot": "dot = lambda X, w: 0.0", "rows": exercise("rows").source}  # fmt: skip
+    write(my, lambdas, "1 / 0")
+    found = marking.score("01")
+    assert found.exercises == {"chunk_rows": "passed", "rows": "passed", "dot": "wrong"}
+    assert found.errors == ["cell 9: ZeroDivisionError: division by zero"]
+
+
+def test_what_the_readers_last_session_left_is_not_of_the_run(my, monkeypatch, capsys):
+    begun = []
     write(my, stubs())
     old = nbformat.read(my / NAME, as_version=4)
-    old.cells[2].outputs = [nbformat.v4.new_output("error", ename="NameError", evalue="np", traceback=[])]
+    old.cells[2].outputs = [new_output("error", ename="NameError", evalue="np", traceback=[])]
+    old.cells[2].metadata.execution = {"shell.execute_reply": "2017-03-22"}
     nbformat.write(old, my / NAME)
-    pretend(monkeypatch, lambda notebook: None)
-    assert main(["check", "01", "--json"]) == 0
+    pretend(monkeypatch, lambda notebook: begun.extend(marking.begun(notebook)))
+    assert main(["check", "01", "--json"]) == 0 and begun == []
     found = json.loads(capsys.readouterr().out)
     assert found["errors"] == [] and found["exercises"]["chunk_rows"] == "not tried"
 
@@ -137,7 +199,19 @@ def test_what_cannot_be_run_is_said(my, monkeypatch, capsys, name, scale, says):
     assert says in said.err and said.out == ""
 
 
-def test_a_copy_that_is_no_notebook_is_refused(my, capsys):
-    (my / NAME).write_text("my notes")
+@pytest.mark.parametrize("text", [
+    "my notes", "", "{}", "[1, 2]", "3", "\ud800", '{"nbformat": "x"}', '{"cells": [{}]}',
+    '{"cells": 5, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
+])  # fmt: skip
+def test_a_copy_that_is_no_notebook_is_refused_in_one_sentence(my, capsys, text):
+    (my / NAME).write_bytes(text.encode("utf-8", "surrogatepass"))
     assert main(["check", "01"]) == 1
-    assert "JSON" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "01_data_creation.ipynb cannot be read as a notebook. python -m glmlab reset 01" in said.err
+    assert len(said.err.splitlines()) == 1 and said.out == ""
+
+
+def test_a_folder_in_the_place_of_a_copy_is_refused(my, capsys):
+    (my / NAME).mkdir()
+    assert main(["check", "01"]) == 1
+    assert "cannot be read as a notebook" in capsys.readouterr().err

@@ -215,6 +215,45 @@ def test_halves_that_differ_are_found(pair, change_it, says):
     assert any(says in line for line in edited(pair, change_it))
 
 
+@pytest.fixture
+def course(pair):
+    """Three pairs: the second is a companion of the first."""
+    for name in ("00b_more", "01_plane"):
+        (pair / "src" / f"{name}.py").write_text((pair / "src" / "00_line.py").read_text())
+    sync(pair)
+    return pair
+
+
+def last_cell(folder, stem):
+    return nbformat.read(folder / f"{stem}.ipynb", as_version=4).cells[-1].source
+
+
+def test_a_notebook_ends_with_links_to_those_before_and_after_it(course):
+    assert form.check(course) == []
+    assert last_cell(course, "00_line") == "[00b more (optional)](00b_more.ipynb) →"
+    assert last_cell(course, "00b_more") == "← [00 line](00_line.ipynb) · [01 plane](01_plane.ipynb) →"
+    assert last_cell(course, "01_plane") == "← [00b more (optional)](00b_more.ipynb)"
+    assert all("neighbours" not in path.read_text() for path in course.glob("src/*.py"))
+
+
+@pytest.mark.parametrize("change_it", [
+    lambda notebook: notebook.cells.pop(),
+    lambda notebook: notebook.cells.insert(0, notebook.cells.pop()),
+    change(-1, source="[01 plane](01_plane.ipynb) →"),
+])
+def test_links_that_lead_elsewhere_or_stand_elsewhere_are_found(course, change_it):
+    assert any("does not end with the links" in line for line in edited(course, change_it))
+
+
+def test_a_notebook_that_is_taken_out_leaves_no_link(course):
+    for half in ("01_plane.ipynb", "src/01_plane.py"):
+        (course / half).unlink()
+    assert [line.split(";")[0] for line in form.check(course)] \
+        == ["00b_more: the .ipynb does not end with the links '← [00 line](00_line.ipynb)'"]
+    sync(course)
+    assert form.check(course) == []
+
+
 @pytest.mark.parametrize("half", ["00_line.ipynb", "src/00_line.py"])
 def test_a_lost_half_is_found(pair, half):
     (pair / half).unlink()

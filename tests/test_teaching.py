@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from glmlab import teaching
-from glmlab.teaching import check, engine, exercise, exercises, guard, hint, solution, use
+from glmlab.teaching import check, engine, exercise, exercises, guard, hint, resets, solution, use
 from glmlab.teaching.engine import typed
 from glmlab.teaching.exercise import Exercise, Wrong, _registry, recognised, require
 
@@ -324,6 +324,30 @@ def test_use_of_a_function_with_another_name():
         use(totals)
 
 
+def squares(chunks):
+    return sum(np.vdot(chunk, chunk) for chunk in chunks)
+
+
+@pytest.mark.parametrize(("function", "goes_on"), [
+    (lambda chunks: sum(np.vdot(chunk, chunk) for chunk in chunks), "YOUR total: right"),
+    (lambda chunks: 0.0, "OUR total; yours fails"),
+    (squares, "YOUR total: right"),
+], ids=["right lambda", "wrong lambda", "a function with another name"])  # fmt: skip
+def test_a_function_is_judged_under_the_name_that_the_notebook_gave_it(function, goes_on, monkeypatch, capsys):
+    monkeypatch.setitem(globals(), "total", function)
+    monkeypatch.setattr(function, "__name__", function.__name__)  # is restored
+    assert bool(check(total)) == ("YOUR" in goes_on)  # noqa: F821 - set above, as by a cell of a notebook
+    use(total)  # noqa: F821
+    assert f"Continuing with {goes_on}" in capsys.readouterr().out
+
+
+def test_a_function_that_has_no_name_in_the_notebook_is_answered_with_the_nearest():
+    with pytest.raises(ValueError, match="no exercise is called '<lambda>'"):
+        use(lambda chunks: 0.0)
+    with pytest.raises(ValueError, match="no exercise is called 'sum'"):
+        use(np.sum)
+
+
 @pytest.mark.parametrize("given", [3, "total", None])
 def test_use_needs_a_function(given):
     with pytest.raises(TypeError, match=f"your function itself.*{type(given).__name__}"):
@@ -353,9 +377,21 @@ def test_require():
         require(False, "broken")
 
 
-def test_reset_asks_the_workspace_and_says_how_to_see_it(monkeypatch, capsys):
+@pytest.mark.parametrize(("old", "says"), [
+    (Path("my/00_start.old-3.ipynb"), "What you saved last is kept beside it as 00_start.old-3.ipynb."),
+    (None, "There was no older copy to keep."),
+])  # fmt: skip
+def test_reset_asks_the_workspace_and_says_what_was_kept_and_how_to_see_it(monkeypatch, capsys, old, says):
     asked = []
-    monkeypatch.setattr("glmlab.workspace.reset", lambda name: asked.append(name) or Path("my/00_start.ipynb"))
+    made = Path("my/00_start.ipynb"), old
+    monkeypatch.setattr(resets, "fresh_copy", lambda name: asked.append(name) or made)
     assert teaching.reset("00") is None and asked == ["00"]
     said = capsys.readouterr().out
-    assert "00_start.old-<n>.ipynb" in said and "File → Reload Notebook from Disk" in said
+    assert said.startswith(f"00_start.ipynb is fresh again. {says} Your ledger, your progress and your data stay")
+    assert "File → Reload Notebook from Disk" in said
+
+
+def test_the_button_of_a_reset_runs_a_command_of_jupyterlab():
+    html = resets.Reload()._repr_html_()
+    assert "<button" in html and "data-commandlinker-command='docmanager:reload'" in html
+    assert resets.Reload.WORDS in html

@@ -46,7 +46,8 @@ def test_reset_keeps_every_old_copy(tmp_path, shipped, name):
     ws.fill(tmp_path)
     for work in ("first", "second"):
         (tmp_path / "00_start.ipynb").write_text(work)
-        assert ws.reset(name, tmp_path) == tmp_path / "00_start.ipynb"
+        fresh, old = ws.reset(name, tmp_path)
+        assert fresh == tmp_path / "00_start.ipynb" and old.read_text() == work
     assert (tmp_path / "00_start.ipynb").read_text() == "shipped 00_start.ipynb"
     assert (tmp_path / "00_start.old-1.ipynb").read_text() == "first"
     assert (tmp_path / "00_start.old-2.ipynb").read_text() == "second"
@@ -54,7 +55,8 @@ def test_reset_keeps_every_old_copy(tmp_path, shipped, name):
 
 def test_reset_works_in_the_current_folder(tmp_path, shipped, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert ws.reset("01") == tmp_path / "01_data.ipynb"
+    assert ws.reset("01") == (tmp_path / "01_data.ipynb", None)
+    assert ws.reset("01") == (tmp_path / "01_data.ipynb", tmp_path / "01_data.old-1.ipynb")
 
 
 @pytest.mark.parametrize("name", ["", "0", "02", "../00"])
@@ -65,8 +67,8 @@ def test_reset_refuses_a_name_that_does_not_fit_one(tmp_path, shipped, name):
 
 def test_a_number_names_one_notebook_though_its_companion_begins_alike(tmp_path, shipped):
     (ws.course() / "01b_more.ipynb").write_text("a companion")
-    assert ws.reset("01", tmp_path).name == "01_data.ipynb"
-    assert ws.reset("01b", tmp_path).name == ws.reset("01b_more", tmp_path).name == "01b_more.ipynb"
+    fresh = [ws.reset(name, tmp_path)[0].name for name in ("01", "01b", "01b_more")]
+    assert fresh == ["01_data.ipynb", "01b_more.ipynb", "01b_more.ipynb"]
 
 
 def test_the_course_is_found_in_the_clone():

@@ -21,7 +21,7 @@ from glmlab.teaching import exercises
 from glmlab.teaching.contents import uses
 from glmlab.teaching.scales import SCALES
 from tools import form, pages, plans, reference
-from tools.notebooks import FOLDER, ROOT, copies
+from tools.notebooks import FOLDER, LINKS, ROOT, copies
 
 TARGET = ROOT / "build" / "book"
 LIVE = """```{{note}}
@@ -107,7 +107,8 @@ def dressed(notebook, name: str, scale: str):
             cell.source = re.sub(r"\.ipynb#[\w-]+", lambda link: link[0].lower(), cell.source)
     cells = [first, new_markdown_cell(LIVE.format(name=name, scale=scale))]
     for cell in rest:
-        cells += [cell, *map(help_for, used(cell))]
+        if cell.id != LINKS:  # the book's pages have such links already
+            cells += [cell, *map(help_for, used(cell))]
     notebook.cells = cells
     return notebook
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 
-from tools.notebooks import FOLDER, read_half
+from tools.notebooks import FOLDER, LINKS, neighbours, read_half
 
 TAGS = set("setup parameters exercise check solution assert predict figure slow workshop optional".split())
 TAGS.add("raises-exception")
@@ -31,9 +31,18 @@ def check_pair(folder: Path, stem: str):
             yield f"{half.name} is missing; make notebooks writes the .ipynb from the .py"
     if all(half.exists() for half in halves):
         notebook = nbformat.read(halves[0], as_version=4)
+        yield from linked(notebook, neighbours(stem, [path.stem for path in folder.glob("src/*.py")]))
+        notebook.cells = [cell for cell in notebook.cells if cell.get("id") != LINKS]
         yield from halves_agree(notebook, read_half(halves[1]))
         for rule in RULES:
             yield from rule(notebook)
+
+
+def linked(notebook, links: str):
+    """The last cell of the .ipynb, which the .py does not have, holds the links to the notebooks before and after."""
+    found = {n: cell.source for n, cell in enumerate(notebook.cells) if cell.get("id") == LINKS}
+    if found != ({len(notebook.cells) - 1: links} if links else {}):
+        yield f"the .ipynb does not end with the links {links!r}; make notebooks writes them"
 
 
 def halves_agree(notebook, text):

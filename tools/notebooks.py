@@ -13,11 +13,13 @@ from pathlib import Path
 import jupytext
 import nbformat
 from jupytext.config import load_jupytext_config
+from nbformat.v4 import new_markdown_cell
 
 from glmlab.classroom.running import CELL_SECONDS, environment
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
+LINKS = "neighbours"  # the name of the last cell of an .ipynb, which no .py has
 
 
 # --- one half from the other
@@ -32,8 +34,26 @@ def sync_one(source: Path) -> Path:
     notebook = name_cells(read_half(source), source.stem)
     target = source.parent.parent / f"{source.stem}.ipynb"
     write_text(source, as_text(notebook, source))
+    links = neighbours(source.stem, [path.stem for path in source.parent.glob("*.py")])
+    if links:
+        notebook.cells.append(new_markdown_cell(links, metadata={"id": LINKS}))
     write_text(target, nbformat.writes(with_ids(notebook)) + "\n")
     return target
+
+
+def neighbours(stem: str, stems: list[str]) -> str:
+    """A line of links to the notebooks before and after one, in the order of the course; "" for a single notebook."""
+    order = sorted(stems)
+    place = order.index(stem)
+    before = [f"← [{title(near)}]({near}.ipynb)" for near in order[:place][-1:]]
+    after = [f"[{title(near)}]({near}.ipynb) →" for near in order[place + 1 :][:1]]
+    return " · ".join([*before, *after])
+
+
+def title(stem: str) -> str:
+    """A notebook's file name as words. A letter behind its number says that it is a companion."""
+    companion = stem.split("_")[0][-1].isalpha()
+    return stem.replace("_", " ") + " (optional)" * companion
 
 
 def read_half(source: Path):

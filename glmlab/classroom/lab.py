@@ -11,6 +11,7 @@ from glmlab.workspace import fill, my_folder
 
 FIRST = "00_start_here.ipynb"
 WORKSPACE = "glmlab"
+ENCRYPTION = "KernelManager.transport_encryption"  # a setting of jupyter_client
 SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
     # The notebooks start their clusters themselves: hide the extension's own way to start one.
@@ -31,10 +32,11 @@ def lab(args=(), my=None):
     set_environment(state)
     from jupyterlab.labapp import LabApp  # only now: on import it reads its folders from the environment
 
-    check_settings(args, known_settings())
+    known = known_settings()
+    check_settings(args, known)
     fill(my)
     prepare(state / "settings", state / "workspaces", FIRST, int(os.environ[DASHBOARD_PORT]))
-    LabApp.launch_instance([*options(my, state), *args])
+    LabApp.launch_instance([*options(my, state), *encryption(known), *args])
 
 
 def known_settings() -> list[str]:
@@ -118,6 +120,18 @@ def options(my: Path, state: Path) -> list[str]:
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
     ]
+
+
+def encryption(known: list[str]) -> list[str]:
+    """The setting that encrypts what the server and its kernels send each other on this machine, where both can.
+
+    Without it, ipykernel warns at each start of a kernel that other programs may listen. Versions of jupyter_client
+    before 8.9 have no such setting, and a ZeroMQ without curves refuses it.
+    """
+    import zmq
+
+    able = ENCRYPTION in known and zmq.has("curve")
+    return [f"--{ENCRYPTION}=auto"] if able else []
 
 
 def layout(notebook: str) -> dict:

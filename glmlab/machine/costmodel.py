@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import nnls
 
+from glmlab.cards import html_card
 from glmlab.datasets import make_logistic
 from glmlab.machine.cluster import client as open_client
 from glmlab.machine.cluster import dealt
@@ -34,6 +35,7 @@ from glmlab.rows.entrance import as_chunks
 from glmlab.rows.objective import Objective
 from glmlab.rows.ondask import hint_of_chunks
 from glmlab.rows.threads import cores
+from glmlab.words import count_text
 
 __all__ = ["CostModel", "Shape", "advice", "check", "fitted", "measure", "n_tasks", "timed", "typical"]
 
@@ -102,11 +104,27 @@ class CostModel(NamedTuple):
         work = 1 / self.rate, 1 / self.bandwidth, self.row, 1 / self.bus
         return np.array([self.latency, self.overhead, *work, self.call])
 
+    def summary(self):
+        """Name and value of everything worth printing."""
+        memory = f"{self.bus / 1e9:.3g} GB/s for all cores" if math.isfinite(self.bus) else "as fast as the cores"
+        found = {
+            "a round": f"{1e3 * self.latency:.3g} ms",
+            "a task": f"{1e6 * self.overhead:.3g} µs, one after the other",
+            "a core": f"{self.rate / 1e9:.3g} Gflop/s, {self.bandwidth / 1e9:.3g} GB/s, {1e9 * self.row:.3g} ns a row",
+            "cores": str(self.cores),
+            "memory": memory,
+        }
+        one = {"one chunk": f"{1e6 * self.call:.3g} µs a pass, in the place of its round and tasks"}
+        return found | one if self.inline else found
+
+    def _repr_html_(self):
+        return html_card("Cost of a pass", self.summary())
+
     def __repr__(self):
         return (
             f"CostModel: {1e3 * self.latency:.3g} ms a round, {1e6 * self.overhead:.3g} µs a task, "
             f"{self.rate / 1e9:.3g} Gflop/s, {self.bandwidth / 1e9:.3g} GB/s and {1e9 * self.row:.3g} ns a row on each "
-            f"of {self.cores} cores, {self.bus / 1e9:.3g} GB/s from memory for all"
+            f"of {count_text(self.cores, 'core')}, {self.bus / 1e9:.3g} GB/s from memory for all"
             + f", {1e6 * self.call:.3g} µs a pass of one chunk" * self.inline
         )
 

@@ -19,6 +19,9 @@ from dask.core import flatten
 from dask.sizeof import sizeof
 from dask.utils import format_bytes
 
+from glmlab.cards import html_card
+from glmlab.words import count_text
+
 __all__ = ["Held", "MemoryPlan", "memory_held", "memory_plan"]
 
 
@@ -45,6 +48,20 @@ class MemoryPlan(NamedTuple):
         """Can the workers hold X (`X.persist()`) without writing parts of it to disk?"""
         return self.share <= self.room
 
+    def summary(self):
+        """Name and value of everything worth printing."""
+        return {
+            "X": f"{format_bytes(self.rows)} on {count_text(self.workers, 'worker')}",
+            "a worker": f"{format_bytes(self.share)} of X at most",
+            "its room": size_text(self.room),
+            "its limit": size_text(self.limit),
+            "largest chunk": format_bytes(self.chunk),
+            "X.persist()": "it fits, so X is read once" if self.fits else "it does not fit, so each pass reads X",
+        }
+
+    def _repr_html_(self):
+        return html_card("Memory", self.summary())
+
     def __repr__(self):
         limit = "no limit" if self.limit == math.inf else f"a limit of {format_bytes(int(self.limit))}"
         room = "room without end" if self.room == math.inf else f"room for {format_bytes(int(self.room))}"
@@ -56,11 +73,17 @@ class MemoryPlan(NamedTuple):
                         f"{format_bytes(self.chunk)} of it. Or take more workers, or larger ones.")  # fmt: skip
 
 
+def size_text(n):
+    """Bytes as text, also where there is no end of them."""
+    return "without end" if n == math.inf else format_bytes(int(n))
+
+
 def memory_plan(client, X):
     """How much memory the rows of the dask array X (n, p) need on the workers of `client`, and how much they have.
 
     Nothing is read, with one exception: if X is sparse, the first chunk is made, and the others are taken for as
-    dense. What the workers hold of X already counts as room. Returns a MemoryPlan, which prints itself as a sentence.
+    dense. What the workers hold of X already counts as room. Returns a MemoryPlan, which prints itself as a sentence
+    and shows itself as a card.
     Raises RuntimeError where there are no workers.
     """
     keys = {str(key) for key in flatten(X.__dask_keys__())}

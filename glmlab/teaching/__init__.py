@@ -36,6 +36,7 @@ from .ledgers import Ledger, ledger
 from .machines import Machine, machine
 from .predictions import Prediction, predict
 from .records import Progress, progress
+from .resets import reset
 from .scales import Scale, scale
 
 __all__ = [
@@ -60,12 +61,3 @@ __all__ = [
     "solution",
     "use",
 ]
-
-
-def reset(name):
-    """Replace your copy of notebook ``name`` by a fresh one, keep yours beside it, and print how to open it."""
-    from glmlab.workspace import reset as fresh_copy
-
-    fresh = fresh_copy(name)
-    print(f"{fresh.name} is fresh again; what you saved last is beside it, as {fresh.stem}.old-<n>.ipynb.")
-    print("To see the fresh one where yours is open: File → Reload Notebook from Disk.")

@@ -78,11 +78,11 @@ class LabPage:
         """Open the address that the lab prints, then a notebook, and wait for its kernel."""
         self.page.goto(re.search(r"http://127\.0\.0\.1:\S+token=\w+", self.lab.output())[0])
         self.page.locator(PANEL).wait_for()
-        if not self._is_open(name):
+        if not self.is_open(name):
             if not self.shows_files():
                 self.page.locator(".lm-TabBar-tab[data-id=filebrowser]").click()
             self.page.locator(".jp-DirListing-item", has_text=name).dblclick()
-        self.until(lambda: self._is_open(name), f"{name} is not open")
+        self.until(lambda: self.is_open(name), f"{name} is not open")
         self.cells = json.loads((self.lab.clone / "my" / name).read_text())["cells"]
         self.until(lambda: self._cells().count() == len(self.cells), f"{name} is not complete on the page")
         self.until(self._kernel_is_ready, f"{name} has no kernel")
@@ -122,6 +122,10 @@ class LabPage:
     def cell(self, name: str):
         """A cell, by its id."""
         return self._cells().nth([cell["id"] for cell in self.cells].index(name))
+
+    def is_open(self, name: str) -> bool:
+        """Is it the notebook in view?"""
+        return self.page.locator(f'.lm-TabBar-tab.jp-mod-current:has-text("{name}")').count() > 0
 
     def shows_files(self) -> bool:
         """Is the file browser open?"""
@@ -180,9 +184,6 @@ class LabPage:
 
     def _cells(self):
         return self.page.locator(f"{PANEL} .jp-Notebook .jp-Cell")
-
-    def _is_open(self, name: str) -> bool:
-        return self.page.locator(f'.lm-TabBar-tab.jp-mod-current:has-text("{name}")').count() > 0
 
     def _kernel_is_ready(self) -> bool:
         toolbar = self.page.locator(f"{PANEL} .jp-NotebookPanel-toolbar")

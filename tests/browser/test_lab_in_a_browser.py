@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import nbformat
 import pytest
-from lab_page import SECONDS, LabPage, has_number
+from lab_page import PANEL, SECONDS, LabPage, has_number
 from lab_server import CLONE, Lab, clone_into
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -172,8 +172,9 @@ def is_reset(lab, notebook: Notebook):
     lab.page.keyboard.press("Control+s")
     lab.until(lambda: "np.vdot(chunk" in copy.read_text(), "the notebook is not saved")
     lab.type_into("c00-029", 'reset("00")')
-    assert "File → Reload Notebook from Disk" in lab.run("c00-029")
-    lab.menu("File", "Reload Notebook from Disk")
+    said = lab.run("c00-029")
+    assert "kept beside it as 00_start_here.old-1.ipynb" in said and "File → Reload Notebook from Disk" in said
+    lab.cell("c00-029").get_by_role("button", name="Show the fresh copy here").click()
     lab.page.get_by_role("button", name="Reload", exact=True).click()
     lab.until(lambda: "NotImplementedError" in lab.cell(written).text_content(), "the fresh copy is not on the page")
     shoot(lab, "00-reset")
@@ -216,6 +217,23 @@ def test_nothing_is_hidden_at_the_right_of_a_small_window(course):
     assert course.cut_off() == []
     assert "certified gap" in course.page.locator("table.glmlab").last.text_content()
     shoot(course, "00-small")
+
+
+def test_the_line_below_a_notebook_leads_to_the_next_and_back(course):
+    course.open(START.name)
+    for text, name in (("01 data creation", "01_data_creation.ipynb"), ("00 start here", START.name)):
+        link = course.page.locator(PANEL).get_by_role("link", name=text).last
+        link.scroll_into_view_if_needed()
+        link.click()
+        course.until(lambda name=name: course.is_open(name), f"{name} is not open")
+        shoot(course, f"{name[:2]}-from-a-link")
+
+
+def test_no_code_is_hidden_at_the_right_of_a_small_window(course):
+    course.page.set_viewport_size({"width": 1280, "height": 720})
+    for name in sorted(path.name for path in (CLONE / "notebooks").glob("*.ipynb")):
+        course.open(name)
+        assert course.cut_off() == [], name
 
 
 # --- the looks themselves
