@@ -1,4 +1,4 @@
-"""The commands `python -m glmlab lab`, `check`, `doctor`, `reset` and `prepare`."""
+"""The commands `python -m glmlab lab`, `check`, `export`, `doctor`, `reset` and `prepare`."""
 
 import argparse
 import difflib
@@ -39,6 +39,9 @@ def parser() -> argparse.ArgumentParser:
     score = verbs.add_parser("check", help="run your copy of one notebook; which exercises are passed?")
     score.add_argument("notebook", help="the start of its name, as in 00")
     score.add_argument("--json", action="store_true", help="print the score as JSON, for a teacher to collect")
+    page = verbs.add_parser("export", help="your copy of one notebook as one HTML file that needs no network")
+    page.add_argument("notebook", help="the start of its name, as in 00")
+    page.add_argument("--run", action="store_true", help="run it first; without this the page shows what was saved")
     verbs.add_parser("doctor", help="can this machine run the course?")
     again = verbs.add_parser("reset", help="a fresh copy of one notebook, yours kept beside it")
     again.add_argument("notebook", help="the start of its name, as in 00")
@@ -70,6 +73,17 @@ def run_check(options, rest) -> int:
     return 0 if found.ended else 1
 
 
+def run_export(options, rest) -> int:
+    from glmlab.classroom.export import export
+
+    try:
+        print(f"The page: {export(options.notebook, rerun=options.run)}")
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
 def run_doctor(options, rest) -> int:
     from glmlab.classroom.doctor import doctor
 
@@ -95,7 +109,8 @@ def run_prepare(options, rest) -> int:
     return 0
 
 
-VERBS = {"lab": run_lab, "check": run_check, "doctor": run_doctor, "reset": run_reset, "prepare": run_prepare}
+VERBS = {"lab": run_lab, "check": run_check, "export": run_export, "doctor": run_doctor, "reset": run_reset,
+         "prepare": run_prepare}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -205,6 +205,12 @@ def test_links_to_a_heading_are_spelt_as_sphinx_does():
     assert made.cells[-1].source == "[pass](00_start_here.ipynb#notation-and-glossary)"
 
 
+def test_formulas_in_folds_are_mathml_and_others_stay_for_sphinx():
+    cell = new_markdown_cell("<details><summary>Is $a=1$?</summary>Yes.\n</details>\n\nAnd $b$.")
+    source = book.dressed(notebook(cell), names()[0], "ci").cells[-1].source
+    assert source.count("<math ") == 1 and "a=1" not in source and source.endswith("And $b$.")
+
+
 def test_print_after_print_is_one_output_and_pictures_stay_in_their_place():
     said = [("stdout", "a"), ("stdout", "b"), ("stderr", "c"), None, ("stdout", "d")]
     outputs = [new_output("stream", name=s[0], text=s[1]) if s else new_output("display_data") for s in said]

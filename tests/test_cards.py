@@ -82,7 +82,8 @@ def shown(tmp_path_factory):
 
 
 NAMES = ["result", "sparse result", "coefficients", "certificate", "trace", "path", "validation", "inference", "bins",
-         "profile", "chunks", "chunks on dask", "objective", "audit", "ledger", "machine", "memory", "cost"]  # fmt: skip
+         "profile", "chunks", "chunks on dask", "objective", "audit", "ledger", "machine", "memory",
+         "cost"]  # fmt: skip
 CARDS = ["result", "sparse result", "certificate", "path", "validation", "profile", "machine"]
 
 

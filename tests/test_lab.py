@@ -15,7 +15,7 @@ from lab_server import COMMAND, Lab, clone_into
 
 from glmlab.__main__ import main
 from glmlab.classroom import doctor as doc
-from glmlab.classroom.lab import ENCRYPTION, check_settings, encryption, known_settings, layout
+from glmlab.classroom.lab import CONTRAST, ENCRYPTION, check_settings, encryption, known_settings, layout
 from glmlab.classroom.panes import PANES
 from glmlab.machine.local import free_port
 from glmlab.policy import Course
@@ -98,6 +98,11 @@ def test_a_jupyter_that_cannot_encrypt_is_not_asked_to(monkeypatch):
 def test_long_lines_of_code_go_on_below(lab):
     settings = json.loads(lab.get("lab/api/settings/@jupyterlab/notebook-extension:tracker")[1])
     assert settings["schema"]["properties"]["codeCellConfig"]["default"]["lineWrap"] is True
+
+
+def test_the_page_has_our_colours_of_letters(lab):
+    assert "custom/custom.css" in lab.get("lab")[1]
+    assert lab.get("custom/custom.css")[1] == CONTRAST.read_text(encoding="utf-8")
 
 
 def test_a_second_start_keeps_work_and_layout(tmp_path):

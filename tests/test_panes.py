@@ -61,6 +61,12 @@ def test_a_frame_names_a_plot_that_the_dashboard_serves(lab, port):
         assert status == 200 and "bokeh" in page
 
 
+def test_a_frame_has_the_name_of_its_plot(lab):
+    for route, name in PANES.items():
+        page = get(lab, 1, route)
+        assert f'<iframe hidden title="Dask: {name}"' in page and f"<title>Dask: {name}</title>" in page
+
+
 def test_html_in_an_address_is_escaped(lab):
     assert "<b>" not in get(lab, 1, "a%22%3E%3Cb%3E")
 

@@ -16,6 +16,7 @@ import nbformat
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_markdown_cell
 
+from glmlab.classroom.export import with_formulas
 from glmlab.classroom.running import environment, run_cells
 from glmlab.teaching import exercises
 from glmlab.teaching.contents import uses
@@ -24,6 +25,7 @@ from tools import form, pages, plans, reference
 from tools.notebooks import FOLDER, LINKS, ROOT, copies
 
 TARGET = ROOT / "build" / "book"
+HTML_BLOCK = re.compile(r"^<details>.*?(?=\n\n|\Z)", re.M | re.S)  # Markdown ends it at an empty line
 LIVE = """```{{note}}
 This is `{name}` after *Run All*, at scale `{scale}`. To run it yourself and to write the answers, type `make lab` in a
 clone of the course and open it there.
@@ -105,6 +107,7 @@ def dressed(notebook, name: str, scale: str):
     for cell in notebook.cells:
         if cell.cell_type == "markdown":  # JupyterLab keeps a heading's capitals in its anchor, Sphinx does not
             cell.source = re.sub(r"\.ipynb#[\w-]+", lambda link: link[0].lower(), cell.source)
+            cell.source = HTML_BLOCK.sub(lambda block: with_formulas(block[0]), cell.source)
     cells = [first, new_markdown_cell(LIVE.format(name=name, scale=scale))]
     for cell in rest:
         if cell.id != LINKS:  # the book's pages have such links already

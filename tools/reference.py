@@ -29,7 +29,7 @@ GROUPS = {
     "Data and machines": "datasets machine.cluster machine.connecting machine.local machine.workers machine.shipping "
                          "machine.memory machine.placing machine.stragglers machine.costmodel "
                          "machine.simulator machine.sleepers bench bench.beside bench.scale",
-    "The course": "viz teaching workspace classroom.marking classroom.running cards",
+    "The course": "viz teaching workspace classroom.marking classroom.export classroom.running cards",
 }
 REST = "Inside"
 SHOWN_ELSEWHERE = {"words"}  # viz exports its functions, and a source has links to one page only

@@ -3,6 +3,7 @@
 import difflib
 import json
 import os
+import shutil
 from pathlib import Path
 
 from glmlab.classroom.panes import PANES, panes_url
@@ -12,6 +13,7 @@ from glmlab.workspace import fill, my_folder
 FIRST = "00_start_here.ipynb"
 WORKSPACE = "glmlab"
 ENCRYPTION = "KernelManager.transport_encryption"  # a setting of jupyter_client
+CONTRAST = Path(__file__).with_name("contrast.css")  # letters that are dark enough
 SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
     # The notebooks start their clusters themselves: hide the extension's own way to start one.
@@ -89,6 +91,10 @@ def prepare(settings: Path, layouts: Path, notebook: str, port: int):
     extensions.mkdir(parents=True, exist_ok=True)
     switched_on = {"ServerApp": {"jpserver_extensions": {"glmlab.classroom.panes": True}}}
     (extensions / "glmlab.json").write_text(json.dumps(switched_on))
+    # JupyterLab reads this file where it was told `custom_css`.
+    style = Path(jupyter_config_dir()) / "custom" / "custom.css"
+    style.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(CONTRAST, style)
     layouts.mkdir(parents=True, exist_ok=True)
     saved = WorkspacesManager(str(layouts))
     wanted = saved.load(WORKSPACE)
@@ -115,6 +121,7 @@ def options(my: Path, state: Path) -> list[str]:
         f"--LabApp.default_url=/lab/workspaces/{WORKSPACE}/tree/{FIRST}",
         f"--LabApp.workspaces_dir={state / 'workspaces'}",
         f"--LabApp.app_settings_dir={state / 'settings'}",
+        "--LabApp.custom_css=True",
         # No connection leaves the machine: no news, no check for updates, no list of extensions.
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",

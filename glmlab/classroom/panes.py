@@ -23,17 +23,18 @@ PANES = {"individual-task-stream": "Task Stream", "individual-progress": "Progre
          "individual-workers-memory": "Workers Memory"}
 
 PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{route}</title>
+<html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>
   html, body, iframe {{ margin: 0; border: 0; width: 100%; height: 100%; background: white; }}
   p {{ margin: 0; padding: 1em; font: 15px/1.5 sans-serif; color: #444; }}
 </style>
 <p role="status">There are no workers now. Their work is shown here as soon as a cell has run
 <code>client = cluster.client()</code>.</p>
-<iframe hidden title="{route}" data-plot="{plot}"></iframe>
+<iframe hidden title="{title}" data-plot="{plot}"></iframe>
 <script>
 const frame = document.querySelector("iframe"), words = document.querySelector("p");
 let shown = false;
+if (window.frameElement) window.frameElement.title = document.title;  // JupyterLab gives its frame no name
 async function look() {{
   const up = await fetch("{up}").then((answer) => answer.json()).catch(() => false);
   if (up !== shown) {{
@@ -91,7 +92,8 @@ class FrameHandler(PaneHandler):
     def get(self, port, route):
         addresses = {"plot": ("proxy", port, route), "up": (panes_url(port), "up.json")}
         joined = {name: url_path_join(self.base_url, *parts) for name, parts in addresses.items()}
-        self.finish(PAGE.format(**{name: html.escape(text) for name, text in {"route": route, **joined}.items()}))
+        texts = {"title": f"Dask: {PANES.get(route, route)}", **joined}
+        self.finish(PAGE.format(**{name: html.escape(text) for name, text in texts.items()}))
 
 
 def _jupyter_server_extension_points():

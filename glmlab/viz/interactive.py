@@ -17,9 +17,32 @@ the static picture shows the same facts.</div>
 <script>(function () {{
   const item = {item};
   let tries = 0;
+  // What fits a selector below a node, in shadow roots as well.
+  function inside(node, selector) {{
+    return [...node.querySelectorAll("*")].flatMap((e) => [
+      ...(e.matches(selector) ? [e] : []), ...(e.shadowRoot ? inside(e.shadowRoot, selector) : [])]);
+  }}
+  // Say a slider's name and the value that it shows. Bokeh names no slider, and says its place instead of its value.
+  function name(handle) {{
+    const title = handle.getRootNode().querySelector(".bk-slider-title");
+    function say() {{
+      const [words, value] = title.childNodes;
+      handle.setAttribute("aria-label", words.textContent.replace(/: $/, ""));
+      if (handle.getAttribute("aria-valuetext") != value.textContent) {{
+        handle.setAttribute("aria-valuetext", value.textContent);
+      }}
+    }}
+    const changes = new MutationObserver(say);
+    changes.observe(title, {{childList: true}});
+    changes.observe(handle, {{attributeFilter: ["aria-valuetext"]}});
+    say();
+  }}
   function draw() {{
     const place = document.getElementById("{place}");
-    if (window.Bokeh && place) {{ place.textContent = ""; window.Bokeh.embed.embed_item(item, "{place}"); }}
+    if (window.Bokeh && place) {{
+      place.textContent = "";
+      window.Bokeh.embed.embed_item(item, "{place}").then(() => inside(place, ".noUi-handle").forEach(name));
+    }}
     else if (tries++ < 200) {{ setTimeout(draw, 50); }}
   }}
   draw();

@@ -3,6 +3,8 @@
 import pytest
 from chromium import program
 
+from tools import book
+
 
 @pytest.fixture(scope="session")
 def chromium():
@@ -14,3 +16,11 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=path, args=["--disable-gpu"])
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The book of the shipped notebooks, at scale ci."""
+    target = tmp_path_factory.mktemp("site") / "book"
+    assert book.build("ci", target=target) == 0
+    return target

@@ -26,8 +26,10 @@ def test_the_slider_answers_to_the_keyboard(chromium, tmp_path, monkeypatch):
     picture, trouble, said = viz.chunk_curve(1000, PREDICTED, {8: 0.02}), [], []
     with chromium.new_context() as context:
         page = opened(context, picture, tmp_path / "chunks.html", monkeypatch, trouble)
-        page.locator("[role=slider]").first.focus()
-        for _ in range(2):
+        handle = page.locator("[role=slider]").first
+        handle.focus()
+        for value in ("8", "16"):
+            assert [handle.get_attribute(name) for name in ("aria-label", "aria-valuetext")] == ["Chunks", value]
             said.append((page.locator("[role=status]").text_content(), page.locator("canvas").evaluate_all(DRAWN)))
             page.keyboard.press("ArrowRight")
             page.wait_for_timeout(500)
