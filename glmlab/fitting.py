@@ -15,9 +15,9 @@ from glmlab.rows.columns import coefficients, is_answer, refuse_other_names
 from glmlab.rows.entrance import as_chunks
 from glmlab.rows.objective import Objective
 from glmlab.rows.threads import one_blas_thread
-from glmlab.solvers import resolve
+from glmlab.solvers import refuse_settings, resolve
 from glmlab.solvers.result import refuse_forgotten
-from glmlab.solvers.run import refuse_settings, run
+from glmlab.solvers.run import run
 from glmlab.words import count_text
 
 

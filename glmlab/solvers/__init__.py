@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import NamedTuple
 
+from glmlab.checks import function, number, whole
 from glmlab.maths.penalties import is_weighted
 from glmlab.names import among, nearest
 from glmlab.solvers.admm import consensus_admm, post_admm
@@ -120,3 +121,13 @@ def refuse_options(method, options, callers, hidden):
             known = sorted({*own, *theirs} - {"f", "g", *hidden})
             meant = (MEANT_FOR_A_PATH if "lams" in known else MEANT).get(option)
             raise TypeError(f"{method.name} has no option {option!r}; {meant or nearest(option, known)}")
+
+
+def refuse_settings(tol=None, max_iter=None, until=None, callback=None):
+    """Raises TypeError or ValueError for a setting of `run` that makes no sense."""
+    if tol is not None:
+        number("tol", tol)
+    function("until", until)
+    function("callback", callback)
+    if max_iter is not None:
+        whole("max_iter", max_iter)

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from glmlab.checks import function, number, whole
 from glmlab.maths.existence import no_minimum
 from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS, FreeIntercept, Zero, on_rows
 from glmlab.names import named
 from glmlab.policy import Stopping
 from glmlab.rows.threads import one_blas_thread
-from glmlab.solvers import resolve
+from glmlab.solvers import refuse_settings, resolve
 from glmlab.solvers.ending import Ending, keep_last, result_of, warn
 from glmlab.solvers.log import Log
 from glmlab.solvers.start import first_point
@@ -26,15 +25,13 @@ def run(
 ):  # fmt: skip
     """Minimise f + g with a solver, and prove how close it got.
 
-    f is the sum of the losses over the rows, and λ stands in g. `fit` makes both and calls this.
-
     Parameters
     ----------
     solver : str or function
         A name, or any generator function `solver(f, g, start, **options)` that yields states with a `beta` (State says
         what else is read).
     f : Objective
-        The smooth part.
+        The sum of the losses over the rows. λ stands in g. `fit` makes both and calls this.
     g : str or object, optional
         The penalty, which never touches the intercept; none by default.
     start : array of shape (f.dim,), Result or str, optional
@@ -43,12 +40,7 @@ def run(
         The certified relative gap at which to stop.
     until : function, optional
         `until(state) -> bool` replaces that rule and those that give up.
-    max_iter : int, default policy.max_iter
-        Iterations at most.
-    callback : function, optional
-        callback(state) returning True stops.
-    progress : bool, default False
-        Whether to print one line that updates.
+    max_iter, callback, progress : as in `fit`
     policy : Stopping
         All further thresholds.
     **options
@@ -62,10 +54,8 @@ def run(
 
     Raises
     ------
-    TypeError
-        For an option that the solver does not know.
-    ValueError
-        For a solver that cannot minimise this penalty.
+    TypeError, ValueError
+        For an option that the solver does not know, and for a solver that cannot minimise this penalty.
 
     Warns
     -----
@@ -157,13 +147,3 @@ def states_of(method, f, g, start, options, max_iter):
         raise TypeError(f"solver {method.name} must be a generator (a function that yields states); it returned "
                         f"{states!r}")  # fmt: skip
     yield from itertools.islice(states, max_iter + 1)
-
-
-def refuse_settings(tol=None, max_iter=None, until=None, callback=None):
-    """Raises TypeError or ValueError for a setting of `run` that makes no sense."""
-    if tol is not None:
-        number("tol", tol)
-    function("until", until)
-    function("callback", callback)
-    if max_iter is not None:
-        whole("max_iter", max_iter)
