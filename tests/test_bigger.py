@@ -1,4 +1,4 @@
-"""Rows of four times the workers' memory: written, read and fitted, every worker below its limit all the time."""
+"""Rows of several times the workers' memory: written, read, fitted and cross-validated, each worker below its limit."""
 
 import os
 import threading
@@ -8,9 +8,10 @@ import numpy as np
 import psutil
 import pytest
 
-from glmlab import datasets, fit
+from glmlab import cross_validate_path, datasets, fit
 from glmlab.machine import cluster
 from glmlab.machine.memory import memory_plan
+from glmlab.rows.folds import Deal
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 LIMIT, WORKERS, P = 800_000_000, 2, 15  # bytes of a worker, of which 350 MB go to what it imports and compiles
@@ -100,3 +101,31 @@ def test_rows_of_four_times_the_workers_memory(tmp_path, monkeypatch, reference,
     assert found.converged
     assert 0 < max(peak.bytes.values()) < LIMIT and set(spills.values()) == {0}
     np.testing.assert_allclose(found.beta, reference, rtol=1e-9)
+
+
+def test_folds_of_rows_of_three_times_the_workers_memory(tmp_path, monkeypatch):
+    """A fold finds what a separate fit without its rows finds from the same start."""
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+    n = CHUNK * (3 * CHUNKS // 4 + 1)
+    datasets.save(tmp_path / "rows", *datasets.make_logistic(n, P, seed=1, chunks=CHUNK))
+
+    def kept(block, block_info):
+        first = block_info[0]["array-location"][0][0]
+        return (Deal(2, 0, first, len(block)).numbers() != 0).astype(float)
+
+    with cluster.client(WORKERS, memory_limit=LIMIT) as client, Peak(client) as peak:
+        X, y = datasets.load(tmp_path / "rows", chunks=CHUNK)[:2]
+        plan = memory_plan(client, X)
+        assert plan.rows >= 3 * WORKERS * plan.limit and not plan.fits and plan.workers == WORKERS
+        found = cross_validate_path(X, y, family="gaussian", lams=[0.005 * n], cv=2, fit_intercept=True)
+        [one, *_], start = found.results[0], found.path[0]
+        alone = fit(X, y, family="gaussian", fit_intercept=True, sample_weight=y.map_blocks(kept, dtype=float),
+                    tol=1e-6, penalty=one.penalty, solver=one.solver,
+                    start=np.append(start.beta, start.intercept))  # fmt: skip
+        spills = client.run(spilled)
+        assert sorted(client.run(os.getpid).values()) == sorted(process.pid for process in peak.processes)
+    print(f"folds: {plan}\n{found}\nat most {max(peak.bytes.values()) / 1e6:.0f} MB of {LIMIT / 1e6:.0f} MB")
+    assert found.converged and alone.converged and np.any(one.beta)
+    assert 0 < max(peak.bytes.values()) < LIMIT and set(spills.values()) == {0}
+    np.testing.assert_allclose(one.beta, alone.beta, rtol=1e-9, atol=1e-12)
+    assert one.objective == pytest.approx(alone.objective, rel=1e-12)
