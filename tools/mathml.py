@@ -20,8 +20,8 @@ def inline(writer, node):
 
 
 def block(writer, node):
-    """A formula in lines of its own; one that is wider than the page scrolls by itself."""
-    writer.body.append(f'<div class="math">{mathml(node, "block")}</div>')
+    """A formula in lines of its own; one that is wider than the page scrolls by itself, by keys as well."""
+    writer.body.append(f'<div class="math" tabindex="0">{mathml(node, "block")}</div>')
     raise nodes.SkipNode
 
 
