@@ -33,9 +33,8 @@ def test_one_page_of_all_chapters_and_the_cheat_sheet_are_printed(printed, tmp_p
     assert pdf.print_book(tmp_path / "book") == 0
     assert printed == [(tmp_path / "book-single" / "index.html", tmp_path / "glmlab.pdf"),
                        (tmp_path / "book" / "cheat_sheet.html", tmp_path / "cheat_sheet.pdf")]  # fmt: skip
-    assert "details::details-content" in (tmp_path / "book-single" / "index.html").read_text(), (
-        "folds are open on paper"
-    )
+    single = (tmp_path / "book-single" / "index.html").read_text()
+    assert "details::details-content" in single, "folds are open on paper"
 
 
 def test_a_book_that_sphinx_refuses_is_not_printed(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The PDFs of `make pdf`: all chapters are in the book's, in order, the cheat sheet has one page, and no line is cut."""
+"""The PDFs of `make pdf`: all chapters are in order, folds are open, and the cheat sheet has one page."""
 
 import re
 import shutil
