@@ -1,6 +1,6 @@
 # `make` alone prints the verbs. Everything that decides something is in tools/ and in `python -m glmlab`.
 .DEFAULT_GOAL := help
-.PHONY: help setup course lab test test-full test-arithmetic hosts sites soak browser bench bench-grid checks scale peers lint notebooks book lock reset doctor clean
+.PHONY: help setup course lab test test-full test-arithmetic hosts sites soak browser bench bench-grid checks scale peers lint notebooks book pdf lock reset doctor clean
 SHELL := /bin/sh
 
 # The first Python on the PATH that is new enough, under any of its usual names.
@@ -64,6 +64,9 @@ notebooks: setup  ## (authors) write notebooks/*.ipynb from notebooks/src/*.py
 
 book: setup  ## the executed course as a static site in build/book (SCALE=ci for a quick one)
 	@$(PY) -m tools.book $(SCALE)
+
+pdf: setup  ## the book and its cheat sheet as build/glmlab.pdf and build/cheat_sheet.pdf; needs Chromium (SCALE=ci too)
+	@$(PY) -m tools.pdf $(SCALE)
 
 peers: setup  ## install the solvers that `make bench` compares with (those that this machine can have)
 	@$(PY) -m tools.peers bench

@@ -137,9 +137,9 @@ def folded(title: str, body: str) -> str:
 
 # --- the site
 
-def sphinx(sources: Path, target: Path) -> int:
+def sphinx(sources: Path, target: Path, builder="html") -> int:
     """Sphinx's exit code; every warning is an error, and all of them are shown."""
-    command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", "-b", "html",
+    command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", "-b", builder,
                "-c", ROOT / "docs" / "book", "-d", sources / ".doctrees", sources, target]
     return subprocess.run(command, cwd=ROOT, env=environment(solved=False)).returncode
 
