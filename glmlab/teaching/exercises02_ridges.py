@@ -34,7 +34,7 @@ RIDGES = Exercise(
     reference=ridges,
     hints=(
         "Write the objective with G and c, then its gradient. For which β is the gradient zero? For which if G is "
-        "diagonal?",
+        "diagonal? Every symmetric G is diagonal in some orthonormal basis.",
         "The gradient is 2(Gβ − c) + λβ, so (G + (λ/2) I) β = c. With G = V diag(h) Vᵀ only the diagonal depends on λ: "
         "in the basis of the eigenvectors every system is a division.",
         "h, V = np.linalg.eigh(G); for each lam of lams the row is V @ (V.T @ c / (h + lam / 2)). np.array([...]) "

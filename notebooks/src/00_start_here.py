@@ -1,14 +1,15 @@
 # %% [markdown] id="c00-001"
 # # Start here: run, predict, measure, prove
 #
-# *In twenty minutes you have two worker processes, a way to ask for help, and a first answer that comes with a proof.*
+# *In twenty minutes you have two workers, ways to get help, and an answer with a proof.*
 #
-# **20 minutes.** Prerequisites: NumPy and a little convex optimisation. You need to know nothing about sockets or clusters.
+# **20 minutes.** Prerequisites: NumPy and a little convex optimisation. In 00 to 03 it is enough to know gradients,
+# Hessians, and that a convex function is smallest where its gradient is zero. Clusters are explained.
 #
 # Afterwards you can
 #
 # - start workers, watch them on the dashboard and close them;
-# - choose the scale at which every notebook runs;
+# - choose the scale of every notebook;
 # - ask an exercise for a check, a hint, the solution or a fresh start;
 # - read a certificate and a row of the ledger;
 # - look up a symbol or a word in the [glossary](00_start_here.ipynb#Notation-and-glossary).
@@ -22,10 +23,11 @@
 # Dask](https://blog.dask.org/2017/03/22/dask-glm-1). One knew optimisation, the other how to spread a computation over many
 # machines. They fitted linear and logistic models.
 #
-# *After ten iterations of ADMM (notebook 05), 12 coefficients were exactly zero.* Are they zero at the minimum, too? The
-# post could not say, because ten iterations had not reached the minimum.
+# *After ten iterations of the method ADMM (notebook 05), 12 coefficients were exactly zero.* A penalty on the sum of their
+# absolute values can cause that. Are they zero at the minimum, too? The post could not say, because ten iterations had
+# not reached the minimum.
 #
-# This course can say. In 05 you predict how many coefficients are zero after ten iterations, for rows like the post's.
+# This course can say. In 05 you predict how many are zero after ten iterations, for rows like the post's.
 # In 06 you prove that at the minimum for such rows none is zero.
 
 # %% [markdown] id="c00-003"
@@ -35,8 +37,8 @@
 # > $f$ is a sum over $n$ rows of data, and $g$ is a penalty on the coefficients. We count **passes**: in one pass every
 # > row is read once.
 #
-# > *Systems note.* The rows lie in **chunks** on several processes. We count **rounds**: in one round processes work once
-# > on some chunks or on all, and the next step waits for all answers.
+# > *Systems note.* The rows lie in **chunks** on several processes. We count **rounds**: in one round, some or all chunks
+# > are worked on once, in parallel, and the next step waits for all answers.
 #
 # Sections marked *core* tell the whole story. Nothing needs an *optional* section or the optional notebook 06b. The
 # minutes include the exercises.
@@ -115,7 +117,8 @@ print("dashboard:", cluster.dashboard_link(client) or "this client has none")
 # Otherwise open the address above in a browser tab.
 #
 # **Predict, then measure.** `nap` sleeps for a quarter of a second and returns the number of its process. We submit eight
-# naps. One process would need two seconds. How many seconds does this client need? Write your guess in the place of `None`.
+# naps. Each of our workers runs one task at a time, so one worker alone would need two seconds. How many seconds does this
+# client need? Write your guess in the place of `None`.
 
 # %% tags=["predict"] id="c00-014"
 eight_naps = predict("seconds for eight naps", None)
@@ -128,7 +131,7 @@ def nap(k):
 
 
 start = time.perf_counter()
-futures = client.map(nap, range(8), pure=False)
+futures = client.map(nap, range(8), pure=False)  # eight new calls: no stored result is used
 print(futures[0])
 answers = client.gather(futures)
 seconds = time.perf_counter() - start
@@ -147,8 +150,8 @@ assert os.getpid() not in processes, "workers are other processes"
 #
 # <details><summary>Why did it take about that long?</summary>
 #
-# Each of our workers runs one task at a time. With two workers, eight naps therefore make four turns of two, and
-# four turns of 0.25 s take one second. The rest of the measured time is spent on sending tasks and answers.
+# With two workers, each of which runs one task at a time, eight naps make four turns of two. Four turns of 0.25 s take
+# one second. The rest of the measured time is spent on sending tasks and answers.
 #
 # </details>
 #
@@ -216,8 +219,9 @@ assert np.isclose(total(pieces), np.sum(whole**2), rtol=1e-12)
 
 # %% [markdown] id="c00-032"
 # The two results may differ, because floating-point addition is not associative: $(a + b) + c$ and $a + (b + c)$ can be
-# different floats, and with other chunks the same numbers are added in another order. Squares are never negative, so only
-# the last digits can differ. In notebook 04 we make a sum give the same bits on any number of workers.
+# different floats, and with other chunks the same numbers are added in another order. Squares are never negative, so
+# nothing cancels in their sum, and only the last digits can differ. In notebook 04 we make a sum give the same bits on
+# any number of workers.
 #
 # *Recap.* A sum over rows is a sum over chunks. `check`, `hint`, `solution` and `reset` help with every exercise.
 
@@ -238,8 +242,10 @@ assert np.isclose(total(pieces), np.sum(whole**2), rtol=1e-12)
 # %% [markdown] id="c00-053"
 # For example, let $y = (1, 3)$, and let $X$ be one column of ones. A solver stops at $\beta=1.9$. Its residual
 # $r=y-X\beta$ is $(-0.9, 1.1)$, so $F(\beta)=0.81+1.21=2.02$. The entries of $r$ sum to $0.2$. We subtract $0.1$ from each,
-# and $v=(-1, 1)$ has $X^\top v=0$. Then $F^*\ge 2\,(-1+3)-2=2$, so $F(\beta)-F^*\le 0.02$. In general the bound is
-# $\|r-v\|^2$, because $v^\top y=v^\top r$. Here that is $0.01+0.01$.
+# and $v=(-1, 1)$ has $X^\top v=0$. Then $F^*\ge 2\,(-1+3)-2=2$, so $F(\beta)-F^*\le 0.02$.
+#
+# In general $v^\top y=v^\top r$, because $v^\top X=0$. So the bound is $\|r\|^2-2\,v^\top r+\|v\|^2=\|r-v\|^2$, here
+# $0.01+0.01$. With more columns, $v$ is $r$ minus its orthogonal projection onto the span of the columns of $X$.
 #
 # Such a number is a **certificate**. The next cell prints one for our rows. The workers share the work, because $X$ is a
 # *dask array* in four chunks of rows.
@@ -256,16 +262,17 @@ print(f"proved gap {proof.bound - proof.rounding:.1e}, allowance for the roundin
 result
 
 # %% [markdown] id="c00-035"
-# - **Status**: how the run ended. Newton's method needs one iteration, because $F$ is quadratic, and two passes: one
-#   where it starts and one where it arrives.
+# - **Status**: how the run ended. Newton's method replaces $F$ by the quadratic with the same value, gradient and Hessian
+#   at $\beta$, and goes to its minimum. Our $F$ is that quadratic itself, so one iteration is enough. It takes two passes:
+#   one where it starts and one where it arrives.
 # - **Certificate**: found as in the example, by *residual-corrected duality* (notebook 06). The bound has two parts. The
 #   proved gap is $\|r-v\|^2$ plus what the rounding of $v$ can cost. The rest is an allowance for the rounding of
 #   $F(\beta)$.
+
+# %% [markdown] id="more-of-the-result"
 # - **Relative gap**: the proved gap, without the allowance, divided by what the model leaves unexplained, here
 #   $F(\beta)$. It can be so small because $\|r-v\|^2$ is computed directly, and not as a difference of two large values
 #   of $F$.
-
-# %% [markdown] id="more-of-the-result"
 # - **Accuracy**: a bound on the solver's error $\beta-\beta^*$ in *standard errors*. A standard error is the typical error
 #   that the noise causes in one coefficient.
 # - `Zero()`: no penalty.
@@ -283,13 +290,13 @@ assert difference <= 1e-10
 # %% [markdown] id="c00-037"
 # ## The ledger (1 min, core)
 #
-# Every notebook adds rows to one **ledger**, which is kept on disk. So it also has the rows of notebooks that ran before on
-# this machine. Its first rows hold what the post printed, where $\lambda$ is the weight of the penalty.
+# Every notebook adds rows to one **ledger**, which is kept on disk. So it also has the rows of earlier runs on this
+# machine. Its first rows hold what the post printed, where $\lambda$ is the weight of the penalty.
 #
 # Reading a tenth of the rows once counts as 0.1 passes. *Tasks* counts the function calls that the scheduler handed out,
 # *bytes* is the size of the data, and *zeros* counts the coefficients that are exactly zero. The first column after
-# the name is the certified relative gap. The post printed no gap, so its rows show "?". Notebook 06 proves one for three
-# of its methods, on rows drawn anew.
+# the name is the certified relative gap. The post printed no gap, so its rows show "?". Notebook 06 proves a gap for three
+# of the post's methods, on rows drawn anew.
 
 # %% id="c00-038"
 ledger.add(
@@ -324,17 +331,17 @@ assert client.status == "closed"
 # ## Notation and glossary
 #
 # Look symbols and words up here. Every notebook links to this section. A symbol keeps its meaning unless a notebook
-# defines it anew. The tables say so where a letter has a second meaning.
+# defines it anew. The tables list the most important second meanings.
 
 # %% [markdown] id="c00-051"
 # |data| |
 # |---|---|
-# |$n$, $p$|numbers of rows and of columns|
+# |$n$, $p$|numbers of rows and columns|
 # |$X$, $y$|data: an $n \times p$ matrix and $n$ responses|
 # |$x_i$, $y_i$|row $i$ of $X$ (as a column vector), its response|
 # |$K$, $k$|number of chunks, index of a chunk|
 # |$X_k$, $y_k$, $n_k$|rows of chunk $k$, their responses, their number|
-# |$\xi_k$, $m$|in 01: noise of chunk $k$, rows of one|
+# |$\xi_k$, $m$|in 01: noise of chunk $k$; rows of one chunk|
 # |$\beta$, $b$|coefficients, a vector in $\mathbb{R}^p$; any other such vector|
 # |$\beta_0$|intercept, a number that is added to $x_i^\top\beta$|
 # |$\beta_{\text{true}}$, $\beta^*$|coefficients that made the data; minimiser of $F$|
@@ -362,6 +369,12 @@ assert client.status == "closed"
 # |$\theta$|dual point: one slope for each row|
 
 # %% [markdown] id="c00-060"
+# |in 00, 01 and 03| |
+# |---|---|
+# |$v$|in 00: vector with $X^\top v=0$; in 03: point ahead|
+# |$s_j$, $s$|in 01: standard error; in 03: singular values|
+# |$D$, $d$, $a$|in 03: matrix of steps; displacement; Armijo's constant|
+#
 # |in 06, 06b and 07| |
 # |---|---|
 # |$t_i$|how far the slope of row $i$ is moved|
@@ -370,7 +383,7 @@ assert client.status == "closed"
 # |$\sigma$, $a$|factor that scales all slopes; excess $\|q\|_\infty-\lambda$|
 # |$h_j$|eigenvalues of $H$ in rising order|
 # |$\delta$|a bound of the gap|
-# |$\xi$|an element of the subdifferential $\partial F(\beta)$|
+# |$\xi$|element of the subdifferential $\partial F(\beta)$|
 # |$P$, $U$|what the model leaves unexplained; unit of relative gaps, $P$ with a floor|
 # |$D(t)$, $\varphi(x)$|in 07: price of a moved slope; $(1+x)\log(1+x)-x$|
 
@@ -407,7 +420,7 @@ assert client.status == "closed"
 # **What it costs, and what is proved**
 #
 # - **pass**: every row is read once. A gradient uses each row twice and is one pass.
-# - **round**: processes work once on some chunks or on all, and the next step waits for all answers.
+# - **round**: some or all chunks are worked on once, in parallel, and the next step waits for all answers.
 # - **reduction**: small results of chunks are added.
 # - **ledger**: the table of all our runs.
 # - **gap**: $F(\beta) - F^*$.

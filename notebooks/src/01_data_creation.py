@@ -53,8 +53,8 @@ print(cluster.dashboard_link(client) or "This client has no dashboard.")
 # y = X.dot(beta) + da.random.normal(0, 1, size=1000000, chunks=(100000,))
 # ```
 #
-# We keep its $p = 100$ columns and its ten chunks. The scale sets $n$. The next cell runs these lines for $n$ rows and for
-# $100\,n$ rows. Do a hundred times as many rows take a hundred times as long?
+# We keep its $p=100$ columns and its ten chunks. The scale sets $n$. The next cell runs these lines, with seeds, for $n$
+# rows and for $100\,n$ rows. Do a hundred times as many rows take a hundred times as long?
 
 # %% tags=["parameters"] id="c01-004"
 n = scale.pick(ci=20_000, workshop=400_000, full=1_000_000)
@@ -78,13 +78,13 @@ for asked in (n, 100 * n):
 post_X, _, post_y = post_data(n, n // n_chunks)
 
 # %% [markdown] id="c01-009"
-# They do not, because no row has been drawn. A **lazy** dask array is a **recipe**: a list of the small tasks that
-# would make its chunks.
+# They do not, because no row has been drawn. A **lazy** dask array is a **recipe**: a list of the tasks that would make
+# its chunks.
 #
 # The first picture shows the recipe of $y$ for three chunks. Circles are function calls. Boxes are data, and a small box
-# is a result without a name. Read the picture from below. A task draws $X_k$, the rows of chunk $k$. The next computes
-# $X_k\beta$ (`tensordot`). `sum` and `sum-aggregate` add over chunks of *columns*, and here there is only one. The last
-# task adds the noise $\xi_k$, which another task has drawn.
+# has no name. Read the picture from below. A task draws $X_k$, the rows of chunk $k$. The next computes $X_k\beta$
+# (`tensordot`). `sum` and `sum-aggregate` would add over chunks of *columns*. Here there is only one, so they have nothing
+# to add. The last task adds the noise $\xi_k$, which another task has drawn.
 #
 # The second picture shows the ten chunks of $X$. Each will become a NumPy array on a worker.
 
@@ -167,9 +167,9 @@ print(f"{first:.10g} in {between - start:.2f} s and {second:.10g} in {end - betw
 # %% [markdown] id="c01-025"
 # <details><summary>Why are they equal?</summary>
 #
-# The seeds of the random numbers are part of the recipe. So every run of the recipe draws the same numbers. The recipe
-# also says which parts are added in which order, whichever worker is done first. `compute` leaves nothing on the workers,
-# so the second run had to draw all rows again.
+# The seeds of the random numbers are part of the recipe. So every run of the recipe draws the same numbers. (Without our
+# seeds, dask would choose seeds when it writes the recipe.) The recipe also says which parts are added in which order,
+# whichever worker is done first. `compute` leaves nothing on the workers, so the second run had to draw all rows again.
 #
 # </details>
 #
@@ -214,17 +214,17 @@ for length in (3, 4):
     print(f"chunks of {five.chunks[0]} rows hold {five.compute().ravel()}")
 
 # %% [markdown] id="c01-029"
-# Both chunkings give the same rows. With chunks of (3, 2) rows the middle block is cut: row 2 goes to the first chunk and
-# row 3 to the second.
+# Both chunkings give the same rows. With chunks of (3, 2) rows the middle block is cut: row 2 goes to the first chunk, row 3
+# to the second.
 #
 # **Exercise 2.** Write such a generator, `rows(n, p, chunks, seed)`, of independent standard normal numbers.
 #
 # - The array is lazy and cut as `chunks` asks.
 # - One seed gives the same rows, whatever the chunks are. Two seeds share no row.
 # - Every block has its own generator, such as `np.random.default_rng((seed, k))`.
-# - `rows(…)[-100:].compute()` draws only blocks that overlap the chunks of these 100 rows.
+# - `rows(…)[-100:].compute()` draws only the blocks from which the chunks of these rows are cut.
 #
-# Choose the length of a block, for example a thousand rows, and keep it whatever `n` and `chunks` are. The last block may
+# Choose the length of a block, such as 1,000 rows, and keep it whatever `n` and `chunks` are. The last block may
 # be shorter.
 
 
@@ -300,17 +300,17 @@ assert all(isinstance(f, distributed.Future) for f in distributed.futures_of(X))
 #
 # </details>
 #
-# *Recap.* `compute` is right for a sum and wrong for $X$, which may not fit here. `persist` costs exactly the bytes of
-# the arrays, $8n(p + 1)$, on the workers.
+# *Recap.* `compute` is right for a sum and wrong for $X$, which may not fit here. `persist` costs the workers exactly the
+# bytes of the arrays, $8n(p+1)$.
 #
 # ## Rebalance (5 min, core)
 #
-# All rows lie on one worker, as on a real cluster if the others join late. `client.rebalance` moves whole chunks
+# All rows lie on one worker, as on a cluster if the others join late. `client.rebalance` moves whole chunks
 # from full workers to empty ones. Call it only while no task runs.
 #
 # > *Systems note.* By default, dask moves nothing from a worker that uses less than the share `sender-min` of its memory,
-# > and nothing between workers whose shares differ less than `sender-recipient-gap`. We set both to zero. With `measure` we
-# > let dask count results only.
+# > and nothing between workers whose shares differ less than `sender-recipient-gap`. We set both to zero. With `measure`,
+# > dask counts only a worker's results, not all its memory.
 
 # %% tags=["figure", "assert"] id="c01-039"
 print("sender-min is", defaults["sender-min"], "by default")
@@ -331,8 +331,42 @@ assert not ours or max(after.values()) < max(before.values()), "no worker holds 
 # $X$ is a large dask array, and $\beta$ a small NumPy array. The post warned: *"If X is a numpy array and beta is a dask
 # array, `X.dot(beta)` will output an in-memory numpy array"*. So it is computed before anyone asks.
 #
-# For example, let $X$ have the rows $(1, 2)$ and $(3, 4)$, and let $b = (1, 1)$. If both are NumPy arrays, $Xb$ is the
-# array $(3, 7)$, else a recipe for it.
+# Is the warning still true, and does it hold for other ways to write a product? Below are six of them. In each, one
+# operand is a NumPy array and the other a dask array.
+#
+# **Predict.** How many of the six products are computed immediately?
+
+# %% tags=["predict"] id="c01-043"
+early = predict("products that are computed immediately", None)
+
+# %% tags=["assert"] id="c01-044"
+small_X, small_beta = np.ones((6, 3)), np.arange(3.0)
+lazy_X, lazy_beta = da.from_array(small_X, chunks=(2, 3)), da.from_array(small_beta, chunks=3)
+mixtures = {
+    "dask.dot(numpy)": lazy_X.dot(small_beta),
+    "dask @ numpy": lazy_X @ small_beta,
+    "np.dot(dask, numpy)": np.dot(lazy_X, small_beta),
+    "numpy @ dask": small_X @ lazy_beta,
+    "np.dot(numpy, dask)": np.dot(small_X, lazy_beta),
+    "numpy.dot(dask)": small_X.dot(lazy_beta),
+}
+for expression, value in mixtures.items():
+    print(f"{expression:<22}{type(value).__module__}.{type(value).__name__}")
+at_once = [expression for expression, value in mixtures.items() if isinstance(value, np.ndarray)]
+early.measured(len(at_once))
+assert at_once == ["numpy.dot(dask)"], "the method still computes, and nothing else does"
+
+# %% [markdown] id="c01-045"
+# <details><summary>Why this one?</summary>
+#
+# The *method* `X.dot` belongs to its left operand. Here that is a NumPy array. Its method first converts the argument to
+# a NumPy array, and this conversion computes it. The operator `@` and the function `np.dot` ask *both* operands who
+# should do the work. NumPy's functions have done so since 2019.
+#
+# </details>
+#
+# For example, let $X$ have the rows $(1, 2)$ and $(3, 4)$, and let $b=(1, 1)$. If both are NumPy arrays, $Xb$ is the array
+# $(3, 7)$. If one of them is a dask array, $Xb$ is a recipe for $(3, 7)$.
 #
 # **Exercise 3.** Write `dot(X, b)` for every mixture of NumPy and dask arrays. Nothing is computed early.
 
@@ -351,46 +385,12 @@ def dot(X, b):
 dot = use(dot)
 # hint("dot")
 # solution("dot")
-small_X, small_beta = np.ones((6, 3)), np.arange(3.0)
-lazy_X, lazy_beta = da.from_array(small_X, chunks=(2, 3)), da.from_array(small_beta, chunks=3)
 for multiply in (dot, dispatch.dot):  # yours, and the package's own
     assert isinstance(multiply(small_X, lazy_beta), da.Array)
     assert isinstance(multiply(small_X, small_beta), np.ndarray)
     assert np.array_equal(np.asarray(multiply(lazy_X, small_beta)), small_X @ small_beta)
 
-# %% [markdown] id="c01-045"
-# Is the post's warning still true, and does it hold for other ways to write a product? The next cell has six of them. In
-# each, one operand is a NumPy array and the other a dask array.
-#
-# **Predict.** How many of the six products are computed immediately?
-
-# %% tags=["predict"] id="c01-043"
-early = predict("products that are computed immediately", None)
-
-# %% tags=["assert"] id="c01-044"
-mixtures = {
-    "dask.dot(numpy)": lazy_X.dot(small_beta),
-    "dask @ numpy": lazy_X @ small_beta,
-    "np.dot(dask, numpy)": np.dot(lazy_X, small_beta),
-    "numpy @ dask": small_X @ lazy_beta,
-    "np.dot(numpy, dask)": np.dot(small_X, lazy_beta),
-    "numpy.dot(dask)": small_X.dot(lazy_beta),
-}
-for expression, value in mixtures.items():
-    print(f"{expression:<22}{type(value).__module__}.{type(value).__name__}")
-at_once = [expression for expression, value in mixtures.items() if isinstance(value, np.ndarray)]
-early.measured(len(at_once))
-assert at_once == ["numpy.dot(dask)"], "the method still computes, and nothing else does"
-
 # %% [markdown] id="c01-050"
-# <details><summary>Why this one?</summary>
-#
-# The *method* `X.dot` belongs to its left operand. Here that is a NumPy array. Its method first converts the argument to
-# a NumPy array, and this conversion computes it. The operator `@` and the function `np.dot` ask *both* operands who
-# should do the work. NumPy's functions have done so since 2019.
-#
-# </details>
-#
 # *Recap.* A method asks its left operand only. An operator and a NumPy function ask both operands. So we write `X @ b`.
 # Lines that we quote from the post keep its `.dot`, where the left operand is a dask array.
 #
@@ -444,7 +444,8 @@ table.head(3)
 # %% [markdown] id="c01-058"
 # Which columns may a model use? Only what is known when the ticket is sold: time of day, distance, month, weekday, airline
 # and airport of departure. The delay at departure is known too late. `flights_design` turns months, weekdays, airlines and
-# airports of departure into columns of zeros and ones, one for each level except one.
+# airports of departure into columns of zeros and ones, one for each level except one. With all months, their columns
+# would sum to the intercept's column of ones (next section).
 #
 # A dask dataframe does not know how many rows a partition will have. `lengths=True` counts them, and this takes a pass.
 # Without the lengths dask does not know $n$. So it can neither pick a row nor check that the chunks of $X$ and of $y$ have
@@ -467,16 +468,16 @@ print(f"{y_air.mean().compute():.1%} arrived more than 15 minutes late")
 # ## A certified fit of the flights (5 min, optional)
 #
 # Which flights arrive over 15 minutes late? In logistic regression row $i$ is late with probability
-# $1/(1 + e^{-\eta_i})$, where $\eta_i = \beta_0 + x_i^\top\beta$ and the number $\beta_0$ is the **intercept**. With
-# $y_i = 1$ for late and $y_i = 0$ otherwise, we minimise
+# $1/(1+e^{-\eta_i})$, where $\eta_i=\beta_0+x_i^\top\beta$ and the number $\beta_0$ is the **intercept**. With $y_i=1$
+# for late and $y_i=0$ otherwise, we minimise
 #
 # $$F(\beta, \beta_0) = \sum_{i=1}^{n} \big[\log(1 + e^{\eta_i}) - y_i \eta_i\big].$$
 #
 # For example, $\eta_i = 2$ means a probability of $0.88$. The row then costs $\log(1 + e^2) - 2 = 0.13$ if the flight is
 # late, and $2.13$ if not.
 #
-# A certificate bounds $F - F^*$ for *any* coefficients. So we fit the rows with scikit-learn, too (`C=np.inf` means no
-# penalty), and certify both.
+# A certificate bounds $F-F^*$ for *any* coefficients. (Notebook 06 shows how, for this loss, too.) So we fit the rows with
+# scikit-learn, too (`C=np.inf` means no penalty), and certify both.
 
 # %% tags=["assert"] id="c01-064"
 fit = glmlab.fit(X_air, y_air, family="logistic", fit_intercept=True, solver="newton", tol=1e-9)
@@ -503,6 +504,14 @@ assert abs(fit.intercept - peer.intercept_[0]) <= 1e-4
 #
 # </details>
 #
+# <details><summary>How many passes does our run take?</summary>
+#
+# With $k$ iterations it takes $2k+1$, if no step must be shortened: in an iteration one pass for the gradient and the
+# Hessian and one to test the step, and a last pass where the run arrives. The ledger below counts them. In notebook 00 the
+# loss was quadratic, and such steps need no test.
+#
+# </details>
+#
 # The **odds** of being late, the probability of late divided by that of on time, equal
 # $e^{\eta_i}$. If the other columns stay the same, one unit more in column $j$ multiplies the odds by $e^{\beta_j}$.
 # A column of zeros and ones compares with the level that has no column: January, Monday, United, Newark.
@@ -511,6 +520,13 @@ assert abs(fit.intercept - peer.intercept_[0]) <= 1e-4
 # $(\beta,\beta_0)$ at the minimiser. In the figure, a black line reaches from $e^{\beta_j-1.96\,s_j}$ to
 # $e^{\beta_j+1.96\,s_j}$. It contains the true factor in about 95 of 100 samples, if the model is right and flights are
 # late independently. Storms delay many flights at once, so an honest interval is wider.
+#
+# <details><summary>Why the inverse of the Hessian?</summary>
+#
+# $H$ is what statistics calls the observed information. With many rows, and if the model is right, its inverse is nearly
+# the covariance matrix of the estimated coefficients.
+#
+# </details>
 
 # %% tags=["figure"] id="c01-067"
 F = glmlab.Objective("logistic", glmlab.as_chunks(X_air, y_air, intercept=True))
@@ -537,20 +553,21 @@ ledger
 # - Under other chunks the same seed gave other rows with dask's generator, and the same rows with ours.
 # - Persist kept each number once. A rebalance left no second copy.
 # - Of six products only the one by a NumPy array's method was computed immediately.
-# - A fit of real rows has a certificate, and so has scikit-learn's.
+# - *Optional.* A fit of real rows has a certificate, and so has scikit-learn's.
 #
 # **Check yourself.**
 #
 # 1. When does `X.sum().compute()` draw all rows again?
 # 2. Why may `X.compute()` kill this notebook while `X.persist()` does not?
-# 3. What does dask not know of a dataframe, so that `lengths=True` costs a pass?
+# 3. *Optional.* Why does `lengths=True` take a pass over a dataframe?
 #
 # <details><summary>Answers</summary>
 #
 # 1. It draws them whenever $X$ is a recipe. Once $X$ is persisted, its chunks are in the memory of the workers.
 # 2. `compute` brings all of $X$ into this one process. `persist` leaves each chunk on a worker. All workers together may
 #    have much more memory than this process. If they have too little for $X$, `persist` fails, too.
-# 3. How many rows each partition has. Without these numbers, dask can neither pick a row nor check that two arrays match.
+# 3. It counts the rows of each partition, which dask does not know. Without these numbers, dask can neither pick a
+#    row nor check that two arrays match.
 #
 # </details>
 #

@@ -33,7 +33,7 @@ from glmlab.machine import cluster
 from glmlab.teaching import check, hint, ledger, predict, scale, solution, use
 from glmlab.teaching.prices import direct_and_gradient
 
-one_thread = threadpool_limits(1)  # matrices are small here: BLAS threads would only wait
+one_thread = threadpool_limits(1)  # BLAS makes NumPy's matrix products. These are small: its threads would only wait
 
 # %% [markdown] tags=["workshop"] id="c02-003"
 # ## A minimum in closed form (5 min, core)
@@ -84,7 +84,8 @@ print(f"we measure       {error:.19f} for {n:,} rows, in {seconds:.2f} s")
 # How do the chunks work together? The first picture is dask's recipe of $G = X^\top X$ for an $X$ in four chunks. Read
 # it from below. Each chunk $X_k$ is made (`zeros_like`: we take zeros, because the recipe is the same for any numbers).
 # The chunk is transposed, and the transpose is multiplied by the chunk (`tensordot`). `sum` has nothing to add yet,
-# because each product is one block. The chunks meet only in the last task, `sum-aggregate`, which adds the four products.
+# because it receives one product at a time. The chunks meet only in the last task, `sum-aggregate`, which adds the four
+# products.
 #
 # The second picture shows what Exercise 1 will do: each chunk also gives $X_k^\top y_k$, and the notebook's own process
 # adds all parts.
@@ -193,15 +194,22 @@ print(f"relative gap {proof.relative:.1e}: the proved gap alone, divided by F(β
 print(f"‖β − β_true‖∞ = {error:.3g}")
 
 # %% [markdown] id="c02-061"
-# The bound is hardly more than its allowance for rounding. Yet the answer differs from $\beta_{\text{true}}$, because noise
-# in $y$ moves the minimiser. No solver can lower this error of the **estimator**.
+# The bound is hardly more than its allowance for rounding. Yet noise in $y$ moves the minimiser away from
+# $\beta_{\text{true}}$. No solver can lower this error of the **estimator**.
 #
 # The noise is normal with variance 1, so given $X$ the error is normal with covariance $G^{-1}$.
 # Our columns are independent with mean 0 and variance 1, so $G\approx nI$, and each coefficient misses by about
-# $1/\sqrt n$. The *largest* of $p$ errors is below $\sqrt{2\log p/n}$, the dashed line, in about four of five samples.
+# $1/\sqrt{n}$. The *largest* of $p$ errors is below $\sqrt{2\log p/n}$, the dashed line, in about four of five samples.
 #
 # The blue band holds the largest error in 98 of 100 samples, if the errors are independent with variance $1/(n-p-1)$, the
-# mean of $(G^{-1})_{jj}$. Our points share rows, so they are dependent.
+# mean of $(G^{-1})_{jj}$ over random $X$. Our points share rows, so their errors are dependent.
+#
+# <details><summary>Where does the dashed line come from?</summary>
+#
+# A standard normal number exceeds $\sqrt{2\log p}$ in absolute value with a probability below $1/p$. For $p=100$ it is
+# $0.0024$. So of 100 independent ones none exceeds it with probability $(1-0.0024)^{100}\approx0.79$.
+#
+# </details>
 
 # %% tags=["figure", "assert"] id="c02-025"
 sizes = np.geomspace(1_000, n, 9).astype(int)
@@ -235,13 +243,14 @@ for rows, found in ((n, error), (post_n, post_error)):
 # *"Sometimes a direct solve is too costly"*, says the post, and turns to gradients. When?
 #
 # We count additions and multiplications. $G$ is symmetric and takes $np(p+1)$, $c$ takes $2np$, the solve
-# $\frac23 p^3$, and a gradient $2X^\top(X\beta - y)$ about $4np$. So a direct solve costs about $p/4$ gradients, and
+# $\frac23p^3$, and a gradient $2X^\top(X\beta-y)$ about $4np$. So a direct solve costs about $p/4$ gradients, and
 # $p^2/(6n)$ more.
 #
-# Seconds are another matter. A gradient does four operations with each number of $X$, and $X^\top X$ does $p + 1$. If
-# $X$ is larger than the cache, a gradient should therefore wait for memory, and $X^\top X$ should not.
+# Seconds are another matter. A gradient does four operations with each number of $X$, and $X^\top X$ does $p+1$. If $X$ is
+# larger than the cache (the processor's small, fast memory), we therefore expect that a gradient waits for memory and
+# $X^\top X$ does not.
 #
-# **Predict.** For $p = 100$, how many gradients take as long as a direct solve?
+# **Predict.** For $p=100$, how many gradients take as long as a direct solve?
 
 # %% tags=["predict"] id="c02-043"
 price = predict("gradients for the price of a direct solve, p = 100", None)
@@ -268,9 +277,10 @@ for columns in (10_000, 1_000_000):
 #
 # </details>
 #
-# How many gradients does gradient descent need? Notebook 03 shows that the number grows with the digits that we want and
-# with the square of the **condition number** $\kappa(X)$, the largest singular value of $X$ divided by the smallest. For a
-# given $\kappa(X)$ the number does not depend on $p$. A direct solve is cheaper if it costs less than that many gradients.
+# How many gradients does gradient descent need? The **condition number** $\kappa(X)$ is the largest singular value of $X$
+# divided by the smallest. Notebook 03 shows that the number of gradients grows with the digits that we want and with the
+# square of $\kappa(X)$. For a given $\kappa(X)$ it does not depend on $p$. A direct solve is cheaper if it costs less than that
+# many gradients.
 # This comparison counts work only. Each gradient also costs a round of messages, and the direct solve costs one round in
 # all (notebook 04).
 #
@@ -336,13 +346,13 @@ for k in (0, len(lams) // 2, len(lams) - 1):
 #
 # ### Why the course goes on
 #
-# Do other losses have such sums? With $p = 1$ a squared loss is $(y-x\beta)^2 = y^2-2xy\,\beta+x^2\beta^2$. The loss
+# Do other losses have such sums? With $p=1$ a squared loss is $(y-x\beta)^2=y^2-2xy\,\beta+x^2\beta^2$. The loss
 # of *every* row combines $1$, $\beta$ and $\beta^2$. Over all rows their coefficients are $y^\top y$, $-2c$ and $G$.
 #
-# For large $\beta$ the second derivative of the logistic loss $\log(1 + e^{x\beta}) - yx\beta$ falls like
-# $e^{-|x|\beta}$. If no $x$ is zero and no two are equal or opposite, each falls at its own rate, so the losses are
-# linearly independent. No finite list of functions serves every row. The next cell computes the rank of eight losses
-# with $y=1$.
+# For large $\beta$ the second derivative of the logistic loss $\log(1+e^{x\beta})-yx\beta$ falls like $e^{-|x|\beta}$. If
+# no $x$ is zero and no two are equal or opposite, each falls at its own rate, so the losses of any number of such rows are
+# linearly independent. So no finite list of functions, like $1,\beta,\beta^2$ above, can be combined into every loss.
+# The next cell computes the rank of eight losses with $y=1$.
 
 # %% tags=["assert"] id="c02-057"
 x, grid = np.random.default_rng(0).standard_normal(8), np.linspace(-40, 40, 201)[:, None]
@@ -355,17 +365,18 @@ assert ranks == {"squared": 3, "logistic": len(x)}, "three numbers hold any numb
 # ## Conditioning, squared (18 min, optional)
 #
 # How many digits does rounding cost? One operation in float64 has a relative error of at most $\varepsilon/2$, where
-# $\varepsilon = 2.2 \cdot 10^{-16}$. Let $\kappa(X)$ be the condition number of $X$, as above, and $r = y - X\beta^*$ the
-# residual. A good algorithm that works on $X$ has a relative error of the order
+# $\varepsilon=2.2\cdot10^{-16}$. Let $\kappa(X)$ be the condition number of $X$, as above, and $r=y-X\beta^*$ the residual.
+# A **backward stable** algorithm gives the exact answer for data changed by a relative amount of about $\varepsilon$. If it
+# works on $X$, its relative error is at most of the order
 #
-# $$\varepsilon\,\kappa(X) + \varepsilon\,\kappa(X)^2\,\frac{\|r\|}{\|X\|\,\|\beta^*\|} .$$
+# $$\varepsilon\,\kappa(X)+\varepsilon\,\kappa(X)^2\,\frac{\|r\|}{\|X\|\,\|\beta^*\|}.$$
 #
 # If the residual is so small that the first term is larger, each factor of ten in $\kappa(X)$ costs one digit. Otherwise
-# each factor of ten costs two digits (Björck 1996, §1.4). The normal equations work on $G$, whose condition number is
+# it costs two (Björck 1996, §1.4). The normal equations work on $G$, whose condition number is
 # $\kappa(X)^2$, so they lose two in either case.
 
 # %% [markdown] id="c02-030"
-# A good algorithm that works on $X$ is the **QR decomposition** $X = QR$. The columns of $Q$ are orthonormal. $R$ is
+# Such an algorithm uses the **QR decomposition** $X=QR$. The columns of $Q$ are orthonormal. $R$ is
 # upper triangular and has the same singular values as $X$. Since
 #
 # $$\|y - X\beta\|^2 = \|Q^\top y - R\beta\|^2 + \text{a constant},$$
@@ -426,7 +437,7 @@ viz.show(viz.digits_left(kappas, answers, beta_true, start=1e6))
 #
 # For the normal equations the estimate is $\varepsilon\,\kappa(X)^2 = 2.2 \cdot 10^{-4}$, which leaves between three
 # and four digits. For QR it is $\varepsilon\,\kappa(X) = 2.2 \cdot 10^{-10}$, which leaves between nine and ten. The
-# estimates leave out constants. At this $\kappa(X)$ each method keeps one or two digits more than its own estimate.
+# estimates leave out constants. At this $\kappa(X)$ each method keeps about one digit more than its own estimate.
 #
 # </details>
 #

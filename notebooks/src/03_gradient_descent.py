@@ -78,8 +78,9 @@ gd_step = use(gd_step)
 # solution("gd_step")
 
 # %% [markdown] id="c03-009"
-# Which step size? The post takes it from the singular values `s` of the matrix $H = 2X^\top X$. This matrix of second
-# derivatives is the **Hessian** of $F$, and it is the same at every $\beta$.
+# Which step size? The post takes it from the singular values `s` of the matrix $H=2X^\top X$. This matrix of second
+# derivatives is the **Hessian** of $F$, the same at every $\beta$. $H$ is symmetric and has no negative
+# eigenvalue, so its singular values are its eigenvalues.
 #
 # ```python
 # _, s, _ = np.linalg.svd(2 * X.T.dot(X))
@@ -89,8 +90,8 @@ gd_step = use(gd_step)
 # The post's loop stops when no coefficient moves by $10^{-8}$ or more. We use this vector of steps (one for each
 # coordinate) and this stopping rule as they are. Later we question both.
 #
-# **Predict** how many iterations the loop takes from $\beta = 0$. Write your guess in the place of `None` in the next
-# cell. Then run the next two cells.
+# **Predict** how many iterations the loop takes from $\beta=0$. Write your guess in the place of `None`. Then run the next
+# two cells.
 
 # %% tags=["predict"] id="c03-011"
 post_iterations = predict("iterations of the post's loop", None)
@@ -137,12 +138,12 @@ assert np.abs(beta_post - beta_star).max() <= 1e-7, "the loop agrees with numpy.
 assert k_post < 30, "κ is near 1"
 
 # %% [markdown] id="c03-015"
-# The loop agrees with NumPy's `lstsq` on the **triangles** of all chunks. Decompose $[X_k\ y_k]=QR$. The columns of $Q$
-# are orthonormal, so $\|y_k-X_kb\|=\|[X_k\ y_k](-b,1)\|=\|R(-b,1)\|$: the $p+1$ rows of the triangle $R$ have the
-# chunk's loss for every $b$.
+# The loop agrees with NumPy's `lstsq` on the **triangles** of all chunks. Decompose $[X_k\ y_k]=QR$ with orthonormal
+# columns in $Q$ and an upper triangular $R$. Then $\|y_k-X_kb\|=\|[X_k\ y_k](-b,1)\|=\|R(-b,1)\|$: the $p+1$ rows of $R$
+# have the chunk's loss for every $b$.
 #
-# In both columns, ours and the post's, the two methods agree in the first digits. These digits come from the noise in
-# the data, which no solver can remove. The last digits show what the loop left undone. The post had other rows.
+# The two methods agree in the first digits, in our run and, on other rows, in the post's. These digits come from the
+# noise in the data, which no solver can remove. The last digits show what the loop left undone.
 #
 # *Recap.*
 # - A gradient step needs two products, by $X$ and by $X^\top$, and one round of communication.
@@ -247,7 +248,7 @@ at_nine = predict("iterations to 1e-8 of the first error, at κ = 9 with step 1/
 
 mu, *_, L = np.linalg.eigvalsh(H)
 ratio = np.sqrt(p / 1_000_000)
-post_kappa = ((1 + ratio) / (1 - ratio)) ** 2  # random matrix theory, for independent columns
+post_kappa = ((1 + ratio) / (1 - ratio)) ** 2  # extreme singular values of X: about √n ± √p
 for whose, kappa in (("here", L / mu), ("the post's, by theory", post_kappa)):
     print(f"κ = {kappa:.3f} {whose}: rate {1 - 1 / kappa:.3f} with 1/L, {(kappa - 1) / (kappa + 1):.3f} with 2/(L + μ)")
 
@@ -353,7 +354,7 @@ first = radii["as they are"]
 print(f"{first:.4f} to the power {k_post}, the iterations of the post's loop: {first**k_post:.1e}")
 
 # %% [markdown] id="c03-037"
-# The first radius explains why the loop was short. If their units differ, the order of the columns decides. A column
+# The first radius explains why the loop was short. If the columns have different units, their order decides. A column
 # is steep if its diagonal entry of $H$ is large. Steep columns that come first get the short steps that they need. Steep
 # columns that come last get the steps of flat columns, about nine times too long, and the loop diverges.
 #
@@ -423,9 +424,9 @@ assert mended[-1] < mended[0] and np.all(np.diff(mended) < 0), "the mended one d
 assert np.isclose(growth, spectral, rtol=0.05), "the radius predicts the growth"
 
 # %% [markdown] id="c03-047"
-# The run does what the radius says. The rate of one number $t$ does not depend on the order of the columns, so the mended
-# step converges in every order. Here it needs more iterations than the published step in the lucky order. (A curve ends
-# before it leaves the range from $10^{-8}$ to $10^8$.)
+# The run does what the radius says. If the step is one number, the rate does not depend on the order of the columns, so
+# the mended step converges in every order. Here it needs more iterations than the published step in the lucky order. (A
+# curve ends before it leaves the range from $10^{-8}$ to $10^8$.)
 #
 # *Recap.*
 # - The published step is a vector of $1/s$, and singular values do not belong to coordinates.
@@ -457,13 +458,16 @@ until_stop.measured(k_short)
 print(f"it stopped with {gap_short / (F_zero - F_star):.7f} of the gap that it had at β = 0")
 
 # %% [markdown] id="c03-057"
-# We want a **certificate**: a computable number that $F(\beta)-F^*$ cannot exceed. No eigenvalue of $H$ is below
-# $\mu > 0$, so a quadratic with Hessian $\mu I$ lies below $F$ and touches it at $\beta$. With $g = \nabla F(\beta)$,
+# We want a **certificate**: a computable number that $F(\beta)-F^*$ cannot exceed. $F$ is quadratic, so with
+# $g=\nabla F(\beta)$ we have $F(\beta+d)=F(\beta)+g^\top d+\frac12d^\top Hd$. No eigenvalue of $H$ is below $\mu>0$, so
+# $d^\top Hd\ge\mu\|d\|^2$, and
 #
-# $$F(\beta + d) \ge F(\beta) + g^\top d + \tfrac{\mu}{2}\|d\|^2 \quad\text{for every } d.$$
+# $$F(\beta+d)\ge F(\beta)+g^\top d+\tfrac{\mu}{2}\|d\|^2\quad\text{for every }d.$$
 #
-# **On paper.** Let $p = 1$ and $F(\beta) = 3\beta^2$, so $\mu = 6$. At $\beta = 2$ we have $F = 12$ and $g = 12$. The
-# parabola $12 + 12d + 3d^2$ is lowest at $d = -2$, where it is 0. So the gap is at most 12.
+# The right side is a quadratic with Hessian $\mu I$. It lies below $F$ and touches it at $\beta$.
+#
+# **On paper.** Let $p=1$ and $F(\beta)=3\beta^2$, so $\mu=6$. At $\beta=2$ we have $F=12$ and $g=12$. The parabola
+# $12+12d+3d^2$ is lowest at $d=-2$, where it is 0. So the gap is at most 12.
 #
 # **Exercise 3.** Write `smooth_bound(g, mu)` for any $p$: how far can $F^*$ lie below $F(\beta)$?
 
@@ -523,23 +527,25 @@ assert np.abs(result.beta * second_half - beta_star).max() <= 1e-2, "near numpy.
 assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fools the post's rule"
 
 # %% [markdown] id="c03-065"
-# Step $1/L$ leaves the error in the *flat* directions, where the quadratic nearly coincides with $F$. So at the end
-# $\|g\|^2/(2\mu)$ is nearly the gap. In the steepest direction it is $\kappa$ times the gap.
+# Step $1/L$ leaves the error in the *flat* directions, where the lower quadratic (Hessian $\mu I$) nearly coincides
+# with $F$. So finally $\|g\|^2/(2\mu)$ is nearly the gap. For an error in the steepest direction it is $\kappa$ times
+# the gap.
 #
 # glmlab's own certificate (notebook 06) needs no $\mu$. For least squares it is exact from all rows. In a run with
-# a large $X$ it reads at most a fifth of the rows. A fifth gives a bound of about five times the gap.
+# a large $X$ it reads at most a fifth of the rows. A fifth gives about five times the gap.
 #
 # <details><summary>Why five times?</summary>
 #
-# In such a run glmlab moves its dual point on a share of the rows only. The bound is then about the gap divided by that
-# share (notebook 06). The line *accuracy* of the result rests on the same rows, so its numbers are too large, too.
+# In such a run glmlab moves its dual point (for least squares a multiple of notebook 00's vector $v$) on a share of the
+# rows only. The bound is then about the gap divided by that share (notebook 06). The line *accuracy* of the result
+# rests on the same rows, so its numbers are too large, too.
 #
 # </details>
 #
 # *Recap.*
 # - A small move proves nothing.
-# - $\|\nabla F\|^2/(2\mu)$ is a proof, and at most $\kappa$ times too large.
-# - It needs a $\mu>0$ below the curvature at every $\beta$. The logistic loss has none: its curvature tends to zero.
+# - $\|\nabla F\|^2/(2\mu)$ is a proof, at most $\kappa$ times too large.
+# - It needs a $\mu>0$ below the curvature everywhere. The logistic loss has none: its curvature tends to zero.
 
 # %% [markdown] tags=["workshop"] id="c03-069"
 # ## Where did the time go? (5 min, core)
@@ -559,8 +565,9 @@ assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fool
 # take as the price of a round the time on the workers minus half of NumPy's time, and assume that NumPy's time is
 # proportional to the number of rows.
 #
-# With few rows this estimate is too large: they fit into the cache, and there NumPy needs less time for each row. So we
-# trust the second line.
+# With few rows this estimate is too large: they fit into the cache, and there NumPy needs less time for each row. So the
+# next cell estimates twice, from few rows and from many, and we trust the second estimate. On a busy machine both are
+# rough.
 #
 # </details>
 
@@ -650,8 +657,9 @@ title = f"Momentum (FISTA) needs {share:.0%} of the passes of step 1/L"
 viz.show(viz.convergence(fits, optimum=0.0, title=title))
 
 # %% [markdown] tags=["optional"] id="c03-050"
-# Armijo's rule takes nearly as many passes as the step $1/L$, without $L$. FISTA is momentum that need not know $\kappa$:
-# its $m$ grows by a fixed formula, and is set back to 0 when the momentum points uphill.
+# Armijo's rule takes nearly as many passes as the step $1/L$, without $L$. FISTA, the *fast iterative
+# shrinkage-thresholding algorithm*, is momentum that need not know $\kappa$: its $m$ grows by a fixed
+# formula, and is set back to 0 when the momentum points uphill.
 #
 # <details><summary>Why is the measured factor of momentum a little above 0.9?</summary>
 #
