@@ -39,6 +39,14 @@ def test_a_pass_is_timed_in_the_chunks_that_are_asked_for(rows, rows_of_chunk, m
     assert seen[0].passes == len(seen), "each call is a pass"
 
 
+def test_passes_take_turns_and_the_first_turn_is_not_timed():
+    ran = []
+    passes = {place: {m: lambda place=place, m=m: ran.append((place, m)) for m in (1, 2)} for place in "ab"}
+    found = races.in_turn(passes)
+    assert ran == [("a", 1), ("a", 2), ("b", 1), ("b", 2)] * (races.REPEATS + 1)
+    assert {len(seconds) for line in found.values() for seconds in line.values()} == {races.REPEATS}
+
+
 def objective(rows):
     return glmlab.Objective("logistic", glmlab.as_chunks(*rows))
 

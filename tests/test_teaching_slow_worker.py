@@ -42,6 +42,13 @@ def test_some_may_race_alone_and_who_does_not_arrive_takes_for_ever(client):
     assert list(found.seconds) == names and found.seconds[slow_worker.ADAPTIVE] == [np.inf]
 
 
+def test_no_repeat_begins_after_the_budget(client):
+    said, options = [], {"times": 1.0, "only": [slow_worker.SYNC], "repeats": 3, "budget": 0.0}
+    found = race(client, *rows(client), penalty=Ridge(9.0), tol=1e-2, say=said.append, **options)
+    assert len(found.seconds[slow_worker.SYNC]) == 1, "the first one always runs"
+    assert said[0].startswith("1 of 3: ") and said[1:] == ["No further repeat: the budget of 0 s is spent."]
+
+
 def test_the_step_of_the_synchronous_gradient_is_safe():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(50, 3)), rng.integers(0, 2, 50).astype(float)

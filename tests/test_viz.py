@@ -727,8 +727,9 @@ def test_course_map_keeps_words_on_their_cards():
 
 def test_intervals_are_those_of_the_inference_in_steps_of_the_columns():
     found, per = inferred(5), np.array([1.0, 2.0, 1.0, -1.0, 1.0])
-    picture = viz.intervals(found, per=per, most=4)
+    picture = viz.intervals(found, per=per, most=4, effect="log of a factor")
     axes = picture.figure.axes[0]
+    assert axes.get_xlabel() == "log of a factor with its interval of 95 %"
     order = np.argsort(-np.abs(found.statistics[:5]))[:4]
     assert [label.get_text() for label in axes.get_yticklabels()] == [found.names[j] for j in order]
     drawn = {round(y): (x0, x1) for lines in axes.collections for (x0, y), (x1, _) in lines.get_segments()}

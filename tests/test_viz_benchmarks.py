@@ -73,7 +73,7 @@ def test_standings_have_passes_and_ranges_of_seconds_to_the_smallest_gap():
         "To a proved gap of 1e-6: mine needs 5 times the passes\nand 10 times the seconds of best"
     )
     assert [text.get_text() for text in picture.figure.legends[0].get_texts()] == [
-        "written in this notebook", "the package's",
+        "of this notebook", "the package's",
     ]  # fmt: skip
     assert picture.finding == "To a proved gap of 1e-6: mine 20 passes, 0.2 s; lost never; best 4 passes, 0.02 s."
 
@@ -109,6 +109,7 @@ def test_then_and_now_has_a_panel_for_each_size_and_leaves_out_what_was_not_run(
     titles = [panel.get_title("left") for panel in (left, right)]
     assert titles == ["8 rows\nnow: 0 of 0 proved", "4 rows\nhere: 2 of 3 proved, in 0.5 to 2 s"]
     assert "proved to 1e-6" in picture.figure.get_suptitle()
+    assert [text.get_text() for text in picture.figure.legends[0].get_texts()][-1].startswith("filled: proved")
     assert left.get_xlim() != right.get_xlim()
 
 

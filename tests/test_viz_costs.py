@@ -85,9 +85,11 @@ def test_tasks_may_have_other_names_and_titles_say_how_long_it_took():
     assert [text.get_text() for text in picture.figure.legends[0].get_texts()] == ["product × 3", "transfer × 1"]
     [ax] = picture.figure.axes
     assert ax.get_title("left") == "mine: 10 s, 65% white"
-    assert picture.figure.get_suptitle() == "65% of the threads' time is white: no task is running"
+    assert picture.figure.get_suptitle() == "65% of the workers' time is white: no task is running"
     both = viz.task_stream({"mine": RECORDS, "yours": RECORDS[1:2]}).figure
-    assert both.get_suptitle().startswith("0% to 65% of")
+    assert both.get_suptitle().startswith("0% to 65% of the workers'")
+    threads = [record(f"kernel-{TOKEN}", "tcp://a", ("compute", 0.0, 4.0)) | {"thread": k} for k in (1, 2)]
+    assert viz.task_stream({"mine": threads}).figure.get_suptitle().startswith("0% of the threads'")
 
 
 def test_one_name_in_dask_may_have_two_meanings_in_two_streams_and_the_figure_a_title():

@@ -299,7 +299,7 @@ def fitted(trial):
         warnings.simplefilter("ignore")  # the status says what a warning would
         result = run("proximal_newton", f, problem.penalty, tol=trial.policy.tol, max_iter=100)
     right = result.converged or not result.certificate.rigorous and result.trace.residual[-1] <= trial.policy.tol
-    demand(right, f"a fit of {f.n} rows ends with: {result.status}", "see which of the checks above fails")
+    demand(right, f"a fit of {f.n} rows ends with: {result.status.rstrip('.')}", "see which of the checks above fails")
 
 
 CHECKS = (

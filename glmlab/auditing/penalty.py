@@ -238,7 +238,7 @@ def fitted(trial):
         result = run("fista" if trial.has_prox else "gradient_descent", problem.objective(), trial.penalty,
                      tol=10 * trial.policy.tol, max_iter=trial.policy.iterations)  # fmt: skip
     proved = result.converged or not result.certificate.rigorous and result.trace.residual[-1] ** 2 <= trial.policy.tol
-    demand(proved, f"a fit of 150 rows ends with: {result.status}", "see which of the checks above fails")
+    demand(proved, f"a fit of 150 rows ends with: {result.status.rstrip('.')}", "see which of the checks above fails")
 
 
 CHECKS = (

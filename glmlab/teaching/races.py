@@ -145,6 +145,7 @@ def ladder(rungs, f, g, best):
     return Lane(seconds, None, gaps(recounted(f, g, [runs[0][0] for runs in rungs]), best))
 
 
+REPEATS = 15  # passes that are timed, after a first one
 BATCH = 16  # iterates priced in one pass: each needs a number for every row
 
 
@@ -162,10 +163,30 @@ def walk(run):
     return [*betas, answer.beta]
 
 
-def pass_seconds(X, y, rows, threads=None, client=None):
-    """The median seconds of a pass for a logistic loss and gradient, in chunks of so many rows, here or on workers."""
+def one_pass(X, y, rows, threads=None, client=None):
+    """A function that makes a pass for a logistic loss and gradient, in chunks of so many rows, here or on workers."""
     f, numbers = Objective("logistic", costmodel.placed(X, y, rows, client, threads)), itertools.count(1)
-    return costmodel.typical(lambda: f.loss_grad(np.full(f.dim, 1e-3 * next(numbers))), repeats=15)
+    return lambda: f.loss_grad(np.full(f.dim, 1e-3 * next(numbers)))
+
+
+def pass_seconds(X, y, rows, threads=None, client=None):
+    """The median seconds of such a pass."""
+    return costmodel.typical(one_pass(X, y, rows, threads, client), repeats=REPEATS)
+
+
+def in_turn(passes):
+    """{place: {rows: [seconds, …]}} of {place: {rows: a function that makes a pass}}: all run once, then all again.
+
+    The first turn is not timed, because it may load and compile.
+    """
+    found = {place: {rows: [] for rows in line} for place, line in passes.items()}
+    each = [(run, found[place][rows]) for place, line in passes.items() for rows, run in line.items()]
+    for run, _ in each:
+        run()
+    for _ in range(REPEATS):
+        for run, seconds in each:
+            seconds.append(timed(run)[1])
+    return found
 
 
 # ---------------------------------------------------------------- the post's table, then and now

@@ -83,12 +83,13 @@ def dealt_rows(client, n=280_000, p=15, seed=0):
 
 
 def race(client, X, y, *, family="logistic", penalty=None, rho="diagonal", tol=1e-4, times=10.0, others=1.0, task=None,
-         repeats=5, max_iter=2000, only=None, say=print):  # fmt: skip
+         repeats=5, budget=120.0, max_iter=2000, only=None, say=print):  # fmt: skip
     """Everybody's seconds to a certified relative gap of `tol` while one worker takes `times` as long: a Race.
 
     X (n, p), y (n,): dask arrays that the workers hold, at least as many chunks as workers. family: one whose ℓ″ is
     bounded, because the gradient methods need that. rho: the same for all ADMM. times: 1 for no slow worker. others: by
     how much all workers are slowed. only: names of racers. say: called with a line for each repeat.
+    repeats: at most; after `budget` seconds no further one begins.
     task: the seconds in which a worker that is not slow shall read a chunk once for f, ∇f and ∇²f; `others` is made of
     it then.
     Workers sleep for what their work leaves of it (machine.stragglers). So eight workers need one processor and do
@@ -108,7 +109,11 @@ def race(client, X, y, *, family="logistic", penalty=None, rho="diagonal", tol=1
         racers = entries((X, y), moved, family, g, rho)
         racers = {name: run_it for name, run_it in racers.items() if only is None or name in only}
         seconds, results = {name: [] for name in racers}, {}
+        until = time.perf_counter() + budget
         for repeat in range(repeats):
+            if repeat and time.perf_counter() > until:
+                say(f"No further repeat: the budget of {budget:g} s is spent.")
+                break
             for name, run_it in racers.items():
                 results[name], taken = run_it(tol, max_iter)
                 seconds[name].append(taken if results[name].converged else np.inf)

@@ -158,7 +158,7 @@ def standings(table, mine=1):
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         ax.xaxis.set_minor_formatter(NullFormatter())
     handles = []
-    for k, whose in enumerate(("written in this notebook", "the package's")):
+    for k, whose in enumerate(("of this notebook", "the package's")):
         handles.append(Line2D([], [], color=COLOURS[k], marker=MARKERS[k], ls="", ms=9, mew=1.8, label=whose))
     handles[1].set_markerfacecolor("none")
     fig.legend(handles=handles, loc="outside lower center", ncols=2)
@@ -214,7 +214,7 @@ def then_and_now(panels):
     axes[0][0].set_yticks(range(len(methods)), methods)
     axes[0][0].set_ylim(len(methods) - 0.5, -0.5)
     label = "filled: proved to 1e-6; number: certified gap"
-    axes[0][0].plot([], [], color="black", ls="", marker="s", ms=9, label=label)
+    axes[0][-1].plot([], [], color="black", ls="", marker="s", ms=9, label=label)  # the legend's last entry
     fig.legend(loc="outside lower center", ncols=4)
     fig.suptitle("Filled: proved to 1e-6. Compare these, within one panel", x=0.02, ha="left", fontsize=13)
     finding = f"{'; '.join(said)}."

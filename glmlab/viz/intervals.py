@@ -8,13 +8,14 @@ from .picture import Picture
 from .style import COLOURS, new_figure
 
 
-def intervals(inference, *, per=None, most=15, title=None):
+def intervals(inference, *, per=None, most=15, effect=None, title=None):
     """A point and a line for each coefficient but the intercept: its estimate and its confidence interval.
 
     inference  what infer() returned
     per        (p,) a step of each column, such as its standard deviation: then effects of such steps are drawn, which
                can be compared although the columns have other units; by default steps of one unit
     most       how many coefficients: those whose interval is furthest from 0, in standard errors
+    effect     what a point is, for its axis: by default "coefficient", or "effect of a step on η" with `per`
     title      of the figure: what it shows; by default how many intervals do not contain 0
 
     Raises ValueError where `per` has another length, TypeError for what is no Inference.
@@ -42,8 +43,8 @@ def intervals(inference, *, per=None, most=15, title=None):
             ax.plot(point[rows], rows, "o", color=colour, markerfacecolor=fill, linestyle="", label=label)
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
-    effect = "coefficient" if per is None else "effect of a step on η"
-    ax.set(xlabel=f"{effect} with its interval of {percent}", title=title or f"{count} not contain 0")
+    effect = effect or ("coefficient" if per is None else "effect of a step on η")
+    ax.set(xlabel=f"{effect} with its interval of {percent}", title=title or f"{count} not contain 0; sorted by |t|")
     fig.legend(loc="outside lower center", ncols=2)
     first = ", ".join(f"{names[k]} {point[k]:.3g} ({min(low[k], high[k]):.3g} to {max(low[k], high[k]):.3g})"
                       for k in range(min(3, len(names))))  # fmt: skip

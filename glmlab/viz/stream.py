@@ -129,7 +129,9 @@ def _static(streams, white, look, title):
         ax.set_title(f"{name}: {_ms(max(bar.stop for bar in found))}, {white[name]:.0%} white")
         ax.grid(False)
     axes[-1, 0].set_xlabel("milliseconds")
-    idle = f"{range_text(white.values(), '{:.0%}'.format)} of the threads' time is white: no task is running"
+    alone = all(len({worker for worker, _ in _lanes(found)}) == len(_lanes(found)) for found in streams.values())
+    whose = "workers" if alone else "threads"
+    idle = f"{range_text(white.values(), '{:.0%}'.format)} of the {whose}' time is white: no task is running"
     fig.suptitle(title or idle, fontsize=13)
     fig.legend(handles=_legend(streams, look), loc="outside lower center", ncols=3)
     return fig

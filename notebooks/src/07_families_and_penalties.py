@@ -92,8 +92,8 @@ gamma = use(gamma)
 # %% [markdown] tags=["workshop"] id="c07-011"
 # ## Three questions about flights (17 min · core)
 #
-# What can we say about a delay when the ticket is sold? The rows are notebook 01's flights, with rare airlines (at
-# scale ci another sample). The columns are time (1 is six hours), distance, and zeros and ones for month, weekday,
+# What can we say about a delay when the ticket is sold? The rows are notebook 01's flights, with
+# rare airlines. (Scale ci takes another sample.) The columns are time (1 is six hours), distance, and zeros and ones for month, weekday,
 # airline and airport. One value of each has no column: the unpenalised **intercept** stands for it.
 #
 # 1. *Is the flight late?* Logistic: $y=1$ if by more than 15 minutes.
@@ -135,16 +135,20 @@ _, slope, curvature = gamma(eta, rows["minutes"][1])
 # Σℓ′ = Σ(1 − y/μ) = 0 at the third answer, since its intercept is free. So ℓ″ = y/μ has the mean 1 there.
 print(f"gamma, at the third answer: Σℓ′ = {np.sum(slope):.1e}, the mean of ℓ″ is {np.mean(curvature):.4f}")
 assert abs(np.sum(slope)) <= 1e-5 * len(eta)
-X_g = rows["minutes"][0]
+X_g = np.column_stack([rows["minutes"][0], np.ones(len(eta))])
 observed, expected = X_g.T @ (curvature[:, None] * X_g), X_g.T @ X_g
-print(f"there the observed information differs from the expected by "
-      f"{np.linalg.norm(observed - expected) / np.linalg.norm(expected):.2g} of its norm")  # fmt: skip
+rate = abs(1 - np.linalg.eigvals(np.linalg.solve(expected, observed))).max()
+print(f"there an iteration of Fisher scoring multiplies the error by at most {rate:.2g}, in the long run")
+assert rate < 1
 delays.factors(fits, questions)
 
 # %% [markdown] id="c07-016"
 # Each entry of the table is $e^{\beta_j}$. With a **log link**, $\mu=e^\eta$, the mean is multiplied by this factor
 # when column $j$ grows by 1. In the logistic family the factor multiplies the *odds* $\mu/(1-\mu)$ instead. The model
 # of the hours has no airlines.
+#
+# For the minutes the cell also prints the rate of Fisher scoring. The closer the two informations are at the answer,
+# the smaller is this rate.
 #
 # <details><summary><b>Check yourself.</b> Does a certificate say that the model is right?</summary>No. It says that β
 # minimises F. A Poisson count has variance μ, but bad weather delays all flights of an hour together. The family that
@@ -184,7 +188,8 @@ inference = glmlab.infer(by_hours, hours, count, offset=offset, dispersion="pear
 print(inference)
 multiple.measured(inference.dispersion)
 print(f"It makes every standard error {np.sqrt(inference.dispersion):.2f} times as large as a Poisson's.")
-viz.show(viz.intervals(inference, most=len(columns)))
+effect = "coefficient (log of the factor on late flights)"
+viz.show(viz.intervals(inference, most=len(columns), effect=effect))
 assert inference.dispersion > 1 and inference.accuracy < 1e-3, "the solver's error is nothing beside the noise"
 
 # %% [markdown] tags=["workshop"] id="c07-028"
@@ -201,7 +206,7 @@ assert inference.dispersion > 1 and inference.accuracy < 1e-3, "the solver's err
 #
 # *On paper.* $E\,xx^\top$ has the eigenvalues $\frac1{12}+\frac{15}4$ and $\frac1{12}$, so $L/h_1\gtrsim46$.
 #
-# **Predict**: to a certified $10^{-6}$, by which factor does gradient descent need more iterations?
+# **Predict**: to a certified $10^{-6}$, how many times as many iterations does gradient descent need?
 
 # %% tags=["predict", "figure", "assert"] id="c07-030"
 times_as_many = predict("iterations of gradient descent ÷ those of Newton, to 1e-6", None)
@@ -228,12 +233,18 @@ viz.show(viz.race(curves, targets=(1e-6,), title=f"To a relative gap of 1e-6 gra
 assert by_newton.converged and k_newton <= 6 and k_gradient > 20 * k_newton, "conditioning slows the gradient only"
 
 # %% [markdown] id="c07-031"
-# *Answer.* The gradient's iterations grow with $L/h_1$. This exceeds $\kappa$, the largest eigenvalue of $H$ divided by
-# the smallest, because our $L$ bounds the curvature at every β.
+# *Answer.* The cell prints it. The number is large, because $L/h_1$ is. This exceeds $\kappa$, the largest
+# eigenvalue of $H$ divided by the smallest, because our $L$ bounds the curvature at every β.
 #
 # <details><summary>Why does the rate not predict the number exactly?</summary>It assumes that the whole error lies in the
-# flattest direction from the start, so it may predict too many. The clock runs on while a certificate is computed, so
-# the last steps of a run may look slow.</details>
+# flattest direction from the start, so it may predict too many.</details>
+#
+# <details><summary>Why do some lines begin late, and why are parts of them flat?</summary>The clock runs on while a
+# certificate is computed, so a line may have flat pieces. A line begins late if code was first loaded or compiled, or if
+# a solver tries steps before its first iterate.</details>
+#
+# <details><summary>Why has the ledger at the end other gaps?</summary>The figure takes F minus one lower bound of F*,
+# so the rounding of F limits it. In the ledger each run has its own certificate.</details>
 #
 # <details><summary><b>Check yourself.</b> Is an iteration of Newton's method as cheap as one of the
 # gradient's?</summary>No. Newton's method makes two passes. One computes loss, gradient and Hessian, the other tests
@@ -256,7 +267,7 @@ assert by_newton.converged and k_newton <= 6 and k_gradient > 20 * k_newton, "co
 #
 # <details><summary>Answer</summary>Only L1. It pulls every coefficient towards zero with the same strength λ, also a
 # very small coefficient, so weak coefficients stay at zero. The ridge pulls with strength λ|βⱼ|, which vanishes with
-# βⱼ. So it shrinks every coefficient and drops none. As λ falls, a coefficient whose column is nonzero in many rows
+# βⱼ. So it makes coefficients small, and none exactly zero, except by accident. As λ falls, a coefficient whose column is nonzero in many rows
 # soon comes close to its value without a penalty. A rare column, such as Alaska's, needs a smaller λ.</details>
 
 # %% tags=["figure", "assert"] id="c07-034"
@@ -332,7 +343,7 @@ conventions.table().loc[listed, ["parameter", "minimises", "ours"]]
 # but the relative gap stays. With a penalty, the same β* needs 2λ.</details>
 #
 # *Recap.*
-# - L1 drops coefficients, and a ridge only shrinks them.
+# - L1 drops coefficients. A ridge makes $\|\beta\|_2$ smaller and drops none. One coefficient may still grow.
 # - Take L1 if you want few columns, a ridge if the data are separable or the columns nearly dependent, and no penalty
 #   if the rows are many and you want estimates without a penalty's bias.
 # - A penalty depends on the units of the columns. To convert λ, multiply the objective by a positive number.
@@ -413,16 +424,19 @@ print(f"relative gaps {', '.join(f'{gap:.0e}' for gap in found)}; zeros: {np.sum
 assert found[-1] < 1e-10 and 0 < np.sum(beta == 0) < len(beta)
 
 # %% [markdown] id="c07-047"
-# Convergence is quadratic again, and the answer has zeros. `solvers.proximal_newton` is this loop with a line search,
-# because far from $\beta^*$ a full step may overshoot. Two first-order methods take L1:
+# Convergence is quadratic again, and the answer has zeros. `solvers.proximal_newton` adds a line search, because far from
+# $\beta^*$ a full step may overshoot. Two first-order methods take L1:
 #
 # - **ISTA** (proximal gradient) repeats $\beta^+ = \operatorname{shrink}(\beta - t\nabla f(\beta), t\lambda)$ and finds its
 #   step $t$ by trying.
 # - **FISTA** makes this step from a point ahead, $v = \beta + m(\beta - \beta_{\text{old}})$. Its $m$ grows towards 1, and
 #   starts again from 0 when $\beta-\beta_{\text{old}}$ points uphill.
 #
-# With $t=1/L$ an iteration of FISTA multiplies its error by about $1-\sqrt{h_1/L}$. So a digit of the gap takes about
-# $1.15\sqrt{L/h_1}$ iterations, of one pass each. (The first race printed $L/h_1$.)
+# With $t=1/L$ an iteration of FISTA multiplies its error by about $1-\sqrt{h_1/L}$, a rule of thumb. So a digit of the
+# gap takes about $1.15\sqrt{L/h_1}$ iterations of one pass. (The first race printed $L/h_1$.)
+#
+# <details><summary>Why a rule of thumb?</summary>It is exact in the long run for a quadratic with a certain constant m,
+# (1−√(h₁/L))/(1+√(h₁/L)). Ours grows and starts again.</details>
 #
 # **Predict** FISTA's passes to a certified $10^{-9}$ at $\lambda_{\max}/1000$.
 
@@ -575,8 +589,8 @@ for name, fit in fits.items():
 # %% [markdown] tags=["optional"] id="c07-058"
 # ## A family of your own (15 min · optional)
 #
-# What if counts vary more than a Poisson's? The **negative binomial** has mean $\mu=e^\eta$ and variance $\mu+\mu^2/r$,
-# with known $r>0$ (no residual).  Its loss is
+# What if counts vary more than a Poisson's? The **negative binomial** has mean $\mu=e^\eta$ and variance $\mu+\mu^2/r$
+# for a known $r>0$ (which is no residual). Its loss is
 #
 # $$\ell(\eta;y)=(y+r)\log(r+e^\eta)-y\eta .$$
 #
@@ -595,7 +609,7 @@ for name, fit in fits.items():
 #         return np.exp(eta) - y
 #     def d2loss(self, eta, y):
 #         return np.exp(eta)
-#     def price(self, t, eta, y):  # D(t) of the section on prices
+#     def price(self, t, eta, y):  # the price D(t)
 #         return np.exp(eta) * phi(t)
 # ```
 
@@ -675,13 +689,14 @@ assert abs(variation(mu_r, r) - 1) < 0.5 * abs(variation(mu) - 1)
 # - L1 belongs inside Newton's model.
 # - A new family needs four formulas. Separable data get no certificate.
 #
-# **Check yourself.** Every row comes twice, and you double λ. What changes?
+# **Check yourself.** You count time in hours, not in six hours. Does F* change without a penalty, or with L1?
 #
-# <details><summary>Answer</summary>F doubles at every β. So β*, its zeros and the relative gap stay, and the bound
-# doubles.</details>
+# <details><summary>Answer</summary>The numbers in the column of time are six times as large. Without a penalty its
+# coefficient becomes a sixth, and every μ and F* stay. With L1 the smaller coefficient costs less. So F* falls, unless
+# the coefficient was zero and stays zero.</details>
 #
-# **Next.** [08 benchmarks](08_benchmarks.ipynb) asks whether it is fast. The ledger below has
-# whole runs, beyond $10^{-6}$.
+# **Next.** [08 benchmarks](08_benchmarks.ipynb) asks how fast solvers are. The ledger below counts each run to its end,
+# beyond the figure's $10^{-6}$.
 
 # %% tags=["assert"] id="closed"
 for name, run in {"gradient, 1/L": by_gradient, "Newton": by_newton}.items():

@@ -148,7 +148,7 @@ for wanted in (1, 2):
     workers, rows = len(client.nthreads()), n // 2 * wanted
     seconds, found = pass_seconds(client, X, y)
     fewer = seconds if rows == n else pass_seconds(client, X[:rows], y[:rows])[0]
-    print(f"workers: {workers}; {n:,} rows {1e3 * seconds:6.1f} ms; {rows:,} rows {1e3 * fewer:6.1f} ms")
+    print(f"workers: {workers}; strong, {n:,} rows: {1e3 * seconds:.1f} ms; weak, {rows:,} rows: {1e3 * fewer:.1f} ms")
     measured[workers] = seconds
     strong, weak, gradients = [*strong, seconds], [*weak, fewer], [*gradients, found.grad]
 speed_up.measured(strong[0] / strong[1])
@@ -179,8 +179,9 @@ if off:  # one worker or two: a cluster of your own may have more
           "More than a factor of 1.5, so here and now do not choose the number of workers by the simulator.")  # fmt: skip
 
 # %% [markdown] id="c09-014"
-# *Answer.* Below the scale `full` a second worker buys little, and may even cost time. It shares only the work, and the
-# work is a small part of the pass. From 32 workers on each needs a chunk of its own, so there are more tasks, and a
+# *Answer.* Below the scale `full` a second worker buys little, and may even cost time. It shares only the work.
+# The line *work now ÷ measured pass* says how large this part is. What sharing saves may be lost again to messages, and
+# to other programs on the same cores. From 32 workers on each needs a chunk of its own, so there are more tasks, and a
 # pass takes longer.
 #
 # <details><summary>Why do three numbers for the same pass differ?</summary>
@@ -213,8 +214,8 @@ if off:  # one worker or two: a cluster of your own may have more
 #
 # Where do the rows go when memory is short? Each worker has a limit. When its results take more than 60 % of the limit,
 # dask writes some of them to disk, and reads them again when a task needs them. This **spilling** is slow for iterative
-# methods. Dask writes the chunk that was used longest ago. But each pass reads the chunks in the same order, so this
-# chunk is needed next. So nearly every chunk is written and read in every pass.
+# methods. Dask writes the chunk that was used longest ago. Each pass reads the chunks in the same order, so
+# this chunk is the next to be needed. Therefore nearly every chunk is written and read in every pass.
 #
 # A rechunk makes it worse. A result stays as long as a name refers to it, so rechunked rows exist twice until
 # you delete the old ones.
@@ -251,10 +252,12 @@ fits = use(fits)
 
 # %% [markdown] id="c09-018"
 # `memory_plan` asks the workers for their limits and for what they hold already, and says the result in words. We ask
-# it about our rows, and about 800 million rows, as many as the post had. Here these are recipes only. The room that it
+# it about our rows, and about 800 million rows, as many as the post had. Of these we have only the recipes. The room that it
 # prints is at most 60 % of the limit, because it subtracts what else the worker holds.
 #
-# Then we ask `fits` about a cluster like the post's. A task of it needs one vector of a chunk, 8 bytes for each row.
+# Then we ask `fits` about a cluster like the post's. There the rows are kept, so besides them a task needs only one
+# vector as long as a chunk: 8 bytes for each row. (A task that must first draw its chunk needs the whole chunk, as the
+# plan says.)
 
 # %% tags=["assert"] id="c09-019"
 posts_rows = datasets.make_logistic(800_000_000, p, chunks=10_000_000)[0]
@@ -454,8 +457,8 @@ assert continued.converged and abs(continued.objective / undisturbed.objective -
 # How far would more workers help? The simulator plays passes on hundreds of workers, with 04's cost model for the work
 # and with prices of messages and tasks that were measured on dask's scheduler.
 #
-# It was checked on one and two real workers, and on many that *sleep* for as long as the work would take. Up to 64
-# workers all checks were within a factor of 1.5. Beyond, the figure is grey. The **fan-in** of a tree is the largest
+# It was checked on one and two real workers, and on many that *sleep* for as long as the work would take. In those
+# recorded checks the ratio stayed within a factor of 1.5 up to 64 workers. Beyond, the figure is grey. The **fan-in** of a tree is the largest
 # number of results that one task adds.
 #
 # **Predict.** With how many workers, a power of 2, is a simulated pass over the post's 800 million rows fastest?
@@ -468,7 +471,7 @@ seconds = {
            for fan in fans} for rows in (8_000_000, 80_000_000, 800_000_000, 8_000_000_000)
 }  # fmt: skip
 fastest = {rows: min(lines[FAN], key=lines[FAN].get) for rows, lines in seconds.items()}
-best_count.measured(fastest[800_000_000])
+best_count.measured(fastest[800_000_000], "by simulation")
 near = {}  # measured ÷ predicted time, for each number of workers that was tried
 for check in simulator.recorded().checks:
     near.setdefault((check["workers"], check["kind"]), []).append(check["measured"] / check["predicted"])
@@ -548,17 +551,17 @@ ledger
 # <details><summary>Does this notebook run there, too?</summary>
 #
 # Yes, if two things are given. The folder for temporary files (`TMPDIR`) must be on a disk that all machines share. The
-# workers, two or more, must have nannies, as `dask worker` gives them by default. One worker is then not possible:
-# `client()` takes the cluster as it is. So both lines of "What does a second worker buy?" print the same number of
-# workers, and their speed-up is only noise.
+# workers, two or more, must have nannies, as `dask worker` gives them by default. `client()` takes such a cluster
+# as it is, so no run with one worker is made. Both lines of "What does a second worker buy?" then print the same number
+# of workers, and their speed-up is only noise.
 #
 # </details>
 
 # %% [markdown] id="c09-042"
 # ## What we measured · Check yourself · Next
 #
-# - A fit gave the same bits on threads, on processes and from files. A second fit gave the same bits with and without the
-#   death of a worker.
+# - A fit gave the same bits on threads, on processes and from files. Another fit, by FISTA, gave the same bits, although
+#   a worker died.
 # - A second worker shares only the work of a pass. A pass with little work gains little, and may become slower.
 # - Old chunks stay until the last name that refers to them is gone.
 # - By the simulator a pass has a fastest number of workers. We printed how far the clock was from the simulator.
