@@ -231,9 +231,15 @@ def test_the_line_below_a_notebook_leads_to_the_next_and_back(course):
 
 def test_no_code_is_hidden_at_the_right_of_a_small_window(course):
     course.page.set_viewport_size({"width": 1280, "height": 720})
-    for name in sorted(path.name for path in (CLONE / "notebooks").glob("*.ipynb")):
-        course.open(name)
-        assert course.cut_off() == [], name
+    for path in sorted((CLONE / "notebooks").glob("*.ipynb"), key=longest_line)[-3:]:
+        course.open(path.name)
+        assert course.cut_off() == [], path.name
+
+
+def longest_line(path):
+    """The length of the longest line of code in a notebook."""
+    cells = nbformat.read(path, as_version=4).cells
+    return max(len(line) for cell in cells if cell.cell_type == "code" for line in cell.source.splitlines())
 
 
 # --- the looks themselves

@@ -6,7 +6,6 @@ import subprocess
 
 import nbformat
 import pytest
-from chromium import program
 
 from tools import book, pdf
 
@@ -15,14 +14,12 @@ INSTALL = "there is no pdftotext on the PATH; on Debian type, as root: apt-get i
 
 
 @pytest.fixture(scope="module")
-def texts(tmp_path_factory):
-    """{name of a PDF: its text, one item for each page}. The notebooks are run at scale ci."""
-    program()
+def texts(site):
+    """{name of a PDF: its text, one item for each page}."""
     if not shutil.which("pdftotext"):
         pytest.skip(INSTALL)
-    folder = tmp_path_factory.mktemp("pdf")
-    assert pdf.build("ci", target=folder / "book") == 0
-    return {path.stem: text_of(path) for path in folder.glob("*.pdf")}
+    assert pdf.print_book(site) == 0
+    return {path.stem: text_of(path) for path in site.parent.glob("*.pdf")}
 
 
 def text_of(path) -> list[str]:
