@@ -24,7 +24,7 @@
 # Notebook 04 found that a round between this process and the workers is expensive. Can a worker do more in each
 # round?
 #
-# Our problem is the post's second one, the **lasso** with $\lambda=7.2$:
+# Our problem is the post's second, the **lasso** with $\lambda=7.2$:
 #
 # $$\min_\beta\ F(\beta)=f(\beta)+\lambda\|\beta\|_1,\qquad f(\beta)=\|y-X\beta\|^2 .$$
 #
@@ -34,7 +34,7 @@
 # $$\min\ \sum_k f_k(\beta_k)+\lambda\|z\|_1\quad\text{subject to }\beta_k=z\text{ for all }k.$$
 #
 # **ADMM**, the alternating direction method of multipliers, solves it in rounds. Every chunk solves a problem of its
-# own, one step makes a new $z$, and each chunk remembers how far its answer was from $z$.
+# own, one step makes a new $z$, and this process adds up how far each answer was from $z$.
 
 # %% tags=["parameters", "setup"] id="c05-004"
 from itertools import islice
@@ -197,11 +197,11 @@ z_update = use(z_update)
 # ## The post's loop (8 min, core)
 #
 # Put together, the loop is short, as the post promised: *"everything else is NumPy code occurring at master"*. The
-# figure shows one round. The post solves the local problems by L-BFGS, which needs gradients only, and we solve them
-# exactly.
+# figure shows one round. The post solves the local problems by L-BFGS, an iterative method that needs gradients only.
+# We solve them exactly, each by one linear system.
 #
 # **Predict.** The post ran ten rounds with $\rho=1$ and printed 12 zeros. How many of our 100 $z_j$ will be zero after
-# ten rounds? (Guess: the rule comes next.) Write your number in the place of `None`.
+# ten rounds? (Guess: the rule comes next.)
 
 # %% tags=["figure"] id="c05-016"
 viz.show(viz.admm_round())
@@ -380,9 +380,9 @@ assert over < 1e-3 * plain < 1e-3 * post, "beyond the answers, not short of them
 assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 
 # %% [markdown] id="c05-034"
-# Both changes help. But is there a *best* $\rho$? Let all chunks have the same Hessian, and look along an eigenvector
-# with eigenvalue $h$. Let $\alpha=1$, and let $m_k$ minimise $f_k$. A local update is a weighted mean of what the chunk
-# wants and where it is held:
+# Both changes help. But is there a *best* $\rho$? Let all chunks have the same Hessian, and let $\alpha=1$. Up to the
+# table, letters stand for components along one eigenvector, with eigenvalue $h$. Let $m_k$ minimise $f_k$. A local
+# update is a weighted mean of what the chunk wants and where it is held:
 #
 # $$\beta_k=\frac{h\,m_k+\rho\,(z-u_k)}{h+\rho} .$$
 #
@@ -390,8 +390,8 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 #
 # $$z^+=\frac\rho{h+\rho}\,z+\text{const},\qquad u_k^+-\bar u=\frac h{h+\rho}\,(u_k-\bar u)+\text{const} .$$
 #
-# A round multiplies the error of $z$ by the first factor, and that of $u_k-\bar u$ by the second. They add up to 1. So
-# a small $\rho$ makes $z$ fast and the $u_k$ slow, and a large $\rho$ does the opposite.
+# In a round these factors multiply the errors of $z$ and of $u_k-\bar u$. They add up to 1. So a small $\rho$ makes $z$
+# fast and the $u_k$ slow, and a large $\rho$ does the opposite.
 #
 # <details><summary>Where do the two formulas come from?</summary>
 #
@@ -423,9 +423,8 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 # They no longer cancel if the chunks have **different Hessians** $H_k$, or the penalty holds a coefficient at zero.
 # Then $z$ waits for the $u_k$.
 #
-# Stack the $K$ vectors $z+u_k$, whose shrunk mean is $z$, into one long vector. It holds all that the next round needs.
-# Let $\mu>0$ and $L$ be the extreme eigenvalues of all $H_k$. With $\alpha=1$ a round multiplies the vector's distance
-# from its limit by at most
+# Stack the $K$ vectors $z+u_k$ into one long vector. It holds all that the next round needs. Let $\mu>0$ and $L$ be the
+# extreme eigenvalues of all $H_k$. With $\alpha=1$ a round multiplies the vector's distance from its limit by at most
 #
 # $$\gamma=\max\Big(\frac{\rho}{\mu+\rho},\,\frac{L}{L+\rho}\Big),$$
 #
@@ -435,6 +434,12 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 #
 # **Exercise 5.** `best_rho(mu, L)` returns the ρ that makes the larger factor least. How large is it then?
 #
+# <details><summary>Why does the long vector hold all that the next round needs?</summary>
+#
+# After a round the mean of the $z+u_k$, shrunk by $\lambda/(\rho K)$, is $z$, because the consensus step made it so.
+# Subtract $z$, and you have the $u_k$.
+#
+# </details>
 # <details><summary>And if a chunk has fewer rows than columns?</summary>
 #
 # Then $\mu=0$ and $\gamma=1$, and the bound proves no convergence.
@@ -455,15 +460,15 @@ best_rho = use(best_rho)
 
 # %% [markdown] id="who-slows-z"
 # Which of the two factors multiplies the error of $z$ itself? We measure four chunks with two coefficients. Each has
-# curvatures 2 and 8, and $\rho$ is a quarter of the best. There are three cases: one Hessian for all chunks, different
-# Hessians (other eigenvectors), and one Hessian with a penalty that holds the second coefficient at zero.
+# curvatures 2 and 8, and $\rho$ is a quarter of the best. The cases: one Hessian for all chunks, different Hessians
+# (other eigenvectors), and one Hessian with a penalty that holds the second coefficient at zero.
 #
-# **Predict.** In how many cases does a round multiply the error of $z$ by $\rho/(\mu+\rho)=1/3$? In the others it is
-# nearer to $L/(L+\rho)=8/9$.
-#
-# What does $\alpha$ change? A round adds $\alpha(\beta_k-z)$ to part $k$ of the long vector. For $\alpha$ in $(0,2)$
-# the bound is $1-\alpha(1-\gamma)$ (same paper), least near $\alpha=2$. A last run has one Hessian, the best $\rho$ and
+# What does $\alpha$ change? A round adds $\alpha(\beta_k-z)$ to part $k$ of the long vector. Then the bound is
+# $1-\alpha(1-\gamma)$ (Giselsson & Boyd 2017), least near $\alpha=2$. A fourth run has one Hessian, the best $\rho$ and
 # $\alpha=1.6$.
+#
+# **Predict.** In how many of the three cases does a round multiply the error of $z$ by $\rho/(\mu+\rho)=1/3$? In the
+# others it is nearer to $L/(L+\rho)=8/9$.
 
 # %% tags=["predict", "assert"] id="who-slows-z-code"
 def turned(angle, minimiser):
@@ -495,35 +500,38 @@ assert 0.7 < min(found["different Hessians"], found["one Hessian, z₂ = 0"]), "
 # %% [markdown] tags=["workshop"] id="c05-042"
 # <details><summary>Answer: only the chunks with one Hessian and without zeros have 1/3. Why does the third case wait?</summary>
 #
-# While $z_2=0$, every round adds the mean answer to $\bar u_2$, until the pull of $\bar u_2$ keeps the answers at zero.
-# A weak $\rho$ makes this slow, and the other coefficient waits because the Hessian couples the two.
+# Look at the second coefficient alone. While it is zero in $z$, every round adds the mean answer to $\bar u$, until the
+# pull of $\bar u$ keeps the mean answer at zero. A weak $\rho$ makes this slow. The first coefficient waits, too,
+# because the Hessian couples the two.
 #
 # </details>
-# <details><summary>In the figure of "Choose ρ", why could α = 1.9 be the best?</summary>
+# <details><summary>In the figure of "Choose ρ", why could α = 1.9 be the best? Is it always?</summary>
 #
-# There all curvatures were about $\rho$. So $\gamma\approx\frac12$, and $1-1.9\cdot\frac12=0.05$.
+# There all curvatures were about $\rho$. So $\gamma\approx\frac12$, and $1-1.9\cdot\frac12=0.05$. But the bound is for
+# the worst case. In another run the best $\alpha$ may lie well below 2.
 #
 # </details>
 #
 # **Recap.** A small $\rho$ lets the $u_k$ lag behind, a large one lets $z$ lag behind. The larger factor is least at
-# $\rho=\sqrt{\mu L}$, where both are $1/(1+\sqrt{\mu/L})$. A relaxation $\alpha$ turns $\gamma$ into
-# $1-\alpha(1-\gamma)$.
+# $\rho=\sqrt{\mu L}$, where both are $1/(1+\sqrt{\mu/L})$. Relaxation turns $\gamma$ into $1-\alpha(1-\gamma)$.
 #
 # ## When does ADMM pay? (8 min, core)
 #
-# For least squares it does not: the chunks may as well send $H_k$ and $X_k^\top y_k$ once (notebook 02).
+# In our runs a rival needed fewer passes. For least squares the chunks may as well send $H_k$ and $X_k^\top y_k$ once
+# (notebook 02).
 #
-# Logistic loss has no such summary. There the rival is **proximal Newton** (notebook 07): each chunk sends its loss,
-# gradient and Hessian at $\beta$, and the next $\beta$ minimises their quadratic model plus $\lambda\|\beta\|_1$.
+# Logistic loss has no such summary. Its rival is **proximal Newton** (notebook 07): each chunk sends its loss, gradient
+# and Hessian at $\beta$, and the next $\beta$ minimises their quadratic model plus $\lambda\|\beta\|_1$.
 #
 # ADMM gets two choices of $\rho$, from Hessians at the start: the diagonal of $H/K$, or each chunk's own **matrix**
 # $H_k$.
 #
 # <details><summary>How can ρ be a matrix?</summary>
 #
-# The pull is then $\frac12(b-z+u_k)^\top\rho\,(b-z+u_k)$. With another matrix in each chunk the consensus step is no
-# shrinkage. It is a lasso with the $p\times p$ matrix $\sum_kH_k$, which this process solves. The factors above are
-# those of a number $\rho$.
+# A diagonal is one ρ for each coefficient, and shrinkage still works coordinate by coordinate. With a matrix the pull
+# is $\frac12(b-z+u_k)^\top\rho\,(b-z+u_k)$. If each chunk has another matrix, the consensus step is no shrinkage. It is
+# a lasso with the $p\times p$ matrix $\sum_kH_k$, which this process solves. The factors above are those of a number
+# $\rho$.
 #
 # </details>
 
@@ -558,8 +566,15 @@ assert all(abs(newton.objective / run.objective - 1) < 1e-8 for run in logistic.
 #
 # ### The ledger
 #
-# `post_admm` is the published loop with L-BFGS. Its passes include each time that L-BFGS reads the rows. An eleventh
-# round evaluates $F$ at the tenth $z$. We count one task for each chunk and round.
+# `post_admm` is the published loop with L-BFGS. Its passes count each reading of the rows. It makes eleven rounds: the
+# last only evaluates $F$ at the tenth $z$. We count one task for each chunk and round.
+#
+# <details><summary>Why are the passes no whole number?</summary>
+#
+# Chunks need different numbers of L-BFGS steps, and a step reads one chunk only. Passes divided by rounds say how often
+# a round reads the rows.
+#
+# </details>
 
 # %% tags=["assert"] id="c05-045"
 f = glmlab.Objective("gaussian", glmlab.as_chunks(X, y))

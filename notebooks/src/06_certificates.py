@@ -198,7 +198,8 @@ assert np.sum(post_z == 0) > 0 and np.sum(best == 0) == 0
 #
 # $$\ell(v)\ge\theta v-\ell^*(\theta)\quad\text{for all }v,\text{ with equality where }\ell'(v)=\theta .$$
 #
-# There the line is the tangent. The maximum lies at $v=y+\theta/2$, so $\ell^*(\theta)=\theta^2/4+\theta y$.
+# There the line is the tangent. The maximum lies at $v=y+\theta/2$, so $\ell^*(\theta)=\theta^2/4+\theta y$. In the
+# figure $\eta=x^\top\beta$ is the place to which our $\beta$ takes this row.
 
 # %% tags=["figure"] id="c06-019"
 viz.show(viz.tangent(y=1.0, eta=2.2, t=-0.8))
@@ -333,7 +334,7 @@ viz.show(fig, alt=f"Two rising curves over the excess, the scaled gap far above 
 # **Which $d$?** Every $d$ with $|w_j|\le\lambda$ gives a proof. For the chosen rows $S$, the best $d$ minimises a
 # **model** of $F$, in which a quadratic (slope $q$, curvature $H_S$) replaces $f$:
 #
-# $$d=\operatorname{argmin}_b\ q^\top b+\tfrac12b^\top H_Sb+\lambda\|\beta+b\|_1 .$$
+# $$d=\operatorname{argmin}_{d'}\ q^\top d'+\tfrac12d'^\top H_Sd'+\lambda\|\beta+d'\|_1 .$$
 #
 # At this minimum $w_j=\lambda\operatorname{sign}(\beta_j+d_j)$ where $\beta_j+d_j\ne0$, and $|w_j|\le\lambda$
 # elsewhere. So $d$ is feasible, and $w^\top(\beta+d)=\lambda\|\beta+d\|_1$. This is `model_step` above. With all rows
@@ -470,13 +471,20 @@ assert all(times[name].max() < 2 * times[name].min() for name in names[1:]), "th
 # and never subtracts two values of $F$. So a tiny relative gap says that $F(\beta)$ is nearly $F^*$. The allowance
 # says how well we know the number $F(\beta)$.
 #
+# <details><summary>An example: can a bound of 8·10⁻¹⁰ have a relative gap of 2·10⁻²⁵?</summary>
+#
+# It can. Let $F(\beta)=4\cdot10^5$, the allowance $8\cdot10^{-10}$ and the proved gap $8\cdot10^{-20}$. The bound is
+# the sum of the last two, so nearly all of it is allowance. The relative gap leaves the allowance out:
+# $8\cdot10^{-20}/(4\cdot10^5)=2\cdot10^{-25}$.
+#
+# </details>
 # <details><summary>Does a tiny gap say that β is near β*?</summary>
 #
 # Not by itself. If $H$ is nearly singular, the gap of a $\beta$ far from $\beta^*$ may be tiny. The last section bounds
 # this distance.
 #
 # </details>
-# <details><summary>The second sum subtracts w_jβ_j from λ|β_j|. Does this lose digits?</summary>
+# <details><summary>The second sum of the corrected bound subtracts w_jβ_j from λ|β_j|. Does this lose digits?</summary>
 #
 # No. The sum is computed as $\sum_j(\lambda-w_j\operatorname{sign}\beta_j)\,|\beta_j|$, with $w_j$ cut at $\pm\lambda$.
 # Where $w_j$ reaches $\lambda\operatorname{sign}\beta_j$, its term is exactly zero.
@@ -500,15 +508,23 @@ assert abs(result.beta - best).max() <= 1e-9, "two solvers agree"
 result
 
 # %% [markdown] id="c06-053"
+# The card's line `accuracy` follows from the gap.
+#
+# <details><summary>Why does a sample take more than one pass?</summary>
+#
 # If $S$ is all rows, one pass gives $q$ and $H$. If $S$ is a sample, one pass gives $q$, and the sample is read once
-# more for $H_S$. This is a little more reading. But it saves most of the arithmetic of $H$: about $p^2$ multiplications
-# for each row. The card's line `accuracy` follows from the gap.
+# more for $H_S$. This is a little more reading. But it saves most of the arithmetic of $H$: about $p^2$ operations for
+# each row that is not in $S$.
+#
+# </details>
 #
 # Now we judge a wrong solver: consensus ADMM with one mistake in its consensus step, a penalty counted once for each of
-# the $K$ chunks. We take $\lambda=\lambda_{\max}/100$ and a $\rho$ near the curvature of a chunk, so that both runs
-# converge.
+# the $K$ chunks. We take $\lambda=\lambda_{\max}/100$ and a $\rho$ near the curvature of a chunk. Both runs converge.
 #
-# **Predict.** By how much will the chunks disagree in the wrong run? Can ADMM's two residuals see the mistake?
+# ADMM has two *residuals*. The **primal residual** is the distance of the chunks' answers from $z$, and the **dual
+# residual** is $\rho\sqrt K$ times the last move of $z$. Where ADMM converges, both fall to zero.
+#
+# **Predict.** By how much will the chunks disagree in the wrong run? Can the two residuals see the mistake?
 
 # %% tags=["predict", "assert"] id="c06-052"
 wrong_apart = predict("disagreement of the chunks in the wrong run", None)
@@ -542,7 +558,7 @@ assert other.relative <= 1e-12 and rho * np.sqrt(n_chunks) * moved <= 1e-10 * np
 #
 # **Predict.** There are five answers: scikit-learn's with its default `tol`, with `tol=1e-12` and with `alpha`
 # $=\lambda/n$, and statsmodels' with its defaults and with `zero_tol=0`. How many of them have a relative gap below
-# $10^{-4}$?
+# $10^{-4}$? (Guess: the reasons come after the run.)
 
 # %% tags=["predict", "assert"] id="c06-054"
 good = predict("how many of five relative gaps are below 1e-4", None)
@@ -570,8 +586,9 @@ assert min(proofs[name].relative for name in ("scikit-learn, alpha = λ/n", "sta
 assert np.isclose(2 * m * default.dual_gap_, scaled_gap(X_m, y_m, default.coef_, lam_m), rtol=0.05)
 
 # %% [markdown] id="judge-recap"
-# Scikit-learn's gap is that of exercise 2. Its answer is far better than this gap can show. With `alpha` $=\lambda/n$
-# we forgot the factor 2 of $\lambda=2n\cdot$`alpha`, so the penalty is twice as large. The certificate shows this.
+# Scikit-learn's gap is that of exercise 2. The answer with the default `tol` is far better than this gap can show:
+# compare its corrected bound above. With `alpha` $=\lambda/n$ we forgot the factor 2 of $\lambda=2n\cdot$`alpha`, so
+# the penalty is twice as large. The certificate shows this.
 #
 # Statsmodels' lasso has zeros with $|q_j|>\lambda$. Its source (`base/elastic_net.py`) says why: *"if a parameter
 # becomes zero we do not try to change it again"*. With correlated columns some of these should come back. `zero_tol=0`

@@ -129,11 +129,11 @@ mu_lower = use(mu_lower)
 # solution("mu_lower")
 
 # %% [markdown] tags=["optional"] id="c06-030"
-# How loose is the bound? We move the optimum by $e$, once in the flattest direction of $H$ and once at random. It has
-# no zeros here, and we move it so little that no sign changes. Then $\operatorname{dist}=\|He\|$ and the gap is
-# $\frac12e^\top He$. So the bound is $\|He\|^2/(\mu\,e^\top He)$ times the gap. If $e_j$ are the components of $e$
-# along the eigenvectors, this factor is the mean of the $h_j/\mu$ with the weights $h_je_j^2$. So it lies between
-# $h_1/\mu$ and $h_p/\mu$, which are far apart in the tilted problem only.
+# How loose is the bound? We take $\beta=\beta^*+e$, once with $e$ in the flattest direction of $H$ and once with a
+# random $e$. Here $\beta^*$ has no zeros, and $e$ is so small that no sign changes. Then $\operatorname{dist}=\|He\|$
+# and the gap is $\frac12e^\top He$. So the bound is $\|He\|^2/(\mu\,e^\top He)$ times the gap. If $e_j$ are the
+# components of $e$ along the eigenvectors, this factor is the mean of the $h_j/\mu$ with the weights $h_je_j^2$. So it
+# lies between $h_1/\mu$ and $h_p/\mu$, which are far apart in the tilted problem only.
 
 # %% tags=["assert", "optional"] id="c06-031"
 mus = {}
@@ -164,8 +164,12 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
 #
 # <details><summary>Check yourself: may μ be estimated from a sample of the rows?</summary>
 #
-# Not for a proof: the sample may miss the few rows in which a column is not zero. For other losses than the square the
-# curvature depends on β, and often there is no positive μ at all.
+# It may, if we do not scale it up. Let $H_S$ be the Hessian of the sampled rows. The other rows only add curvature, so
+# the smallest eigenvalue of $H_S$ never exceeds $h_1$, and it is a proved μ. But with a share $\varphi$ of the rows it
+# is only about $\varphi h_1$, so the bound is about $1/\varphi$ times as large. Divided by $\varphi$ it is an estimate
+# and no proof: by chance the sample may hold more than its share of the curvature.
+#
+# For other losses than the square the curvature depends on β, and often there is no positive μ at all.
 #
 # </details>
 #
@@ -237,7 +241,7 @@ print(f"{tried + len(ratios) * len(series)} bounds tried, none below its gap by 
 #
 # | bound | is a proof | is loose |
 # |---|---|---|
-# | $\operatorname{dist}(0,\partial F)$ | of no gap | – |
+# | $\operatorname{dist}(0,\partial F)$ | no: it is a slope | – |
 # | scaled gap | yes; a free intercept needs $\sum_i\theta_i=0$ | where $\lambda\ll\lambda_{\max}$, and near $\beta^*$ |
 # | $\operatorname{dist}^2/2\mu$ | yes, with a proved $\mu$ | where curvatures differ |
 # | corrected, share $\varphi$ | yes | by $1/\varphi$; more where $S$ has few rows |
@@ -256,13 +260,13 @@ print(f"{tried + len(ratios) * len(series)} bounds tried, none below its gap by 
 # ## What the package adds (6 min, optional)
 #
 # `certify` calls `certificates.corrected`. The next cell prints the two lines of it that are 06's exercise 3. In our
-# letters `G` is $q$, `H` is $H_S$, `cost.price` is $\sum t_i^2$, and `l1` is $\lambda$. `l2`, the weight of a ridge, is
-# new. `s` is $w$, cut at $\pm\lambda$. Your function accepts a $|w_j|$ that exceeds $\lambda$ by a part in $10^9$; this
-# line sets it to $\lambda$.
+# letters `G` is $q$ (not 02's $G$), `H` is $H_S$, `cost.price` is $\sum t_i^2$, and `l1` is $\lambda$. `l2`, the weight
+# of a ridge, is new. `s` is $w$, cut at $\pm\lambda$. Your function accepts a $|w_j|$ that exceeds $\lambda$ by a part
+# in $10^9$; this line sets it to $\lambda$.
 #
-# The rest of that function is for intercepts, for other losses and for rounding. Other losses have other prices, which
-# `cost` holds (notebook 07). Against rounding it moves $d$ until $w$ is certainly feasible, and adds to the bound what
-# this may cost.
+# The rest of that function is for intercepts, other losses and rounding. Other losses have other prices, which `cost`
+# holds (notebook 07). Against rounding it moves $d$ until $w$ is certainly feasible, and adds to the bound what this
+# may cost.
 
 # %% tags=["solution", "optional"] id="c06-047"
 source = inspect.getsource(certificates.corrected)
@@ -281,12 +285,14 @@ print(source[source.index("    s = ") : source.index("    # What rounding adds")
 #
 # - *A penalised intercept.* If we add the column of ones ourselves, `Lasso` penalises it.
 # - *Statsmodels' ridge.* `OLS` minimises our objective. `GLM` with the Gaussian family estimates the scale of its
-#   log-likelihood from the residuals, so it minimises $\frac12\log\|y-X\beta\|^2$ plus the penalty.
+#   log-likelihood from the residuals, as $\sigma^2=\|y-X\beta\|^2/n$. With this $\sigma^2$, minus the log-likelihood
+#   divided by $n$ is $\frac12\log\|y-X\beta\|^2$ plus a constant. So it minimises this logarithm plus the penalty.
 #
 # **Predict.** Which of these four answers have a relative gap below $10^{-6}$: the penalised intercept, the free
 # intercept, `OLS`, `GLM`?
 #
-# *The post's own library* is judged only if you have installed it (`pip install dask-glm`).
+# *The post's own library* is judged only if you have installed it (`pip install dask-glm`). If its gap falls towards
+# zero with more iterations, it minimises our $F$, only slowly.
 
 # %% tags=["assert", "optional"] id="c06-056"
 m, proofs, theirs_at = 4_000, {}, {}  # the first rows, tilted
@@ -324,6 +330,14 @@ else:
         print(f"dask-glm, {count} iterations:", certify(X_m, y_m, np.asarray(b), family="gaussian", penalty=L1(lam_m)))
 
 # %% [markdown] tags=["optional"] id="more-judged-recap"
+# <details><summary>Answer: which of the four have a small gap, and why?</summary>
+#
+# The free intercept and `OLS`: both minimise our $F$. A penalised intercept is pulled towards zero, so the other
+# coefficients change, too. The gradient of $\frac12\log\|y-X\beta\|^2$ is that of $\frac12\|y-X\beta\|^2$ divided by
+# $\|y-X\beta\|^2$, and not by $n$. So the `GLM` weighs the penalty in another way.
+#
+# </details>
+#
 # By its own measure the GLM's answer is better than that of `OLS`, and by ours it is worse.
 #
 # **Recap.** A penalised intercept and the GLM ridge solve other problems, and the certificate shows it.
@@ -370,7 +384,7 @@ assert units[1e8][0] < 1e-8 < 0.1 < units[1e8][1], "of |F(0)| the wrong slope is
 # %% [markdown] tags=["optional"] id="the-unit-s"
 # If a model fits every row exactly, as two coefficients fit two groups, then $P(\beta^*)=0$. So the gap divided by $P$
 # is 1 at every other $\beta$, as above: it does not say how wrong $\beta$ is. So we need a smallest unit. The *null
-# model* has offsets and an intercept but no columns, and we take a thousandth of its $P$:
+# model* has offsets and an intercept but no columns, and we take a thousandth of its $P$. The thousandth is our choice:
 #
 # $$U(\beta)=\max\big(P(\beta),\ P(\text{null model})/1000\big).$$
 #
@@ -386,8 +400,11 @@ assert units[1e8][0] < 1e-8 < 0.1 < units[1e8][1], "of |F(0)| the wrong slope is
 
 # %% [markdown] tags=["optional"] id="unit-example"
 # *A small example.* Let a Poisson row have $\eta=0$, so its loss is $e^0-0=1$. If $y=1$, the least loss is at
-# $\eta=\log1=0$, too, and the row leaves nothing. If $y=0$, the loss $e^\eta$ comes as near to 0 as one likes, and the
-# row leaves 1.
+# $\eta=\log1=0$, too, and the row leaves nothing. If $y=0$, the loss $e^\eta$ comes as near to 0 as one likes. So its
+# least loss counts as 0, and the row leaves 1. Together the two rows leave $P=0+1=1$.
+#
+# Their null model has the mean $\frac12$, so $\eta=\log\frac12$ in both rows. It leaves $0.193$ of the row with $y=1$
+# and $0.5$ of the other, so its $P$ is $0.693$. Hence $U=\max(1,\ 0.000693)=1$.
 #
 # **Exercise 2.** `gap_unit(y, eta, null)`: $U$ of a Poisson model without a penalty.
 
@@ -414,10 +431,16 @@ assert np.isclose(wrong.relative, (wrong.bound - wrong.rounding) / U, rtol=1e-3)
 # standard error of $\beta_j$ is $\sqrt{(H^{-1})_{jj}}$ for Poisson and logistic losses. So **every coefficient is
 # within $\sqrt{2\delta}$ standard errors of its optimum.**
 #
-# It becomes a proof, because the four losses of notebook 07, as functions of $\eta$, have $|\ell'''|\le\ell''$: for the
-# Gaussian $\ell'''=0$, for Poisson and Gamma $|\ell'''|=\ell''$, and for logistic loss of mean $m$ the ratio is
-# $|1-2m|$. So $H$ changes little over a short distance. A result prints what it proves (`glmlab.maths.certificates`
-# says how).
+# <details><summary>How does the ≈ become a proved inequality?</summary>
+#
+# The four losses of notebook 07, as functions of $\eta$, have $|\ell'''|\le\ell''$: for the Gaussian $\ell'''=0$, for
+# Poisson and Gamma $|\ell'''|=\ell''$, and for logistic loss of mean $m$ the ratio is $|1-2m|$. So $H$ changes little
+# over a short distance (`glmlab.maths.certificates` has the rest).
+#
+# </details>
+#
+# This can be proved, and a result prints what is proved. The next cell prints it, and a limit on the *effect* of a
+# step: the largest change that the step makes in a row's $\eta$, divided by the largest $|x_{ij}\beta_j|$.
 
 # %% id="proved-standard-errors" tags=["assert", "optional"]
 rng = np.random.default_rng(0)
@@ -432,7 +455,7 @@ rules = glmlab.Stopping()
 print(f"stopped at a relative gap of {early.certificate.relative:.0e}: {early.summary()['accuracy']}")
 print(f"true distance: at most {apart.max():.2g} standard errors; run to the end: {exact_c.summary()['accuracy']}")
 print(f"fit's default tol is {rules.default_tol:.0e}. If X has at most {rules.all_digits:,} numbers and tol is at most {rules.rough_tol:.0e},")
-print(f"it goes on until the effect of the next step (see below) is less than {rules.tiny_step:.0e} (first-order methods: {rules.proved_step:.0e})")
+print(f"it goes on until the effect of the next step is less than {rules.tiny_step:.0e} (first-order methods: {rules.proved_step:.0e})")
 assert apart.max() <= early.certificate.errors <= np.sqrt(2e-5 * len(X_c)) and exact_c.certificate.errors < 1e-6
 
 # %% [markdown] tags=["optional"] id="last-digits"
@@ -441,8 +464,7 @@ assert apart.max() <= early.certificate.errors <= np.sqrt(2e-5 * len(X_c)) and e
 # error is at most about $\sqrt{\texttt{tol}\cdot n}$ standard errors: 0.03 for a million rows, enough for a
 # statistician.
 #
-# One more Newton step gives all digits, so `fit` takes it where $X$ is small. The *effect* of a step is the largest
-# change that it makes in a row's $\eta$, divided by the largest $|x_{ij}\beta_j|$.
+# One more Newton step gives all digits, so `fit` takes it where $X$ is small.
 #
 # **Recap.** The unit of a stopping rule is what is left to explain, $U(\beta)$. A gap of $\delta$ means at most about
 # $\sqrt{2\delta}$ standard errors.
@@ -506,9 +528,9 @@ assert at["0.1/L"]["change of β"] > 10 * tol
 # that of $F$, and here it stops long after the gap was small enough. The certificate may stop late, because its bound is
 # loose, but never early.
 #
-# So far we had the suboptimality $F-F^*$ and its certificate. There is a third error, and no solver makes it: the
-# distance to the coefficients that made the data. We watch all three in a slow run on the course's own rows,
-# $\lambda=7.2$.
+# So far we had the suboptimality $F-F^*$ and its certificate. In a slow run on the course's own rows, $\lambda=7.2$, we
+# also watch the distance to the coefficients that made the data. It mixes the solver's error with the estimator's,
+# which no solver can lower.
 
 # %% tags=["figure", "assert", "optional"] id="c06-063"
 curve = np.linalg.eigvalsh(2 * X_r.T @ X_r)[-1]
@@ -525,8 +547,8 @@ assert proved[80] <= 1e-6 and distances[-1] > 0.3 * noise
 # %% [markdown] tags=["optional"] id="c06-064"
 # **Recap.** *Suboptimality* $F(\beta)-F^*$ is the solver's error. A user does not know it; we do, because we solved the
 # problem. A *certificate* is a number that it cannot exceed. The *distance to* $\beta_{\text{true}}$, the only error
-# that the post printed, contains the noise in the data: its largest coordinate ends near $\sqrt{2\log p/n}$ (notebook
-# 02). More rows lower it, and no solver does.
+# that the post printed, also contains the noise in the data: its largest coordinate ends near $\sqrt{2\log p/n}$
+# (notebook 02). More rows lower this floor, and no solver does.
 
 # %% tags=["assert", "optional"] id="closed"
 client.close()
