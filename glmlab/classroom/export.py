@@ -13,7 +13,7 @@ from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath, MathInlineParser
 
 from glmlab.classroom.marking import run, without_outputs
-from glmlab.classroom.running import environment
+from glmlab.classroom.running import CELL_SECONDS, environment
 from glmlab.teaching import scale
 from glmlab.workspace import find, my_folder
 
@@ -88,7 +88,7 @@ def run_again(notebook):
     without_outputs(notebook)
     with tempfile.TemporaryDirectory(prefix="glmlab-", ignore_cleanup_errors=True) as temp:
         own = {"GLMLAB_SCALE": scale.name, "GLMLAB_WORKSPACE": os.path.join(temp, "workspace")}
-        trouble = run(notebook, temp, environment(solved=False) | own)
+        trouble = run(notebook, temp, environment(solved=False) | own, CELL_SECONDS)
     if trouble:
         raise ValueError("\n".join(trouble))
 

@@ -38,6 +38,10 @@ def lab(args=(), my=None):
     check_settings(args, known)
     fill(my)
     prepare(state / "settings", state / "workspaces", FIRST, int(os.environ[DASHBOARD_PORT]))
+    # JupyterLab reads this file where it was told `custom_css`, as here and not on a hub, whose style is not ours.
+    style = state / "config" / "custom" / "custom.css"
+    style.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(CONTRAST, style)
     LabApp.launch_instance([*options(my, state), *encryption(known), *args])
 
 
@@ -91,10 +95,6 @@ def prepare(settings: Path, layouts: Path, notebook: str, port: int):
     extensions.mkdir(parents=True, exist_ok=True)
     switched_on = {"ServerApp": {"jpserver_extensions": {"glmlab.classroom.panes": True}}}
     (extensions / "glmlab.json").write_text(json.dumps(switched_on))
-    # JupyterLab reads this file where it was told `custom_css`.
-    style = Path(jupyter_config_dir()) / "custom" / "custom.css"
-    style.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(CONTRAST, style)
     layouts.mkdir(parents=True, exist_ok=True)
     saved = WorkspacesManager(str(layouts))
     wanted = saved.load(WORKSPACE)
