@@ -36,7 +36,7 @@ ONE_PASS = Exercise(
         """Σ_k kernel(X_k, y_k, beta) as one delayed value; computed, it is an array (p + 1,). Nothing is computed here.
 
         kernel: a function of NumPy arrays X_k (n_k, p), y_k (n_k,) and beta (p,); returns an array (p + 1,).
-        Xs, ys: lists of K delayed chunks; each has a task of its own.
+        Xs, ys: lists of K delayed chunks. Make one task for each k: a call of the kernel.
         beta (p,): a NumPy array, which must be in the graph once.
         """
         raise NotImplementedError

@@ -228,7 +228,7 @@ def _node(ax, role, centre, look, label):
 def _legend(kinds, style):
     ring = {"ls": "", "marker": "o", "ms": 11, "mew": 2}
     return [
-        Line2D([], [], color=colour, mfc=fill, label=f"{letter}:  {kind} × {n}", **ring)
+        Line2D([], [], color=colour, mfc=fill, label=f"{letter}:  {kind}  ({count_text(n, 'task')})", **ring)
         for (kind, n), (colour, letter, fill) in zip(kinds.items(), style.values(), strict=True)
     ]
 

@@ -38,15 +38,14 @@ one_thread = threadpool_limits(1)  # as each worker has it: the section on bits 
 # %% [markdown] tags=["workshop"] id="c04-003"
 # ## One gradient, two styles (20 min, core)
 #
-# In notebook 03 a loop of only a few iterations was slow, although each iteration did little arithmetic. Where did the
-# time go?
+# In notebook 03 an iteration on 5,000 rows took far longer on the workers than in NumPy. Where did the time go?
 #
 # A pass over the rows is a **graph** of tasks. The scheduler hands every task to a worker, and this takes time. So
 # first we count the tasks.
 #
 # The gradient of $F(\beta)=\sum_i (y_i - x_i^\top\beta)^2$ is $2X^\top(X\beta-y)$. In **array style**, the style of the
-# post, we write just this formula. For each operation dask then makes at least one task per chunk. We count the tasks
-# for $K=10$ chunks that the workers keep, because then the graph holds the pass and nothing else.
+# post, we write just this formula. For each operation dask then makes at least one task for each chunk of its result.
+# We count the tasks for $K=10$ chunks that the workers keep, because then the graph holds the pass and nothing else.
 
 # %% tags=["parameters", "setup"] id="c04-004"
 n = scale.pick(ci=20_000, workshop=160_000, full=1_000_000)
@@ -87,12 +86,12 @@ viz.show(viz.graph(shown, optimize_graph=True, names=names, tasks=tasks, title=t
 
 # %% [markdown] id="c04-007"
 # In the picture a circle is a task, a box is data, and arrows go upwards. Circle a computes $X_k\beta$, circle b
-# computes $X_k^\top(X_k\beta-y_k)$, and circle c adds.
+# computes $X_k^\top(X_k\beta-y_k)$, and circle c adds and doubles.
 #
 # Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. By **fusion** it joins operations
 # that work chunk by chunk, such as the difference and the product in b. Dask also joins two tasks if one of them reads
 # nothing but the result of the other, and no third task reads this result. So a chain becomes one task. But a ends with
-# a sum, and b reads more than this sum, so they stay apart.
+# a sum over the chunks of columns (here one), and b also reads $X_k$ and $y_k$. So they stay apart.
 #
 # <details><summary>Why do two boxes follow each other?</summary>
 #
@@ -135,7 +134,7 @@ def one_pass(kernel, Xs, ys, beta):
     """Σ_k kernel(X_k, y_k, beta) as one delayed value; computed, it is an array (p + 1,). Nothing is computed here.
 
     kernel: a function of NumPy arrays X_k (n_k, p), y_k (n_k,) and beta (p,); returns an array (p + 1,).
-    Xs, ys: lists of K delayed chunks; each has a task of its own.
+    Xs, ys: lists of K delayed chunks. Make one task for each k: a call of the kernel.
     beta (p,): a NumPy array, which must be in the graph once.
     """
     raise NotImplementedError
@@ -174,7 +173,9 @@ assert np.allclose(grad, by_arrays, rtol=1e-9, atol=1e-9 * largest)
 # %% [markdown] id="c04-017"
 # <details><summary>How many tasks, and why?</summary>
 #
-# $K+1$ if one task adds all parts: 11 and 41. If your pass adds in several steps, it has more.
+# $K+1$ if one task adds all parts: 11 and 41. If your pass adds in several steps, it has more. We count calls of
+# functions: the circles. Dask's own graph also has an entry for $\beta$ and for each kept chunk. As the stream will
+# show, the scheduler treats $\beta$ like a task.
 #
 # </details>
 #
@@ -186,7 +187,7 @@ assert np.allclose(grad, by_arrays, rtol=1e-9, atol=1e-9 * largest)
 # > costs messages and a wait. `glmlab` copies small values into each call.
 #
 # *Recap.*
-# - In array style every operation on every chunk is a task; fusion joins chains of them.
+# - In array style an operation is a task for each chunk of its result; fusion joins chains.
 # - By hand, a pass over kept rows is $K$ tasks and a sum.
 # - Both compute the same gradient, up to rounding.
 
@@ -321,7 +322,13 @@ assert len(small[0]) < len(array[0]), "fewer tasks for the same gradient"
 # nothing, so grey counts as white.
 #
 # </details>
-# <details><summary>The graph had 24 tasks. Why are there more bars?</summary>
+# <details><summary>Why are bars of equal tasks not equally long?</summary>
+#
+# A bar is time by the clock. If another program has the core, or if the worker reads a message meanwhile, the bar is
+# longer, although the work is the same.
+#
+# </details>
+# <details><summary>The optimised graph of array style had 24 tasks. Why does its stream have more bars?</summary>
 #
 # The printed number of tasks is that of two passes. In a pass the stream has the 24 tasks, ten second names and
 # $\beta$, which the scheduler treats like tasks, and dask's own last task, which joins the parts of the result: 36.
@@ -337,20 +344,20 @@ assert len(small[0]) < len(array[0]), "fewer tasks for the same gradient"
 # %% [markdown] tags=["workshop"] id="c04-031"
 # ## A model of a pass, and its U-curve (20 min, core)
 #
-# How many chunks should the rows have? With few chunks cores are idle, and with many the tasks cost too much. A model
-# says how long a pass takes:
+# How many chunks should the rows have? With few chunks cores are idle, and with many, tasks cost much. A model says how
+# long a pass takes:
 #
 # $$T(K)=\text{round}+a\cdot\text{tasks}+\frac{\lceil K/C\rceil}K\cdot\text{work}+\text{reading}.$$
 #
 # Here $a$ is the price of a task, $C$ the number of cores, and *work* the seconds that one core needs for all rows. The
 # fraction is the busiest core's **share** of the rows, because a core takes whole chunks. For example, with three
 # chunks on two cores one core has $\lceil3/2\rceil=2$ of 3. *Reading* is the time that the memory needs to deliver the
-# rows. More cores do not shorten it, because all share the memory.
+# rows. More cores of one machine do not shorten it: they share the memory.
 
 # %% [markdown] id="c04-033"
-# **On paper.** Take 4 cores, 1 ms a task and 200 ms of work. Leave out the few tasks that add, and round and reading,
-# which do not depend on $K$. Then $T(2)=2+100$, $T(4)=4+50$, $T(5)=5+80$ and $T(100)=100+50$ ms, and $K=4$ is the
-# fastest. But with four chunks the cores work on all rows at once. If only a tenth fits into memory, we need
+# **On paper.** Take 4 cores, 1 ms a task and 200 ms of work. Leave out the few tasks that add, round and reading. Then
+# $T(2)=2+100$, $T(4)=4+50$, $T(5)=5+80$ and $T(100)=100+50$ ms, so $K=4$ is the fastest. But with four chunks the cores
+# work on all rows at once. If each pass makes its rows anew and only a tenth fits into memory, we need
 # $4/K\le\frac1{10}$. Then $K=40$ is the fastest: $40+50$ ms.
 #
 # **Exercise 2.** Each of the $np$ numbers in $X$ takes $b$ seconds of work and 8 bytes. Write `best_K`, which returns
@@ -360,7 +367,7 @@ assert len(small[0]) < len(array[0]), "fewer tasks for the same gradient"
 
 # %% tags=["exercise"] id="c04-034"
 def best_K(n, p, a, b, cores, mem, Ks):
-    """The number of chunks, out of Ks, with the fastest pass whose chunks in work fit into mem bytes.
+    """The number of chunks, out of Ks, with the fastest pass. The chunks in work must fit into mem bytes together.
 
     n, p: rows and columns of X. a: seconds for each task. b: seconds for each number of X. cores: how many.
     mem: bytes. Ks: candidates, in any order; at least one of them fits. Returns one of them.
@@ -374,9 +381,9 @@ best_K = use(best_K)
 # solution("best_K")
 
 # %% [markdown] id="c04-036"
-# Is the model right? We test it on glmlab's own passes, which also sum the Hessian $2X^\top X$. One half of this
-# symmetric matrix takes $np^2$ operations, and a gradient only $4np$. A gradient pass moves $X$ once. A Hessian pass
-# moves three times as many bytes, because it also writes and reads weighted rows.
+# Is the model right? We test it on glmlab's own passes, which also sum the Hessian $2X^\top X$, so that the cores have
+# work to share: one half of this symmetric matrix takes $np^2$ operations, and a gradient only $4np$. (The Hessian also
+# moves three times the bytes: weighted rows are written and read.)
 #
 # `costmodel.measured` times passes of several sizes and fits the prices to them. Between these passes it also times the
 # seven passes of the next cell. The fit does not see these seven, so they test the model.
@@ -384,11 +391,13 @@ best_K = use(best_K)
 # <details><summary>Which prices can a fit tell apart?</summary>
 #
 # It can separate a round from a task, because more chunks mean more tasks but not more rounds. It separates work from
-# reading less well, because every pass does both.
+# reading less well, because every pass does both. The round of the fit holds all that a pass pays once, also the way of
+# its results to this process. So it may differ from the round of the empty tasks, which return one number.
 #
 # </details>
 #
-# **Predict** the fastest number of chunks. In the figure, move the slider, or select it and press the arrow keys.
+# **Predict** the fastest number of chunks. Then move the slider below the next figure (arrow keys work, too): it shows
+# what each part costs at one $K$.
 
 # %% tags=["predict"] id="c04-038"
 fastest = predict("the fastest number of chunks", None)
@@ -424,10 +433,23 @@ viz.show(viz.chunk_curve(1000, paper, {}, title="On 4 cores 4 chunks are best: n
 assert best_K(1, 1, 0.001, 0.2, 4, 1e9, list(paper)) == 4, "a U: idle cores on the left, tasks on the right"
 
 # %% [markdown] id="c04-042"
-# The second figure is the example on paper. Its curve falls because more cores work, and rises because every chunk
-# costs a task. The peak at $K=5$ comes from idle cores: after four chunks one core works. In the first figure the left
-# arm is flat if there is little work or much reading, or if other programs use your cores. If the clock is far from the
-# line, choose $K$ by the clock.
+# The second figure is the example on paper plus a round of 10 ms. Its curve falls because more cores work, and rises
+# because every chunk costs a task. The peak at $K=5$ comes from idle cores: after four chunks one core works. In the
+# first figure the left arm is flat if there is little work or much reading. If the clock is far from the line, choose
+# $K$ by the clock.
+#
+# <details><summary>Which part of the formula was wrong?</summary>
+#
+# Compare the printed ratios. If that of one chunk is near 1 and that of one chunk for each core is far above, the cores
+# together were not $C$ times as fast as one. Perhaps other programs used them, or they waited for the memory. If the
+# ratio is below 1 at many chunks, costs overlap that the model adds: the scheduler hands out tasks while others run.
+#
+# </details>
+# <details><summary>Why does a pass over 32 chunks have 35 tasks, and one over 16 chunks 17?</summary>
+#
+# `glmlab` adds at most 16 results in one task. So 32 results need two sums, and a third adds theirs.
+#
+# </details>
 #
 # The post hoped for "auto-chunksize heuristics". If every chunk has a core, $T=aK+\text{work}/K$ is least at
 # $K=\sqrt{\text{work}/a}$. `chunks="auto"` takes this $K$ for a typical machine, but at most as many chunks as it
@@ -572,8 +594,8 @@ assert (f.loss_grad(beta).grad == g.loss_grad(beta).grad).all(), "glmlab: the sa
 # How much of a pass is work? We compare three times:
 #
 # - *The clock*: your pass, and glmlab's on the same rows.
-# - *The model*, which was fitted to glmlab's passes. It knows the number of your tasks. It does not know the
-#   cost of their delayed values, one of which is $\beta$.
+# - *The model*, which was fitted to glmlab's passes. It knows the number of your tasks, but not what building them
+#   costs, nor that $\beta$, a delayed value, is one more.
 # - *The work alone*: your kernel in this process, without dask.
 
 # %% id="c04-052"
@@ -602,9 +624,9 @@ print(f"your pass by the clock: {1e3 * building:.1f} ms to build the graph, {1e3
 print(f"for each core (timed here without dask), {100 * computing / passes['your'][1]:.2g}% of the pass")
 
 # %% [markdown] id="c04-053"
-# Often only a small part of a pass is work, and every iteration pays for the rest. The model adds round, tasks, work and
-# reading. Where the clock is far above this sum, it does not explain all of the time. Larger chunks mean fewer
-# tasks, but a pass still needs a round, and one task a core.
+# Often only a small part of a pass is work, and every iteration pays for the rest. The model adds round, tasks, work
+# and reading. Where the clock is far above this sum, the model misses something. Larger chunks mean fewer tasks, but a
+# pass still needs a round, and at least one task for each core.
 #
 # <details><summary>Why can the model's work and reading be far more than the work that we timed?</summary>
 #

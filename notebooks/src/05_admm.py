@@ -520,8 +520,8 @@ assert 0.7 < min(found["different Hessians"], found["one Hessian, z₂ = 0"]), "
 # In our runs a rival needed fewer passes. For least squares the chunks may as well send $H_k$ and $X_k^\top y_k$ once
 # (notebook 02).
 #
-# Logistic loss has no such summary. Its rival is **proximal Newton** (notebook 07): each chunk sends its loss, gradient
-# and Hessian at $\beta$, and the next $\beta$ minimises their quadratic model plus $\lambda\|\beta\|_1$.
+# Logistic loss has no such summary. There the rival is **proximal Newton** (notebook 07): each chunk sends its loss,
+# gradient and Hessian at $\beta$, and the next $\beta$ minimises their quadratic model plus $\lambda\|\beta\|_1$.
 #
 # ADMM gets two choices of $\rho$, from Hessians at the start: the diagonal of $H/K$, or each chunk's own **matrix**
 # $H_k$.
