@@ -103,6 +103,13 @@ print(f"At scale {scale.name} we use {n:,} rows and {p} columns in this notebook
 # 3. a client of two new worker processes on this machine. Their scheduler runs inside this notebook's own process.
 #
 # The picture shows the third case.
+#
+# <details><summary>Do results always come straight from the workers?</summary>
+#
+# No. A dask client that you open yourself gets them through the scheduler, unless you set `direct_to_workers=True`, as
+# `cluster.client()` does here.
+#
+# </details>
 
 # %% tags=["figure"] id="c00-012"
 show(viz.who_computes())
@@ -293,10 +300,10 @@ assert difference <= 1e-10
 # Every notebook adds rows to one **ledger**, which is kept on disk. So it also has the rows of earlier runs on this
 # machine. Its first rows hold what the post printed, where $\lambda$ is the weight of the penalty.
 #
-# Reading a tenth of the rows once counts as 0.1 passes. *Tasks* counts the function calls that the scheduler handed out,
-# *bytes* is the size of the data, and *zeros* counts the coefficients that are exactly zero. The first column after
-# the name is the certified relative gap. The post printed no gap, so its rows show "?". Notebook 06 proves a gap for three
-# of the post's methods, on rows drawn anew.
+# Reading a tenth of the rows once counts as 0.1 passes. *Tasks* counts the function calls in the graphs (dask adds a
+# few, 04), *bytes* is the size of the data, and *zeros* counts coefficients that are exactly zero. The first column
+# after the name is the certified relative gap. The post printed none, so its rows show "?". Notebook 06 proves a gap
+# for three of the post's methods, on rows drawn anew.
 
 # %% id="c00-038"
 ledger.add(
@@ -404,7 +411,7 @@ assert client.status == "closed"
 # %% [markdown] id="c00-047"
 # **Who computes**
 #
-# - **chunk**: some rows of an array, made and perhaps held by one process.
+# - **chunk**: some rows of an array, made by one process, perhaps held by more.
 # - **partition**: a chunk of a dataframe.
 # - **task**: one function call that a worker runs.
 # - **recipe** or **task graph**: all tasks of a result, with what each one reads. A *lazy* array is a recipe.

@@ -79,12 +79,12 @@ post_X, _, post_y = post_data(n, n // n_chunks)
 
 # %% [markdown] id="c01-009"
 # They do not, because no row has been drawn. A **lazy** dask array is a **recipe**: a list of the tasks that would make
-# its chunks.
+# its chunks (ten both times).
 #
-# The first picture shows the recipe of $y$ for three chunks. Circles are function calls. Boxes are data, and a small box
-# has no name. Read the picture from below. A task draws $X_k$, the rows of chunk $k$. The next computes $X_k\beta$
-# (`tensordot`). `sum` and `sum-aggregate` would add over chunks of *columns*. Here there is only one, so they have nothing
-# to add. The last task adds the noise $\xi_k$, which another task has drawn.
+# The first picture shows the recipe of $y$ for three chunks. Circles are function calls. Boxes are data, and a small
+# box has no name. Read it from below. A task draws $X_k$, the rows of chunk $k$. The next computes $X_k\beta$
+# (`tensordot`). `sum` and `sum-aggregate` would add over chunks of *columns*; here there is only one. The last task
+# adds the noise $\xi_k$, which another task has drawn.
 #
 # The second picture shows the ten chunks of $X$. Each will become a NumPy array on a worker.
 
@@ -224,8 +224,8 @@ for length in (3, 4):
 # - Every block has its own generator, such as `np.random.default_rng((seed, k))`.
 # - `rows(…)[-100:].compute()` draws only the blocks from which the chunks of these rows are cut.
 #
-# Choose the length of a block, such as 1,000 rows, and keep it whatever `n` and `chunks` are. The last block may
-# be shorter.
+# Choose the length of a block, such as 1,000 rows, and keep it whatever `n` and `chunks` are. The last block may be
+# shorter.
 
 
 # %% tags=["exercise"] id="c01-030"
@@ -300,8 +300,8 @@ assert all(isinstance(f, distributed.Future) for f in distributed.futures_of(X))
 #
 # </details>
 #
-# *Recap.* `compute` is right for a sum and wrong for $X$, which may not fit here. `persist` costs the workers exactly the
-# bytes of the arrays, $8n(p+1)$.
+# *Recap.* `compute` is right for a sum and wrong for $X$: one worker, then this process must hold it.
+# `persist` keeps exactly the arrays' bytes, $8n(p+1)$.
 #
 # ## Rebalance (5 min, core)
 #
@@ -324,7 +324,8 @@ ours = client.cluster is not None and len(after) > 1  # else the thresholds are 
 assert not ours or max(after.values()) < max(before.values()), "no worker holds everything any more"
 
 # %% [markdown] id="c01-042"
-# *Recap.* A rebalance moves whole chunks once and leaves no second copy. Each later pass can then use all workers.
+# *Recap.* A rebalance moves whole chunks once and leaves no second copy. Each later pass can then use all workers
+# without moving a chunk.
 #
 # ## Mix NumPy and dask (10 min, core)
 #
@@ -558,14 +559,16 @@ ledger
 # **Check yourself.**
 #
 # 1. When does `X.sum().compute()` draw all rows again?
-# 2. Why may `X.compute()` kill this notebook while `X.persist()` does not?
+# 2. Why may `X.compute()` kill a worker or this notebook while `X.persist()` does not?
 # 3. *Optional.* Why does `lengths=True` take a pass over a dataframe?
 #
 # <details><summary>Answers</summary>
 #
 # 1. It draws them whenever $X$ is a recipe. Once $X$ is persisted, its chunks are in the memory of the workers.
-# 2. `compute` brings all of $X$ into this one process. `persist` leaves each chunk on a worker. All workers together may
-#    have much more memory than this process. If they have too little for $X$, `persist` fails, too.
+# 2. `compute` joins all of $X$ on one worker and then brings it into this one process. Either may have too little
+#    memory. `persist` leaves each chunk on a worker. All workers together may have much more memory. If even they have
+#    too little for $X$, they write chunks to disk, and each later pass reads these again, which is slow. `persist`
+#    fails only if that is not enough.
 # 3. It counts the rows of each partition, which dask does not know. Without these numbers, dask can neither pick a
 #    row nor check that two arrays match.
 #

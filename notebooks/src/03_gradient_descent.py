@@ -205,9 +205,12 @@ assert written >= 10 * n_chunks and optimised >= 2 * one_pass
 # The counts are for ten chunks, as in the post, which had an older dask. Before dask runs a graph, it joins some
 # neighbouring tasks. That helps, but a graph with one task for each chunk is far smaller.
 #
-# > *Systems note.* `2 * X.T @ r` means `(2 * X.T) @ r`. It multiplies all of $X$ by two first: for each chunk
-# > one copy more, and as written one task more. `2 * (X.T @ r)` multiplies $p$ numbers.
+# <details><summary>Why <code>2 * X.T.dot(r)</code> and not <code>2 * X.T @ r</code>?</summary>
 #
+# The first, the post's, multiplies $p$ numbers by two. The second means `(2 * X.T) @ r`. It multiplies all of $X$ by
+# two first: for each chunk one copy more, and as written one task more. With the operator write `2 * (X.T @ r)`.
+#
+# </details>
 # *Recap.*
 # - As written, every array operation makes at least one task for each chunk of its result.
 # - In a pass of glmlab each chunk is one task, and a few more tasks add the results.
@@ -373,8 +376,8 @@ print(f"{first:.4f} to the power {k_post}, the iterations of the post's loop: {f
 # every quadratic with Hessian $H$:
 #
 # - $t\le1.98/L$, to stay clear of $2/L$;
-# - $t\ge1/(2\sqrt p\,L)$, because a needlessly short step is slow. The factor $2\sqrt p$ leaves room: you can do without
-#   an eigenvalue.
+# - $t\ge1/(2\sqrt p\,L)$, because a needlessly short step is slow. This limit is loose by the factor $2\sqrt p$, so
+#   that a norm of $H$ can stand for $L$.
 #
 # <details><summary>Which number can stand for $L$?</summary>
 #
@@ -488,7 +491,7 @@ smooth_bound = use(smooth_bound)
 # Your certificate stops a run on the workers: all rows, second half of the columns × 3, step 1/L.
 H_unit = H * np.outer(second_half, second_half)
 mu_unit, *_, L_unit = np.linalg.eigvalsh(H_unit)
-f = glmlab.Objective("gaussian", glmlab.as_chunks(client.persist(X * second_half), y))
+f = glmlab.Objective("gaussian", glmlab.as_chunks(client.persist(X * second_half), y))  # the workers now hold X twice
 enough = 1e-7  # of F
 watch = viz.Live(lambda state: smooth_bound(f.loss_grad(state.beta).grad, mu_unit), title="Your bound stops the run")
 path = []
@@ -565,9 +568,9 @@ assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fool
 # take as the price of a round the time on the workers minus half of NumPy's time, and assume that NumPy's time is
 # proportional to the number of rows.
 #
-# With few rows this estimate is too large: they fit into the cache, and there NumPy needs less time for each row. So the
-# next cell estimates twice, from few rows and from many, and we trust the second estimate. On a busy machine both are
-# rough.
+# With few rows this estimate is too large: they fit into the cache, and there NumPy needs less time for each row.
+# (Divide the printed times by the rows to see how much less.) So the next cell estimates twice, from few rows and from
+# many, and we trust the second estimate. On a busy machine both are rough.
 #
 # </details>
 

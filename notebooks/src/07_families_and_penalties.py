@@ -76,16 +76,16 @@ gamma = use(gamma)
 # solution("gamma")
 
 # %% [markdown] id="c07-009"
-# Your $\ell''$ contains $y$, the Poisson's does not. Why? In the first three losses $y$ and $\eta$ appear
-# together only in a multiple of $y\eta$, whose second derivative is 0. Such a link is **canonical**.
+# Your $\ell''$ contains $y$, the Poisson's does not. Why? In the first three losses $y$ and $\eta$ appear together only
+# in a multiple of $y\eta$, whose second derivative is 0. Such a link is **canonical**.
 #
 # With another link there are two curvatures:
 #
 # - the **observed information** $\nabla^2f(\beta)$, with our $y$, is Newton's;
-# - the **expected information**, with the mean of $\ell''$ over $y$, is that of R's `glm` (*Fisher scoring*).
+# - the **expected information**, with the model's mean of $\ell''$, is that of R's `glm` (*Fisher scoring*).
 #
-# For our Gamma $\ell''=y/\mu$ has mean 1, so the expected information is $X^\top X$ at every $\beta$. It is factored
-# once, but it is not the Hessian at $\beta^*$: Fisher scoring converges linearly.
+# For our Gamma $\ell''=y/\mu$ has mean 1, so the expected information is $X^\top X$ at every $\beta$. This matrix is
+# factored once, but is not the Hessian at $\beta^*$: Fisher scoring converges linearly.
 #
 # *Recap.* A family is a density and a link. With a canonical link the two informations agree.
 
@@ -167,12 +167,12 @@ delays.factors(fits, questions)
 # - the *standard error*: with other hours of the same kind the coefficient would differ by about this much;
 # - *proved ±*: the optimum for our rows is no further away than this.
 #
-# If the second is far below the first, more iterations teach us nothing about flights.
+# If the second is far below the first, more iterations teach nothing about flights.
 #
 # `infer` takes a pass over the rows of the fit. Bad weather delays all flights of an hour, so counts vary more than a
-# Poisson's. With `dispersion="pearson"` the variance is a multiple of the mean, and the rows say which multiple.
+# Poisson's. With `dispersion="pearson"` the variance is a multiple of the mean, and the rows say which.
 #
-# **Predict**: what is this multiple?
+# **Predict** this multiple. (A Poisson's is 1.)
 #
 # <details><summary><b>Check yourself.</b> What do these standard errors still leave out?</summary>They take
 # the hours for independent draws, but weather lasts longer than an hour. Notebook 11 takes whole days as draws.</details>
@@ -195,8 +195,8 @@ assert inference.dispersion > 1 and inference.accuracy < 1e-3, "the solver's err
 # %% [markdown] tags=["workshop"] id="c07-028"
 # ## Gradient or Newton (8 min · core)
 #
-# How many iterations does each method need for the same proof? The rows are as in the post's benchmark: 15 columns,
-# uniform on $[0,1]$.
+# How many iterations does each method need for the same proof? The rows are like the post's: 15 columns, uniform on
+# $[0,1]$.
 #
 # - **Gradient descent** has step length $1/L$, where $L=\|X\|_2^2/4$, because no $\ell''$ exceeds ¼. In
 #   the flattest direction an iteration multiplies the error by $1-h_1/L$ (03), so a digit of the gap takes about
@@ -204,7 +204,8 @@ assert inference.dispersion > 1 and inference.accuracy < 1e-3, "the solver's err
 # - **Newton's method** moves by $-H^{-1}\nabla f(\beta)$, and halves the move until F falls enough. Near $\beta^*$ it
 #   squares the error, up to a constant.
 #
-# *On paper.* $E\,xx^\top$ has the eigenvalues $\frac1{12}+\frac{15}4$ and $\frac1{12}$, so $L/h_1\gtrsim46$.
+# *On paper.* $E\,xx^\top$ has the eigenvalues $\frac1{12}+\frac{15}4$ and $\frac1{12}$. As $\ell''\le\frac14$,
+# $h_1\lesssim\frac14\cdot\frac{n}{12}$ and $L/h_1\gtrsim46$.
 #
 # **Predict**: to a certified $10^{-6}$, how many times as many iterations does gradient descent need?
 
@@ -396,9 +397,10 @@ for name, step in repairs.items():
 # **Coordinate descent** finds it without a pass. It moves one $v_j$ to its best value while the others stay, and it
 # repeats this for all $j$ until no move exceeds $10^{-12}\|v\|$. The quadratic has slope $q_j+(H(v-\beta))_j$ in $v_j$.
 #
-# *Example.* $\beta=0$, $q=(-3,-1.8)$, $H=\begin{pmatrix}2&1\\1&2\end{pmatrix}$, $\lambda=1$. Start at $v=0$.
-# Coordinate 1 has slope $-3$, so $v_1=(3-1)/2=1$. Coordinate 2 now has slope $-1.8+1=-0.8$, smaller in size than λ,
-# so $v_2=0$. Nothing moves any more: $v=(1,0)$. Newton's step $(1.4,0.2)$, shrunk by ½, would give $(0.9,0)$.
+# *Example.* $\beta=0$, $q=(-3,-1.8)$, $H=\begin{pmatrix}2&1\\1&2\end{pmatrix}$, $\lambda=1$. Start at $v=0$. Coordinate
+# 1 moves up, where $\lambda|v_1|$ has slope 1: $-3+2v_1+1=0$, so $v_1=1$. Coordinate 2 now has slope $-1.8+1=-0.8$,
+# smaller in size than λ, so $v_2=0$. Nothing moves any more: $v=(1,0)$. Newton's step $(1.4,0.2)$, shrunk by ½, would
+# give $(0.9,0)$.
 #
 # **Exercise 3.** Write `prox_newton(q, H, beta, lam)`, which returns $v$.
 
@@ -425,15 +427,15 @@ assert found[-1] < 1e-10 and 0 < np.sum(beta == 0) < len(beta)
 
 # %% [markdown] id="c07-047"
 # Convergence is quadratic again, and the answer has zeros. `solvers.proximal_newton` adds a line search, because far from
-# $\beta^*$ a full step may overshoot. Two first-order methods take L1:
+# $\beta^*$ full steps may overshoot. Two first-order methods take L1:
 #
 # - **ISTA** (proximal gradient) repeats $\beta^+ = \operatorname{shrink}(\beta - t\nabla f(\beta), t\lambda)$ and finds its
 #   step $t$ by trying.
 # - **FISTA** makes this step from a point ahead, $v = \beta + m(\beta - \beta_{\text{old}})$. Its $m$ grows towards 1, and
 #   starts again from 0 when $\beta-\beta_{\text{old}}$ points uphill.
 #
-# With $t=1/L$ an iteration of FISTA multiplies its error by about $1-\sqrt{h_1/L}$, a rule of thumb. So a digit of the
-# gap takes about $1.15\sqrt{L/h_1}$ iterations of one pass. (The first race printed $L/h_1$.)
+# With $t=1/L$ an iteration of our FISTA multiplies its error by about $1-\sqrt{h_1/L}$, a rule of thumb.
+# So a digit of the gap takes about $1.15\sqrt{L/h_1}$ iterations of one pass. (The first race printed $L/h_1$.)
 #
 # <details><summary>Why a rule of thumb?</summary>It is exact in the long run for a quadratic with a certain constant m,
 # (1−√(h₁/L))/(1+√(h₁/L)). Ours grows and starts again.</details>
@@ -511,11 +513,12 @@ assert np.all(np.diff(grown) > 1) and not ours.converged and "no minimum exists"
 #
 # 1. $-y_i<\theta_i<1-y_i$, between the limits of the logistic slope.
 # 2. So $\ell_i(\eta)-\theta_i\eta\to\infty$ as $\eta\to\pm\infty$.
-# 3. Because $\sum_i\theta_i\eta_i=0$, these terms sum to $F$. So $F$ has a minimiser.
+# 3. Because $\sum_i\theta_i\eta_i=0$, these terms sum to $F$. So $F$ grows without bound where some $\eta_i$ does, and
+#    has a minimiser.
 #
 # Here $F$ has none, so some $|t_i|\ge1$.
 #
-# A ridge gives SkyWest a finite coefficient, because $\frac{\lambda}{2} b^2$ grows faster than the loss falls.
+# A ridge gives SkyWest a finite coefficient: $\frac{\lambda}{2} b^2$ grows faster than the loss falls.
 #
 # <details><summary><b>Check yourself.</b> An airline flew once, on time. Which families have an answer?</summary>The
 # logistic family has none: the label is 0, so the loss falls as long as the coefficient falls. The Poisson family has
@@ -669,7 +672,7 @@ assert abs(variation(mu_r, r) - 1) < 0.5 * abs(variation(mu) - 1)
 # We estimated $r$ from the Poisson fit. If $y$ has variance $\mu + \mu^2/r$, then $\sum\big((y-\mu)^2 - \mu\big)$
 # estimates $\sum \mu^2/r$. `da.from_array` sent the rows through the scheduler, which is fine for a few megabytes. A
 # class that is defined in a notebook travels whole with the tasks. The class of an installed package is sent by its
-# name, so every worker must have the package.
+# name, so every worker must have the package. Workers should have the client's versions of Python and NumPy.
 #
 # <details><summary><b>Check yourself.</b> Both families have the same mean e^η. Why does the variance
 # matter?</summary>It decides how uncertain β is. If the variance is twice what the model says, the standard errors are

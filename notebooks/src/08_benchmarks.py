@@ -78,18 +78,18 @@ print(f"{rows_post:,} rows, {repetitions} repetitions")
 races.in_words(here)
 
 # %% [markdown] id="c08-008"
-# The certified gaps differ by many powers of ten. Yet all errors but SGD's agree within a factor of two. Why?
+# The certified gaps differ by powers of ten. Yet all errors but SGD's agree within a factor of two. Why?
 #
 # Let $\hat\beta$ minimise the loss $f = \sum\ell$, and let $H$ be the Hessian of $f$ at $\beta_{\text{true}}$. The rows
-# are given; only labels are random.
+# are given, the labels random.
 #
-# 1. With many rows one Newton step leads there: $\hat\beta-\beta_{\text{true}}\approx-H^{-1}\nabla
-#    f(\beta_{\text{true}})$.
+# 1. With many rows one Newton step from $\beta_{\text{true}}$ leads nearly to $\hat\beta$:
+#    $\hat\beta-\beta_{\text{true}}\approx-H^{-1}\nabla f(\beta_{\text{true}})$.
 # 2. The gradient is $\sum_i(m_i-y_i)\,x_i$. Label $y_i$ has mean $m_i=1/(1+e^{-\eta_i})$ and variance $m_i(1-m_i)$,
 #    which is $\ell''$ of its row. So the gradient has mean 0 and covariance $H$.
 # 3. So $\hat\beta-\beta_{\text{true}}$ is nearly $N(0,H^{-1})$.
 #
-# This noise comes from the *labels*, and no solver can lower it. If λ is fixed, the penalty's effect falls like $1/n$,
+# This noise comes from the *labels*, and no solver can lower it. For fixed λ the penalty's effect falls like $1/n$,
 # so we leave it out.
 
 # %% [markdown] id="c08-052"
@@ -175,10 +175,9 @@ for name, at in found.items():
         print(f"{name}: the error printed for the laptop is {at[0][1] / at[1][1]:.2g} times that for the cluster")
 
 # %% [markdown] id="c08-014"
-# *Answer.* All the post's errors lie *above* the band, so label noise alone hardly explains them. (For the
-# smallest, see the fold.) Either its solvers
-# stopped early, or they minimised another objective: a large λ or an intercept moves even the exact answer. The next
-# section asks which.
+# *Answer.* All the post's errors lie *above* the band, so label noise alone hardly explains them. (The laptop's
+# smallest: see the fold.) Either its solvers stopped early, or they minimised another objective: a large λ or an
+# intercept moves even the exact answer. The next section asks which.
 #
 # <details><summary>Does the band depend on β_true?</summary>Yes, and we know only ours, not the post's. So the last cell
 # computes e at the laptop's rows for 40 others. Their coefficients are uniform between −1.5 and 1.5, as ours were; this
@@ -289,8 +288,8 @@ same.replace({True: "same", False: "·"})
 # 2. *The same rows*, in memory. A solver may use all cores, and ours also runs on one.
 # 3. *A fair clock.* It does not count imports, compilation and the making of the data.
 # 4. *Interleaved* repetitions, with ranges. So a slow minute of the machine is slow for all.
-# 5. *Time to a proved gap* of $10^{-3}$, $10^{-6}$ and $10^{-9}$. All gaps are divided by the same F, because the b of
-#    $G=aF+b$ changes a *relative* gap.
+# 5. *Time to a proved gap* of $10^{-3}$, $10^{-6}$ and $10^{-9}$. All are divided by the F of *one* objective: if
+#    $G=F+b$, relative gaps differ.
 # 6. *A yardstick.* One `X.sum()` does little but read the rows.
 
 # %% [markdown] id="c08-055"
@@ -398,9 +397,9 @@ assert 0 <= noise <= 4 * p, "what noise lifts F by, whatever n is"
 # default learns the curvature from few rows and makes few passes. Its lead in seconds may be smaller, because it also
 # sums a Hessian, solves small problems and certifies its answer.
 #
-# Which accuracy do you need? A gap far below the noise, which lifts $F(\beta_{\text{true}})$ above F* by about $p/2$,
-# *whatever n is*. The printed shares of F say what this means: $10^{-6}$ is enough here, and $10^{-9}$ at 800 million
-# rows.
+# Which accuracy do you need? The noise lifts $F(\beta_{\text{true}})$ above F* by about $p/2$, *whatever n is*. So a
+# gap far below $p/2$ is enough. The printed shares of F say what this means: $10^{-6}$ is enough here, and $10^{-9}$ at
+# 800 million rows.
 #
 # <details><summary>Why p/2?</summary>Twice the difference, without the penalty, is nearly $\chi^2$ with $p$ degrees of
 # freedom. So the difference has mean p/2 and standard deviation √(p/2), here 7.5 and 2.7.</details>
@@ -427,11 +426,14 @@ assert 0 <= noise <= 4 * p, "what noise lifts F by, whatever n is"
 # How many cores does a system need to beat *one good thread*? McSherry, Isard and Murray found that some published
 # systems never did (*Scalability! But at what COST?*, HotOS 2015).
 #
-# We fit 04's cost model to passes in three places: one thread, several threads, and worker processes. Then
-# we time passes in all three in turn, and print how far the model is from the clock.
+# We fit 04's cost model to passes in three places: one thread, several threads, and worker processes. Then we time
+# passes in all three in turn, and print how far the model is from the clock.
 #
 # <details><summary>In how many chunks?</summary>In as many as the model says. A single chunk in this process is one
 # call, without a round and without tasks.</details>
+#
+# <details><summary>May a fitted price be 0?</summary>Yes. If all three that are printed are 0, the model sees only
+# work that grows with the rows.</details>
 #
 # **Predict** the number of rows above which two worker processes are at least 5 % faster than one thread. Answer
 # `math.inf` if you think that this does not happen up to ten times our rows.
@@ -479,8 +481,9 @@ assert all(seconds > 0 for line in measured.values() for seconds in line.values(
 # thread or a second process paid at our rows. The post agrees: *"If your problem fits in memory on a single machine you should continue to use
 # Scikit-Learn and Statsmodels."*
 #
-# <details><summary>Why may two processes here be no faster than one thread?</summary>They share one memory, so two may
-# read it no faster than one. In notebook 09 each simulated worker has a core and a memory of its own.</details>
+# <details><summary>Why may two processes here be no faster than one thread?</summary>First, each pass pays for a round.
+# Besides, the two share one memory, so they may read it no faster than one. In notebook 09 each simulated worker has a
+# core and a memory of its own.</details>
 #
 # <details><summary><b>Check yourself.</b> When does a second machine pay?</summary>It pays when the rows do not fit
 # into the memory of one, when they already lie on several, or when a pass takes much longer than a round. Fewer passes
@@ -524,9 +527,10 @@ for name, solve in {"proximal gradient": solvers.proximal_gradient, "consensus A
 viz.show(viz.task_stream(streams, cores))
 
 # %% [markdown] id="c08-035"
-# A worker that computes nothing waits for its next task (the scheduler hands them out one after the other), or, between
-# two rounds, for this process. The fewer the rows, the more this costs beside the work, and the whiter both streams
-# are. This is one recording: run the cell again to see how much another differs.
+# A worker that computes nothing waits for its next task (one scheduler handles all tasks and answers, one after the
+# other), for the result of another worker, or, between two rounds, for this process. The fewer the rows, the more this
+# costs beside the work, and the whiter both streams are. This is one recording: run the cell again to see how much
+# another differs.
 #
 # <details><summary><b>Check yourself.</b> Does a full stream prove that a method is better?</summary>No. White space
 # says how busy the machine is, not how near the answer is. A method that does useless work also fills its stream.
@@ -548,6 +552,9 @@ viz.show(viz.task_stream(streams, cores))
 # one panel.
 #
 # **Predict**: how many of the six methods have an error within twice the noise floor now?
+#
+# <details><summary>What do the names of the targets mean?</summary>*laptop* is the post's problem, and most other names
+# before a colon are other problems. After *than* stand other libraries or solvers.</details>
 #
 # <details><summary>Why is SGD so much worse now than in 2017?</summary>In 2017 its default α meant a far larger λ, so it
 # minimised another objective. Now all minimise the same one, and SGD stops far from its minimum: it has the largest

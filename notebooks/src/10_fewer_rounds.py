@@ -46,7 +46,7 @@ print(f"F at the reference is proved to be within {best.certificate.bound / best
 # $$\bar\beta=\frac1n\sum_{k=1}^Kn_k\,\beta_k .$$
 #
 # Our rows are those of the post's benchmark, so all columns lie in $[0,1]$. The penalty is the ridge
-# $g(\beta)=\frac12\|\beta\|^2$. Passes and rounds do not depend on where rows lie.
+# $g(\beta)=\frac12\|\beta\|^2$. Passes and rounds do not depend on where rows lie, so we count them in this process.
 #
 # Let $\beta^*$ be the minimiser of all rows. The **error** of an answer $\beta$ is $\max_j|\beta_j-\beta^*_j|$.
 
@@ -164,9 +164,9 @@ assert error(stepped) < errors[n_chunks][1] / 10 and proofs[1].relative < proofs
 #
 # $$\hat f_k(b)+\big(\nabla f(\beta)-\nabla\hat f_k(\beta)\big)^\top(b-\beta)+g(b).$$
 #
-# At $\beta$ it has the slope of $F$. So a method at $\beta^*$ stays there. Three methods use surrogates:
+# At $\beta$ it has the slope of $F$. So a method at $\beta^*$ stays there. Three methods:
 #
-# 1. **CSL** (Jordan, Lee and Yang 2019): one chunk minimises its surrogate, and we go there.
+# 1. **CSL** (Jordan, Lee and Yang 2019): one chunk (here the first) minimises its surrogate: our next point.
 # 2. **CEASE** (Fan, Guo and Wang 2023): all chunks minimise their surrogate plus $\frac12\sum_ja_j(b_j-\beta_j)^2$ with
 #    small $a_j\ge0$, and we go to the mean.
 # 3. **GIANT** (Wang and others 2018): the step is the mean of the surrogates' Newton directions, halved until $F$ falls.
@@ -179,14 +179,18 @@ assert error(stepped) < errors[n_chunks][1] / 10 and proofs[1].relative < proofs
 # - CSL with chunk 2 goes to $2+\frac4{12}=\frac73$: a third of the error remains.
 # - GIANT and CEASE with $a=0$ go to the mean $\frac83$: a third remains, too.
 #
-# Let $H$ and $\hat H$ be the Hessians of $F$ and $\hat f_k+g$. Then
-# $\varepsilon=\|I-\hat H^{-1/2}H\hat H^{-1/2}\|$ is their largest difference relative to $\hat H$: here
-# $|1-\frac84|=1$ or $|1-\frac8{12}|=\frac13$. If $f$ and $g$ are quadratic, CSL multiplies the gap by at most
-# $\varepsilon^2$.
+# Let $H$ and $\hat H$ be the Hessians of $F$ and $\hat f_k+g$. Then $\varepsilon=\|I-\hat H^{-1/2}H\hat H^{-1/2}\|$ is
+# their largest difference relative to $\hat H$: here $|1-\frac84|=1$ or $|1-\frac8{12}|=\frac13$. If $f$ and $g$ are
+# quadratic, CSL multiplies the gap by at most $\varepsilon^2$.
 #
-# **Predict.** Let $\varepsilon$ be $2\sqrt{p/n_k}$. How many passes does CSL need from $\beta=0$ to
-# $10^{-6}$?
+# **Predict.** Let $\varepsilon$ be $2\sqrt{p/n_k}$. How many passes does CSL need from $\beta=0$ to $10^{-6}$?
 #
+# <details><summary>How is this norm computed?</summary>
+#
+# It is the largest $|1-\lambda|$ for the eigenvalues $\lambda$ of $\hat H^{-1}H$. With one coefficient this matrix is
+# the number $H/\hat H$, as in the example.
+#
+# </details>
 # <details><summary>What does CSL pay?</summary>
 #
 # The relative gap at $\beta=0$ was printed above. The gradient of all rows costs one pass, at the start and after each
@@ -234,12 +238,12 @@ for rows, workers in ((n, 2), (800_000_000, 64)):
 assert saved < 0 < more and min(to["passes"], key=to["passes"].get) == "auto"
 
 # %% [markdown] id="c10-014"
-# *Auto* is the default of `fit` for many rows, and a later section explains it. Each line begins at the first $F$ that
+# *Auto*, the default of `fit` for many rows, is explained later. Each line begins at the first $F$ that
 # its method evaluates. For auto, this is at the pilot's answer. The average's line begins at $\beta=0$, for comparison.
-# Between two markers nothing is evaluated.
+# Between two markers nothing is evaluated, and at the average only for the figure.
 #
 # The average may be near enough before its step. But nobody knows it until $F$ is evaluated there, which costs one more
-# round and pass. The printed comparison with auto counts both.
+# round and pass. The printed comparison with auto counts both, for kept rows.
 #
 # <details><summary>What does an iteration cost?</summary>
 #
@@ -273,9 +277,9 @@ assert saved < 0 < more and min(to["passes"], key=to["passes"].get) == "auto"
 #
 # <details><summary>Why of this size?</summary>
 #
-# Each entry of the chunk's Hessian has a relative error of the size $1/\sqrt{n_k}$. The worst direction adds up the
-# errors of many entries, which gives the factor $2\sqrt p$. We take this factor from the theory of random matrices,
-# without a proof.
+# Each entry of the chunk's Hessian has a relative error of the size $1/\sqrt{n_k}$. In the worst direction many such
+# errors add up, by the theory of random matrices to about $2\sqrt p$ times as much. We take this factor without a
+# proof.
 #
 # </details>
 #
@@ -391,15 +395,24 @@ assert np.sum(averaged == 0) < np.sum(sparse.beta == 0)
 # $$\beta^+=\operatorname{argmin}_b\ \nabla f(\beta)^\top(b-\beta)+\tfrac12(b-\beta)^\top\hat C(b-\beta)+g(b).$$
 #
 # We solve this small problem here, so L1 is as easy as a ridge. This is *auto*. With our ridge $\hat H=\hat C+I$.
+#
+# <details><summary>What does it cost to draw a pilot?</summary>
+#
+# A round. If the rows are kept, it is a short one, because each task takes a few rows of its chunk. From recipes or
+# files each task must make its whole chunk before. Then the round takes nearly as long as a pass, but only the few rows
+# are counted. (If X is very large, `fit` draws the pilot during its first pass, and finds where to start from the rows
+# of a few chunks.)
+#
+# </details>
 
 # %% [markdown] id="pilot-example"
 # *A small example.* Two chunks have 6 and 2 rows, the pilot has 4. The shares are $4\cdot\frac68=3$ and
 # $4\cdot\frac28=1$. From the first chunk we take every second row, starting at a random one of the first two. The *first*
 # three rows will not do, because they are all alike if the rows are sorted.
 #
-# A share need not be whole. Round it up or down: 2.6 becomes 2 or 3 rows, and 0.4 none or 1. Then spread these rows. For
-# 3 of 7 rows take $r$, $r+\frac73$ and $r+\frac{14}3$, rounded down, with $r$ drawn from $[0,\frac73)$ anew for each
-# chunk.
+# A share need not be whole. Round it up or down: 2.6 becomes 2 or 3 rows, and 0.4 none or 1. Then spread these rows.
+# For 3 of 7 rows take $r$, $r+\frac73$ and $r+\frac{14}3$, rounded down, with $r$ drawn from $[0,\frac73)$ anew for
+# each chunk.
 #
 # **Exercise 2.** Write `pilot(lengths, m, seed)`: which rows of each chunk belong to a pilot of `m` rows.
 #
@@ -407,6 +420,11 @@ assert np.sum(averaged == 0) < np.sum(sparse.beta == 0)
 #
 # Yes, if the rows repeat with the same period, as days of the week do. `fit` avoids this: it divides a chunk into equal
 # parts and draws from each part at random.
+#
+# </details>
+# <details><summary>Up or down?</summary>
+#
+# As you like. But if every share is below one row, let chance decide: if all are rounded down, the pilot is empty.
 #
 # </details>
 
@@ -434,10 +452,11 @@ pilot = use(pilot)
 #
 # <details><summary>Why?</summary>
 #
-# An entry of $I-\hat H^{-1/2}H\hat H^{-1/2}$ is about $1/\sqrt m$ in size. In one pass this matrix multiplies the length
-# of a random error by about $\sqrt{p/m}$, so the gap by $p/m$. But each pass turns the error towards the eigenvector of
-# the eigenvalue that is largest in size, and that size is $\varepsilon$. From then on a pass multiplies the gap by
-# $\varepsilon^2$.
+# An entry of $I-\hat H^{-1/2}H\hat H^{-1/2}$ is about $1/\sqrt m$ in size. This matrix times a random error adds $p$
+# terms of random sign in each coordinate, and their sum is about $\sqrt p$ times as large as one of them. So one pass
+# multiplies the length of the error by about $\sqrt{p/m}$, and the gap by $p/m$. But each pass turns the error towards
+# the eigenvector of the eigenvalue that is largest in size, and that size is $\varepsilon$. From then on a pass
+# multiplies the gap by $\varepsilon^2$.
 #
 # </details>
 #
@@ -530,11 +549,12 @@ for trial, (results, reference) in (trials | {"L1": (with_zeros, sparse)}).items
     assert ours < min(6, passes[rival])
 
 # %% [markdown] id="c10-024"
-# Three or four passes to $10^{-9}$ for the benchmark: the first evaluates the gradient at the pilot's answer, and each of
-# the others adds digits. The flights need more, probably because a pilot has few rows of the rare airlines and airports.
+# Three or four passes to $10^{-9}$ for the benchmark: the first evaluates the gradient at the pilot's answer, and each
+# of the others adds digits. (Drawing the pilot makes these rows once more.) The flights need more, probably because a
+# pilot has few rows of rare airlines.
 #
-# "In all" can be a pass more, and the ledger counts it: `fit` ends when the gap is proved, and if the rows are few it
-# goes on to the last digits of $\beta$.
+# "In all" can be a pass more, and the ledger counts it: `fit` ends when the gap is proved, and with few rows at the
+# last digits of $\beta$.
 #
 # <details><summary><b>Check yourself.</b> When is a pilot the wrong choice?</summary>
 #
@@ -543,8 +563,8 @@ for trial, (results, reference) in (trials | {"L1": (with_zeros, sparse)}).items
 #
 # </details>
 #
-# *Recap.* Sorted rows do not spoil the Hessian of a pilot. It costs one round, and then one pass an iteration. The first
-# pass divides the gap by a number of the size of $m/p$, later ones by about $1/\varepsilon^2$ or more.
+# *Recap.* Sorted rows do not spoil the Hessian of a pilot. It costs one round (a long one if rows are not kept), then
+# one pass an iteration. The first divides the gap by about $m/p$, later ones by about $1/\varepsilon^2$ or more.
 
 # %% tags=["assert"] id="c10-025"
 rows = {"10: average and one step": (mixed["average and step"], X.nbytes), "10: kept Hessian": (mixed["auto"], X.nbytes),
@@ -570,6 +590,12 @@ ledger
 # If nothing moves any more, every answer $b$ equals $z$. Then $z$ meets the conditions of notebook 05, so it is the
 # optimum.
 #
+# <details><summary>How does one write this with dask?</summary>
+#
+# `distributed.as_completed` yields each future when its result is there. Submit the next task of that chunk, and `add`
+# its future to what is awaited.
+#
+# </details>
 # <details><summary>Does it always get there?</summary>
 #
 # The known proofs need a bound on the delays, and more. In that of Chang and others (2016) $\rho$ must be large, and $z$

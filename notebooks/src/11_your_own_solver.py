@@ -21,9 +21,9 @@
 #
 # What must a solver do so that others can run, stop, certify and time it?
 #
-# It is a **generator function** `solver(f, g, start)`. At each `yield` it hands out a value and waits until the
-# next is asked for. Here $f$ is the loss over all rows and $g$ the penalty; `start`
-# holds `f.dim` coefficients. The solver repeats three steps:
+# It is a **generator function** `solver(f, g, start)`. At each `yield` it hands out a value and waits until the next is
+# asked for. Here $f$ is the loss of all rows, $g$ the penalty; `start` holds `f.dim` coefficients, the intercept
+# included. The solver repeats three steps:
 #
 # 1. *evaluate*: ask $f$ for value and gradient at $\beta$;
 # 2. *yield* a `State` with this $\beta$;
@@ -69,9 +69,9 @@ viz.show(viz.solver_loop())
 # |`g.prox(v, t)`|$\operatorname{argmin}_b\,g(b)+\frac1{2t}\lVert b-v\rVert^2$|0|
 # |`g.grad(beta)`|$\nabla g(\beta)$, if `g.smooth`|0|
 #
-# After `loss_grad`, asking again at the same $\beta$ costs no pass; after `loss` alone it does. The squared loss has
-# no $\frac12$. The residual is 0 only at the optimum. It is scaled (06).
-# `State(beta)` is enough: `run` computes what is missing.
+# After `loss_grad`, asking again at the same $\beta$ costs no pass; after `loss` alone it does. The squared loss has no
+# $\frac12$. The residual is the largest distance of a coefficient from its optimality condition (06), each divided so
+# that it has no unit. It is 0 only at the optimum. `State(beta)` is enough: `run` computes what is missing.
 #
 # Here is a template, proximal gradient with a fixed step length. Copy it, and change the update. Its `step=1e-3` suits
 # small problems only.
@@ -233,9 +233,11 @@ my_solver = use(my_solver)
 # pass at β, one where momentum leads, and one a test of t.</details>
 #
 # Can we believe the proof? It is made from $\beta$ and the rows, and states $F(\beta)-F^*\le\delta$. The **bound**
-# $\delta$ includes an allowance for the rounding of $F(\beta)$. The **relative** gap is the bound without this
-# allowance, divided by $F(\beta)$. The second cell lets another program, scikit-learn's
+# $\delta$ includes an allowance for the rounding of $F(\beta)$. The second cell lets another program, scikit-learn's
 # liblinear, try to refute it: if its $F$ were below $F(\beta)-\delta$, the proof would be wrong.
+#
+# <details><summary>How is the relative gap made of the bound?</summary>It is the bound without the allowance for
+# rounding, divided by F(β).</details>
 #
 # <details><summary>Why does the run to 10⁻⁶ go further than asked?</summary>If X has at most about four million
 # numbers and tol is at most 10⁻⁶, a proved tol is not enough for <code>run</code>. It goes on until the next step
@@ -305,9 +307,9 @@ until = use(until)
 
 # %% [markdown] id="stop-race"
 # `run(…, until=rule)` stops at the first state for which `rule(state)` is true. The passes of a certificate are counted
-# apart. We let two rules stop the template, with step length $1/L$ and with a hundredth of it. One rule is yours at
-# $10^{-2}$. The other stops when no coefficient moves by more than $10^{-2}$. A fit to $10^{-9}$ with its certificate
-# bounds $F^*$ from below (08), and so it bounds the gap where each run stops.
+# apart. We run the template four times: with the step lengths $1/L$ and $1/(100L)$, each stopped by two rules. One rule
+# is yours at $10^{-2}$. The other stops when no coefficient moves by more than $10^{-2}$. A fit to $10^{-9}$ with its
+# certificate bounds $F^*$ from below (08), and so it bounds the gap where each run stops.
 #
 # **Predict**: with the short step, the run stops when $\beta$ hardly moves. At what relative gap?
 
@@ -345,10 +347,10 @@ assert gaps["step 1/(100 L)", "moved little"] > 0.9 * at_zero
 #
 # ## From a formula to a solver (12 min · core)
 #
-# How does a method from a paper become code? The step $1/L$ must be safe along the
-# direction of largest curvature, and is short along all others. **Barzilai and
-# Borwein** (1988) use the curvature $\alpha$ along the *last* move, $s=\beta^+-\beta$. With the gradients
-# $q=\nabla f(\beta)$ and $q^+=\nabla f(\beta^+)$, the next step length is $1/\alpha$, where
+# How does a method from a paper become code? The step $1/L$ is safe along the direction of largest curvature, but
+# shorter than needed along all others. **Barzilai and Borwein** (1988) use the curvature $\alpha$ along the *last*
+# move, $s=\beta^+-\beta$. With the gradients $q=\nabla f(\beta)$ and $q^+=\nabla f(\beta^+)$, the next step length is
+# $1/\alpha$, where
 #
 # $$\alpha=\frac{s^\top(q^+-q)}{s^\top s}.$$
 
@@ -428,8 +430,7 @@ assert passes["barzilai_borwein"] < passes["proximal_gradient"]
 assert passes["pilot_newton"] < 5, "three or four passes, as the course promised"
 
 # %% [markdown] tags=["workshop"] id="audit"
-# *Answer.* The figure has passes and seconds. Their quotients need not agree, because passes of one solver may cost
-# more than those of another.
+# *Answer.* The figure has passes and seconds. Their quotients may differ, because one solver's passes may cost more.
 #
 # <details><summary><b>Check yourself.</b> A solver's States say that their objective is −10⁹. What does the table
 # say?</summary>It says the truth: a race ends when a state says that the gap is reached, so this one ends at once. Then the
@@ -439,8 +440,8 @@ assert passes["pilot_newton"] < 5, "three or four passes, as the course promised
 #
 # ## Believe no result (10 min · core)
 #
-# A stranger hands you a `Result`. Which of its fields can you believe? The solver wrote them. But you have the rows,
-# and know which family and penalty you asked for.
+# A stranger hands you a `Result`. Which of its fields can you believe? The solver wrote them. But you have the rows.
+# First compare `family` and `penalty` with what you asked for. Here they agree.
 #
 # *Example.* On the two rows, a result has $b=1.125$, objective $5.5$ and `converged=True`. We found $F=5.78125$ there.
 # So its objective is not true: $5.5$ belongs to $b=1.5$.
@@ -669,7 +670,7 @@ assert larger > 1 and by_days.accuracy < 1e-3, "the solver's error is nothing be
 # - Three wrong solvers were found out, although two of them ended at the minimiser.
 #
 # Your next solver takes three lines: `check_solver(solver)`, `glmlab.fit(X, y, family=…, penalty=…, solver=solver)` and
-# `bench.row(solver, X, y)`.
+# `bench.row(solver, X, y)`. With dask arrays `fit` runs on the workers.
 #
 # <details><summary><b>Check yourself.</b> What must change in your solver for 100 workers?</summary>Nothing. But each
 # pass is a round, so a solver with fewer passes gains more there than here (09, 10).</details>
@@ -678,8 +679,7 @@ assert larger > 1 and by_days.accuracy < 1e-3, "the solver's error is nothing be
 # says that this answer is. <code>check_solver</code> tries others.</details>
 #
 # **Next.** Your own rows. In a script, put the calls below `if __name__ == "__main__":`, because the workers import
-# the script. The ledger below has the rows of all notebooks that ran on this machine. Notebook 06 says why those of
-# the blog post have a "?".
+# the script. The ledger below has the rows of all notebooks run here. Notebook 06 says why the post's have a "?".
 
 # %% tags=["assert"] id="ledger"
 at = {"here": here, "on workers": away, "the flights": by_me}
