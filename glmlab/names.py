@@ -7,6 +7,14 @@ import inspect
 ELSEWHERE = {"l2": "ridge", "lasso": "l1", "elasticnet": "elastic_net", "none": "zero", "binomial": "logistic",
              "bernoulli": "logistic", "normal": "gaussian", "linear": "gaussian", "squared_error": "gaussian",
              "folds": "cv", "n_folds": "cv", "n_jobs": "threads"}  # fmt: skip
+OWN = "write it as a family of your own, as the page on families shows"
+# Families of other libraries that have no name here, and what to type.
+FAMILIES_ELSEWHERE = {
+    "inverse_gaussian": "with a log link its loss is not convex; Gamma() and Tweedie(power) have a convex one",
+    "quasipoisson": "its coefficients are those of 'poisson'; infer(…, dispersion='pearson') has its standard errors",
+    "probit": OWN, "cloglog": OWN,
+    "multinomial": "a family is of one number a row; fit one 'logistic' for each class",
+}  # fmt: skip
 
 
 def nearest(word, known):
@@ -59,7 +67,8 @@ def among(what, given, known):
     if not isinstance(given, str):
         raise TypeError(f"{what} must be one of the names {', '.join(sorted(known))}; got {given!r}")
     if given not in known:
-        raise ValueError(f"unknown {what} {given!r}; {nearest(given, known)}")
+        reason = FAMILIES_ELSEWHERE.get(given) if what == "family" else None
+        raise ValueError(f"unknown {what} {given!r}; {reason or nearest(given, known)}")
     return given
 
 
