@@ -1,4 +1,4 @@
-"""The digits that are left at a condition number κ, and at κ²."""
+"""The digits that are left at a condition number κ(X), and at κ(X)²."""
 
 from os.path import commonprefix
 
@@ -12,7 +12,7 @@ from .style import BOKEH_DASHES, BOKEH_MARKERS, COLOURS, new_figure, nth
 
 EPS = np.finfo(float).eps
 MOST = 16  # digits that float64 can show
-TITLE = "An error like κ² loses twice as many digits as one like κ"
+TITLE = "An error like κ(X)² loses twice as many digits as one like κ(X)"
 YLABEL = "correct digits of β (0: none)"
 # relative error of an answer from rounding: of a method that works on X, and of one that works on XᵀX
 BOUNDS = {"ε κ(X)": lambda kappa: kappa * EPS, "ε κ(X)²": lambda kappa: kappa**2 * EPS}

@@ -34,14 +34,14 @@
 # Two voices comment on the text, because the post had two kinds of author:
 #
 # > *Optimiser's note.* We minimise $F(\beta) = f(\beta) + g(\beta)$ over coefficients $\beta \in \mathbb{R}^p$. The loss
-# > $f$ is a sum over $n$ rows of data, and $g$ is a penalty on the coefficients. We count **passes**: in one pass every
-# > row is read once.
+# > $f$ is a sum over $n$ rows of data, and $g$ is a penalty on the coefficients. We count **passes**: one pass reads
+# > every row once. A gradient is one pass.
 #
 # > *Systems note.* The rows lie in **chunks** on several processes. We count **rounds**: in one round, some or all chunks
 # > are worked on once, in parallel, and the next step waits for all answers.
 #
-# Sections marked *core* tell the whole story. Nothing needs an *optional* section or the optional notebook 06b. The
-# minutes include the exercises.
+# Sections marked *core* tell the whole story. Nothing needs an *optional* section or notebook 06b. The minutes include
+# the exercises.
 
 # %% tags=["figure"] id="c00-004"
 from glmlab.teaching import progress
@@ -247,15 +247,24 @@ assert np.isclose(total(pieces), np.sum(whole**2), rtol=1e-12)
 # The inequality holds because $\|y - Xb - v\|^2 \ge 0$, and the equality because $v^\top X = 0$.
 
 # %% [markdown] id="c00-053"
-# For example, let $y = (1, 3)$, and let $X$ be one column of ones. A solver stops at $\beta=1.9$. Its residual
-# $r=y-X\beta$ is $(-0.9, 1.1)$, so $F(\beta)=0.81+1.21=2.02$. The entries of $r$ sum to $0.2$. We subtract $0.1$ from each,
-# and $v=(-1, 1)$ has $X^\top v=0$. Then $F^*\ge 2\,(-1+3)-2=2$, so $F(\beta)-F^*\le 0.02$.
+# For example, let $y=(1,3)$, and let $X$ be one column of ones. A solver stops at $\beta=1.9$. Its residual
+# $r=y-X\beta$ is $(-0.9,1.1)$, so $F(\beta)=0.81+1.21=2.02$. The entries of $r$ sum to $0.2$. We subtract $0.1$ from each,
+# and $v=(-1,1)$ has $X^\top v=0$. Then $F^*\ge 2\,(-1+3)-2=2$, so $F(\beta)-F^*\le 0.02$.
 #
 # In general $v^\top y=v^\top r$, because $v^\top X=0$. So the bound is $\|r\|^2-2\,v^\top r+\|v\|^2=\|r-v\|^2$, here
 # $0.01+0.01$. With more columns, $v$ is $r$ minus its orthogonal projection onto the span of the columns of $X$.
 #
-# Such a number is a **certificate**. The next cell prints one for our rows. The workers share the work, because $X$ is a
-# *dask array* in four chunks of rows.
+# A computed number that $F(\beta)-F^*$ cannot exceed, like this $\|r-v\|^2$, is a **certificate**. The next cell prints
+# one for our rows. The workers share the work, because $X$ is a *dask array* in four chunks of rows.
+#
+# <details><summary>Is this bound not the gap itself? Why then a solver, and why only a bound?</summary>
+#
+# Without rounding, this $v$ is the residual of the minimiser, and the bound equals the gap. But the projection that gives
+# $v$ is itself a least-squares problem, which takes a solver. Any other $v$ with $X^\top v=0$ only makes the bound larger,
+# so it holds whatever gave $\beta$ and $v$. Other losses have such a bound, too (06), but no projection gives their
+# minimum.
+#
+# </details>
 
 
 # %% id="c00-034"
@@ -269,9 +278,10 @@ print(f"proved gap {proof.bound - proof.rounding:.1e}, allowance for the roundin
 result
 
 # %% [markdown] id="c00-035"
-# - **Status**: how the run ended. Newton's method replaces $F$ by the quadratic with the same value, gradient and Hessian
-#   at $\beta$, and goes to its minimum. Our $F$ is that quadratic itself, so one iteration is enough. It takes two passes:
-#   one where it starts and one where it arrives.
+# - **Status**: how the run ended, and why `fit` chose `newton`: the Hessian of least squares is the same at every $\beta$,
+#   so it is summed once. Newton's method replaces $F$ by the quadratic with the same value, gradient and Hessian at
+#   $\beta$, and goes to its minimum. Our $F$ is quadratic, so it equals this quadratic, and one iteration is enough. It
+#   takes two passes: one where it starts and one where it arrives.
 # - **Certificate**: found as in the example, by *residual-corrected duality* (notebook 06). The bound has two parts. The
 #   proved gap is $\|r-v\|^2$ plus what the rounding of $v$ can cost. The rest is an allowance for the rounding of
 #   $F(\beta)$.
@@ -280,9 +290,9 @@ result
 # - **Relative gap**: the proved gap, without the allowance, divided by what the model leaves unexplained, here
 #   $F(\beta)$. It can be so small because $\|r-v\|^2$ is computed directly, and not as a difference of two large values
 #   of $F$.
-# - **Accuracy**: a bound on the solver's error $\beta-\beta^*$ in *standard errors*. A standard error is the typical error
-#   that the noise causes in one coefficient.
-# - `Zero()`: no penalty.
+# - **Accuracy**: a bound on the solver's error $\beta-\beta^*$: no coefficient is further from its optimum than so many of
+#   its own *standard errors*. A standard error is the typical error that the noise causes in one coefficient.
+# - `Zero()`: no penalty. *Fused kernels*: compiled loops that read each chunk once.
 # - **Work**: the solver's passes and rounds, without the certificate's.
 #
 # NumPy's own solver, on data brought here, must agree:
@@ -360,15 +370,16 @@ assert client.status == "closed"
 # %% [markdown] id="c00-046"
 # |optimisation| |
 # |---|---|
-# |$\ell$, $\ell^*$|loss of one row as a function of $\eta$, its conjugate (defined in 06)|
-# |$f$, $g$|loss $\sum_i \ell(\eta_i; y_i)$, penalty|
-# |$F$, $F^*$|objective $f + g$, its minimum $F(\beta^*)$|
+# |$\ell$, $\ell^*$|loss of one row as a function of $\eta$, its conjugate (06)|
+# |$f$, $g$|loss $\sum_i\ell(\eta_i;y_i)$, penalty|
+# |$F$, $F^*$|objective $f+g$, its minimum $F(\beta^*)$|
+# |$F$ convex|each chord lies on or above its graph|
 # |$\lambda$|weight of the penalty|
 # |$q$|gradient $\nabla f(\beta)$|
-# |$H$|Hessian $\nabla^2 f$, the matrix of second derivatives; for least squares $2X^\top X$|
+# |$H$|Hessian $\nabla^2f$, the matrix of second derivatives; for least squares $2X^\top X$|
 # |$L$, $\mu$|largest and smallest eigenvalue of $H$; for other losses bounds on them for every $\beta$|
 # |$\kappa$|condition number $L/\mu$ of $H$|
-# |$\kappa(X)$|condition number of $X$; for least squares $\kappa = \kappa(X)^2$|
+# |$\kappa(X)$|condition number of $X$; for least squares $\kappa=\kappa(X)^2$|
 # |$t$|length of a step|
 # |$\gamma$|convergence rate: an iteration multiplies the error by at most $\gamma$|
 # |$z$, $u_k$|ADMM: common coefficients; sum of chunk $k$'s disagreements|
@@ -459,6 +470,7 @@ assert client.status == "closed"
 # 2. What does a certificate bound, and what does it not bound?
 # 3. How long would eight naps take on four workers?
 # 4. Why does `(np.concatenate(chunks) ** 2).sum()` not solve the exercise?
+# 5. In the example of the certificate, let $\beta=2.2$. Find $v$ and the bound.
 #
 # <details><summary>Answers</summary>
 #
@@ -467,6 +479,8 @@ assert client.status == "closed"
 #    in the data.
 # 3. About half a second. Each worker takes two naps, one after the other.
 # 4. The number is right, but the memory is not: it copies all rows into one array and then makes as many squares.
+# 5. $r=(-1.2, 0.8)$ has the mean $-0.2$. We subtract it, and get $v=(-1, 1)$, as before. The bound is
+#    $\|r-v\|^2=0.04+0.04=0.08$. This is the gap, too: $F(2.2)-F(2)=2.08-2$.
 #
 # </details>
 #

@@ -1,7 +1,7 @@
 # %% [markdown] id="c01-001"
 # # Create data: chunks, recipes, bytes, and a first real table
 #
-# *We make the post's data, see which worker holds them, and end with a certified fit of real flights.*
+# *We make the post's data, see which worker holds them, and (optional) end with a certified fit of real flights.*
 #
 # **75 minutes** with the exercises. Prerequisites: [00 start here](00_start_here.ipynb), which also has the
 # [glossary](00_start_here.ipynb#Notation-and-glossary).
@@ -12,7 +12,7 @@
 # - tell compute from persist, and say what each costs;
 # - rebalance, and measure the bytes on each worker before and after;
 # - multiply NumPy and dask arrays in any mixture without a surprise;
-# - turn a dataframe into arrays, and fit it with a certificate.
+# - turn a dataframe into arrays, and fit it with a certificate (optional).
 #
 # Next: [02 naive solve](02_naive_solve.ipynb).
 
@@ -102,8 +102,8 @@ assert viz.task_counts(post_X)["tasks"] == n_chunks, "one task draws one chunk"
 # ## How large is a chunk? (10 min, core)
 #
 # A float64 number has 8 bytes. So a chunk of $m$ rows takes $8pm$ bytes, and $X$ has $K = \lceil n/m \rceil$ chunks. If $m$
-# is too large, a worker runs out of memory. If $m$ is too small, the scheduler spends more time on handing out tasks than
-# the workers spend on computing.
+# is too large, a worker can run out of memory. If $m$ is too small, the scheduler spends more time on handing out tasks
+# than the workers spend on computing.
 #
 # The **budget** is the number of bytes that we allow one chunk. Move the slider, or press the arrow keys on it, to see how
 # many chunks $X$ would have and whether one chunk fits.
@@ -146,6 +146,14 @@ print(f"{most:,} rows fit into {viz.bytes_text(budget)}: X would have {-(-n // m
 # > measures how many chunks are fastest.
 #
 # *Recap.* A budget in bytes gives a number of rows. Large chunks cost memory, and many chunks cost tasks.
+#
+# <details><summary><b>Check yourself.</b> X has a million rows, 100 columns and chunks of 30,000 rows. How many chunks
+# does it have? How many bytes do the largest and the last chunk take?</summary>
+#
+# It has 34 chunks, because 33 chunks hold 990,000 rows. Each of these takes $8\cdot100\cdot30{,}000$ bytes, which is
+# 24 MB. The last one holds the remaining 10,000 rows and takes 8 MB.
+#
+# </details>
 #
 # ## Who draws the rows? (20 min, core)
 #
@@ -250,9 +258,8 @@ print(f"the first {some:,} rows equal those drawn as a NumPy array:", np.array_e
 X
 
 # %% [markdown] tags=["workshop"] id="c01-075"
-# The course's generator draws in blocks of a thousand rows. It draws the same rows for a NumPy array as for a
-# dask array.
-# (In Jupyter's table, one MiB is $2^{20}$ bytes.)
+# The course's generator draws in blocks of a thousand rows. A NumPy array gets the same rows as a dask array. (In the
+# table of $X$ above, one MiB is $2^{20}$ bytes.)
 #
 # *Recap.* A recipe contains its seeds, so it always gives the same rows. Dask's seeds belong to chunks. Ours belong to
 # blocks.
@@ -295,8 +302,8 @@ assert all(isinstance(f, distributed.Future) for f in distributed.futures_of(X))
 # <details><summary>May it take longer all the same?</summary>
 #
 # Yes, with few rows. The first time has three parts: drawing the chunks, adding them, and sending tasks and answers. The
-# second time has only the last two. With few rows the drawing is the smallest part, so the sending decides both times.
-# The time of sending varies from run to run, so the second time may be the longer one.
+# second time has only the last two. With few rows, drawing and adding take far less time than sending, so the sending
+# decides both times. The time of sending varies from run to run, so the second time may be the longer one.
 #
 # </details>
 #
@@ -472,13 +479,14 @@ print(f"{y_air.mean().compute():.1%} arrived more than 15 minutes late")
 # $1/(1+e^{-\eta_i})$, where $\eta_i=\beta_0+x_i^\top\beta$ and the number $\beta_0$ is the **intercept**. With $y_i=1$
 # for late and $y_i=0$ otherwise, we minimise
 #
-# $$F(\beta, \beta_0) = \sum_{i=1}^{n} \big[\log(1 + e^{\eta_i}) - y_i \eta_i\big].$$
+# $$F(\beta,\beta_0)=\sum_{i=1}^n\big[\log(1+e^{\eta_i})-y_i\eta_i\big].$$
 #
-# For example, $\eta_i = 2$ means a probability of $0.88$. The row then costs $\log(1 + e^2) - 2 = 0.13$ if the flight is
-# late, and $2.13$ if not.
+# A row costs minus the logarithm of the probability that the model gave to what happened, so $F$ is minus the
+# log-likelihood. For example, $\eta_i=2$ means a probability of $0.88$. The row then costs $\log(1+e^2)-2=0.13$ if the
+# flight is late, and $2.13$ if not.
 #
-# A certificate bounds $F-F^*$ for *any* coefficients. (Notebook 06 shows how, for this loss, too.) So we fit the rows with
-# scikit-learn, too (`C=np.inf` means no penalty), and certify both.
+# A certificate bounds $F-F^*$ for *any* coefficients (06 shows how). They need not be ours, so we also fit with
+# scikit-learn (`C=np.inf` means no penalty) and certify both.
 
 # %% tags=["assert"] id="c01-064"
 fit = glmlab.fit(X_air, y_air, family="logistic", fit_intercept=True, solver="newton", tol=1e-9)
@@ -536,7 +544,7 @@ errors = np.sqrt(np.diag(np.linalg.inv(H)))[:-1]
 words = dict(zip(datasets.FLIGHTS_FEATURES, datasets.FLIGHTS_LABELS, strict=True))
 kinds = {"month": "month ", "weekday": "day ", "carrier": "airline "}
 names = [kinds.get(column.split("_")[0], "") + words[column] for column in design.columns]
-levels = "January, Monday, United, Newark, or six hours earlier"
+levels = "January, Monday, United, Newark; hour: six hours earlier"
 viz.show(viz.odds(names, fit.beta, errors, of="arriving more than 15 minutes late", against=levels))
 ledger.add(
     "01: flights, logistic, Newton", passes=fit.passes, rounds=fit.rounds, bytes=X_air.nbytes,

@@ -194,15 +194,23 @@ print(f"relative gap {proof.relative:.1e}: the proved gap alone, divided by F(β
 print(f"‖β − β_true‖∞ = {error:.3g}")
 
 # %% [markdown] id="c02-061"
-# The bound is hardly more than its allowance for rounding. Yet noise in $y$ moves the minimiser away from
-# $\beta_{\text{true}}$. No solver can lower this error of the **estimator**.
+# The bound is hardly more than its allowance for rounding, so the solver is practically at the minimum. The printed
+# error comes from the noise in $y$: $\beta^*-\beta_{\text{true}}=G^{-1}X^\top(\text{noise})$. No solver lowers this error of
+# the **estimator**.
 #
-# The noise is normal with variance 1, so given $X$ the error is normal with covariance $G^{-1}$.
-# Our columns are independent with mean 0 and variance 1, so $G\approx nI$, and each coefficient misses by about
-# $1/\sqrt{n}$. The *largest* of $p$ errors is below $\sqrt{2\log p/n}$, the dashed line, in about four of five samples.
+# The noise is normal with variance 1, so given $X$ the error is normal with covariance $G^{-1}$. Our columns are
+# independent with mean 0 and variance 1, so $G\approx nI$, and each coefficient misses by about $1/\sqrt{n}$. The
+# *largest* of $p$ errors is below $\sqrt{2\log p/n}$, the dashed line, in about four of five samples.
 #
-# The blue band holds the largest error in 98 of 100 samples, if the errors are independent with variance $1/(n-p-1)$, the
-# mean of $(G^{-1})_{jj}$ over random $X$. Our points share rows, so their errors are dependent.
+# The blue band holds the largest error in 98 of 100 samples, if the errors are independent with variance $1/(n-p-1)$.
+# Our points share rows, so their errors are dependent.
+#
+# <details><summary>Why this variance?</summary>
+#
+# It is the mean of $(G^{-1})_{jj}$ over random $X$. This is a known fact: for normal columns like ours, $G^{-1}$ has the
+# inverse Wishart distribution, whose mean is $I/(n-p-1)$.
+#
+# </details>
 #
 # <details><summary>Where does the dashed line come from?</summary>
 #
@@ -230,9 +238,9 @@ for rows, found in ((n, error), (post_n, post_error)):
     assert low < found * np.sqrt(rows - p - 1) < high, "chance explains the error"
 
 # %% [markdown] id="c02-027"
-# So chance explains the post's number. On the same rows every good solver prints it, and a hundred times as many rows
-# would make it about ten times smaller. So this error cannot tell a good solver from a better one. The gap $F - F^*$
-# can, and so can a bound on it. That is why this course certifies.
+# So chance explains the post's number. On the same rows every good solver prints the same first digits, and a hundred
+# times as many rows would make the error about ten times smaller. So this error cannot tell a good solver from a better
+# one. The gap $F - F^*$ can, and so can a bound on it. That is why this course certifies.
 #
 # *Recap.* The solver's error is $\beta - \beta^*$, and the estimator's is $\beta^* - \beta_{\text{true}}$. The post
 # printed the second. It falls like $1/\sqrt n$ and depends on no solver.
@@ -278,13 +286,13 @@ for columns in (10_000, 1_000_000):
 # </details>
 #
 # How many gradients does gradient descent need? The **condition number** $\kappa(X)$ is the largest singular value of $X$
-# divided by the smallest. Notebook 03 shows that the number of gradients grows with the digits that we want and with the
-# square of $\kappa(X)$. For a given $\kappa(X)$ it does not depend on $p$. A direct solve is cheaper if it costs less than that
-# many gradients.
-# This comparison counts work only. Each gradient also costs a round of messages, and the direct solve costs one round in
-# all (notebook 04).
+# divided by the smallest. Notebook 03 shows that this number grows with the digits that we want and with the square of
+# $\kappa(X)$. For a given $\kappa(X)$ it does not depend on $p$. A direct solve is cheaper if it costs less than that many
+# gradients. This comparison counts work only. Each gradient also costs a round of messages, and the direct solve costs
+# one round in all (notebook 04).
 #
-# *Recap.* A direct solve costs about $p/4$ gradients by operations, and fewer by the clock. $G$ must fit into memory.
+# *Recap.* A direct solve costs about $p/4$ gradients by operations, and fewer by the clock. It costs more than gradient
+# descent if that needs fewer gradients. $G$ must fit into memory.
 
 # %% [markdown] tags=["workshop"] id="c02-047"
 # ## Every ridge from one pass (8 min, core)
@@ -349,10 +357,18 @@ for k in (0, len(lams) // 2, len(lams) - 1):
 # Do other losses have such sums? With $p=1$ a squared loss is $(y-x\beta)^2=y^2-2xy\,\beta+x^2\beta^2$. The loss
 # of *every* row combines $1$, $\beta$ and $\beta^2$. Over all rows their coefficients are $y^\top y$, $-2c$ and $G$.
 #
-# For large $\beta$ the second derivative of the logistic loss $\log(1+e^{x\beta})-yx\beta$ falls like $e^{-|x|\beta}$. If
-# no $x$ is zero and no two are equal or opposite, each falls at its own rate, so the losses of any number of such rows are
-# linearly independent. So no finite list of functions, like $1,\beta,\beta^2$ above, can be combined into every loss.
-# The next cell computes the rank of eight losses with $y=1$.
+# It is different for the logistic loss $\log(1+e^{x\beta})-yx\beta$. If no $x$ is zero and no two are equal or opposite,
+# the losses of any number of rows are linearly independent. So no finite list of functions, like $1,\beta,\beta^2$ above,
+# can be combined into every loss. The next cell computes the rank of eight losses with $y=1$.
+#
+# <details><summary>Why are they linearly independent?</summary>
+#
+# If a combination of the losses is zero at every $\beta$, so is the same combination of their second derivatives. For
+# large $\beta$ the second derivative falls like $e^{-|x|\beta}$. So the row with the smallest $|x|$ outweighs all others
+# there, and its factor must be 0. Then the same holds for the row with the next smallest $|x|$, and so on: all factors
+# are 0.
+#
+# </details>
 
 # %% tags=["assert"] id="c02-057"
 x, grid = np.random.default_rng(0).standard_normal(8), np.linspace(-40, 40, 201)[:, None]
@@ -364,10 +380,10 @@ assert ranks == {"squared": 3, "logistic": len(x)}, "three numbers hold any numb
 # %% [markdown] tags=["optional"] id="c02-028"
 # ## Conditioning, squared (18 min, optional)
 #
-# How many digits does rounding cost? One operation in float64 has a relative error of at most $\varepsilon/2$, where
-# $\varepsilon=2.2\cdot10^{-16}$. Let $\kappa(X)$ be the condition number of $X$, as above, and $r=y-X\beta^*$ the residual.
-# A **backward stable** algorithm gives the exact answer for data changed by a relative amount of about $\varepsilon$. If it
-# works on $X$, its relative error is at most of the order
+# How many digits does rounding cost? One float64 operation has a relative error of at most $\varepsilon/2$, where
+# $\varepsilon=2.2\cdot10^{-16}$. Let $\|X\|$ be the largest singular value of $X$, $\kappa(X)$ its condition number,
+# $r=y-X\beta^*$ the residual. A **backward stable** algorithm gives the exact answer for data changed by a relative amount
+# of about $\varepsilon$. If it works on $X$, its relative error is at most of the order
 #
 # $$\varepsilon\,\kappa(X)+\varepsilon\,\kappa(X)^2\,\frac{\|r\|}{\|X\|\,\|\beta^*\|}.$$
 #
@@ -469,9 +485,9 @@ tsqr = use(tsqr)
 
 # %% tags=["assert"] id="c02-039"
 by_chunks = digits(tsqr(*[np.array_split(part, 4) for part in systems[6]]))
-print(f"κ = 1e6: {by_chunks:.1f} digits by QR in four chunks, {qr_digits:.1f} by QR at once")
-assert min(by_chunks, qr_digits) > 9, "κ costs about six digits of sixteen"
-assert 3 < normal_digits < 7.5 and 3 < residual_digits < 7.5, "κ² costs about twelve"
+print(f"κ(X) = 1e6: {by_chunks:.1f} digits by QR in four chunks, {qr_digits:.1f} by QR at once")
+assert min(by_chunks, qr_digits) > 9, "κ(X) costs about six digits of sixteen"
+assert 3 < normal_digits < 7.5 and 3 < residual_digits < 7.5, "κ(X)² costs about twelve"
 
 beta_qr = da.linalg.lstsq(X, y)[0].compute()  # dask's own QR by chunks
 X_1, y_1 = dask.compute(*blocks[0])  # the rows of one chunk
@@ -486,11 +502,12 @@ assert abs(np.linalg.solve(*parts[0]) - reference).max() <= 1e-12
 # > its norm first.
 # >
 # > If $y$ is noisy, the estimator's error in the weakest direction usually hides all rounding. Relative to $\|\beta^*\|$
-# > this error is about $\kappa(X)/(\|X\|\,\|\beta^*\|)$ times the noise, and $\|r\|$ is about $\sqrt n$ times the noise. So
-# > the error is about $1/(\varepsilon\,\kappa(X)\sqrt n)$ times as large as the second term above.
+# > this error is about $\kappa(X)/(\|X\|\,\|\beta^*\|)$ times the noise's standard deviation, and $\|r\|$ is about
+# > $\sqrt n$ times that deviation. So the error is about $1/(\varepsilon\,\kappa(X)\sqrt n)$ times as large as the second
+# > term above: 4.5 million times for $\kappa(X)=n=10^6$.
 #
-# *Recap.* Squaring $X$ doubles the digits that are lost. QR by chunks sends as little as $G$ and squares nothing. With a
-# large residual QR loses twice as many digits, too.
+# *Recap.* Forming $X^\top X$ doubles the digits that are lost. QR by chunks sends as little as $G$ and does not form it.
+# With a large residual QR loses twice as many digits, too.
 
 # %% [markdown] id="c02-056"
 # ## What we measured · Check yourself · Next
