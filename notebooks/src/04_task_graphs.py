@@ -85,7 +85,7 @@ title = "Array style: two tasks for each chunk, and a sum"
 viz.show(viz.graph(shown, optimize_graph=True, names=names, tasks=tasks, title=title))
 
 # %% [markdown] id="c04-007"
-# In the picture a circle is a task, a box is data. Arrows go upwards. Circle a computes $X_k\beta$, circle b
+# In the picture a circle is a task, a box is data, and arrows go upwards. Circle a computes $X_k\beta$, circle b
 # computes $X_k^\top(X_k\beta-y_k)$, and circle c adds and doubles.
 #
 # Why are fewer tasks left than written? Before a graph runs, dask *optimises* it. By **fusion** it joins operations
@@ -195,9 +195,9 @@ assert np.allclose(grad, by_arrays, rtol=1e-9, atol=1e-9 * largest)
 #
 # What does an empty task cost? The post speaks of "Dask's overhead of 200us per task".
 #
-# We run 10 empty tasks, then 210. Each run is one **round**. The price of a round, for the first message and the wait for
-# the end, is paid once. The price of a **task** has four parts: to build the delayed value, send it, run it, and bring
-# its result. This price is the difference of the two times, divided by 200.
+# We run 10 empty tasks, then 210. Each run is one **round**. The price of a round, for the first message and the wait
+# for the end, is paid once. The price of a **task** has four parts: to build the delayed value, send it, run it, and
+# bring its result. This price is the difference of the two times, divided by 200.
 #
 # **On paper.** If 10 tasks take 12 ms and 210 take 62 ms, a task costs $50/200=0.25$ ms. The round costs
 # $12-10\cdot0.25=9.5$ ms.
@@ -324,8 +324,7 @@ assert len(small[0]) < len(array[0]), "fewer tasks for the same gradient"
 # <details><summary>Why are bars of equal tasks not equally long?</summary>
 #
 # A bar is time by the clock. If another program has the core, or if the worker reads a message meanwhile, the bar is
-# longer, although the work is the same. So the printed averages need not be proportional to the rows of a
-# chunk.
+# longer, although the work is the same. So the printed averages need not be proportional to the rows of a chunk.
 #
 # </details>
 # <details><summary>The optimised graph of array style had 24 tasks. Why does its stream have more bars?</summary>
@@ -385,8 +384,8 @@ best_K = use(best_K)
 # work to share: one half of this symmetric matrix takes $np^2$ operations, and a gradient only $4np$. (The Hessian also
 # moves three times the bytes: weighted rows are written and read.)
 #
-# `costmodel.measured` times passes of several sizes and fits the prices to them. In between it also times passes for each
-# of the seven $K$ in the next cell. The fit does not see these, so they test the model.
+# `costmodel.measured` times passes of several sizes and fits the prices to them. In between it also times passes for
+# each of the seven $K$ in the next cell. The fit does not see these, so they test the model.
 #
 # <details><summary>Which prices can a fit tell apart?</summary>
 #
