@@ -88,10 +88,10 @@ viz.show(viz.graph(shown, optimize_graph=True, names=names, tasks=tasks, title=t
 # In the picture a circle is a task, a box is data, and arrows go upwards. Circle a computes $X_k\beta$, circle b
 # computes $X_k^\top(X_k\beta-y_k)$, and circle c adds and doubles.
 #
-# Why are fewer tasks left than we wrote? Before a graph runs, dask *optimises* it. By **fusion** it joins operations
+# Why are fewer tasks left than written? Before a graph runs, dask *optimises* it. By **fusion** it joins operations
 # that work chunk by chunk, such as the difference and the product in b. Dask also joins two tasks if one of them reads
 # nothing but the result of the other, and no third task reads this result. So a chain becomes one task. But a ends with
-# a sum over the chunks of columns (here one), and b also reads $X_k$ and $y_k$. So they stay apart.
+# a sum over the chunks of columns (here one), and b also reads $X_k$ and $y_k$. So neither rule joins a and b.
 #
 # <details><summary>Why do two boxes follow each other?</summary>
 #
@@ -146,8 +146,7 @@ one_pass = use(one_pass)
 # solution("one_pass")
 
 # %% [markdown] id="c04-013"
-# **Predict.** How many tasks does the graph of your pass have if the workers keep $K=10$ chunks? And how many if they
-# keep $K=40$?
+# **Predict.** How many tasks does the graph of your pass have if the workers keep $K=40$ chunks?
 
 # %% tags=["predict", "assert", "figure"] id="c04-015"
 tasks_at_40 = predict("tasks by hand at 40 chunks", None)
@@ -196,9 +195,9 @@ assert np.allclose(grad, by_arrays, rtol=1e-9, atol=1e-9 * largest)
 #
 # What does an empty task cost? The post speaks of "Dask's overhead of 200us per task".
 #
-# We run 10 empty tasks, then 210. Both runs pay once for a **round**: the first message, and the wait for the end. The
-# price of a **task** has four parts: to build the delayed value, send it, run it, and bring its result. This price is
-# the difference of the two times, divided by 200.
+# We run 10 empty tasks, then 210. Each run is one **round**. The price of a round, for the first message and the wait
+# for the end, is paid once. The price of a **task** has four parts: to build the delayed value, send it, run it, and
+# bring its result. This price is the difference of the two times, divided by 200.
 #
 # **On paper.** If 10 tasks take 12 ms and 210 take 62 ms, a task costs $50/200=0.25$ ms. The round costs
 # $12-10\cdot0.25=9.5$ ms.
@@ -257,9 +256,9 @@ assert np.allclose(sums, sums[0]), "the same sum"
 # </details>
 # <details><summary>Did the clock show that fusion saves time?</summary>
 #
-# Compare the last two numbers. They may differ, because our price is that of an empty task that reads nothing. The
-# removed tasks also read and kept results, and waited for each other. On the other hand, dask needs time to find the
-# chains. (This sum goes over both axes, and then dask adds two results at a time.)
+# Yes, if the last number printed is positive. It may differ from the number before it, because our price is that of an
+# empty task that reads nothing. The removed tasks also read and kept results, and waited for each other. On the other
+# hand, dask needs time to find the chains. (This sum goes over both axes, and then dask adds two results at a time.)
 #
 # </details>
 #
@@ -306,7 +305,7 @@ work, adds, other = "work on a chunk", "a sum", "β, or a second name"
 words = dict.fromkeys(streams, {"kernel": work, "sum": adds, "array": other})
 words["array style"] = {"sum-sum-aggregate": work, "sum": work, "sum-partial": adds, "mul-sum-aggregate": adds,
                         "sum-aggregate": other, "array": other}  # fmt: skip
-title = f"By hand: {small[1] / array[1]:.0%} of the time of array style; one chunk a core: {large[1] / array[1]:.0%}"
+title = f"Here: by hand {small[1] / array[1]:.0%} of the time of array style; one chunk a core {large[1] / array[1]:.0%}"
 viz.show(viz.task_stream(streams, cores, words=words, title=title))
 white.measured(100 * viz.white_space(streams["array style"], cores))
 assert len(small[0]) < len(array[0]), "fewer tasks for the same gradient"
@@ -325,7 +324,7 @@ assert len(small[0]) < len(array[0]), "fewer tasks for the same gradient"
 # <details><summary>Why are bars of equal tasks not equally long?</summary>
 #
 # A bar is time by the clock. If another program has the core, or if the worker reads a message meanwhile, the bar is
-# longer, although the work is the same.
+# longer, although the work is the same. So the printed averages need not be proportional to the rows of a chunk.
 #
 # </details>
 # <details><summary>The optimised graph of array style had 24 tasks. Why does its stream have more bars?</summary>
@@ -385,8 +384,8 @@ best_K = use(best_K)
 # work to share: one half of this symmetric matrix takes $np^2$ operations, and a gradient only $4np$. (The Hessian also
 # moves three times the bytes: weighted rows are written and read.)
 #
-# `costmodel.measured` times passes of several sizes and fits the prices to them. Between these passes it also times the
-# seven passes of the next cell. The fit does not see these seven, so they test the model.
+# `costmodel.measured` times passes of several sizes and fits the prices to them. In between it also times passes for
+# each of the seven $K$ in the next cell. The fit does not see these, so they test the model.
 #
 # <details><summary>Which prices can a fit tell apart?</summary>
 #
@@ -476,7 +475,7 @@ print(glmlab.as_chunks(X[:10_000].rechunk((50, -1)), y[:10_000]).advice())
 # ## The same bits in every run (15 min, core)
 #
 # The post set `OMP_NUM_THREADS=1`: "Surprisingly not doing so led both to worse performance and to non-deterministic
-# results. An issue that we're still tracking down." What was the cause?
+# results. An issue that we're still tracking down." What can be the cause?
 #
 # Floating-point addition is not associative: $(a+b)+c$ and $a+(b+c)$ can differ in the last bit. So the result of a sum
 # may depend on the *order* of its additions. For example, keep three digits. In $(100+0.4)+0.4$ the first sum rounds
@@ -514,6 +513,13 @@ print(f"r @ r with one and with two BLAS threads: {len(by_threads)} different re
 # 3. **Where an array starts in memory.** A chunk from a message may start anywhere. If its address is no multiple of
 #    eight bytes, NumPy copies it before a product, and the copy may have another layout. *Cure:* blocks that are
 #    *aligned* (they start at such a multiple) and *contiguous* (row after row).
+#
+# <details><summary>Which of them was the post's cause?</summary>
+#
+# The post's setting points to the second. But our `r @ r` compares two *numbers* of threads, not two runs with the same
+# number. Why the result varied in the post's runs, we do not know.
+#
+# </details>
 
 # %% [markdown] id="c04-049"
 # A flat sum, as in exercise 1, adds by position. But in a flat sum one worker must fetch all $K$ parts, which is slow
@@ -640,7 +646,7 @@ print(f"for each core (timed here without dask), {100 * computing / passes['your
 # *Recap.*
 # - A gradient step is one round, and a part of it is work.
 # - Chunks and kernels change the work and the tasks of a round, not the number of rounds.
-# - Only another algorithm needs fewer rounds.
+# - Only another algorithm can need fewer rounds.
 
 # %% tags=["assert"] id="c04-054"
 proof = certificate_at(f, Zero(), beta)  # what certify calls, here with f's kernels

@@ -162,13 +162,23 @@ local_update = use(local_update)
 #
 # $$z^+=\operatorname{argmin}_w\ \lambda\|w\|_1+\tfrac\rho2\sum_{k=1}^K\|a_k+u_k-w\|^2,\qquad u_k^+=u_k+a_k-z^+ .$$
 #
-# For convex losses and any $\rho>0$ these $z$ converge to a minimiser, if there is one (Eckstein & Bertsekas 1992).
+# With $\alpha=1$ the two steps minimise $\sum_kf_k(\beta_k)+\lambda\|z\|_1+\frac\rho2\sum_k\|\beta_k-z+u_k\|^2$ in turn
+# over the $\beta_k$ and over $z$. For convex losses and any $\rho>0$ these $z$ converge to a minimiser, if there is one
+# (Eckstein & Bertsekas 1992).
 #
-# Take one coefficient, two chunks, $\lambda=2$ and $\rho=1$. Let $a_1+u_1=3$ and $a_2+u_2=5$. For $w>0$ the derivative
+# <details><summary>Where does this function come from?</summary>
+#
+# It is the Lagrangian of the problem with $\beta_k=z$ and the multipliers $\rho u_k$, plus
+# $\frac\rho2\sum_k\|\beta_k-z\|^2$. To see this, multiply out. The terms $\frac\rho2\|u_k\|^2$ that differ contain
+# neither $\beta_k$ nor $z$.
+#
+# </details>
+#
+# Take one coefficient, two chunks, $\lambda=2$, $\rho=1$. Let $a_1+u_1=3$ and $a_2+u_2=5$. For $w>0$ the derivative
 # $2+(w-3)+(w-5)$ vanishes at $w=3$. The mean of 3 and 5 is 4, so it was shrunk by 1. This 1 is $\lambda$ divided by
 # $2\rho$, because one penalty faces two quadratics.
 #
-# **Exercise 3.** `z_update(B, U, z, lam, rho, alpha)` returns $z^+$ and all $u_k^+$. Your `shrink` helps.
+# **Exercise 3.** `z_update(B, U, z, lam, rho, alpha)` returns $z^+$ and all $u_k^+$.
 
 
 # %% tags=["exercise"] id="c05-013"
@@ -185,9 +195,10 @@ z_update = use(z_update)
 # %% [markdown] tags=["workshop"] id="c05-015"
 # <details><summary>Check yourself: after any consensus step, what is the sum of ρu_k over the chunks?</summary>
 #
-# At $w=z^+$ the derivative of the objective is zero: $\lambda s=\rho\sum_k(a_k+u_k-z^+)=\rho\sum_ku_k^+$, where $s_j$
-# is the sign of $z^+_j$, or some number in $[-1,1]$ if $z^+_j=0$. So the penalty can balance this sum even in the first
-# round. What does not yet hold before the end is that the chunks agree.
+# At $w=z^+$ zero lies between the left and the right slope of the objective in every coordinate. So
+# $\lambda s=\rho\sum_k(a_k+u_k-z^+)=\rho\sum_ku_k^+$, where $s_j$ is the sign of $z^+_j$, or some number in $[-1,1]$ if
+# $z^+_j=0$. The penalty can balance this sum even in the first round. Before the end only one thing is missing: the
+# chunks do not agree.
 #
 # </details>
 #
@@ -241,11 +252,11 @@ assert one_round == n_chunks, "a task a chunk"
 # chunk answers with its own least-squares solution, near $\beta_{\text{true}}$.
 #
 # Follow one coefficient. While $z_j$ stays zero, each round adds the same $\alpha\beta_j$ to entry $j$ of every $u_k$,
-# until the sum exceeds the threshold $\lambda/(\rho K)$. For example, let $\beta_j=0.2$, $\alpha=0.9$ and the threshold
-# $0.72$. Four rounds add up to $0.72$: $z_j$ is still zero. In round five it is $0.90-0.72=0.18$.
+# until the sum exceeds the threshold $\lambda/(\rho K)$. Let $\beta_j=0.2$, $\alpha=0.9$ and the threshold be $0.72$.
+# Four rounds add up to $0.72$: $z_j$ is still zero. In round five it is $0.90-0.72=0.18$.
 #
-# **Exercise 4.** `zeros_at(beta, lam, rho, K, rounds, alpha)`: how many $z_j$ are zero after so many rounds? (A sum
-# equal to the threshold leaves a zero, but is not tested.)
+# **Exercise 4.** `zeros_at(beta, lam, rho, K, rounds, alpha)`: how many $z_j$ are zero after so many rounds? (If the
+# sum equals the threshold, $z_j$ is zero. No test has this case.)
 
 # %% tags=["exercise"] id="c05-020"
 def zeros_at(beta, lam, rho, K, rounds, alpha):
@@ -259,9 +270,9 @@ zeros_at = use(zeros_at)
 # solution("zeros_at")
 
 # %% [markdown] id="c05-022"
-# As long as $\rho$ is negligible beside the curvature of a chunk, $z_j=0$ after $N$ rounds exactly if
-# $|\beta_j|\le\lambda/(\alpha\rho KN)$. Here $\beta$ is the chunks' own answer, which is $\beta_{\text{true}}$ up to
-# the noise.
+# Up to the effect of $\rho$, which is tiny beside a chunk's curvature, $z_j=0$ after $N$ rounds if and only if
+# $|\beta_j|\le\lambda/(\alpha\rho KN)$. Here $\beta$ is the mean of the chunks' own answers, near
+# $\beta_{\text{true}}$.
 #
 # In the post $\beta$ was uniform on $[0,1)$ and $K=N=10$, so the right side is $7.2/(0.9\cdot10\cdot10)=0.08$. Each of
 # the 100 coefficients is below it with probability $0.08$: without any data we expect 8 zeros. The next cell prints how
@@ -304,19 +315,36 @@ viz.show(viz.zero_clock(counted, predicted, optimum=0))
 assert all(np.abs(np.subtract(counted[K], predicted[K])).max() <= 2 for K in counted), "the formula, within two"
 
 # %% [markdown] id="c05-026"
-# Does the *minimiser* have zeros, too? We drew the dotted line of the figure at zero, and the next cell justifies it.
+# Does the *minimiser* have zeros, too? The figure's dotted line says no, and the next cell justifies it.
 # Let $q=\nabla f(\beta)=2X^\top(X\beta-y)$. Along coordinate $j$ the slope of $F$ is
 # $q_j+\lambda\operatorname{sign}\beta_j$. At $\beta_j=0$ there is the kink of exercise 1, with slopes $q_j\mp\lambda$.
-# Because $f$ is smooth and convex and the penalty is a sum over coordinates, these slopes decide: $\beta$ is optimal
-# exactly if
+# These slopes decide: $\beta$ is optimal exactly if
 #
 # $$q_j=-\lambda\operatorname{sign}\beta_j\ \text{ where }\beta_j\ne0,\qquad|q_j|\le\lambda\ \text{ where }\beta_j=0 .$$
 #
 # These are the **KKT conditions** (Karush, Kuhn, Tucker).
 #
+# Where ADMM stands still, $z$ meets them: $\rho u_k=-\nabla f_k(z)$ and $\sum_k\rho u_k=\lambda s$ give
+# $q+\lambda s=0$ ($s$: signs of $z$).
+#
 # At $\beta=0$ we have $q=-2X^\top y$. So the minimiser is zero exactly if
 # $\lambda\ge\lambda_{\max}=\|2X^\top y\|_\infty$, the largest absolute entry. It is the natural unit of $\lambda$. How
 # large is 7.2 in it?
+#
+# <details><summary>Why are the slopes along coordinates enough?</summary>
+#
+# Because $f$ is smooth and convex, and the penalty is a sum over coordinates. So if no single coordinate can lower $F$,
+# no direction can.
+#
+# </details>
+# <details><summary>Where do the two conditions of ADMM come from?</summary>
+#
+# If nothing moves any more, every $\beta_k=z$ solves its chunk's problem, and its derivative there is
+# $\nabla f_k(z)+\rho u_k=0$. The consensus step minimises $\lambda\|w\|_1$ plus the squared distances. At its minimiser
+# $z$ zero lies between the slopes: $\sum_k\rho u_k=\lambda s$, where $s_j$ is the sign of $z_j$, or some number in
+# $[-1,1]$ if $z_j=0$. Add the first equation over the chunks, and $\nabla f(z)+\lambda s=0$ is left.
+#
+# </details>
 
 # %% tags=["assert"] id="c05-027"
 ten = pieces[10]
@@ -380,9 +408,9 @@ assert over < 1e-3 * plain < 1e-3 * post, "beyond the answers, not short of them
 assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 
 # %% [markdown] id="c05-034"
-# Both changes help. But is there a *best* $\rho$? Let all chunks have the same Hessian, and let $\alpha=1$. Up to the
-# table, letters stand for components along one eigenvector, with eigenvalue $h$. Let $m_k$ minimise $f_k$. A local
-# update is a weighted mean of what the chunk wants and where it is held:
+# Both changes help. But is there a *best* $\rho$? Let all chunks have the same Hessian, and let $\alpha=1$. In this
+# cell letters stand for components along one eigenvector, with eigenvalue $h$. Let $m_k$ minimise $f_k$. A local update
+# is a weighted mean of what the chunk wants and where it is held:
 #
 # $$\beta_k=\frac{h\,m_k+\rho\,(z-u_k)}{h+\rho} .$$
 #
@@ -395,10 +423,10 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 #
 # <details><summary>Where do the two formulas come from?</summary>
 #
-# Let $s$ be the signs of $z$. The consensus step adds $a_k$ to $u_k$ and subtracts $z^+$, the shrunk mean of these
-# sums. So the mean that is left is what shrinkage took off, $\bar u=\lambda s/(\rho K)$. In the next round shrinkage
-# takes off the same amount again. So $z^+$ is the mean of the $\beta_k$. Averaging the formula for $\beta_k$ over the
-# chunks gives the first formula.
+# Let $s$ be the component of the vector of signs of $z$. The consensus step adds $a_k$ to $u_k$ and subtracts $z^+$,
+# the shrunk mean of these sums. So the mean that is left is what shrinkage took off, $\bar u=\lambda s/(\rho K)$. In
+# the next round shrinkage takes off the same amount again. So $z^+$ is the mean of the $\beta_k$. Averaging the formula
+# for $\beta_k$ over the chunks gives the first formula.
 #
 # Now subtract this mean from $\beta_k$: $\beta_k-z^+=\big(h\,(m_k-\bar m)-\rho\,(u_k-\bar u)\big)/(h+\rho)$, where
 # $\bar m$ is the mean of the $m_k$. The consensus step adds this difference to $u_k$, and $\bar u$ stays the same. So
@@ -420,8 +448,8 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 # multiplied by $10/11$. Here the slow $u_2$ does no harm, because the $u_k$ cancel in the mean.
 
 # %% [markdown] id="rate-bound"
-# They no longer cancel if the chunks have **different Hessians** $H_k$, or the penalty holds a coefficient at zero.
-# Then $z$ waits for the $u_k$.
+# The $u_k$ no longer cancel if the chunks have **different Hessians** $H_k$, or the penalty holds a coefficient at
+# zero. Then $z$ waits for the $u_k$.
 #
 # Stack the $K$ vectors $z+u_k$ into one long vector. It holds all that the next round needs. Let $\mu>0$ and $L$ be the
 # extreme eigenvalues of all $H_k$. With $\alpha=1$ a round multiplies the vector's distance from its limit by at most
@@ -432,7 +460,7 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 #
 # For $\mu=1$ and $L=9$, $\rho=1$ gives $\frac12$ and $\frac9{10}$, and $\rho=9$ swaps them.
 #
-# **Exercise 5.** `best_rho(mu, L)` returns the ρ that makes the larger factor least. How large is it then?
+# **Exercise 5.** `best_rho(mu, L)` returns the ρ that makes the larger factor least. How large is that factor then?
 #
 # <details><summary>Why does the long vector hold all that the next round needs?</summary>
 #
@@ -502,7 +530,8 @@ assert 0.7 < min(found["different Hessians"], found["one Hessian, z₂ = 0"]), "
 #
 # Look at the second coefficient alone. While it is zero in $z$, every round adds the mean answer to $\bar u$, until the
 # pull of $\bar u$ keeps the mean answer at zero. A weak $\rho$ makes this slow. The first coefficient waits, too,
-# because the Hessian couples the two.
+# because the Hessian couples the two. How slow it is depends on the angle between the eigenvectors of the Hessian and
+# the coordinates. The bound $8/9$ is for the worst case, so a measured factor may be smaller.
 #
 # </details>
 # <details><summary>In the figure of "Choose ρ", why could α = 1.9 be the best? Is it always?</summary>
@@ -557,6 +586,13 @@ assert all(abs(newton.objective / run.objective - 1) < 1e-8 for run in logistic.
 # %% [markdown] id="when-admm-pays"
 # Compare passes and rounds. (A local iteration also reads the rows, so it counts.) The clock depends on what else the
 # machine does, so fewer seconds here do not prove a better method.
+#
+# <details><summary>Why can a round of proximal Newton cost more?</summary>
+#
+# Each chunk sends a Hessian, $p^2$ numbers, and in a round of ADMM only its answer, $p$ numbers. (With $\rho=H_k$ it
+# sends the Hessian once, at the start.)
+#
+# </details>
 #
 # ADMM may pay (we did not measure it) where
 #
@@ -713,7 +749,8 @@ assert rounds[alphas > 1].min() < 0.7 * rounds[2].min() < 0.7 * rounds[1].min(),
 # - After $N$ rounds the zeros of the post's loop are the $|\beta_j|\le\lambda/(\alpha\rho KN)$, because its $\rho$ is
 #   negligible beside the curvature of a chunk. The minimiser has none.
 # - $\rho$ is a curvature. Over-relaxation saves rounds.
-# - On a logistic problem proximal Newton needed fewer passes than ADMM.
+# - On a logistic problem proximal Newton needed fewer passes than ADMM. For the rounds compare the lines printed there,
+#   and the ledger. More work in each round need not mean fewer rounds: with the post's $\rho$ it does not.
 #
 # <details><summary>λ, ρ and K all double, and ρ is still negligible: what becomes of the zeros?</summary>
 #

@@ -149,8 +149,10 @@ kkt = use(kkt)
 # The next cell prints this number for $z$. Is it small? Nobody can say, because it is a slope: it has units of $F$ per
 # unit of $\beta$, and by itself bounds no gap. The rest of this notebook finds numbers that do.
 #
-# To judge them we need the truth. On $p+1$ rows `glmlab.maths.quadratic` solves a lasso up to rounding. A gap is a
-# small difference of large numbers, so we sum $F$ in extended precision where the processor has it.
+# To judge them we need the truth. On $p+1$ rows `glmlab.maths.quadratic` solves a lasso up to rounding: it searches for
+# the nonzero coefficients and their signs, and with these fixed it solves a linear system. The next cell checks its
+# answer by exercise 1. A gap is a small difference of large numbers, so we sum $F$ in extended precision where the
+# processor has it.
 
 # %% tags=["assert"] id="c06-017"
 def model_step(q, beta, lam, X_S):
@@ -218,6 +220,13 @@ viz.show(viz.tangent(y=1.0, eta=2.2, t=-0.8))
 #
 # $$F(\beta)-F^*\le F(\beta)+\sum_i\ell^*(\theta_i) .$$
 #
+# <details><summary>Is notebook 00's bound of this kind?</summary>
+#
+# Yes. For $\lambda=0$ feasible means $X^\top\theta=0$. With 00's vector $v$ take $\theta=-2v$: the dual value is
+# $2v^\top y-\|v\|^2$, 00's lower bound.
+#
+# </details>
+#
 # **Recap.** Lines below the losses sum to a lower bound of $F^*$, if the penalty can balance their slopes.
 
 # %% [markdown] tags=["workshop"] id="c06-021"
@@ -233,6 +242,13 @@ viz.show(viz.tangent(y=1.0, eta=2.2, t=-0.8))
 # $\theta=-2$, but $|x\theta|=2$ exceeds $\lambda$, so $\sigma=\frac12$ and $\sigma\theta=-1$. Its conjugate is
 # $\frac14-2=-1.75$, so the bound is $2-1.75=0.25$. As $\beta^*=1.5$ and $F^*=0.25+1.5=1.75$, the bound *is* the gap. Is
 # it as good with more columns?
+#
+# <details><summary>Why is the bound zero at the optimum?</summary>
+#
+# Tangents have $\ell(\eta_i)+\ell^*(\theta_i)=\theta_i\eta_i$. Sum over the rows. As $X^\top\theta=q$, the bound is
+# $q^\top\beta^*+\lambda\|\beta^*\|_1$, and the KKT conditions make this zero.
+#
+# </details>
 #
 # **Exercise 2.** `scaled_gap(X, y, beta, lam)`: the bound $F(\beta)+\sum_i\ell^*(\sigma\theta_i)$. ($\sigma=1$ if
 # $q=0$.)
@@ -338,7 +354,7 @@ viz.show(fig, alt=f"Two rising curves over the excess, the scaled gap far above 
 #
 # At this minimum $w_j=\lambda\operatorname{sign}(\beta_j+d_j)$ where $\beta_j+d_j\ne0$, and $|w_j|\le\lambda$
 # elsewhere. So $d$ is feasible, and $w^\top(\beta+d)=\lambda\|\beta+d\|_1$. This is `model_step` above. With all rows
-# the model is $F$ itself, and the bound is the gap.
+# the model is $F(\beta+d')$ up to a constant. So $\beta+d=\beta^*$, and the bound is the gap.
 #
 # <details><summary>Why is it the best?</summary>
 #
@@ -357,8 +373,8 @@ viz.show(fig, alt=f"Two rising curves over the excess, the scaled gap far above 
 # - $d=\frac12$, the model's step: $w=1$, $t=\frac12$. The bound is $\frac14+(1-1)=\frac14$, which is the gap.
 #
 # **Exercise 3.** `corrected(q, beta, lam, XS, d)`: the bound for a given $d$ and the rows `XS` of $S$, infinite where
-# some $|w_j|>\lambda$. By rounding $|w_j|$ may exceed $\lambda$ in its last digits, so ask for
-# $|w_j|>(1+10^{-9})\,\lambda$.
+# some $|w_j|>\lambda$. By rounding $|w_j|$ may exceed $\lambda$ in its last digits. So return infinity
+# only if some $|w_j|>(1+10^{-9})\,\lambda$.
 
 # %% tags=["exercise"] id="c06-037"
 def corrected(q, beta, lam, XS, d):
@@ -429,8 +445,9 @@ assert all(times[name].max() < 2 * times[name].min() for name in names[1:]), "th
 # <details><summary>Answer: why ten times the gap with a tenth of the rows?</summary>
 #
 # If $S$ is a share $\varphi$ of the rows, then $H_S\approx\varphi H$, and $d$ is $1/\varphi$ times as long. What it
-# pays is $\sum_St_i^2=\frac12d^\top H_Sd$. The square of the length gives $1/\varphi^2$, the smaller Hessian gives
-# $\varphi$, and together this is $1/\varphi$ times the gap.
+# pays is $\sum_St_i^2=\frac12d^\top H_Sd$. With all rows this is the gap, if every nonzero $\beta_j$ keeps its sign:
+# then the second sum of the bound is zero. With the sample the square of the length gives $1/\varphi^2$, and the
+# smaller Hessian gives $\varphi$. So together they give $1/\varphi$ times the gap.
 #
 # </details>
 # <details><summary>Would half of the model's step also prove something?</summary>
@@ -508,7 +525,7 @@ assert abs(result.beta - best).max() <= 1e-9, "two solvers agree"
 result
 
 # %% [markdown] id="c06-053"
-# The card's line `accuracy` follows from the gap.
+# The section *The post's rows in the ledger* shows how the card's line `accuracy` follows from the gap.
 #
 # <details><summary>Why does a sample take more than one pass?</summary>
 #
@@ -615,9 +632,9 @@ assert np.isclose(2 * m * default.dual_gap_, scaled_gap(X_m, y_m, default.coef_,
 #
 # <details><summary>Why does the card say a shorter distance?</summary>
 #
-# Our $\delta$ is the whole bound, and the card's is the proved gap alone. Instead of $H$ the card uses $H_S$, the Hessian
-# of the rows that moved. If they are a sample, $e^\top H_Se\le e^\top He$ for every $e$. This makes the distance longer
-# than $H$ would, and so the proof still holds.
+# Two things differ, and the first is much larger here. Our $\delta$ is the whole bound, and the card's is the proved
+# gap alone. Instead of $H$ the card uses $H_S$, the Hessian of the rows that moved. If they are a sample,
+# $e^\top H_Se\le e^\top He$ for every $e$. This makes the distance longer than $H$ would, and so the proof still holds.
 #
 # </details>
 

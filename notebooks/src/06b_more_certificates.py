@@ -35,7 +35,7 @@ from glmlab.maths import certificates
 from glmlab.maths.conventions import from_lam
 from glmlab.maths.penalties import shrinkage
 from glmlab.maths.quadratic import minimise_model
-from glmlab.teaching import hint, scale, solution, triangles, use
+from glmlab.teaching import hint, predict, scale, solution, triangles, use
 from glmlab.teaching.exercises06 import kkt, scaled_gap
 from glmlab.teaching.exercises06_corrected import corrected
 
@@ -183,8 +183,9 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
 # gap of about $10^{-9}F(0)$. There are five bounds: the scaled gap, $\operatorname{dist}^2/2\mu$, and the corrected
 # bound with a hundredth, a tenth and all of the rows.
 #
-# **Predict.** Which bounds depend on $\lambda$? Then move the slider to read them at one $\lambda$. The cell after the
-# figure prints how far each bound ranges, and searches for a bound below its gap.
+# **Predict.** Divide each bound by the gap. How many of the five vary by more than a factor of ten over these
+# $\lambda$? Then move the slider to read them at one $\lambda$. The cell after the figure prints how far each bound
+# ranges, and searches for a bound below its gap.
 
 # %% tags=["optional"] id="every-bound"
 def near(beta_star, X, gap, rng):
@@ -206,7 +207,8 @@ def all_bounds(beta, lam, mu, tilt):
     return found
 
 
-# %% tags=["figure", "optional"] id="c06-043"
+# %% tags=["predict", "figure", "optional"] id="c06-043"
+varying = predict("how many of five bounds vary by more than a factor of ten", None)
 ratios, rng = np.geomspace(1e-6, 0.9, 25), np.random.default_rng(3)
 tilted_max = abs(slope(zero, X_tilt)).max()
 gaps, bounds = [], []
@@ -222,6 +224,7 @@ viz.show(viz.bounds_by_lam(ratios, gaps, series, start=lam / lam_max))
 ratio_of = {name: np.array(values) / gaps for name, values in series.items()}
 for name, ratio in ratio_of.items():
     print(f"{name}: from {ratio.min():.3g} to {ratio.max():.3g} times the gap")
+varying.measured(sum(ratio.max() > 10 * ratio.min() for ratio in ratio_of.values()))
 assert all(np.all(ratio >= 1 - 1e-6) for ratio in ratio_of.values()), "no bound below the true gap"
 assert np.all(ratio_of["corrected, all rows"] <= 1.05), "and the last one is the gap, at every λ"
 tried = 0
@@ -236,8 +239,12 @@ for name, tilt in (("course", np.eye(p)), ("tilted", T)):
 print(f"{tried + len(ratios) * len(series)} bounds tried, none below its gap by more than a millionth of it")
 
 # %% [markdown] tags=["optional"] id="c06-044"
+# <details><summary>Answer: which bounds depend on λ?</summary>
+#
 # The scaled gap depends most on $\lambda$, and the corrected bounds hardly do. $\operatorname{dist}^2/2\mu$ is less
 # loose at a large $\lambda$, where it depends on the few $\beta_j\ne0$ only.
+#
+# </details>
 #
 # | bound | is a proof | is loose |
 # |---|---|---|
@@ -262,7 +269,7 @@ print(f"{tried + len(ratios) * len(series)} bounds tried, none below its gap by 
 # `certify` calls `certificates.corrected`. The next cell prints the two lines of it that are 06's exercise 3. In our
 # letters `G` is $q$ (not 02's $G$), `H` is $H_S$, `cost.price` is $\sum t_i^2$, and `l1` is $\lambda$. `l2`, the weight
 # of a ridge, is new. `s` is $w$, cut at $\pm\lambda$. Your function accepts a $|w_j|$ that exceeds $\lambda$ by a part
-# in $10^9$; this line sets it to $\lambda$.
+# in $10^9$; the first line sets it to $\lambda$.
 #
 # The rest of that function is for intercepts, other losses and rounding. Other losses have other prices, which `cost`
 # holds (notebook 07). Against rounding it moves $d$ until $w$ is certainly feasible, and adds to the bound what this
@@ -288,13 +295,14 @@ print(source[source.index("    s = ") : source.index("    # What rounding adds")
 #   log-likelihood from the residuals, as $\sigma^2=\|y-X\beta\|^2/n$. With this $\sigma^2$, minus the log-likelihood
 #   divided by $n$ is $\frac12\log\|y-X\beta\|^2$ plus a constant. So it minimises this logarithm plus the penalty.
 #
-# **Predict.** Which of these four answers have a relative gap below $10^{-6}$: the penalised intercept, the free
+# **Predict.** How many of these four answers have a relative gap below $10^{-6}$: the penalised intercept, the free
 # intercept, `OLS`, `GLM`?
 #
 # *The post's own library* is judged only if you have installed it (`pip install dask-glm`). If its gap falls towards
 # zero with more iterations, it minimises our $F$, only slowly.
 
-# %% tags=["assert", "optional"] id="c06-056"
+# %% tags=["predict", "assert", "optional"] id="c06-056"
+small_gaps = predict("how many of four relative gaps are below 1e-6", None)
 m, proofs, theirs_at = 4_000, {}, {}  # the first rows, tilted
 X_m, y_m = dask.compute(X[:m], y[:m])
 X_m = X_m @ T
@@ -314,6 +322,7 @@ for name, model in (("OLS", sm.OLS(y_m, X_m)), ("GLM", sm.GLM(y_m, X_m))):
     proofs[f"{name} ridge"] = certify(X_m, y_m, b, family="gaussian", penalty=Ridge(lam_m))
     theirs_at[name] = np.log(np.sum((y_m - X_m @ b) ** 2)) / 2 + theirs * b @ b / 2
     print(f"statsmodels' {name} ridge: {proofs[f'{name} ridge']}; what the GLM minimises is {theirs_at[name]:.5f}")
+small_gaps.measured(sum(proof.relative < 1e-6 for proof in proofs.values()))
 assert max(proofs[name].relative for name in ("free intercept", "OLS ridge")) <= 1e-9
 assert min(proofs[name].relative for name in ("penalised intercept", "GLM ridge")) > 1e-6
 assert theirs_at["GLM"] < theirs_at["OLS"], "by its own measure the GLM's answer is the better one"
@@ -352,10 +361,11 @@ else:
 # $e^\eta-y\eta$, with $\eta=\log(\text{persons})+b_0+b_1\cdot\text{group}$. (The known term is called an **offset**.)
 # The second rate is twice the first, so the optimum is $b_1=\log2\approx0.693$.
 #
-# We certify a wrong slope, $b_1=0.52$, for several numbers of persons. **Predict:** will the bound change? The unit $U$
-# is explained below.
+# We certify a wrong slope, $b_1=0.52$, for several numbers of persons. **Predict** the bound with $10^8$ persons,
+# divided by that with 100.
 
-# %% id="unit-of-exposure" tags=["assert", "optional"]
+# %% id="unit-of-exposure" tags=["predict", "assert", "optional"]
+bound_ratio, bounds_c = predict("bound with 10⁸ persons ÷ bound with 100", None), []
 group, cases, slopes, units = np.array([[0.0], [1.0]]), np.array([20.0, 40.0]), [], {}
 for persons in (100, 1e4, 1e8):
     table = {"family": "poisson", "offset": np.full(2, np.log(persons))}
@@ -363,15 +373,22 @@ for persons in (100, 1e4, 1e8):
     level = np.log(60 / (1 + np.exp(0.52)) / persons)  # the best b₀ for b₁ = 0.52
     wrong = certify(group, cases, [0.52], intercept=level, **table)
     units[persons] = wrong.bound / max(abs(wrong.objective), abs(at_zero)), wrong.relative
+    bounds_c.append(wrong.bound)
     slopes.append(glmlab.fit(group, cases, fit_intercept=True, **table).beta[0])
-    print(f"{persons:>11,.0f} persons: bound {wrong.bound:.3f}, {units[persons][0]:.0e} of max(|F(β)|, |F(0)|), {wrong.relative:.2f} of U; fitted slope {slopes[-1]:.6f}")
+    print(f"{persons:>11,.0f} persons: bound {wrong.bound:.3f}, {units[persons][0]:.0e} of max(|F(β)|, |F(0)|); fitted slope {slopes[-1]:.6f}")
+bound_ratio.measured(bounds_c[-1] / bounds_c[0])
 assert np.allclose(slopes, np.log(2), rtol=1e-9), "no number of persons changes the answer"
 assert units[1e8][0] < 1e-8 < 0.1 < units[1e8][1], "of |F(0)| the wrong slope is off by nothing"
 
 # %% [markdown] tags=["optional"] id="what-is-left-to-explain"
-# The bound hardly changes, because $b_0$ absorbs the number of persons. But $F(0)$ grows with it. So a rule that
-# compares with the larger of $|F(\beta)|$ and $|F(0)|$ accepts this slope as the optimum as soon as there are enough
-# persons.
+# <details><summary>Answer: does the bound change?</summary>
+#
+# Hardly, because $b_0$ absorbs the number of persons.
+#
+# </details>
+#
+# But $F(0)$ grows with the number of persons. So a rule that compares with the larger of $|F(\beta)|$ and $|F(0)|$
+# accepts this slope as the optimum as soon as there are enough persons.
 #
 # A better unit says how much there is to explain. No model can make the loss of row $i$ smaller than
 # $\min_\eta\ell(\eta;y_i)$. Subtract the sum of these minima:
@@ -383,8 +400,9 @@ assert units[1e8][0] < 1e-8 < 0.1 < units[1e8][1], "of |F(0)| the wrong slope is
 
 # %% [markdown] tags=["optional"] id="the-unit-s"
 # If a model fits every row exactly, as two coefficients fit two groups, then $P(\beta^*)=0$. So the gap divided by $P$
-# is 1 at every other $\beta$, as above: it does not say how wrong $\beta$ is. So we need a smallest unit. The *null
-# model* has offsets and an intercept but no columns, and we take a thousandth of its $P$. The thousandth is our choice:
+# is 1 at every other $\beta$. However near $\beta$ comes, the ratio stays 1, and no run could stop. So the unit needs a
+# floor. The *null model* has offsets and an intercept but no columns, and we take a thousandth of its $P$. The
+# thousandth is our choice:
 #
 # $$U(\beta)=\max\big(P(\beta),\ P(\text{null model})/1000\big).$$
 #
@@ -419,12 +437,19 @@ gap_unit = use(gap_unit)
 # solution("gap_unit")
 
 # %% tags=["assert", "optional"] id="unit-of-the-table"
-eta, null = np.log(persons) + level + 0.52 * group[:, 0], np.full(2, np.log(30))  # of the last table
-U = gap_unit(cases, eta, null)
-print(f"{persons:,.0f} persons: U = {U:.4g}; the proved gap is {(wrong.bound - wrong.rounding) / U:.2f} of it")
-assert np.isclose(wrong.relative, (wrong.bound - wrong.rounding) / U, rtol=1e-3), "the package's relative gap"
+print("slope 0.52:", ", ".join(f"{share:.2f} of U with {count:,.0f} persons" for count, (_, share) in units.items()))
+null = np.full(2, np.log(30))  # η of the null model: 30 cases in each group
+print(f"the floor, with P = 0: U = {gap_unit(cases, np.log(cases), null):.2g}")
+for b1 in (0.52, 0.69):  # with the last number of persons
+    level = np.log(60 / (1 + np.exp(b1)) / persons)
+    wrong = certify(group, cases, [b1], intercept=level, **table)
+    U, proved_gap = gap_unit(cases, np.log(persons) + level + b1 * group[:, 0], null), wrong.bound - wrong.rounding
+    print(f"slope {b1}: a proved gap of {proved_gap:.2g}, U = {U:.2g}; the gap is {proved_gap / U:.2g} of it")
+    assert np.isclose(wrong.relative, proved_gap / U, rtol=1e-3), "the package's relative gap"
 
 # %% [markdown] tags=["optional"] id="gap-in-standard-errors"
+# With the slope 0.69 the floor is at work: the gap is all of $P$, but a small part of $U$.
+#
 # What does a gap say about the coefficients? Near the optimum
 # $F(\beta)-F^*\approx\frac12(\beta-\beta^*)^\top H(\beta-\beta^*)$. With an L1 penalty the left side may be larger. So
 # a gap of $\delta$ leaves $\beta$ within $\sqrt{2\delta}$ of $\beta^*$ in the norm of $H$. Without a penalty the
@@ -439,8 +464,7 @@ assert np.isclose(wrong.relative, (wrong.bound - wrong.rounding) / U, rtol=1e-3)
 #
 # </details>
 #
-# This can be proved, and a result prints what is proved. The next cell prints it, and a limit on the *effect* of a
-# step: the largest change that the step makes in a row's $\eta$, divided by the largest $|x_{ij}\beta_j|$.
+# This can be proved, and a result prints what is proved, as the next cell shows.
 
 # %% id="proved-standard-errors" tags=["assert", "optional"]
 rng = np.random.default_rng(0)
@@ -455,16 +479,18 @@ rules = glmlab.Stopping()
 print(f"stopped at a relative gap of {early.certificate.relative:.0e}: {early.summary()['accuracy']}")
 print(f"true distance: at most {apart.max():.2g} standard errors; run to the end: {exact_c.summary()['accuracy']}")
 print(f"fit's default tol is {rules.default_tol:.0e}. If X has at most {rules.all_digits:,} numbers and tol is at most {rules.rough_tol:.0e},")
-print(f"it goes on until the effect of the next step is less than {rules.tiny_step:.0e} (first-order methods: {rules.proved_step:.0e})")
+print(f"it goes on until the effect (see below) of the next step is less than {rules.tiny_step:.0e}")
+print(f"(methods that use gradients only: {rules.proved_step:.0e})")
 assert apart.max() <= early.certificate.errors <= np.sqrt(2e-5 * len(X_c)) and exact_c.certificate.errors < 1e-6
 
 # %% [markdown] tags=["optional"] id="last-digits"
 # The error of $\beta$ grows like the *square root* of the gap. As $\sqrt{10^{-9}}\approx3\cdot10^{-5}$, the default
-# `tol` leaves only four or five digits. For Poisson counts and a good model $P$ is at most of the size $n/2$. Then the
+# `tol` leaves four or five digits. For Poisson counts and a good model $P$ is at most of the size $n/2$. Then the
 # error is at most about $\sqrt{\texttt{tol}\cdot n}$ standard errors: 0.03 for a million rows, enough for a
 # statistician.
 #
-# One more Newton step gives all digits, so `fit` takes it where $X$ is small.
+# One more Newton step gives all digits, so `fit` takes it where $X$ is small. The *effect* of a step, limited above,
+# is the largest change that it makes in a row's $\eta$, divided by the largest $|x_{ij}\beta_j|$.
 #
 # **Recap.** The unit of a stopping rule is what is left to explain, $U(\beta)$. A gap of $\delta$ means at most about
 # $\sqrt{2\delta}$ standard errors.
@@ -472,16 +498,17 @@ assert apart.max() <= early.certificate.errors <= np.sqrt(2e-5 * len(X_c)) and e
 # %% [markdown] tags=["optional"] id="c06-059"
 # ## When to stop, and what remains (6 min, optional)
 #
-# Which rule stops a run where it should? We run proximal gradient on the tilted rows, $\lambda=\lambda_{\max}/100$, with
-# the safe step $1/L$ ($L$ is the largest eigenvalue of $H$) and with $0.1/L$. Each of four rules stops a run when its
-# number is at most $10^{-4}$:
+# Which rule stops a run where it should? We run proximal gradient,
+# $\beta^+=\operatorname{shrink}(\beta-tq,\,t\lambda)$, on the tilted rows, $\lambda=\lambda_{\max}/100$, the safe step
+# $t=1/L$ ($L$ is the largest eigenvalue of $H$), and $t=0.1/L$. Each of four rules stops a run when its number is at
+# most $10^{-4}$:
 #
 # - the change of $\beta$, relative to the largest coefficient;
 # - the change of $F$, relative to $F$;
 # - the residual (largest coordinate of the shortest subgradient), relative to its value at $\beta=0$;
 # - the certificate on a tenth of the rows, relative to $F(0)$. ($U(\beta)$ would change along the run.)
 #
-# **Predict.** Which rules leave a larger gap with the shorter step?
+# **Predict.** How many rules leave more than twice the gap with the shorter step?
 
 # %% tags=["optional"] id="c06-060"
 def proximal_gradient(X, lam, step, iterations):
@@ -507,7 +534,8 @@ def stopping_points(betas, X, X_S, lam, tol):
         "certificate": next(k for k, bound in zip(looks, bounds, strict=True) if bound <= tol * F0),
     }
 
-# %% tags=["figure", "assert", "optional"] id="c06-061"
+# %% tags=["predict", "figure", "assert", "optional"] id="c06-061"
+fooled = predict("how many of four rules leave more than twice the gap", None)
 tol, weight, steps = 1e-4, abs(slope(zero, X_tilt)).max() / 100, {"1/L": 1.0, "0.1/L": 0.1}
 L = np.linalg.eigvalsh(2 * X_tilt.T @ X_tilt)[-1]
 lowest, stop, run_gaps = float(F(optimum(weight, X_tilt), weight, X_tilt)), {}, {}
@@ -519,14 +547,19 @@ viz.show(viz.stops({f"step {name}": (run_gaps[name], stop[name]) for name in ste
 at = {name: {rule: run_gaps[name][k] for rule, k in stop[name].items()} for name in steps}
 for rule in at["1/L"]:
     print(f"{rule}: gap ÷ F(0) is {at['1/L'][rule]:.0e} with step 1/L, {at['0.1/L'][rule]:.0e} with 0.1/L")
+fooled.measured(sum(at["0.1/L"][rule] > 2 * at["1/L"][rule] for rule in at["1/L"]))
 assert all(at[name]["certificate"] <= tol and at[name]["change of F"] > 10 * tol for name in steps)
 assert at["0.1/L"]["change of β"] > 10 * tol
 
 # %% [markdown] tags=["optional"] id="c06-062"
+# <details><summary>Answer: which rules, and why?</summary>
+#
 # Two rules measure a change. It depends on the step length as much as on the error, so a shorter step leaves a larger
 # gap. The change of $F$ stops too early with both steps. The residual is not fooled by the step. But its unit is not
 # that of $F$, and here it stops long after the gap was small enough. The certificate may stop late, because its bound is
 # loose, but never early.
+#
+# </details>
 #
 # So far we had the suboptimality $F-F^*$ and its certificate. In a slow run on the course's own rows, $\lambda=7.2$, we
 # also watch the distance to the coefficients that made the data. It mixes the solver's error with the estimator's,
@@ -548,7 +581,7 @@ assert proved[80] <= 1e-6 and distances[-1] > 0.3 * noise
 # **Recap.** *Suboptimality* $F(\beta)-F^*$ is the solver's error. A user does not know it; we do, because we solved the
 # problem. A *certificate* is a number that it cannot exceed. The *distance to* $\beta_{\text{true}}$, the only error
 # that the post printed, also contains the noise in the data: its largest coordinate ends near $\sqrt{2\log p/n}$
-# (notebook 02). More rows lower this floor, and no solver does.
+# (notebook 02). More rows lower this number, and no solver does.
 
 # %% tags=["assert", "optional"] id="closed"
 client.close()
