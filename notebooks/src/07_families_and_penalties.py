@@ -441,8 +441,8 @@ assert found[-1] < 1e-10 and 0 < np.sum(beta == 0) < len(beta)
 # With $t=1/L$ an iteration of our FISTA multiplies its error by about $1-\sqrt{h_1/L}$, a rule of thumb.
 # So a digit of the gap takes about $1.15\sqrt{L/h_1}$ iterations of one pass. (The first race printed $L/h_1$.)
 #
-# <details><summary>Why one pass? In 03 it was two.</summary>In our race FISTA has this fixed step, and F is evaluated at v
-# and not at β⁺. So an iteration needs only the pass at v.</details>
+# <details><summary>Why one pass? In 03 it was two.</summary>In our race FISTA has this fixed step, and F is evaluated
+# at v and not at β⁺. So an iteration needs only the pass at v.</details>
 #
 # <details><summary>Why a rule of thumb?</summary>It is exact in the long run for a quadratic with a certain constant m,
 # (1−√(h₁/L))/(1+√(h₁/L)). Ours grows and starts again.</details>
@@ -520,14 +520,14 @@ assert np.all(np.diff(grown) > 1) and not ours.converged and "no minimum exists"
 #
 # 1. $-y_i<\theta_i<1-y_i$, between the limits of the logistic slope.
 # 2. So $\ell_i(\eta)-\theta_i\eta\to\infty$ as $\eta\to\pm\infty$.
-# 3. Because $\sum_i\theta_i\eta_i=0$, these terms sum to $F$. So every $\eta_i$ is bounded where $F(\beta)\le F(0)$, and
-#    $F$ has a minimiser.
+# 3. Because $\sum_i\theta_i\eta_i=0$, these terms sum to $F$. So every $\eta_i$ is bounded where $F(\beta)\le F(0)$,
+#    and $F$ has a minimiser.
 #
 # Here $F$ has none, so some $|t_i|\ge1$.
 #
-# <details><summary>Why is there a minimiser in step 3?</summary>By step 2 every term is bounded below. So if one term is
-# very large, the sum exceeds F(0). Therefore the η = Xβ with F(β) ≤ F(0) form a bounded and closed set. F is continuous
-# in η, so it has a minimum on this set, and F is larger everywhere else.</details>
+# <details><summary>Why is there a minimiser in step 3?</summary>By step 2 every term is bounded below. So if one term
+# is very large, the sum exceeds F(0). Therefore the η = Xβ with F(β) ≤ F(0) form a bounded and closed set. F is
+# continuous in η, so it has a minimum on this set, and F is larger everywhere else.</details>
 #
 # A ridge gives SkyWest a finite coefficient: $\frac\lambda2b^2$ grows faster than the loss falls.
 #
