@@ -195,7 +195,7 @@ assert error(stepped) < errors[n_chunks][1] / 10 and proofs[1].relative < proofs
 # their largest relative difference: here $|1-\frac84|=1$ or $|1-\frac8{12}|=\frac13$. If $f$ and $g$ are quadratic, CSL
 # multiplies the error by $I-\hat H^{-1}H$, and the gap by at most $\varepsilon^2$.
 #
-# **Predict.** An iteration is one pass and three reads of a chunk. Let $\varepsilon$ be $2\sqrt{p/n_k}$. How many
+# **Predict.** An iteration takes a pass and about three chunk reads. Let $\varepsilon$ be $2\sqrt{p/n_k}$. How many
 # passes does CSL need from $\beta=0$ to $10^{-6}$?
 #
 # <details><summary>How is this norm computed?</summary>
