@@ -183,7 +183,7 @@ if off:  # one worker or two: a cluster of your own may have more
     print("work now ÷ measured pass, for each core:", ", ".join(f"{now / W / measured[W]:.1%}" for W in measured))
     print("measured ÷ simulated:", ", ".join(f"{ratio:.2f}" for ratio in off), end=". ")
     print("At most a factor of 1.5." if 1 / 1.5 <= min(off) and max(off) <= 1.5 else
-          "More than a factor of 1.5, so on this machine, as it is now, do not choose workers by the simulator.")  # fmt: skip
+          "More than a factor of 1.5, so do not choose workers by the simulator on this machine as it is.")  # fmt: skip
 
 # %% [markdown] id="c09-014"
 # *Answer.* Below the scale `full` a second worker buys little, and may cost time. It shares only the work. The line

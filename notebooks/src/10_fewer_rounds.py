@@ -789,7 +789,7 @@ print(race.table().to_string())
 print(f"by medians: {race.finding()}")
 print(f"by arithmetic: {slow_worker.MOVED} {2 / 10:.2f} of {slow_worker.SYNC}")  # two tasks where it waits for ten
 first = min(race.seconds, key=race.median)
-title = f"One of {X_dealt.numblocks[0]} workers is slow. First at a proved gap of {tol:g}, by medians: {first}"
+title = f"One of {X_dealt.numblocks[0]} workers is slow. First at a proved gap of {tol:g}: {first}"
 viz.show(viz.convergence(race.results, x="seconds", tol=tol, title=title))
 assert all(result.certificate.relative <= tol for result in race.results.values())
 client.close()
