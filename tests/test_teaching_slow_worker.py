@@ -9,7 +9,7 @@ import pytest
 from glmlab import Objective, as_chunks
 from glmlab.maths.penalties import Ridge
 from glmlab.teaching import slow_worker
-from glmlab.teaching.slow_worker import Race, dealt_rows, largest_curvature, race
+from glmlab.teaching.slow_worker import Race, dealt_rows, largest_curvature, median_run, race
 from tools.soak import left_behind
 
 
@@ -84,3 +84,9 @@ def test_the_finding_has_shares_of_those_who_raced():
                slow_worker.ADAPTIVE: [2.0]}  # fmt: skip
     words = Race(seconds, {}, {}, 0.0, 0.0).finding()
     assert words == "ADMM, asynchronous 0.25 of ADMM; PIAG, adaptive step 0.50 of PIAG, fixed step"
+
+
+def test_the_run_that_is_kept_is_the_one_of_median_seconds():
+    assert median_run([3.0, 1.0, 9.0, 2.0, 4.0], "abcde") == "a"
+    assert median_run([np.inf, 1.0, 2.0, np.inf], "abcd") == "c", "of two in the middle, the faster"
+    assert median_run([np.inf], "a") == "a"

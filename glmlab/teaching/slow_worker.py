@@ -40,7 +40,7 @@ class Race(NamedTuple):
     """What a race has shown."""
 
     seconds: dict  # {racer: (repeats,) seconds to the proved gap; inf where it was not reached}
-    results: dict  # {racer: the Result of its last run}
+    results: dict  # {racer: the Result of its run of median seconds}
     speeds: dict  # {worker: measured speed, the fastest 1}
     measuring: float  # seconds that these took
     moving: float  # seconds that it took to move the chunks
@@ -108,18 +108,25 @@ def race(client, X, y, *, family="logistic", penalty=None, rho="diagonal", tol=1
         moved, moving = timed(lambda: placed(client, X, y, speed=speed))
         racers = entries((X, y), moved, family, g, rho)
         racers = {name: run_it for name, run_it in racers.items() if only is None or name in only}
-        seconds, results = {name: [] for name in racers}, {}
+        seconds, results = {name: [] for name in racers}, {name: [] for name in racers}
         until = time.perf_counter() + budget
         for repeat in range(repeats):
             if repeat and time.perf_counter() > until:
                 say(f"No further repeat: the budget of {budget:g} s is spent.")
                 break
             for name, run_it in racers.items():
-                results[name], taken = run_it(tol, max_iter)
-                seconds[name].append(taken if results[name].converged else np.inf)
+                result, taken = run_it(tol, max_iter)
+                results[name].append(result)
+                seconds[name].append(taken if result.converged else np.inf)
             times_of_all = "; ".join(f"{name} {taken[-1]:.3g} s" for name, taken in seconds.items())
             say(f"{repeat + 1} of {repeats}: {times_of_all}")
-    return Race(seconds, results, speed, measuring, moving)
+    kept = {name: median_run(seconds[name], runs) for name, runs in results.items() if runs}
+    return Race(seconds, kept, speed, measuring, moving)
+
+
+def median_run(seconds, runs):
+    """The run of median seconds, of an even number the faster one of the two in the middle."""
+    return runs[np.argsort(seconds, kind="stable")[(len(runs) - 1) // 2]]
 
 
 def seconds_of_a_read(X, y, family, repeats=5):

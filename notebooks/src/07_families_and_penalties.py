@@ -147,8 +147,8 @@ delays.factors(fits, questions)
 # when column $j$ grows by 1. In the logistic family the factor multiplies the *odds* $\mu/(1-\mu)$ instead. The model
 # of the hours has no airlines.
 #
-# For the minutes the cell also prints the rate of Fisher scoring. The closer the two informations are at the answer,
-# the smaller is this rate.
+# An iteration of Fisher scoring multiplies a small error by $I-(X^\top X)^{-1}H$, $H$ at the answer. For the minutes
+# the cell prints this matrix's largest |eigenvalue|, the rate. The closer $H$ is to $X^\top X$, the smaller the rate.
 #
 # <details><summary><b>Check yourself.</b> Does a certificate say that the model is right?</summary>No. It says that β
 # minimises F. A Poisson count has variance μ, but bad weather delays all flights of an hour together. The family that
@@ -171,6 +171,9 @@ delays.factors(fits, questions)
 #
 # `infer` takes a pass over the rows of the fit. Bad weather delays all flights of an hour, so counts vary more than a
 # Poisson's. With `dispersion="pearson"` the variance is a multiple of the mean, and the rows say which.
+#
+# <details><summary>How are the standard errors computed?</summary>They are the roots of the diagonal of
+# H⁻¹ (08 says why), times the root of this multiple.</details>
 #
 # **Predict** this multiple. (A Poisson's is 1.)
 #
@@ -195,17 +198,18 @@ assert inference.dispersion > 1 and inference.accuracy < 1e-3, "the solver's err
 # %% [markdown] tags=["workshop"] id="c07-028"
 # ## Gradient or Newton (8 min · core)
 #
-# How many iterations does each method need for the same proof? The rows are like the post's: 15 columns, uniform on
-# $[0,1]$.
+# How many iterations does each method need for the same proof? As in the post, 15 columns are uniform
+# on $[0,1]$.
 #
 # - **Gradient descent** has step length $1/L$, where $L=\|X\|_2^2/4$, because no $\ell''$ exceeds ¼. In
 #   the flattest direction an iteration multiplies the error by $1-h_1/L$ (03), so a digit of the gap takes about
 #   $1.15\,L/h_1$ iterations.
-# - **Newton's method** moves by $-H^{-1}\nabla f(\beta)$, and halves the move until F falls enough. Near $\beta^*$ it
-#   squares the error, up to a constant.
+# - **Newton's method** moves by $-H^{-1}\nabla f(\beta)$, halved until F falls enough. Near $\beta^*$ it squares the
+#   error, up to a constant.
 #
-# *On paper.* $E\,xx^\top$ has the eigenvalues $\frac1{12}+\frac{15}4$ and $\frac1{12}$. As $\ell''\le\frac14$,
-# $h_1\lesssim\frac14\cdot\frac{n}{12}$ and $L/h_1\gtrsim46$.
+# *On paper.* $E\,xx^\top$ has the eigenvalues $\frac1{12}+\frac{15}4$ and $\frac1{12}$. So
+# $L\approx\frac n4(\frac1{12}+\frac{15}4)$, and as $\ell''\le\frac14$, $h_1\lesssim\frac n4\cdot\frac1{12}$:
+# $L/h_1\gtrsim46$.
 #
 # **Predict**: to a certified $10^{-6}$, how many times as many iterations does gradient descent need?
 
@@ -437,6 +441,9 @@ assert found[-1] < 1e-10 and 0 < np.sum(beta == 0) < len(beta)
 # With $t=1/L$ an iteration of our FISTA multiplies its error by about $1-\sqrt{h_1/L}$, a rule of thumb.
 # So a digit of the gap takes about $1.15\sqrt{L/h_1}$ iterations of one pass. (The first race printed $L/h_1$.)
 #
+# <details><summary>Why one pass? In 03 it was two.</summary>In our race FISTA has this fixed step, and F is evaluated
+# at v and not at β⁺. So an iteration needs only the pass at v.</details>
+#
 # <details><summary>Why a rule of thumb?</summary>It is exact in the long run for a quadratic with a certain constant m,
 # (1−√(h₁/L))/(1+√(h₁/L)). Ours grows and starts again.</details>
 #
@@ -513,17 +520,22 @@ assert np.all(np.diff(grown) > 1) and not ours.converged and "no minimum exists"
 #
 # 1. $-y_i<\theta_i<1-y_i$, between the limits of the logistic slope.
 # 2. So $\ell_i(\eta)-\theta_i\eta\to\infty$ as $\eta\to\pm\infty$.
-# 3. Because $\sum_i\theta_i\eta_i=0$, these terms sum to $F$. So $F$ grows without bound where some $\eta_i$ does, and
-#    has a minimiser.
+# 3. Because $\sum_i\theta_i\eta_i=0$, these terms sum to $F$. So every $\eta_i$ is bounded where $F(\beta)\le F(0)$,
+#    and $F$ has a minimiser.
 #
 # Here $F$ has none, so some $|t_i|\ge1$.
 #
-# A ridge gives SkyWest a finite coefficient: $\frac{\lambda}{2} b^2$ grows faster than the loss falls.
+# <details><summary>Why is there a minimiser in step 3?</summary>By step 2 every term is bounded below. So if one term
+# is very large, the sum exceeds F(0). Therefore the η = Xβ with F(β) ≤ F(0) form a bounded and closed set. F is
+# continuous in η, so it has a minimum on this set, and F is larger everywhere else.</details>
 #
-# <details><summary><b>Check yourself.</b> An airline flew once, on time. Which families have an answer?</summary>The
-# logistic family has none: the label is 0, so the loss falls as long as the coefficient falls. The Poisson family has
-# none either: the count is 0, so the loss falls as μ falls towards 0. For the Gamma this airline has no row, so every
-# value of its coefficient is equally good. Least squares has exactly one answer.</details>
+# A ridge gives SkyWest a finite coefficient: $\frac\lambda2b^2$ grows faster than the loss falls.
+#
+# <details><summary><b>Check yourself.</b> An airline flew once, and arrived early. Each flight is a row of its own.
+# Which families have an answer?</summary>The logistic family has none: the label is 0, so the loss falls as long as the
+# coefficient falls. The Poisson family has none either: the count of late flights is 0, so the loss falls as μ falls
+# towards 0. The Gamma's rows are the flights with a delay, so it has no row of this airline, and every value of the
+# coefficient is equally good. Least squares for the minutes, early ones below 0, has exactly one answer.</details>
 #
 # *Recap.*
 # - If data are separable, F without a penalty has no minimiser, and the tolerance decides what a solver returns.
@@ -687,7 +699,7 @@ assert abs(variation(mu_r, r) - 1) < 0.5 * abs(variation(mu) - 1)
 # ## What we measured · Check yourself · Next
 #
 # - One bound certified the fits of all three families, and other libraries agree with them.
-# - A standard error says what other rows would give, and the proof says that the solver adds nothing to it.
+# - A standard error says how much other rows would change a coefficient. The solver's error is nothing beside it.
 # - Bad conditioning costs the gradient hundreds of iterations. Newton's method needed only a few.
 # - L1 belongs inside Newton's model.
 # - A new family needs four formulas. Separable data get no certificate.

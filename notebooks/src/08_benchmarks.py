@@ -46,11 +46,11 @@ one_thread = threadpool_limits(1)  # of BLAS: glmlab brings its own threads
 # proved to be at most $10^{-9}$, on all cores and on one.
 
 # %% [markdown] id="c08-051"
-# In the second of the next two tables (the first is the post's), seconds are medians of several runs, with their ranges
-# in brackets. The *certified gap* is
-# the relative gap of 06 for dask-glm's objective $F(\beta)=\sum_i\ell(x_i^\top\beta;y_i)+\lambda\|\beta\|_1$, where
-# $\ell$ is the logistic loss. This gap leaves out the rounding of F, so it can be smaller than $10^{-16}$. The gaps in
-# the race below are differences of two F and include this rounding.
+# The next two cells print one table each: the post's, then ours. In ours, seconds are medians of several runs, with
+# their ranges in brackets. The *certified gap* is the relative gap of 06 for dask-glm's objective
+# $F(\beta)=\sum_i\ell(x_i^\top\beta;y_i)+\lambda\|\beta\|_1$, where $\ell$ is the logistic loss. This gap leaves out
+# the rounding of F, so it can be smaller than $10^{-16}$. The gaps in the race below are differences of two F and
+# include this rounding.
 
 # %% tags=["parameters"] id="c08-004"
 n = scale.pick(ci=20_000, workshop=200_000, full=2_000_000)
@@ -88,6 +88,9 @@ races.in_words(here)
 # 2. The gradient is $\sum_i(m_i-y_i)\,x_i$. Label $y_i$ has mean $m_i=1/(1+e^{-\eta_i})$ and variance $m_i(1-m_i)$,
 #    which is $\ell''$ of its row. So the gradient has mean 0 and covariance $H$.
 # 3. So $\hat\beta-\beta_{\text{true}}$ is nearly $N(0,H^{-1})$.
+#
+# <details><summary>Why normal, and why H⁻¹?</summary>A sum of many independent terms is nearly normal (central limit
+# theorem). The gradient has covariance H, so H⁻¹ times the gradient has covariance H⁻¹HH⁻¹ = H⁻¹.</details>
 #
 # This noise comes from the *labels*, and no solver can lower it. For fixed λ the penalty's effect falls like $1/n$,
 # so we leave it out.
@@ -175,18 +178,19 @@ for name, at in found.items():
         print(f"{name}: the error printed for the laptop is {at[0][1] / at[1][1]:.2g} times that for the cluster")
 
 # %% [markdown] id="c08-014"
-# *Answer.* All the post's errors lie *above* the band, so label noise alone hardly explains them. (The laptop's
-# smallest: see the fold.) Either its solvers stopped early, or they minimised another objective: a large λ or an
-# intercept moves even the exact answer. The next section asks which.
+# *Answer.* All the post's errors lie *above* the band, so label noise alone hardly explains them. But the band is for
+# our $\beta_{\text{true}}$. The last cell counts for how many of 40 others it would reach the laptop's smallest error.
+# Unless it counts 0, we cannot be sure about that error. For the rest, either the post's solvers stopped early, or they
+# minimised another objective: a large λ or an intercept moves even the exact answer. The next section asks which.
 #
 # <details><summary>Does the band depend on β_true?</summary>Yes, and we know only ours, not the post's. So the last cell
 # computes e at the laptop's rows for 40 others. Their coefficients are uniform between −1.5 and 1.5, as ours were; this
 # is our assumption. If e stays below the post's least error there, noise hardly explains that error. The cell counts
 # the exceptions.</details>
 #
-# Laptop and cluster tell more. If both had the same $\beta_{\text{true}}$, 100 times the rows lower the floor to a
-# tenth. ADMM's error fell almost as far. Proximal gradient's grew, so on the cluster it probably stopped far from its
-# optimum.
+# <details><summary>What do laptop and cluster tell together?</summary>If both had the same β_true, 100 times the rows
+# lower the floor to a tenth. ADMM's error fell almost as far. Proximal gradient's grew, so on the cluster it probably
+# stopped far from its optimum.</details>
 #
 # *Recap.*
 # - Label noise sets a floor for the error, which falls like $1/\sqrt n$.
@@ -316,12 +320,15 @@ time_to = use(time_to)
 # solution("time_to")
 
 # %% [markdown] id="c08-024"
-# Five of our solvers race: proximal gradient, FISTA with a fixed step, consensus ADMM, and our default on all cores and
-# on one. The default is proximal Newton with the Hessian of a small random sample of the rows, which is kept as long as
-# progress is fast. liblinear hides its iterates, so it runs at several tolerances.
+# Four of our solvers race: proximal gradient, FISTA with a fixed step, consensus ADMM, and our default, on all cores
+# and again on one. The default is proximal Newton with the Hessian of a small random sample of the rows, which is kept
+# as long as progress is fast. liblinear hides its iterates, so it runs at several tolerances.
 #
-# How can we judge *every* iterate without stopping the clock? We time each run. Then we repeat the run without the
-# clock. It gives the same bits, and we keep its iterates $\beta_k$. A certificate of one good answer $\hat\beta$ says
+# <details><summary>Why are the default's passes no whole number?</summary>It reads its sample first. A sample of 1 % of
+# the rows counts as 0.01 passes.</details>
+#
+# How can we judge *every* iterate without stopping the clock? We time each run. Then we repeat it without the clock. It
+# gives the same bits, and we keep its iterates $\beta_k$. A certificate of one good answer $\hat\beta$ says
 # $F(\hat\beta)-F^*\le B$. So
 # $$F(\beta_k)-F^*\le F(\beta_k)-\big(F(\hat\beta)-B\big).$$
 #
@@ -401,8 +408,9 @@ assert 0 <= noise <= 4 * p, "what noise lifts F by, whatever n is"
 # gap far below $p/2$ is enough. The printed shares of F say what this means: $10^{-6}$ is enough here, and $10^{-9}$ at
 # 800 million rows.
 #
-# <details><summary>Why p/2?</summary>Twice the difference, without the penalty, is nearly $\chi^2$ with $p$ degrees of
-# freedom. So the difference has mean p/2 and standard deviation √(p/2), here 7.5 and 2.7.</details>
+# <details><summary>Why p/2?</summary>Near its minimum the loss is nearly a quadratic with Hessian H. So twice the
+# difference, without the penalty, is nearly eᵀHe with the error e. As e is nearly N(0, H⁻¹), this is χ² with p degrees
+# of freedom. So the difference has mean p/2 and standard deviation √(p/2), here 7.5 and 2.7.</details>
 #
 # <details><summary>What else does the figure show?</summary>On the right the default's two curves coincide, because both
 # make the same passes. liblinear has no curve there, because it does not count passes. If X has at most four million
@@ -553,8 +561,10 @@ viz.show(viz.task_stream(streams, cores))
 #
 # **Predict**: how many of the six methods have an error within twice the noise floor now?
 #
-# <details><summary>What do the names of the targets mean?</summary>*laptop* is the post's problem, and most other names
-# before a colon are other problems. After *than* stand other libraries or solvers.</details>
+# <details><summary>What do the names of the targets mean?</summary>"laptop" is the post's problem, and most other names
+# before a colon are other problems. After "than" or "against" stands what we compare with: another problem or setting,
+# another library (glum, skglm, or intelex, which is scikit-learn-intelex) or one of its solvers (lbfgs, and
+# scikit-learn's newton-cholesky).</details>
 #
 # <details><summary>Why is SGD so much worse now than in 2017?</summary>In 2017 its default α meant a far larger λ, so it
 # minimised another objective. Now all minimise the same one, and SGD stops far from its minimum: it has the largest
@@ -593,10 +603,10 @@ assert not columns["now"]["certified gap"]["exact"] > 1e-9
 races.in_words(pd.concat(columns, axis=1))
 
 # %% [markdown] id="c08-045"
-# <details><summary>Answer</summary>The line that begins with `now` names them. The next line is for *here*. Three errors
-# there nearly agree, those of ADMM, `LogisticRegression` and the exact answer, although their gaps differ by powers of
-# ten. The error column cannot tell these apart. It shows only a method whose error is more than twice the floor.
-# Such a method is missing in the first list of its line.</details>
+# <details><summary>Answer</summary>The line that begins with "now" names them. On your machine (the line "here", and
+# the columns "here" of the table) the errors of ADMM, LogisticRegression and the exact answer nearly agree, although
+# their gaps differ by powers of ten. So an error cannot tell these methods apart. It can only expose a method with more
+# than twice the floor, and a line does not name such a method among the errors.</details>
 #
 # <details><summary><b>Check yourself.</b> Can you conclude from 2017 and now how much faster the software
 # became?</summary>No. The machines differ as well, and so do the objectives. Only ratios within one run compare

@@ -133,8 +133,8 @@ predict_time = use(predict_time)
 # worker.
 #
 # Then we predict the same pass on 1 to 64 workers, in two ways. One is your function, where `add` is the seconds of a
-# round (04). The other is the **simulator**, a program that plays a pass task by task (last core section). Both use
-# prices that were recorded earlier.
+# round (04, without its tasks). The other is the **simulator**, a program that plays a pass task by task (last core
+# section). Both use recorded prices.
 #
 # **Predict** the speed-up of the second worker at your scale. Which part of a pass can it share, and which not?
 
@@ -183,13 +183,13 @@ if off:  # one worker or two: a cluster of your own may have more
     print("work now ÷ measured pass, for each core:", ", ".join(f"{now / W / measured[W]:.1%}" for W in measured))
     print("measured ÷ simulated:", ", ".join(f"{ratio:.2f}" for ratio in off), end=". ")
     print("At most a factor of 1.5." if 1 / 1.5 <= min(off) and max(off) <= 1.5 else
-          "More than a factor of 1.5, so here and now do not choose the number of workers by the simulator.")  # fmt: skip
+          "More than a factor of 1.5, so do not choose workers by the simulator on this machine as it is.")  # fmt: skip
 
 # %% [markdown] id="c09-014"
-# *Answer.* Below the scale `full` a second worker buys little, and may even cost time. It shares only the work.
-# The line *work now ÷ measured pass* says how large this part is. What sharing saves may be lost again to messages, and
-# to other programs on the same cores. From 32 workers on each needs a chunk of its own, so there are more tasks, and a
-# pass takes longer.
+# *Answer.* Below the scale `full` a second worker buys little, and may cost time. It shares only the work. The line
+# *work now ÷ measured pass* says how large this part is. What sharing saves may be lost to messages, and to other
+# programs on these cores. With 32 and 64 workers we cut the rows into as many chunks as workers, because 16 are too
+# few: more tasks, and a longer pass.
 #
 # <details><summary>Why do three numbers for the same pass differ?</summary>
 #
@@ -264,8 +264,8 @@ fits = use(fits)
 # prints is at most 60 % of the limit, because it subtracts what else the worker holds.
 #
 # Then we ask `fits` about a cluster like the post's. There the rows are kept, so besides them a task needs only one
-# vector as long as a chunk: 8 bytes for each row. (A task that must first draw its chunk needs the whole chunk, as the
-# plan says.)
+# vector as long as a chunk, 8 bytes for each row: this is `temp`. (A task that must first draw its chunk needs the
+# whole chunk, as the plan says.)
 
 # %% tags=["assert"] id="c09-019"
 posts_rows = datasets.make_logistic(800_000_000, p, chunks=10_000_000)[0]
@@ -273,9 +273,10 @@ for rows in (X, posts_rows):
     plan = memory_plan(client, rows)
     print(plan, "\n")
     assert plan.fits == (plan.share <= plan.room)
-limit = 2**35
-post_fits = {copies: fits(posts_rows.nbytes, copies, 8, limit, 8 * 10_000_000, 8) for copies in (1, 2)}
-print(f"8 machines of {limit / 2**30:.0f} GiB, 8 threads each: {post_fits[1]} for one copy, {post_fits[2]} for two")
+machines, threads, limit, vector = 8, 8, 2**35, 8 * 10_000_000  # the vector has 8 bytes for each row of a chunk
+post_fits = {copies: fits(posts_rows.nbytes, copies, machines, limit, vector, threads) for copies in (1, 2)}
+print(f"{machines} machines of {limit / 2**30:.0f} GiB, {threads} threads each: {post_fits[1]} for one copy, "
+      f"{post_fits[2]} for two")  # fmt: skip
 assert not post_fits[2], "a rechunk of the post's rows does not fit, although one copy does"
 
 # %% [markdown] id="c09-020"
@@ -360,7 +361,7 @@ assert np.array_equal(on_disk.beta, kept.beta), "the same rows in the same chunk
 # %% [markdown] id="c09-028"
 # And what if the rows do not even fit on a disk? If they are recipes, every pass can draw them again. `make scale` does
 # this: it fits as many rows as the post's cluster did, on the two cores of one machine. It takes minutes, so we read here
-# what it recorded. (The certified gap is relative. 08's targets have another run, to a smaller gap.)
+# what it recorded. (The certified gap is relative.)
 
 # %% tags=["assert"] id="c09-029"
 from glmlab.bench import scale as never_stored
@@ -429,8 +430,9 @@ assert np.array_equal(disturbed.beta, undisturbed.beta) and disturbed.converged
 # </details>
 #
 # So a lost worker changes no bit, *provided that dask knows how to make the rows again*. The death costs time: in its
-# iteration the lost chunks are made again, mostly before the nanny has started a new worker. So the other worker
-# then holds nearly all chunks. Dask sends a task where its chunk is, so that worker also does nearly all the work.
+# iteration the lost chunks are made again, mostly before the nanny (the process that watches a worker and starts it
+# anew) has started a new worker. So the other worker then holds nearly all chunks. Dask sends a task where its chunk
+# is, so that worker also does nearly all the work.
 #
 # <details><summary>How does the new worker get chunks?</summary>
 #
@@ -530,8 +532,9 @@ assert all(lines[FAN][1024] > lines[FAN][fastest[rows]] for rows, lines in secon
 #
 # </details>
 #
-# The post printed seconds and no passes. If its ADMM made far fewer passes than the number above, then its cluster was
-# slower than this model, or its time went into something else.
+# The post printed seconds and no passes. (In 05 the post's loop, for least squares, made several passes in a
+# round.) If its ADMM made far fewer passes than the number above, then its cluster was slower than this model, or its
+# time went into something else.
 #
 # How far can we trust the simulator? In the white part it was checked only at the numbers of workers printed above. In
 # the grey part the measured passes took longer than it says, and the error grows with the workers. One reason is that

@@ -1,8 +1,8 @@
 # %% [markdown] id="c10-001"
 # # Ask less often: one round, a few rounds, four passes
 #
-# *Chunks solve problems of their own, a step repairs the mean of their answers, and the curvature of a few rows needs
-# fewer passes than both.*
+# *Chunks solve problems of their own, a step repairs the mean of their answers, and keeping the curvature of a few rows
+# saves passes.*
 #
 # **85 minutes** with the exercises, 57 of them on the core path. Prerequisites: [06](06_certificates.ipynb) and
 # [07](07_families_and_penalties.ipynb), for the optional section [05](05_admm.ipynb). Symbols and words:
@@ -164,26 +164,39 @@ assert error(stepped) < errors[n_chunks][1] / 10 and proofs[1].relative < proofs
 #
 # $$\hat f_k(b)+\big(\nabla f(\beta)-\nabla\hat f_k(\beta)\big)^\top(b-\beta)+g(b).$$
 #
-# At $\beta$ it has the slope of $F$. So a method at $\beta^*$ stays there. Three methods:
+# At $\beta$ it has $F$'s slope. So a method at $\beta^*$ stays there. Three methods:
 #
-# 1. **CSL** (Jordan, Lee and Yang 2019): one chunk (here the first) minimises its surrogate: our next point.
+# 1. **CSL** (Jordan, Lee and Yang 2019): one chunk (here the first) minimises its surrogate, and we go there.
 # 2. **CEASE** (Fan, Guo and Wang 2023): all chunks minimise their surrogate plus $\frac12\sum_ja_j(b_j-\beta_j)^2$ with
 #    small $a_j\ge0$, and we go to the mean.
 # 3. **GIANT** (Wang and others 2018): the step is the mean of the surrogates' Newton directions, halved until $F$ falls.
+#
+# <details><summary>What are the numbers aⱼ for?</summary>
+#
+# They keep a chunk with a poor curvature from going too far. Our solver takes $\frac{pK}{2n}$ times the diagonal of
+# $\nabla^2f$ at the start.
+#
+# </details>
 
 # %% [markdown] id="surrogate-example"
-# *A small example.* The equal chunks again, from $\beta=2$, where $F'=-4$. Scaled up, their curvatures are 4 and
+# *Example.* The equal chunks again, from $\beta=2$, where $F'=-4$. Scaled up, their curvatures are 4 and
 # 12; $F''=8$ and $\beta^*=2.5$.
 #
-# - CSL with chunk 1 goes to $2+\frac44=3$, then to 2.
+# - CSL with chunk 1 goes to $2+\frac44=3$, back to 2, and never arrives.
 # - CSL with chunk 2 goes to $2+\frac4{12}=\frac73$: a third of the error remains.
-# - GIANT and CEASE with $a=0$ go to the mean $\frac83$: a third remains, too.
+#
+# <details><summary>And GIANT and CEASE?</summary>
+#
+# With $a=0$ both go to the mean $\frac83$: a third remains, too.
+#
+# </details>
 #
 # Let $H$ and $\hat H$ be the Hessians of $F$ and $\hat f_k+g$. Then $\varepsilon=\|I-\hat H^{-1/2}H\hat H^{-1/2}\|$ is
-# their largest difference relative to $\hat H$: here $|1-\frac84|=1$ or $|1-\frac8{12}|=\frac13$. If $f$ and $g$ are
-# quadratic, CSL multiplies the gap by at most $\varepsilon^2$.
+# their largest relative difference: here $|1-\frac84|=1$ or $|1-\frac8{12}|=\frac13$. If $f$ and $g$ are quadratic, CSL
+# multiplies the error by $I-\hat H^{-1}H$, and the gap by at most $\varepsilon^2$.
 #
-# **Predict.** Let $\varepsilon$ be $2\sqrt{p/n_k}$. How many passes does CSL need from $\beta=0$ to $10^{-6}$?
+# **Predict.** An iteration takes a pass and about three chunk reads. Let $\varepsilon$ be $2\sqrt{p/n_k}$. How many
+# passes does CSL need from $\beta=0$ to $10^{-6}$?
 #
 # <details><summary>How is this norm computed?</summary>
 #
@@ -238,12 +251,12 @@ for rows, workers in ((n, 2), (800_000_000, 64)):
 assert saved < 0 < more and min(to["passes"], key=to["passes"].get) == "auto"
 
 # %% [markdown] id="c10-014"
-# *Auto*, the default of `fit` for many rows, is explained later. Each line begins at the first $F$ that
-# its method evaluates. For auto, this is at the pilot's answer. The average's line begins at $\beta=0$, for comparison.
-# Between two markers nothing is evaluated, and at the average only for the figure.
+# *Auto*, the default of `fit` for many rows, comes later. Each line begins at the first $F$ that its method evaluates,
+# for auto at the pilot's answer. The average's begins at $\beta=0$, for comparison. Between two markers nothing is
+# evaluated. At the average we evaluate $F$ for the figure only.
 #
-# The average may be near enough before its step. But nobody knows it until $F$ is evaluated there, which costs one more
-# round and pass. The printed comparison with auto counts both, for kept rows.
+# The average may be near enough before its step. But nobody knows until $F$ is evaluated there, which costs one more
+# round and pass. The printed comparison with auto counts both, and holds for rows that are kept.
 #
 # <details><summary>What does an iteration cost?</summary>
 #
@@ -267,7 +280,7 @@ assert saved < 0 < more and min(to["passes"], key=to["passes"].get) == "auto"
 # </details>
 #
 # *Recap.* A surrogate needs few iterations if $\varepsilon$ is small, but each takes two or three rounds. Few rounds
-# are not few passes: the price of a round decides which of them counts.
+# are not few passes: the price of a round decides which counts.
 
 # %% [markdown] tags=["workshop"] id="c10-046"
 # ## Where they break (11 min, core)
@@ -283,8 +296,8 @@ assert saved < 0 < more and min(to["passes"], key=to["passes"].get) == "auto"
 #
 # </details>
 #
-# So we sort the rows in two ways: by $y$, and by the first column. Of a large file we then keep every fourth row, to save
-# time. In a third trial we take only the first 2,500 rows, in chunks of 50.
+# So we sort the rows in two ways: by $y$, and by the first column. At the scales workshop and full we then keep every
+# fourth row, to save time. In a third trial we take only the first 2,500 rows, in chunks of 50.
 #
 # **Predict.** How many of the five methods other than *auto* reach a relative gap of $10^{-6}$ within 15 iterations when
 # the rows are sorted by the first column?
@@ -317,8 +330,8 @@ assert all({"auto", "proximal Newton"} <= names for names in arrived.values())
 # *Sorted by $y$*, most chunks hold one class. Because no column is negative, their loss alone falls for ever as the
 # coefficients grow in size, and only the penalty stops it, far from $\beta^*$. So the average is too bad for one step.
 # CSL, CEASE and GIANT still arrive. Their surrogates have the slope of all rows, and only the curvature is wrong. For
-# CSL's chunk $\varepsilon$ is below 1. But to $10^{-9}$ they are slower than on mixed rows, or do not
-# arrive within 15 iterations.
+# CSL's chunk $\varepsilon$ is below 1 (the next cell prints it). But to $10^{-9}$ they are slower than on mixed rows,
+# or do not arrive within 15 iterations.
 #
 # *Sorted by the first column*, the first of ten chunks has the rows where this column is below about 0.1. Its mean
 # square is there about a hundredth of that of all rows. In the worst direction the chunk's curvature is smaller still:
@@ -454,9 +467,11 @@ pilot = use(pilot)
 #
 # An entry of $I-\hat H^{-1/2}H\hat H^{-1/2}$ is about $1/\sqrt m$ in size. This matrix times a random error adds $p$
 # terms of random sign in each coordinate, and their sum is about $\sqrt p$ times as large as one of them. So one pass
-# multiplies the length of the error by about $\sqrt{p/m}$, and the gap by $p/m$. But each pass turns the error towards
-# the eigenvector of the eigenvalue that is largest in size, and that size is $\varepsilon$. From then on a pass
-# multiplies the gap by $\varepsilon^2$.
+# multiplies the length of the error by about $\sqrt{p/m}$, and the gap by $p/m$.
+#
+# As for CSL, a pass multiplies the error by $I-\hat H^{-1}H$ if $f$ and $g$ are quadratic. (This matrix has the same
+# eigenvalues as the one above.) So each pass turns the error towards the eigenvector of this matrix whose eigenvalue is
+# largest in size, and that size is $\varepsilon$. From then on a pass multiplies the gap by $\varepsilon^2$.
 #
 # </details>
 #
@@ -579,9 +594,10 @@ ledger
 # %% [markdown] tags=["optional"] id="c10-030"
 # ## One slow worker (28 min, optional)
 #
-# In a round everybody waits for the slowest worker. Must they? In **asynchronous ADMM** nobody waits. Notebook 05's
-# chunk $k$ answers with coefficients $b$. Its **vote** is $v_k=b+u_k$, with the $u_k$ that it was sent. We keep the
-# last vote of every chunk. When chunk $k$ answers, its new vote takes the place of its old one, and
+# In a round everybody waits for the slowest worker. Must they? In **asynchronous ADMM** nobody waits. As in 05, chunk
+# $k$ answers with the $b$ that minimises $f_k(b)+\frac\rho2\|b-z+u_k\|^2$. Its **vote** is $v_k=b+u_k$, with the $u_k$
+# that it was sent. We keep the last vote of every chunk. When chunk $k$ answers, its new vote takes the place of its
+# old one, and
 #
 # $$z=\operatorname{argmin}_w\ \lambda\|w\|_1+\tfrac\rho2\sum_j\|v_j-w\|^2,\qquad u_k=v_k-z .$$
 #
@@ -795,9 +811,9 @@ assert client.status == "closed"
 # </details>
 # <details><summary>What are the flat pieces of the lines, and why has PIAG so few states?</summary>
 #
-# A flat piece is a certificate. Its reads wait for the slow worker, and the line goes on after them. A line may end below
-# the tolerance, because a gap must be proved. An asynchronous method shows a state only when all chunks, also the slow
-# one, have evaluated $F$ at the same $\beta$.
+# Each line is the racer's run of median seconds. A flat piece is a certificate. Its reads wait for the slow worker, and
+# the line goes on after them. A line may end below the tolerance, because a gap must be proved. An asynchronous method
+# shows a state only when all chunks, also the slow one, have evaluated $F$ at the same $\beta$.
 #
 # </details>
 #
