@@ -21,7 +21,8 @@ myst_heading_anchors = 3
 # A name in backticks is a link where it is something of ours, and code where it is not. Types of others need no link.
 nitpicky = True
 default_role = "py:obj"
-nitpick_ignore_regex = [("py:obj", ".*"), ("py:.*", r"(?!glmlab\.)\w+\..*")]
+# nbconvert wrote an annotation as text, of which Sphinx takes a part for a class.
+nitpick_ignore_regex = [("py:obj", ".*"), ("py:.*", r"(?!glmlab\.)\w+\..*"), ("py:class", r"dict\[str")]
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_preserve_defaults = True
 add_module_names = False
