@@ -25,7 +25,7 @@ details::details-content { content-visibility: visible !important; height: auto 
 pre { white-space: pre-wrap !important; overflow-wrap: anywhere !important; }
 img, svg { max-width: 100% !important; height: auto; }
 [class*='bd-header'], [class*='bd-sidebar'], footer { display: none !important; }
-h1 { break-before: page; }
+.toctree-wrapper > section { break-before: page; }
 h1, h2, h3 { break-after: avoid; }
 </style>"""
 
