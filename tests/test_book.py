@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 import glmlab
 from glmlab.teaching import exercises
 from tools import book, pages, prose, reference
-from tools.notebooks import FOLDER, LINKS
+from tools.notebooks import FOLDER
 
 pytestmark = pytest.mark.timeout(900)  # the book is built once, which counts for the first test that reads it
 FIRST = """# Start: see what the book makes of a notebook
@@ -187,8 +187,8 @@ def test_help_follows_each_check_once_and_the_shipped_notebook_stays(tmp_path):
 
 
 def test_the_links_to_the_neighbours_are_left_to_the_books_own(tmp_path):
-    links = new_markdown_cell("[01](01_b.ipynb) →", id=LINKS)
-    made = book.dressed(notebook(new_markdown_cell("the end", id="end"), links), names()[0], "ci").cells
+    end = new_markdown_cell("the end\n\n[01](01_b.ipynb) →", id="end")
+    made = book.dressed(notebook(new_markdown_cell("# Title", id="title"), end), names()[0], "ci").cells
     assert made[-1].source == "the end"
 
 

@@ -224,16 +224,17 @@ def course(pair):
     return pair
 
 
-def last_cell(folder, stem):
-    return nbformat.read(folder / f"{stem}.ipynb", as_version=4).cells[-1].source
+def last_line(folder, stem):
+    cells = nbformat.read(folder / f"{stem}.ipynb", as_version=4).cells
+    return [cell.source for cell in cells if cell.cell_type == "markdown"][-1].split("\n\n")[-1]
 
 
 def test_a_notebook_ends_with_links_to_those_before_and_after_it(course):
     assert form.check(course) == []
-    assert last_cell(course, "00_line") == "[00b more (optional)](00b_more.ipynb) →"
-    assert last_cell(course, "00b_more") == "← [00 line](00_line.ipynb) · [01 plane](01_plane.ipynb) →"
-    assert last_cell(course, "01_plane") == "← [00b more (optional)](00b_more.ipynb)"
-    assert all("neighbours" not in path.read_text() for path in course.glob("src/*.py"))
+    assert last_line(course, "00_line") == "[00b more (optional)](00b_more.ipynb) →"
+    assert last_line(course, "00b_more") == "← [00 line](00_line.ipynb) · [01 plane](01_plane.ipynb) →"
+    assert last_line(course, "01_plane") == "← [00b more (optional)](00b_more.ipynb)"
+    assert all(".ipynb)" not in path.read_text() for path in course.glob("src/*.py"))
 
 
 @pytest.mark.parametrize("change_it", [

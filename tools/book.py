@@ -22,7 +22,7 @@ from glmlab.teaching import exercises
 from glmlab.teaching.contents import uses
 from glmlab.teaching.scales import SCALES
 from tools import form, pages, plans, reference
-from tools.notebooks import FOLDER, LINKS, ROOT, copies
+from tools.notebooks import FOLDER, LINKS, ROOT, copies, texts
 
 TARGET = ROOT / "build" / "book"
 HTML_BLOCK = re.compile(r"^<details>.*?(?=\n\n|\Z)", re.M | re.S)  # Markdown ends it at an empty line
@@ -104,14 +104,13 @@ def dressed(notebook, name: str, scale: str):
     """The executed copy as the book shows it: numbered, with a note on running it, with help behind each check."""
     first, *rest = notebook.cells
     first.source = re.sub(r"^# ", f"# {name.split('_')[0]} · ", first.source)
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":  # JupyterLab keeps a heading's capitals in its anchor, Sphinx does not
-            cell.source = re.sub(r"\.ipynb#[\w-]+", lambda link: link[0].lower(), cell.source)
-            cell.source = HTML_BLOCK.sub(lambda block: with_formulas(block[0]), cell.source)
+    for cell in texts(notebook):  # JupyterLab keeps a heading's capitals in its anchor, Sphinx does not
+        cell.source = re.sub(r"\.ipynb#[\w-]+", lambda link: link[0].lower(), cell.source)
+        cell.source = HTML_BLOCK.sub(lambda block: with_formulas(block[0]), cell.source)
+        cell.source = LINKS.sub("", cell.source)  # the book's pages have such links already
     cells = [first, new_markdown_cell(LIVE.format(name=name, scale=scale))]
     for cell in rest:
-        if cell.id != LINKS:  # the book's pages have such links already
-            cells += [cell, *map(help_for, used(cell))]
+        cells += [cell, *map(help_for, used(cell))]
     notebook.cells = cells
     return notebook
 

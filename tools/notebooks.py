@@ -4,6 +4,7 @@
     python -m tools.notebooks run [--solved]  run every notebook in a temporary copy, off the network
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -13,13 +14,12 @@ from pathlib import Path
 import jupytext
 import nbformat
 from jupytext.config import load_jupytext_config
-from nbformat.v4 import new_markdown_cell
 
 from glmlab.classroom.running import CELL_SECONDS, environment
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
-LINKS = "neighbours"  # the name of the last cell of an .ipynb, which no .py has
+LINKS = re.compile(r"\n\n(← \[[^\n]*|\[[^\n]* →)\Z")  # the last line of an .ipynb's text, which no .py has
 
 
 # --- one half from the other
@@ -36,9 +36,14 @@ def sync_one(source: Path) -> Path:
     write_text(source, as_text(notebook, source))
     links = neighbours(source.stem, [path.stem for path in source.parent.glob("*.py")])
     if links:
-        notebook.cells.append(new_markdown_cell(links, metadata={"id": LINKS}))
+        texts(notebook)[-1].source += f"\n\n{links}"
     write_text(target, nbformat.writes(with_ids(notebook)) + "\n")
     return target
+
+
+def texts(notebook) -> list:
+    """The cells of text."""
+    return [cell for cell in notebook.cells if cell.cell_type == "markdown"]
 
 
 def neighbours(stem: str, stems: list[str]) -> str:
