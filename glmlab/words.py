@@ -62,6 +62,11 @@ def range_text(values, text=str):
     return text(low) if low == high else f"{text(low)} to {text(high)}"
 
 
+def column_names(names, p):
+    """The names of p columns: x1, x2, … where they have none."""
+    return tuple(f"x{j + 1}" for j in range(p)) if names is None else tuple(names)
+
+
 def proved_text(value, within):
     """A number that is no further than `within` from what it stands for: its proved digits and one more, and a bound.
 

@@ -14,8 +14,7 @@ from glmlab.rows import inferring
 from glmlab.rows.columns import is_answer, refuse_other_names
 from glmlab.rows.survey import refuse_not_finite
 from glmlab.rows.threads import one_blas_thread
-from glmlab.solvers.result import column_names
-from glmlab.words import count_text
+from glmlab.words import column_names, count_text
 
 
 @spelt

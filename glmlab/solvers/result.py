@@ -16,7 +16,7 @@ from glmlab.rows.labels import refuse_other_rows
 from glmlab.rows.survey import culprits, place
 from glmlab.rows.tables import column, matrix
 from glmlab.rows.threads import one_blas_thread
-from glmlab.words import count_text, proved_text
+from glmlab.words import column_names, count_text, proved_text
 
 SHOWN = 6  # rows of a trace that are shown at its beginning, and as many at its end
 LISTED = 30  # coefficients up to which all are shown; of more, zeros are left out, and then those in the middle
@@ -357,11 +357,6 @@ class Mean:
     def eta(self, block):
         """η of a block of rows."""
         return predictor(block, self.beta) + self.intercept
-
-
-def column_names(names, p):
-    """The names of p columns: x1, x2, … where they have none."""
-    return tuple(f"x{j + 1}" for j in range(p)) if names is None else tuple(names)
 
 
 def certainly_not_zero(certificate, beta):

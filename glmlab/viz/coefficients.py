@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from glmlab.words import count_text
+from glmlab.words import column_names, count_text
 
 from .picture import Picture
 from .style import new_figure
@@ -32,7 +32,7 @@ def coefficients(
     lams, betas = np.asarray(lams, dtype=float), np.asarray(betas, dtype=float)
     if betas.ndim != 2 or lams.shape != betas.shape[:1] or not np.all(lams > 0):
         raise ValueError(f"lams {lams.shape} must be positive, one for each row of betas {betas.shape}")
-    names = [f"x{j + 1}" for j in range(betas.shape[1])] if names is None else [str(name) for name in names]
+    names = [str(name) for name in column_names(names, betas.shape[1])]
     if len(names) != betas.shape[1]:
         raise ValueError(f"{len(names)} names for {betas.shape[1]} coefficients; give one each")
     order = np.argsort(-lams)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from glmlab.words import count_text, list_text
+from glmlab.words import column_names, count_text, list_text
 
 from .interactive import bokeh_figure
 from .picture import Picture
@@ -26,7 +26,7 @@ def penalty_paths(paths, plain, *, names=None, most=5, ylabel="coefficient"):
     """
     plain = np.asarray(plain, dtype=float)
     paths = {name: _falling(name, lams, betas, plain) for name, (lams, betas) in paths.items()}
-    names = [f"x{j + 1}" for j in range(len(plain))] if names is None else list(names)
+    names = column_names(names, len(plain))
     if len(names) != len(plain):
         raise ValueError(f"{len(names)} names for {len(plain)} coefficients; give one each")
     largest = np.argsort(-np.abs(plain), kind="stable")[:most]
