@@ -97,9 +97,16 @@ class LabPage:
         self.menu("Run", "Run All Cells")
         self.until(self._has_run, "Run All does not end")
 
+    def select(self, cell: str):
+        """Click into a cell, and look where the click went, because outputs above may push cells about."""
+        focused = self.cell(cell).locator(".cm-editor.cm-focused")
+        while not focused.count():
+            self.cell(cell).locator(".cm-content").click()
+            self.page.wait_for_timeout(200)
+
     def type_into(self, cell: str, source: str):
         """Replace what stands in a cell."""
-        self.cell(cell).locator(".cm-content").click()
+        self.select(cell)
         self.page.keyboard.press("Control+a")
         self.page.keyboard.insert_text(source)
 
@@ -107,15 +114,16 @@ class LabPage:
         """Run one cell; returns what it printed."""
         prompt = self.cell(cell).locator(".jp-InputPrompt")
         before = prompt.text_content()
-        self.cell(cell).locator(".cm-content").click()
+        self.select(cell)
         self.page.keyboard.press("Control+Enter")
         self.until(lambda: prompt.text_content() != before and has_number(prompt.text_content()), f"{cell} goes on")
         return self.cell(cell).locator(".jp-OutputArea").first.text_content()
 
     def run_above(self, cell: str):
-        """Run → Run All Above Selected Cell."""
-        self.cell(cell).locator(".cm-content").click()
+        """Run → Run All Above Selected Cell, and wait until no cell is running."""
+        self.select(cell)
         self.menu("Run", "Run All Above Selected Cell")
+        self.until(self._has_run, f"the cells above {cell} do not end")
 
     # --- what one sees
 
