@@ -12,6 +12,7 @@ from glmlab.checks import flag, frozen, number, share, whole
 from glmlab.fitting import choose, over_rows, refuse_early
 from glmlab.maths.penalties import PENALTIES, PENALTY_NEEDS, on_rows
 from glmlab.names import among, named
+from glmlab.rows.condensed import condensed
 from glmlab.solvers.result import NotConverged, RankWarning
 from glmlab.solvers.run import run
 from glmlab.solvers.start import null_start
@@ -25,8 +26,8 @@ def path(
 ):  # fmt: skip
     """Fit the same problem at each λ, the largest first, each fit started where the one before ended.
 
-    The problem at each λ is that of `fit`: a sum of losses plus λ times the penalty. Rows are cut and surveyed once,
-    and the Hessian of least squares is summed once, however many λ there are.
+    The problem at each λ is that of `fit`: a sum of losses plus λ times the penalty. Rows are cut and surveyed once.
+    Least squares with solver="auto" reads them once more, however many λ there are (rows/condensed.py).
 
     Parameters
     ----------
@@ -84,8 +85,8 @@ def path(
         intercept=flag("fit_intercept", fit_intercept), threads=threads,
     )  # fmt: skip
     plan = plan.on(f)
-    solver, _ = choose(solver, f, plan.at(1.0))
-    found = walk(f, plan, solver, start, progress=progress, **settings)
+    solver, why = choose(solver, f, plan.at(1.0))
+    found = walk(f, plan, solver, start, condenses=may_condense(solver, why), progress=progress, **settings)
     warn_of(found)
     return found
 
@@ -115,7 +116,12 @@ def planned(penalty, lams, n_lams, ratio):
     return Plan(at, lams, n_lams, ratio, l1_share(at, needed=lams is None))
 
 
-def walk(f, plan, solver, start=None, **options):
+def may_condense(solver, why):
+    """May a path of least squares be computed from a small table? Only if "auto" chose, for a reason, its Hessian."""
+    return bool(why) and solver in ("newton", "proximal_newton")
+
+
+def walk(f, plan, solver, start=None, condenses=False, **options):
     """The Path of the objective f, without warnings. `options` are those of `run` and of the solver."""
     null = null_start(f)
     f.look(null)  # refuses what cannot be fitted
@@ -124,8 +130,15 @@ def walk(f, plan, solver, start=None, **options):
     if lams is None:
         lams = lam_max * plan.ratio ** (np.arange(plan.n_lams) / max(plan.n_lams - 1, 1))
     with silent():
-        results = visit(f, plan.at, lams, solver, null if start is None else start, **options)
+        results = visit(objectives(f, null, condenses), plan.at, lams, solver, null if start is None else start,
+                        **options)  # fmt: skip
     return Path(results, lams, lam_max)
+
+
+def objectives(f, centre, condenses):
+    """What a path minimises: [f], before it a small table with the losses of least squares where one can be had."""
+    small = condensed(f, centre) if condenses else None
+    return [f] if small is None else [small, f]
 
 
 @contextlib.contextmanager
@@ -138,12 +151,11 @@ def silent():
 
 
 def visit(f, at, lams, solver, start, **options):
-    """The Results at these λ, in their order; fewer if one was interrupted."""
+    """The Results at these λ, in their order; fewer if one was interrupted. f: a list as `objectives` gives it."""
     results = []
     for lam in lams:
-        f.passes, f.rounds = 0.0, 0  # each Result counts its own
         try:
-            results.append(run(solver, f, at(lam), start=start, **options))
+            results.append(solved(f, solver, at(lam), start, **options))
         except Exception as error:
             error.results = tuple(results)
             raise
@@ -151,6 +163,16 @@ def visit(f, at, lams, solver, start, **options):
         if start.interrupted:
             break
     return results
+
+
+def solved(f, solver, g, start, **options):
+    """The Result at one λ from the first of the objectives f. One that proves too little leaves f for good."""
+    while True:
+        result = run(solver, f[0], g, start=start, **options)
+        f[0].passes, f[0].rounds = 0.0, 0  # each Result counts its own
+        if len(f) == 1 or result.interrupted or f[0].trusted(result):
+            return result
+        del f[0]
 
 
 def warn_of(results, caller="path"):

@@ -9,7 +9,7 @@ import numpy as np
 from glmlab.checks import flag, number
 from glmlab.fitting import choose, over_rows, refuse_early
 from glmlab.held_out import CrossValidation, held_out, vector_of
-from glmlab.paths import Path, planned, silent, walk, warn_of
+from glmlab.paths import Path, may_condense, objectives, planned, silent, solved, walk, warn_of
 from glmlab.policy import Validating
 from glmlab.rows.chunks import InMemory
 from glmlab.rows.folds import folds_of, numbers_of
@@ -17,7 +17,6 @@ from glmlab.rows.kernels import as_floats
 from glmlab.rows.objective import Objective
 from glmlab.rows.sampling import Draw
 from glmlab.rows.together import Together
-from glmlab.solvers.run import run
 from glmlab.solvers.start import null_start, weight_of
 
 
@@ -72,8 +71,8 @@ def cross_validate_path(
     Notes
     -----
     A fold starts at each λ where `first_guess` says. A pass reads each chunk once for all folds; what they find has the
-    bits of separate fits with these weights and starts. Where X is small all fits go on to the last digits of β, as in
-    `fit`.
+    bits of separate fits with these weights and starts. Least squares with solver="auto" needs three passes for all
+    folds and λ (rows/condensed.py). Where X is small all fits go on to the last digits of β, as in `fit`.
 
     References
     ----------
@@ -100,19 +99,21 @@ def cross_validate_path(
         numbers = [numbers_of(fold) for fold in numbers]  # once for all passes
     f.look(null_start(f))  # refuses what cannot be fitted
     plan = plan.on(f)
-    solver, _ = choose(solver, f, plan.at(1.0))
+    solver, why = choose(solver, f, plan.at(1.0))
+    condenses = may_condense(solver, why)
     refuse_empty(f, numbers, count)
     together = Together(f.chunks, numbers, count)
     folds = [Objective(f.family, together.without(k), f.kernels) for k in range(count)]
     together.run([null_of(fold, k) for k, fold in enumerate(folds)])
-    full = walk(f, plan, solver, start, progress=progress, **settings)
+    full = walk(f, plan, solver, start, condenses=condenses, progress=progress, **settings)
     if full[-1].interrupted:
         raise KeyboardInterrupt
     tell = Telling(count * len(full), progress)
     settings["tol"] = fold_tol
     with silent():
         hints = hints_for(f, full, solver, fold_tol)
-        paths = together.run([follower(fold, f, plan.at, full, solver, hints, tell, settings) for fold in folds])
+        paths = together.run([follower(fold, f, plan.at, full, solver, hints, tell, settings, condenses)
+                              for fold in folds])  # fmt: skip
     found = CrossValidation(full, tuple(paths), *held_out(f, numbers, paths), together.reads)
     warn_of([result for one in (full, *paths) for result in one], "cross_validate_path")
     return found
@@ -154,19 +155,19 @@ def curved(rows, kernel, family, B):
     return Curved(np.array([kernel(rows, family, beta).hess for beta in B]), weight_of(rows))
 
 
-def follower(f, whole, at, full, solver, hints, tell, settings):
+def follower(f, whole, at, full, solver, hints, tell, settings, condenses=False):
     """A function that fits f, the rows without a fold, at all λ of the Path of all rows, and returns its Path."""
 
     def follow():
         points = [vector_of(result, f) for result in full]
         f.look(points[0])
         lams, results = full.lams * (f.survey.weight / whole.survey.weight), []
+        asked = objectives(f, null_start(f), condenses)
         for k, lam in enumerate(lams):
-            f.passes, f.rounds = 0.0, 0  # each Result counts its own
             guess = first_guess(points, k, vector_of(results[-1], f) if results else None)
             known = {} if hints[k] is None else {"hess": f.survey.weight * hints[k]}
             try:
-                results.append(run(solver, f, at(lam), start=guess, **known, **settings))
+                results.append(solved(asked, solver, at(lam), guess, **known, **settings))
             except Exception as error:
                 error.results = tuple(results)
                 raise

@@ -27,6 +27,7 @@ LAYERS = [
     "rows.together",
     "rows.ondask",
     "rows.entrance rows.objective",
+    "rows.condensed",
     "maths.wide",
     "maths.certificates maths.existence",
     "solvers.result",
@@ -59,8 +60,8 @@ LAYERS = [
 LEVEL = {name: level for level, line in enumerate(LAYERS) for name in line.split()}
 # The modules that need not know that there are clusters.
 NO_DASK = set("names checks policy words cards maths solvers".split()) | {f"rows.{name}" for name in (
-    "by_columns elementary folds formulas fused kernel_sets kernels labels ledger loops objective sampling scale "
-    "sparse_loops survey threads together twins").split()}  # fmt: skip
+    "by_columns condensed elementary folds formulas fused kernel_sets kernels labels ledger loops objective sampling "
+    "scale sparse_loops survey threads together twins").split()}  # fmt: skip
 MAY_USE_DASK = "solvers.asynchronous"
 
 

@@ -205,7 +205,7 @@ def test_a_flat_direction_is_kept():
 
 
 @pytest.mark.parametrize(("apart", "policy", "asked"), [
-    (1.0, Algebra(), False), (1e-7, Algebra(), True), (1.0, Algebra(blurred=1.0), True),
+    (1.0, Algebra(), False), (1e-7, Algebra(), True), (1.0, Algebra(blurred=1.0, pivot=1.0), True),
 ])  # fmt: skip
 def test_the_factor_is_made_where_the_sum_is_blurred(apart, policy, asked):
     """With apart = 1e-7 two columns differ in their seventh digit: the sum has lost their difference, R has not."""

@@ -107,7 +107,7 @@ def separate(given, found, folds, **options):
 @pytest.mark.parametrize("family", ["gaussian", "logistic", "poisson", "gamma"])
 def test_folds_have_the_bits_of_separate_fits(family):
     given = problem(family)
-    found = validated(given, cv=3)
+    found = validated(given, cv=3, solver="proximal_newton")
     assert found.converged and isinstance(found.path, Path)
     for ours, alone, lam in separate(given, found, numbers(200, 3)):
         assert np.array_equal(ours.beta, alone.beta) and ours.intercept == alone.intercept

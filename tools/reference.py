@@ -19,7 +19,7 @@ GROUPS = {
                        "maths.sums maths.working maths.descent maths.products maths.wide maths.bounds",
     "The rows and their passes": "rows.entrance rows.tables rows.labels rows.columns rows.chunks rows.ondask "
                                  "rows.faults rows.arrivals rows.by_columns rows.together rows.folds "
-                                 "rows.objective rows.ledger rows.scale rows.sampling rows.survey "
+                                 "rows.objective rows.condensed rows.ledger rows.scale rows.sampling rows.survey "
                                  "rows.kernels rows.kernel_sets rows.moments rows.inferring rows.fused rows.loops "
                                  "rows.sparse_loops rows.twins rows.formulas "
                                  "rows.elementary rows.dispatch rows.threads",

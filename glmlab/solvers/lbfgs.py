@@ -7,7 +7,7 @@ import numpy as np
 
 from glmlab.checks import frozen, whole
 from glmlab.maths.penalties import lambdas
-from glmlab.maths.quadratic import Curvature, by_cholesky
+from glmlab.maths.quadratic import Curvature
 from glmlab.policy import Choosing
 from glmlab.solvers.linesearch import SHORTER, armijo, descends, rounding, settled
 from glmlab.solvers.pilot import first_hessian, full
@@ -141,4 +141,4 @@ def inverse(hess, l2, factor=None):
     H = hess + np.diag(l2)
     if not np.isfinite(H).all():
         return by_diagonal(np.diag(H))
-    return by_cholesky(H) or Curvature(hess, l2, factor).on(np.ones(len(l2), dtype=bool)).solve
+    return Curvature(hess, l2, factor).on(np.ones(len(l2), dtype=bool)).solve

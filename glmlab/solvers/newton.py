@@ -7,7 +7,7 @@ import numpy as np
 
 from glmlab.checks import frozen
 from glmlab.maths.penalties import lambdas
-from glmlab.maths.quadratic import Curvature, minimise_model, spectrum
+from glmlab.maths.quadratic import Curvature, by_cholesky, minimise_model, spectrum
 from glmlab.solvers.linesearch import armijo, rounding
 
 STEPS = 2.0 ** -np.arange(0, 24, 1.0)
@@ -86,7 +86,7 @@ def longest(f, g, beta, objective, slope, d):
 
 def is_model(f, hess):
     """Is f its own quadratic model, its Hessian well above rounding in every direction? Then a unit step is best."""
-    if not f.quadratic:
-        return False
+    if not f.quadratic or by_cholesky(hess):
+        return f.quadratic
     values = spectrum(hess).values
     return values[0] > 1e-12 * values[-1]
