@@ -184,7 +184,7 @@ def certificate_at(f, g, beta, polish=0, sample=None, policy=Proving()):
     errors = one_nan(np.max(within / here.deviations))
     return Certificate(bound, float(relative), first.kkt, kind, True, passes, float(first.objective), best.rank,
                        float(best.likely), tuple(first.step.tolist()), errors,
-                       tuple(map(one_nan, np.broadcast_to(within, f.dim))))  # fmt: skip
+                       tuple_of(np.broadcast_to(within, f.dim)))  # fmt: skip
 
 
 @np.errstate(over="ignore", invalid="ignore")  # where sums overflow there is no bound, and no warning either
@@ -242,6 +242,14 @@ def gather(f, beta, sample):
 def one_nan(value):
     """A float; nan is always the same object, so that equal certificates compare equal."""
     return np.nan if np.isnan(value) else float(value)
+
+
+def tuple_of(values):
+    """The same for an array (dim,), as a tuple; quick where no value is nan, or all are, because dim may be large."""
+    unknown = np.isnan(values)
+    if unknown.all():
+        return (np.nan,) * len(values)
+    return tuple(map(one_nan, values) if unknown.any() else values.tolist())
 
 
 def passes_so_far(f, sample):
