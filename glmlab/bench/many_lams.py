@@ -93,6 +93,23 @@ def glum_folds(X, y, family, lams):
     GeneralizedLinearRegressorCV(family="binomial", alphas=alpha, **options).fit(X, y)
 
 
+def lasso_folds(X, y, family, lams):
+    """scikit-learn's LassoCV on two cores."""
+    from sklearn.linear_model import LassoCV
+
+    options = {"fit_intercept": False, "tol": 1e-6, "cv": 5, "n_jobs": 2}
+    LassoCV(alphas=alphas(lams, len(y), "Lasso"), **options).fit(X, y)
+
+
+def liblinear_folds(X, y, family, lams):
+    """scikit-learn's LogisticRegressionCV with liblinear on two cores. Its C is 1/λ for the rows outside of a fold."""
+    from sklearn.linear_model import LogisticRegressionCV
+
+    options = {"l1_ratios": [1.0], "solver": "liblinear", "fit_intercept": False, "tol": 1e-6, "cv": 5, "n_jobs": 2,
+               "scoring": "neg_log_loss", "use_legacy_attributes": False}  # fmt: skip
+    LogisticRegressionCV(Cs=[1 / (0.8 * lam) for lam in lams], **options).fit(X, y)
+
+
 def alphas(lams, n, library, *family):
     """Our λ as the library's."""
     return [from_lam(lam, n, library, *family) for lam in lams]
@@ -102,6 +119,7 @@ LASSO = "gaussian", {"full": 100_000, "ci": 2_000}, 100, 50
 LOGISTIC = "logistic", {"full": 100_000, "ci": 2_000}, 100, 50
 FOLDS = "logistic", {"full": 1_000_000, "ci": 5_000}, 50, 30
 FEWER = "logistic", {"full": 100_000, "ci": 2_000}, 50, 30
+LASSO_FOLDS = "gaussian", {"full": 1_000_000, "ci": 5_000}, 50, 30
 RACES = {
     ("lasso path", "glmlab"): ours(*LASSO, our_path),
     ("lasso path", "lasso_path"): theirs(*LASSO, lasso_path),
@@ -111,4 +129,7 @@ RACES = {
     ("folds", "path"): ours(*FOLDS, default_path),
     ("folds, fewer rows", "glmlab"): ours(*FEWER, our_folds),
     ("folds, fewer rows", "glum"): theirs(*FEWER, glum_folds),
+    ("folds, fewer rows", "LogisticRegressionCV"): theirs(*FEWER, liblinear_folds),
+    ("lasso folds", "glmlab"): ours(*LASSO_FOLDS, our_folds),
+    ("lasso folds", "LassoCV"): theirs(*LASSO_FOLDS, lasso_folds),
 }
