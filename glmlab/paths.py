@@ -166,9 +166,13 @@ def visit(f, at, lams, solver, start, **options):
 
 
 def solved(f, solver, g, start, **options):
-    """The Result at one λ from the first of the objectives f. One that proves too little leaves f for good."""
+    """The Result at one λ from the first of the objectives f. One that proves too little leaves f for good.
+
+    Where the last λ has left a Hessian, which hardly changes from λ to λ, it takes the place of a pilot's.
+    """
     while True:
-        result = run(solver, f[0], g, start=start, **options)
+        known = {} if f[0].kept is None else {"hess": f[0].kept}
+        result = run(solver, f[0], g, start=start, **known | options)
         f[0].passes, f[0].rounds = 0.0, 0  # each Result counts its own
         if len(f) == 1 or result.interrupted or f[0].trusted(result):
             return result

@@ -104,8 +104,8 @@ class Keeping:
     swift: float = 1e-3  # of the decrement: a pass that leaves less is fast enough; there a Hessian costs microseconds
     digits: float = 1e-11  # of S: what is wanted where X has more numbers,
     brisk: float = 0.1  # of the decrement: and what is fast enough there
-    hessian: int = 2  # passes that one with a Hessian costs more than one without, when columns are few
-    wide: int = 64  # columns for which it costs one pass more
+    hessian: int = 1  # passes that one with a Hessian costs more than one without, when columns are few
+    wide: int = 16  # columns for which it costs one pass more, measured from 15 to 400
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,16 @@ def test_a_pass_or_two_for_each_lambda_of_least_squares():
     assert found.converged and max(result.passes for result in found) <= 2
 
 
+def test_the_hessian_that_one_lambda_leaves_serves_the_next():
+    """Where λ falls slowly the Hessian hardly changes, and is renewed at few λ."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((12_000, 8))
+    y = (rng.random(12_000) < 1 / (1 + np.exp(0.3 - X[:, :2] @ [1, -0.5]))).astype(float)
+    found = path(X, y, family="logistic", fit_intercept=True, n_lams=10, ratio=0.8)
+    assert found.converged and {result.solver for result in found} == {"pilot_newton"}
+    assert sum(result.state.hessian == "given" for result in found) > 5
+
+
 def test_data_on_dask_and_sparse_rows_give_the_same_path():
     given = problem("logistic", weighted=False, shifted=False)
     memory = path(*given.data, family="logistic", fit_intercept=True, n_lams=5)

@@ -97,6 +97,7 @@ class Objective(Ledger):
         self._last = self._hess = self._hess_on = self._factor = self._survey = self._pilot = None
         self.heading = None  # the last direction by products with ∇²f (maths/products.py)
         self.modelled = None  # the last model on a working set (maths/working.py)
+        self.kept = None  # the last Hessian that was kept from pass to pass (dim, dim) (solvers/pilot.py)
         self._pilot_with_survey = False
 
     def __repr__(self):

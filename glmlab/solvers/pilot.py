@@ -28,6 +28,7 @@ def pilot_newton(f, g, start, *, seed=0, hess=None, keeping=Keeping()):
     Hessian, the pilot being rows drawn at random from every chunk (`seed` says which), and a diagonal that all rows
     have checked. A step that brings less than a tenth of what its slope promised is refused and Ĥ scaled up. Where
     progress is so slow that a new Hessian pays for itself, the next pass brings the full one, which is then kept.
+    `hess` (dim, dim) takes the pilot's place; what a run has kept is `f.kept`, for the next run on like a problem.
     Oracle: one loss+gradient pass an iteration: the pass that tests a trial point is the next iteration's.
     Rate: with ε = sup ‖I − Ĥ^(−½) ∇²f Ĥ^(−½)‖ on the way, ‖β⁺ − β*‖_Ĥ ≤ ε ‖β − β*‖_Ĥ for every convex g, because the
     prox in the metric Ĥ is nonexpansive; F − F* falls by about ε² a pass. For m incoherent pilot rows ε is about
@@ -40,7 +41,7 @@ def pilot_newton(f, g, start, *, seed=0, hess=None, keeping=Keeping()):
     model = kept.model(g, beta, grad)
     while True:
         objective = loss + g.value(beta)
-        residual, move = f.residual(beta, grad, g), frozen(model.step)
+        residual, move, f.kept = f.residual(beta, grad, g), frozen(model.step), kept.hess
         yield PilotState(frozen(beta), objective, residual, model.decrement, move, kept.origin, kept.scale)
         for _ in range(keeping.tries):
             if settled(model.promise, objective):
