@@ -12,7 +12,7 @@ COURSE = (
     ("02", "Naive solve", 60, "Can one pass do it?"),
     ("03", "Gradient descent", 90, "Can gradients do it?"),
     ("04", "Task graphs", 80, "What does a round cost?"),
-    ("05", "ADMM", 120, "More work between rounds?"),
+    ("05", "ADMM", 135, "More work between rounds?"),
     ("06", "Certificates", 106, "Is it right?"),
     ("07", "Families, penalties", 120, "What else can it fit?"),
     ("08", "Benchmarks", 75, "Is it fast?"),

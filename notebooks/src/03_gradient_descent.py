@@ -211,6 +211,7 @@ assert written >= 10 * n_chunks and optimised >= 2 * one_pass
 # two first: for each chunk one copy more, and as written one task more. With the operator write `2 * (X.T @ r)`.
 #
 # </details>
+#
 # *Recap.*
 # - As written, every array operation makes at least one task for each chunk of its result.
 # - In a pass of glmlab each chunk is one task, and a few more tasks add the results.

@@ -414,7 +414,7 @@ assert 0 <= noise <= 4 * p, "what noise lifts F by, whatever n is"
 #
 # <details><summary>What else does the figure show?</summary>On the right the default's two curves coincide, because both
 # make the same passes. liblinear has no curve there, because it does not count passes. If X has at most four million
-# numbers, `run` goes on after the proof until the next step would hardly move any row (11). So curves go on below 1e-9.
+# numbers, <code>run</code> goes on after the proof until the next step would hardly move any row (11). So curves go on below 1e-9.
 # And the default's times to 1e-6 and to 1e-9 may be equal, because one pass can divide its gap by a million.</details>
 #
 # <details><summary><b>Check yourself.</b> ADMM's curve may rise at first. Why?</summary>A round of ADMM need not lower
