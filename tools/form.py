@@ -241,7 +241,7 @@ MARKDOWN = re.compile(r"`[^`]*`|\*\*|(?<!\w)[*_]\w|\]\(|^(?:[-*|]|#+|\d+\.)\s", 
 
 
 def folds(notebook):
-    """No Markdown in a block of HTML, which a fold opens or ends and only an empty line closes: it would be shown raw."""
+    """No Markdown in a block of HTML, which a fold's tag begins and only an empty line ends: it would be shown raw."""
     for n, cell in enumerate(notebook.cells):
         blocks = HTML_BLOCK.findall(cell.source) if cell.cell_type == "markdown" else []
         for raw in filter(None, map(MARKDOWN.search, blocks)):
