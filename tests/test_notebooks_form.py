@@ -120,6 +120,9 @@ BROKEN = [
     (form.counts, many_cells(46), "46 cells; at most 45"),
     (form.lengths, code("\n".join("x = 1" for _ in range(25))), "26 lines"),
     (form.lengths, text("word " * 120), "words"),
+    (form.folds, text("<details><summary>Why `x`?</summary>\n\nSo.\n\n</details>"), "'`x`' beside a fold"),
+    (form.folds, text("<details><summary>Why?</summary>The *first*.</details>"), "shown raw"),
+    (form.folds, text("<details><summary>Why?</summary>\n\nSo.\n\n</details>\n- one"), "leave an empty line"),
 ]
 
 
@@ -134,6 +137,12 @@ def test_each_rule_fails_on_a_notebook_that_breaks_it(rule, break_it, says):
     with pytest.raises(AssertionError, match=says):
         lines = list(rule(notebook))
         assert not lines, lines
+
+
+def test_markdown_behind_an_empty_line_and_html_pass():
+    notebook = good()
+    text("<details><summary>Why <code>x</code>, a - b?</summary>\n\nSo `x`.\n\n</details>\n\n- *one*")(notebook)
+    assert list(form.folds(notebook)) == []
 
 
 def test_as_many_cells_as_are_allowed_pass():

@@ -208,6 +208,16 @@ def test_the_title_is_about_these_lines_and_the_legend_tells_measurements_from_t
     assert axes.get_legend_handles_labels()[1] == ["simulator"], "nothing lies beyond"
 
 
+def test_a_grey_bar_shows_where_passes_of_an_earlier_run_would_lie():
+    picture = viz.speed_by_workers({4: {1: 0.1, 2: 0.2, 4: 0.3}}, rows=9, recorded={1: [1.0, 0.5, 2.0], 2: [3.0]})
+    [axes] = picture.figure.axes
+    [bars] = axes.collections
+    assert [bar.tolist() for bar in bars.get_segments()] == [[[1, 50], [1, 200]], [[2, 600], [2, 600]]]
+    assert picture.finding.endswith("In an earlier run the ratio was 0.5 to 3.")
+    assert "0.5 to 3\ntimes the simulated time" in bars.get_label()
+    assert not viz.speed_by_workers({4: {1: 0.1, 2: 0.2}}, rows=9).figure.axes[0].collections
+
+
 @pytest.mark.parametrize("given", [({},), ({2: {}},), ({2: {1: 1.0}}, {3: {1: 1.0}})])
 def test_the_figure_says_what_it_needs(given):
     with pytest.raises(ValueError, match="seconds="):

@@ -103,6 +103,7 @@ PICTURES = {
     "wide graph": lambda: viz.graph(da.ones(60, chunks=1)),
     "long graph": lambda: viz.graph(chain(30)),
     "gaps": lambda: viz.gap_curves({"published, second half": 9.0 ** np.arange(99), "mended": 0.8 ** np.arange(20)}),
+    "bound and gap": lambda: viz.bound_and_gap([9, 0.2, 1e-9], [1, 0.19, 9e-10], kappa=9.3, title="A bound"),
     "rates": lambda: viz.rate_by_kappa([2, 9, 100], {"1/L": [0.5, 0.889, 0.99]}, {"1/L": [0.49, 0.889, 0.99]}),
     "step slider": lambda: viz.step_slider(np.geomspace(1, 9, 5), np.ones(5)),
     "convergence": three_results,

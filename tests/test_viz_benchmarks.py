@@ -168,6 +168,18 @@ def test_a_model_that_the_clock_refutes_says_nothing_about_more_rows():
     assert apart.finding.endswith("two and one were not timed at the same rows.")
 
 
+def test_a_bar_reaches_from_the_least_to_the_largest_second_of_a_place():
+    timed = {"one": {10: 2.0, 100: 4.0}, "two": {100: 8.0}}
+    ranges = {"one": {10: [2.0, 1.0, 5.0], 100: [4.0]}, "two": {100: [9.0, 7.0]}}
+    picture = viz.where_it_pays(LINES, timed, ranges=ranges)
+    bars = [[bar[:, 1].tolist() for bar in found.get_segments()] for found in picture.figure.axes[0].collections]
+    assert bars == [[[1, 5], [4, 4]], [[7, 9]]]
+    said = [text.get_text() for text in picture.figure.legends[0].get_texts()]
+    assert "open markers: measured, with the range of all repetitions" in said
+    plain = [text.get_text() for text in viz.where_it_pays(LINES, timed).figure.legends[0].get_texts()]
+    assert "open markers: measured" in plain
+
+
 @pytest.mark.parametrize(("make", "says"), [
     (lambda: viz.noise_band({1e4: (1, 2, 3)}, {"a": [(1, 1)]}), "two n or more"),
     (lambda: viz.noise_band(BAND, {}), "points="),

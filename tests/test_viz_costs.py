@@ -64,7 +64,7 @@ def test_the_picture_has_a_rectangle_for_each_bar_and_says_how_white_it_is():
         "mine: 3 tasks of 2.33 s on average in 10 s, 65% white; yours: 1 task of 4 s on average in 4 s, 0% white."
     )
     labels = [text.get_text() for text in picture.figure.legends[0].get_texts()]
-    assert labels == ["kernel × 3", "sum × 1", "transfer × 1"]
+    assert labels == ["kernel: 3 bars", "sum: 1 bar", "transfer: 1 bar"]
     greys = [bar for bar in first.patches if bar.get_facecolor()[0] == bar.get_facecolor()[2]]
     assert [bar.get_x() for bar in greys] == [5000], "the transfer, which is no work, is grey"
 
@@ -76,13 +76,13 @@ def test_a_bar_that_is_too_thin_to_see_is_drawn_wider_and_dasks_own_task_has_a_n
     widths = [bar.get_width() for bar in picture.figure.axes[0].patches]
     assert np.allclose(widths, [stream.THIN * 10_000, 1000]) and "0 ms" not in picture.finding
     labels = [text.get_text() for text in picture.figure.legends[0].get_texts()]
-    assert labels == ["kernel × 1", "dask joins the result × 1"]
+    assert labels == ["kernel: 1 bar", "dask joins the result: 1 bar"]
     assert np.isclose(viz.white_space(thin + last), 1 - 1.001 / 10), "the share of white is that of the true times"
 
 
 def test_tasks_may_have_other_names_and_titles_say_how_long_it_took():
     picture = viz.task_stream({"mine": RECORDS}, words={"mine": {"kernel": "product", "sum": "product"}})
-    assert [text.get_text() for text in picture.figure.legends[0].get_texts()] == ["product × 3", "transfer × 1"]
+    assert [text.get_text() for text in picture.figure.legends[0].get_texts()] == ["product: 3 bars", "transfer: 1 bar"]
     [ax] = picture.figure.axes
     assert ax.get_title("left") == "mine: 10 s, 65% white"
     assert picture.figure.get_suptitle() == "65% of the workers' time is white: no task is running"
@@ -96,8 +96,12 @@ def test_one_name_in_dask_may_have_two_meanings_in_two_streams_and_the_figure_a_
     words = {"mine": {"kernel": "product"}, "yours": {"kernel": "gradient"}}
     both = viz.task_stream({"mine": RECORDS, "yours": RECORDS[1:2]}, words=words, title="Mine is longer").figure
     said = [text.get_text() for text in both.legends[0].get_texts()]
-    assert said == ["product × 2", "sum × 1", "gradient × 1", "transfer × 1"]
+    assert said == ["product: 2 bars", "sum: 1 bar", "gradient: 1 bar", "transfer: 1 bar"]
     assert both.get_suptitle() == "Mine is longer"
+    counted = "How many bars there are of each kind"
+    assert both.legends[0].get_title().get_text() == f"{counted}, in all streams together"
+    alone = viz.task_stream({"mine": RECORDS}).figure
+    assert alone.legends[0].get_title().get_text() == counted
 
 
 def test_rows_are_workers_where_each_has_one_thread():

@@ -40,6 +40,24 @@ def test_gap_curves_say_what_they_need(curves):
         viz.gap_curves(curves)
 
 
+def test_a_panel_shows_how_many_times_the_gap_a_bound_is_and_between_which_numbers():
+    picture = viz.bound_and_gap([12.0, 3.0, 1.1], [4.0, 2.0, 1.0], kappa=9.0, title="Nearly the gap")
+    above, below = picture.figure.axes
+    assert [list(line) for line in lines(above)] == [[12, 3, 1.1], [4, 2, 1]]
+    quotient, *limits = lines(below)
+    assert list(quotient) == [3, 1.5, 1.1] and [set(limit) for limit in limits] == [{9.0}, {1}]
+    low, high = below.get_ylim()
+    assert low < 1 and high > 9, "both limits are seen"
+    assert picture.finding == "Bound ÷ gap: 3 at first, 1.5 after one iteration, 1.1 at the end."
+    assert above.get_title("left") == "Nearly the gap" and picture.finding in picture.alt
+
+
+@pytest.mark.parametrize(("bounds", "gaps"), [([1.0], [1.0]), ([1.0, 2.0], [1.0]), ([[1.0, 2.0]], [[1.0, 2.0]])])
+def test_a_bound_and_a_gap_have_as_many_values(bounds, gaps):
+    with pytest.raises(ValueError, match="two or more values each"):
+        viz.bound_and_gap(bounds, gaps, kappa=2.0, title="")
+
+
 # ---------------------------------------------------------------- the price of a digit
 
 

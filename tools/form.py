@@ -236,7 +236,20 @@ def unfolded(markdown):
     return re.sub(r"<details>.*?</details>", "", markdown, flags=re.S)
 
 
-RULES = (stable_ids, no_outputs, known_tags, asserts, parses, no_network, opening, headings, closing, counts, lengths)
+HTML_BLOCK = re.compile(r"^ {0,3}</?details\b.*?(?=\n[ \t]*\n|\Z)", re.M | re.S)
+MARKDOWN = re.compile(r"`[^`]*`|\*\*|(?<!\w)[*_]\w|\]\(|^(?:[-*|]|#+|\d+\.)\s", re.M)
+
+
+def folds(notebook):
+    """No Markdown in a block of HTML, which a fold's tag begins and only an empty line ends: it would be shown raw."""
+    for n, cell in enumerate(notebook.cells):
+        blocks = HTML_BLOCK.findall(cell.source) if cell.cell_type == "markdown" else []
+        for raw in filter(None, map(MARKDOWN.search, blocks)):
+            yield f"cell {n}: {raw.group()!r} beside a fold is shown raw; leave an empty line before it, or write HTML"
+
+
+RULES = (stable_ids, no_outputs, known_tags, asserts, parses, no_network, opening, headings, closing, counts, lengths,
+         folds)  # fmt: skip
 
 
 def code_cells(notebook):

@@ -18,6 +18,7 @@ from . import (  # noqa: F401  (they register their exercises)
     exercises06,
     exercises06_corrected,
     exercises06_curvature,
+    exercises06_moves,
     exercises06_unit,
     exercises07,
     exercises07_conventions,

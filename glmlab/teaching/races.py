@@ -231,11 +231,15 @@ def shipped_runs(rows):
     """The same methods at full size, from the rows of `make bench`: seconds of every run, medians of the rest."""
     found = {}
     for name, (_, entry, setting) in WHO.items():
-        runs = [row["wall"] for row in rows if (row["problem"], row["entry"], row["setting"])
-                == ("laptop", entry, setting) and "failed" not in row]  # fmt: skip
         answer = report.answer(rows, "laptop", entry, setting)
-        found[name] = _row(runs, answer["error"], answer["certified gap"])
+        found[name] = _row(seconds_of(rows, entry, setting), answer["error"], answer["certified gap"])
     return pd.DataFrame(found).T
+
+
+def seconds_of(rows, entry, setting):
+    """The seconds of every run of an entry on the post's problem, from the rows of `make bench`."""
+    runs = (row for row in rows if (row["problem"], row["entry"], row["setting"]) == ("laptop", entry, setting))
+    return [row["wall"] for row in runs if "failed" not in row]
 
 
 def _row(seconds, error, gap=None):

@@ -26,7 +26,7 @@ from .live import Live
 from .odds import odds
 from .penalties import penalty_paths, prices
 from .picture import Picture, show
-from .rates import gap_curves, rate_by_kappa, step_slider
+from .rates import bound_and_gap, gap_curves, rate_by_kappa, step_slider
 from .scaling import speed_by_workers
 from .simulated import cluster_slider
 from .stream import task_stream, white_space
@@ -38,6 +38,7 @@ __all__ = [
     "Live",
     "Picture",
     "admm_round",
+    "bound_and_gap",
     "bounds_by_lam",
     "bytes_by_worker",
     "bytes_per_worker",

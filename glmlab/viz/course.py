@@ -12,7 +12,7 @@ COURSE = (
     ("02", "Naive solve", 60, "Can one pass do it?"),
     ("03", "Gradient descent", 90, "Can gradients do it?"),
     ("04", "Task graphs", 80, "What does a round cost?"),
-    ("05", "ADMM", 120, "More work between rounds?"),
+    ("05", "ADMM", 135, "More work between rounds?"),
     ("06", "Certificates", 106, "Is it right?"),
     ("07", "Families, penalties", 120, "What else can it fit?"),
     ("08", "Benchmarks", 75, "Is it fast?"),
@@ -20,7 +20,7 @@ COURSE = (
     ("10", "Fewer rounds", 85, "Can rounds be saved?"),
     ("11", "Your own solver", 110, "What would you write?"),
 )
-COMPANIONS = {"06": ("06b", "More certificates", 55)}  # optional: nothing needs it; it stands on the card of 06
+COMPANIONS = {"06": ("06b", "More certificates", 61)}  # optional: nothing needs it; it stands on the card of 06
 ACTS = ("Set up and solve", "Iterate and distribute", "Prove and compare", "Grow")
 COLUMNS = 3  # notebooks in one row, which are one part of the course
 WIDTH, HEIGHT, GAP_X, GAP_Y = 1.0, 0.78, 0.16, 0.36

@@ -46,6 +46,35 @@ def _course(name, values, step):
     return f"{name}: from {good[0]:.1e} to {good[-1]:.1e} in {count_text(len(good) - 1, step)}"
 
 
+def bound_and_gap(bounds, gaps, *, kappa, title):
+    """A certificate and the true gap by iteration; a panel below has their quotient, which tells the curves apart.
+
+    bounds, gaps  (m,) values at iterations 0, 1, 2 …; all positive
+    kappa         the largest possible quotient, here the condition number of the Hessian; the least is 1
+    title         of the figure: what it shows
+    """
+    bounds, gaps = (np.asarray(values, dtype=float) for values in (bounds, gaps))
+    if bounds.ndim != 1 or bounds.shape != gaps.shape or len(gaps) < 2:
+        raise ValueError("bounds and gaps: two or more values each, one for every iteration")
+    fig, (above, below) = new_figure(2, 1, size=(8.6, 5.4), sharex=True, height_ratios=(3, 2))
+    _draw_gaps(above, {"your bound": bounds, "F − F*": gaps})
+    above.set(title=title, xlabel="", ylabel="F − F* and its bound")
+    look = {"color": COLOURS[2], "ls": "-", "marker": MARKERS[2], "markevery": max(1, len(gaps) // 12)}
+    below.plot(bounds / gaps, label="your bound ÷ (F − F*)", **look)
+    below.axhline(kappa, color="#777777", ls=":", marker="", label=f"κ = {kappa:.2g}: it is never above")
+    below.axhline(1, color="black", ls="-", lw=1, marker="", label="1: it is never below")
+    below.set(yscale="log", ylim=(0.8, 1.25 * kappa), xlabel="iteration", ylabel="bound ÷ gap")
+    below.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    below.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    below.yaxis.set_minor_locator(NullLocator())
+    names = ["your bound", "F − F*", *(line.get_label() for line in below.lines)]
+    fig.legend([*above.lines, *below.lines], names, loc="outside lower center", ncols=3)
+    ratios = [f"{value:.3g}" for value in (bounds / gaps)[[0, 1, -1]]]
+    finding = "Bound ÷ gap: {} at first, {} after one iteration, {} at the end.".format(*ratios)
+    alt = f"A bound and the gap against iterations on a logarithmic scale, and below them their quotient. {finding}"
+    return Picture(fig, alt, finding)
+
+
 def rate_by_kappa(kappas, predicted, measured):
     """Iterations for one more digit against the condition number, predicted and measured.
 

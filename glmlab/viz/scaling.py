@@ -10,7 +10,7 @@ from .picture import Picture
 from .style import COLOURS, DASHES, MARKERS, new_figure, nth
 
 
-def speed_by_workers(seconds, *, rows, measured=None, formula=None, trusted=None):
+def speed_by_workers(seconds, *, rows, measured=None, formula=None, trusted=None, recorded=None):
     """Milliseconds of a pass against workers, a line for each fan-in of the tree of sums.
 
     seconds   {fan: {workers: seconds of a pass}} by the simulator
@@ -18,6 +18,7 @@ def speed_by_workers(seconds, *, rows, measured=None, formula=None, trusted=None
     measured  {fan: {workers: seconds}}, points for some of these fans
     formula   {workers: seconds} by a simpler rule, for a grey line
     trusted   workers up to which predictions agreed with measurements: what lies beyond is grey
+    recorded  {workers: [measured ÷ simulated, …]} of an earlier run: a grey bar over their range, on the first line
     """
     measured = measured or {}
     if not seconds or not all(seconds.values()) or not set(measured) <= set(seconds):
@@ -30,6 +31,7 @@ def speed_by_workers(seconds, *, rows, measured=None, formula=None, trusted=None
         points = {"label": f"measured{names[fan]}"} if fan in measured else {}
         ax.plot(*_milliseconds(measured.get(fan, {})), ls="", mfc="none", ms=12, mew=2, **points, **look)
     counts = sorted({count for line in seconds.values() for count in line})
+    before = _recorded(ax, next(iter(seconds.values())), recorded or {})
     formula = formula or {}
     if formula:
         ax.plot(*_milliseconds(formula), color="#777777", marker="", ls=":", label="your function")
@@ -49,10 +51,22 @@ def speed_by_workers(seconds, *, rows, measured=None, formula=None, trusted=None
         ax.axvspan(left, counts[-1], color="#000000", alpha=0.08, lw=0, label="not checked to a factor of 1.5")
     fig.legend(loc="outside lower center", ncols=2)
     finding = "; ".join(_best(f"simulator{names[fan]}", line) for fan, line in seconds.items()) + "."
-    hollow = f" Hollow markers are measured; {far}." if far else ""
+    hollow = (f" Hollow markers are measured; {far}." if far else "") + before
     each = ", a line for each fan-in" if len(seconds) > 1 else ""
     alt = f"Milliseconds of a pass against workers on two logarithmic axes{each}.{hollow} {finding}"
     return Picture(fig, alt, f"{finding}{hollow}")
+
+
+def _recorded(ax, line, recorded):
+    """Draw where passes of an earlier run would lie on this line; a sentence on it, or ""."""
+    ratios = [ratio for count in recorded for ratio in recorded[count]]
+    if not ratios:
+        return ""
+    ends = [[1e3 * line[count] * pick(found) for count, found in recorded.items()] for pick in (min, max)]
+    said = range_text(ratios, number_text)
+    label = f"recorded earlier: {said}\ntimes the simulated time"
+    ax.vlines(list(recorded), *ends, color="#777777", alpha=0.5, lw=10, label=label)
+    return f" In an earlier run the ratio was {said}."
 
 
 def grey_from(trusted, counts):

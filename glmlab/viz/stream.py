@@ -113,7 +113,7 @@ def _lane_names(lanes):
 
 def _static(streams, white, look, title):
     rows = sum(len(_lanes(found)) for found in streams.values())
-    size = (8.6, 1.4 + 0.75 * len(streams) + 0.32 * rows + 0.24 * -(-len(look) // 3))
+    size = (8.6, 1.65 + 0.75 * len(streams) + 0.32 * rows + 0.24 * -(-len(look) // 3))
     ratios = [len(_lanes(found)) for found in streams.values()]
     fig, axes = new_figure(len(streams), 1, size=size, sharex=True, squeeze=False, height_ratios=ratios)
     thin = THIN * 1e3 * max(bar.stop for found in streams.values() for bar in found)
@@ -133,7 +133,8 @@ def _static(streams, white, look, title):
     whose = "workers" if alone else "threads"
     idle = f"{range_text(white.values(), '{:.0%}'.format)} of the {whose}' time is white: no task is running"
     fig.suptitle(title or idle, fontsize=13)
-    fig.legend(handles=_legend(streams, look), loc="outside lower center", ncols=3)
+    counted = "How many bars there are of each kind" + ", in all streams together" * (len(streams) > 1)
+    fig.legend(handles=_legend(streams, look), title=counted, loc="outside lower center", ncols=3)
     return fig
 
 
@@ -142,7 +143,7 @@ def _legend(streams, look):
 
     counts = {kind: sum(bar.kind == kind for found in streams.values() for bar in found) for kind in look}
     return [
-        Patch(facecolor=colour, hatch=hatch, edgecolor="black", label=f"{kind} × {counts[kind]}")
+        Patch(facecolor=colour, hatch=hatch, edgecolor="black", label=f"{kind}: {count_text(counts[kind], 'bar')}")
         for kind, (colour, hatch) in look.items()
     ]
 

@@ -260,7 +260,7 @@ assert np.isclose(total(pieces), np.sum(whole**2), rtol=1e-12)
 # <details><summary>Is this bound not the gap itself? Why then a solver, and why only a bound?</summary>
 #
 # Without rounding, this $v$ is the residual of the minimiser, and the bound equals the gap. But the projection that gives
-# $v$ is itself a least-squares problem, which takes a solver. Any other $v$ with $X^\top v=0$ only makes the bound larger,
+# $v$ is itself a least-squares problem, which needs a solver. Any other $v$ with $X^\top v=0$ only makes the bound larger,
 # so it holds whatever gave $\beta$ and $v$. Other losses have such a bound, too (06), but no projection gives their
 # minimum.
 #
@@ -290,8 +290,8 @@ result
 # - **Relative gap**: the proved gap, without the allowance, divided by what the model leaves unexplained, here
 #   $F(\beta)$. It can be so small because $\|r-v\|^2$ is computed directly, and not as a difference of two large values
 #   of $F$.
-# - **Accuracy**: a bound on the solver's error $\beta-\beta^*$: no coefficient is further from its optimum than so many of
-#   its own *standard errors*. A standard error is the typical error that the noise causes in one coefficient.
+# - **Accuracy**: a bound on the solver's error $\beta-\beta^*$. A *standard error* is the typical error that the noise
+#   causes in one coefficient. No coefficient is further from its optimum than the printed number of its standard errors.
 # - `Zero()`: no penalty. *Fused kernels*: compiled loops that read each chunk once.
 # - **Work**: the solver's passes and rounds, without the certificate's.
 #

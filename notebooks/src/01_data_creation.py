@@ -339,44 +339,46 @@ assert not ours or max(after.values()) < max(before.values()), "no worker holds 
 # $X$ is a large dask array, and $\beta$ a small NumPy array. The post warned: *"If X is a numpy array and beta is a dask
 # array, `X.dot(beta)` will output an in-memory numpy array"*. So it is computed before anyone asks.
 #
-# Is the warning still true, and does it hold for other ways to write a product? Below are six of them. In each, one
-# operand is a NumPy array and the other a dask array.
+# Is the warning still true? The next cell multiplies with the method `dot`: a dask array by a NumPy array, NumPy by
+# dask, and dask by dask.
 #
-# **Predict.** How many of the six products are computed immediately?
+# **Predict.** How many of the three products are computed immediately?
 
 # %% tags=["predict"] id="c01-043"
 early = predict("products that are computed immediately", None)
 
 # %% tags=["assert"] id="c01-044"
+def types_of(products):
+    """The type of each product, printed and returned."""
+    for expression, value in products.items():
+        print(f"{expression:<22}{type(value).__module__}.{type(value).__name__}")
+    return {expression: type(value) for expression, value in products.items()}
+
+
 small_X, small_beta = np.ones((6, 3)), np.arange(3.0)
 lazy_X, lazy_beta = da.from_array(small_X, chunks=(2, 3)), da.from_array(small_beta, chunks=3)
-mixtures = {
+found = types_of({
     "dask.dot(numpy)": lazy_X.dot(small_beta),
-    "dask @ numpy": lazy_X @ small_beta,
-    "np.dot(dask, numpy)": np.dot(lazy_X, small_beta),
-    "numpy @ dask": small_X @ lazy_beta,
-    "np.dot(numpy, dask)": np.dot(small_X, lazy_beta),
     "numpy.dot(dask)": small_X.dot(lazy_beta),
-}
-for expression, value in mixtures.items():
-    print(f"{expression:<22}{type(value).__module__}.{type(value).__name__}")
-at_once = [expression for expression, value in mixtures.items() if isinstance(value, np.ndarray)]
+    "dask.dot(dask)": lazy_X.dot(lazy_beta),
+})  # fmt: skip
+at_once = [expression for expression, kind in found.items() if kind is np.ndarray]
 early.measured(len(at_once))
-assert at_once == ["numpy.dot(dask)"], "the method still computes, and nothing else does"
+assert at_once == ["numpy.dot(dask)"], "the method of a NumPy array still computes"
 
 # %% [markdown] id="c01-045"
 # <details><summary>Why this one?</summary>
 #
 # The *method* `X.dot` belongs to its left operand. Here that is a NumPy array. Its method first converts the argument to
-# a NumPy array, and this conversion computes it. The operator `@` and the function `np.dot` ask *both* operands who
-# should do the work. NumPy's functions have done so since 2019.
+# a NumPy array, and this conversion computes it. A dask array has a method of its own, which computes nothing.
 #
 # </details>
 #
 # For example, let $X$ have the rows $(1, 2)$ and $(3, 4)$, and let $b=(1, 1)$. If both are NumPy arrays, $Xb$ is the array
 # $(3, 7)$. If one of them is a dask array, $Xb$ is a recipe for $(3, 7)$.
 #
-# **Exercise 3.** Write `dot(X, b)` for every mixture of NumPy and dask arrays. Nothing is computed early.
+# **Exercise 3.** Write `dot(X, b)` for every mixture of NumPy and dask arrays. Nothing is computed early. A method
+# asks its left operand only. Which other way to write a product asks *both* operands who should do the work?
 
 
 # %% tags=["exercise"] id="c01-046"
@@ -396,11 +398,19 @@ dot = use(dot)
 for multiply in (dot, dispatch.dot):  # yours, and the package's own
     assert isinstance(multiply(small_X, lazy_beta), da.Array)
     assert isinstance(multiply(small_X, small_beta), np.ndarray)
-    assert np.array_equal(np.asarray(multiply(lazy_X, small_beta)), small_X @ small_beta)
+    assert np.array_equal(np.asarray(multiply(lazy_X, small_beta)), np.full(6, 3.0)), "a row of ones by (0, 1, 2)"
+others = types_of({
+    "dask @ numpy": lazy_X @ small_beta,
+    "numpy @ dask": small_X @ lazy_beta,
+    "np.dot(dask, numpy)": np.dot(lazy_X, small_beta),
+    "np.dot(numpy, dask)": np.dot(small_X, lazy_beta),
+})  # fmt: skip
+assert set(others.values()) == {da.Array}, "no operator and no function of NumPy computes"
 
 # %% [markdown] id="c01-050"
-# *Recap.* A method asks its left operand only. An operator and a NumPy function ask both operands. So we write `X @ b`.
-# Lines that we quote from the post keep its `.dot`, where the left operand is a dask array.
+# *Recap.* A method asks its left operand only. An operator and a NumPy function ask both operands, and both stay lazy
+# in every mixture. So we write `X @ b`. Lines quoted from the post keep its `.dot`, where the left operand is a dask
+# array.
 #
 # ## Save and reopen (4 min, core)
 #
@@ -561,7 +571,7 @@ ledger
 #
 # - Under other chunks the same seed gave other rows with dask's generator, and the same rows with ours.
 # - Persist kept each number once. A rebalance left no second copy.
-# - Of six products only the one by a NumPy array's method was computed immediately.
+# - Of seven products only the one by a NumPy array's method was computed immediately.
 # - *Optional.* A fit of real rows has a certificate, and so has scikit-learn's.
 #
 # **Check yourself.**

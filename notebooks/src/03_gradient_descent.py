@@ -114,10 +114,11 @@ def post_loop(X, y, step, max_steps=100, tol=1e-8):
 # %% id="c03-013" tags=["assert"]
 start = time.perf_counter()
 H = 2 * (X.T @ X).compute()  # one pass of its own
+seconds_H = time.perf_counter() - start
 beta_post, k_post = post_loop(X, y, published(H))
 seconds_post = time.perf_counter() - start
 post_iterations.measured(k_post)
-print(f"{seconds_post:.2f} s for H and {k_post} iterations")
+print(f"{seconds_H:.2f} s for H, {seconds_post - seconds_H:.2f} s for {k_post} iterations")
 
 
 def triangle(X_k, y_k):
@@ -142,8 +143,8 @@ assert k_post < 30, "κ is near 1"
 # $[X_k\;y_k]=QR$ with upper triangular $R$ and orthonormal columns in $Q$. The $p+1$ rows of $R$ have the chunk's loss
 # for every $b$: $\|y_k-X_kb\|=\|[X_k\;y_k](-b,1)\|=\|R(-b,1)\|$. NumPy's `lstsq` solves with all triangles.
 #
-# The two methods agree in the first digits, in our run and, on other rows, in the post's. These digits come from
-# the noise. The last digits show what the loop left undone.
+# The two printed errors have the same first digits, and so have the post's, on other rows. These digits come from the
+# noise. The last digits differ, because the loop stopped short of the minimiser.
 #
 # *Recap.*
 # - A gradient step needs two products, by $X$ and by $X^\top$, and one round.
@@ -211,6 +212,7 @@ assert written >= 10 * n_chunks and optimised >= 2 * one_pass
 # two first: for each chunk one copy more, and as written one task more. With the operator write `2 * (X.T @ r)`.
 #
 # </details>
+#
 # *Recap.*
 # - As written, every array operation makes at least one task for each chunk of its result.
 # - In a pass of glmlab each chunk is one task, and a few more tasks add the results.
@@ -377,8 +379,8 @@ print(f"{first:.4f} to the power {k_post}, the iterations of the post's loop: {f
 # every quadratic with Hessian $H$:
 #
 # - $t\le1.98/L$, to stay clear of $2/L$;
-# - $t\ge1/(2\sqrt p\,L)$, because a needlessly short step is slow. This limit is loose by the factor $2\sqrt p$, so
-#   that a norm of $H$ can stand for $L$.
+# - $t\ge1/(2\sqrt p\,L)$, because a needlessly short step is slow. The factor $2\sqrt p$ leaves room: a norm of $H$ may
+#   stand for $L$.
 #
 # <details><summary>Which number can stand for $L$?</summary>
 #
@@ -428,9 +430,9 @@ assert mended[-1] < mended[0] and np.all(np.diff(mended) < 0), "the mended one d
 assert np.isclose(growth, spectral, rtol=0.05), "the radius predicts the growth"
 
 # %% [markdown] id="c03-047"
-# The run does what the radius says. If the step is one number, the rate does not depend on the order of the columns, so
-# the mended step converges in every order. Here it needs more iterations than the published step in the lucky order. (A
-# curve ends before it leaves the range from $10^{-8}$ to $10^8$.)
+# The measured growth is the radius. With one number as the step the order of the columns does not matter, so the mended
+# step converges in every order. Here it needs more iterations than the published step in the lucky order. (A curve ends
+# before it leaves the range from $10^{-8}$ to $10^8$.)
 #
 # *Recap.*
 # - The published step is a vector of $1/s$, and singular values do not belong to coordinates.
@@ -515,7 +517,7 @@ e = np.array(path) - beta_star / second_half
 true_gaps = (e @ H_unit * e).sum(axis=1) / 2
 ratios = np.array(watch.bounds) / true_gaps
 title = f"Your bound is {ratios[0]:.2f} times the gap at first, {ratios[-1]:.2f} times at the end"
-viz.show(viz.gap_curves({"your bound": watch.bounds, "F − F*": true_gaps}, ylabel="F − F* and its bound", title=title))
+viz.show(viz.bound_and_gap(watch.bounds, true_gaps, kappa=L_unit / mu_unit, title=title))
 from_all = glmlab.certify(X * second_half, y, result.beta, family="gaussian").bound
 print(f"glmlab's bound ÷ (F − F*) at the end: {result.certificate.bound / true_gaps[-1]:.3f} in the run,"
       f" {from_all / true_gaps[-1]:.3f} from all rows")  # fmt: skip
@@ -533,12 +535,12 @@ assert np.abs(result.beta * second_half - beta_star).max() <= 1e-2, "near numpy.
 assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fools the post's rule"
 
 # %% [markdown] id="c03-065"
-# Step $1/L$ leaves the error in the *flat* directions. Along these the curvature of $F$ is nearly $\mu$. So the lower
-# quadratic nearly coincides with $F$, and $\|g\|^2/(2\mu)$ with the gap. Along the steepest direction it is $\kappa$ times
-# the gap.
+# The lower panel shows the bound divided by the gap. Along an eigenvector with eigenvalue $\lambda$ the gap is
+# $\frac\lambda2\|e\|^2$ and the bound $\frac{\lambda^2}{2\mu}\|e\|^2$, which is $\lambda/\mu$ times as much. The step
+# $1/L$ soon removes steep components. It leaves *flat* ones, where $\lambda/\mu$ is nearly 1.
 #
 # glmlab's own certificate (06) needs no $\mu$. For least squares it is exact from all rows. In a run with a large $X$ it
-# reads at most a fifth of the rows. A fifth gives about five times the gap.
+# reads at most a fifth of them, which gives about five times the gap.
 #
 # <details><summary>Why five times?</summary>
 #
@@ -551,7 +553,7 @@ assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fool
 # *Recap.*
 # - A small move proves nothing.
 # - $\|\nabla F\|^2/(2\mu)$ is a proof, at most $\kappa$ times too large.
-# - It needs a $\mu>0$ below the curvature everywhere. The logistic loss has none: its curvature tends to zero.
+# - It needs a $\mu>0$ below all curvatures. Logistic loss has none: its curvature tends to zero.
 
 # %% [markdown] tags=["workshop"] id="c03-069"
 # ## Where did the time go? (5 min, core)

@@ -90,8 +90,9 @@ viz.show(viz.graph(shown, optimize_graph=True, names=names, tasks=tasks, title=t
 #
 # Why are fewer tasks left than written? Before a graph runs, dask *optimises* it. By **fusion** it joins operations
 # that work chunk by chunk, such as the difference and the product in b. Dask also joins two tasks if one of them reads
-# nothing but the result of the other, and no third task reads this result. So a chain becomes one task. But a ends with
-# a sum over the chunks of columns (here one), and b also reads $X_k$ and $y_k$. So neither rule joins a and b.
+# nothing but the result of the other, and no third task reads this result. So a chain becomes one task. But task a
+# ends with a sum over the chunks of columns (here one), and task b also reads $X_k$ and $y_k$. Neither rule joins
+# them.
 #
 # <details><summary>Why do two boxes follow each other?</summary>
 #
@@ -315,6 +316,13 @@ assert len(small[0]) < len(array[0]), "fewer tasks for the same gradient"
 # mostly the price of the round. *Between tasks* a thread waits for its next task: the price of a task. *Before a sum* a
 # thread waits for the slowest chunk.
 #
+# <details><summary>What do the numbers in the legend count?</summary>
+#
+# The bars of one kind, in the three streams together. For example, the work on chunks has $2\cdot(20+10+C)$ bars on
+# $C$ cores: in each of two passes two for each of ten chunks in array style, then one for each chunk, then one for each
+# core.
+#
+# </details>
 # <details><summary>What is a grey bar?</summary>
 #
 # It is a `transfer`: the worker fetches what a task will read, perhaps while another task runs. A transfer computes
@@ -600,8 +608,8 @@ assert (f.loss_grad(beta).grad == g.loss_grad(beta).grad).all(), "glmlab: the sa
 # How much of a pass is work? We compare three times:
 #
 # - *The clock*: your pass, and glmlab's on the same rows.
-# - *The model*, which was fitted to glmlab's passes. It knows the number of your tasks, but not what building them
-#   costs, nor that $\beta$, a delayed value, is one more.
+# - *The model*, which was fitted to glmlab's passes. It counts your tasks, but neither the time to build
+#   them nor the delayed $\beta$, one task more.
 # - *The work alone*: your kernel in this process, without dask.
 
 # %% id="c04-052"

@@ -4,7 +4,7 @@
 # *Every chunk solves a small problem of its own, and one short step makes the answers agree. You write this method,
 # predict about how many zeros the post printed, and measure whether it pays.*
 #
-# **120 minutes** with the exercises, 104 of them on the core path. Prerequisites: [03 gradient
+# **135 minutes** with the exercises, 119 of them on the core path. Prerequisites: [03 gradient
 # descent](03_gradient_descent.ipynb) and [04 task graphs](04_task_graphs.ipynb). Symbols:
 # [glossary](00_start_here.ipynb#Notation-and-glossary).
 #
@@ -379,7 +379,7 @@ assert 3e-6 < at_post < 4.2e-6 and z_proof.bound > 1e-3 * best.objective
 # $\alpha$, $\lambda$ and the round, and on the data only through the small $|\beta_j|$. The minimiser has no zeros:
 # those of $z$ come from stopping early. The post's penalty must have been tiny beside $\lambda_{\max}$.
 #
-# ## Choose ρ (15 min, core)
+# ## Choose ρ (30 min, core)
 #
 # The post's $\rho=1$ is far below the curvature of a chunk. What if we take that curvature itself? The Hessian of $f$
 # is $H=2X^\top X$, and the mean of its eigenvalues is $\operatorname{tr}H/p$. A chunk has one $K$th of the rows, so we

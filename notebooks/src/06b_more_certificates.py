@@ -3,7 +3,7 @@
 #
 # *You compare every bound with the true gap, and find out when a gap is small enough to stop.*
 #
-# **55 minutes** with the exercises, all *optional*. Prerequisites: [06 certificates](06_certificates.ipynb), and for
+# **61 minutes** with the exercises, all *optional*. Prerequisites: [06 certificates](06_certificates.ipynb), and for
 # *Small, compared with what?* [07 families and penalties](07_families_and_penalties.ipynb). Symbols:
 # [glossary](00_start_here.ipynb#Notation-and-glossary).
 #
@@ -496,7 +496,7 @@ assert apart.max() <= early.certificate.errors <= np.sqrt(2e-5 * len(X_c)) and e
 # $\sqrt{2\delta}$ standard errors.
 
 # %% [markdown] tags=["optional"] id="c06-059"
-# ## When to stop, and what remains (6 min, optional)
+# ## When to stop, and what remains (12 min, optional)
 #
 # Which rule stops a run where it should? We run proximal gradient,
 # $\beta^+=\operatorname{shrink}(\beta-tq,\,t\lambda)$, on the tilted rows, $\lambda=\lambda_{\max}/100$, the safe step
@@ -538,9 +538,9 @@ def stopping_points(betas, X, X_S, lam, tol):
 fooled = predict("how many of four rules leave more than twice the gap", None)
 tol, weight, steps = 1e-4, abs(slope(zero, X_tilt)).max() / 100, {"1/L": 1.0, "0.1/L": 0.1}
 L = np.linalg.eigvalsh(2 * X_tilt.T @ X_tilt)[-1]
-lowest, stop, run_gaps = float(F(optimum(weight, X_tilt), weight, X_tilt)), {}, {}
+lowest, stop, run_gaps, paths = float(F(optimum(weight, X_tilt), weight, X_tilt)), {}, {}, {}
 for name, share in steps.items():
-    betas = proximal_gradient(X_tilt, weight, share / L, int(2_500 / share))
+    paths[name] = betas = proximal_gradient(X_tilt, weight, share / L, int(2_500 / share))
     f, stop[name] = stopping_points(betas, X_tilt, X_tenth @ T, weight, tol)
     run_gaps[name] = (f - lowest) / F0
 viz.show(viz.stops({f"step {name}": (run_gaps[name], stop[name]) for name in steps}, tol=tol))
@@ -561,11 +561,37 @@ assert at["0.1/L"]["change of β"] > 10 * tol
 #
 # </details>
 #
-# So far we had the suboptimality $F-F^*$ and its certificate. In a slow run on the course's own rows, $\lambda=7.2$, we
-# also watch the distance to the coefficients that made the data. It mixes the solver's error with the estimator's,
-# which no solver can lower.
+# Can the first rule be repaired? It can ask how far a *full* step, $t=1/L$, would go from $\beta$, whatever the step of
+# the run.
+#
+# *A small example.* One coefficient has $\beta=2$ and $q=4$, and $\lambda=1$, $L=10$. A full step goes to
+# $\operatorname{shrink}(2-0.4,\,0.1)=1.5$, so it moves by 0.5. A step $0.1/L$ moves by only $0.04+0.01=0.05$ from the
+# same point.
+#
+# **Exercise 3.** `full_move(beta, q, lam, L)`: the largest $|\beta_j^+-\beta_j|$ of a full step. The cell after next
+# stops both runs where it is at most $10^{-4}$ of the largest coefficient.
+
+# %% tags=["exercise", "optional"] id="full-move"
+def full_move(beta, q, lam, L):
+    """max_j |β⁺_j − beta_j| of one step of length 1/L from beta, one number. beta and q = ∇f(beta): (p,)."""
+    raise NotImplementedError
+
+# %% tags=["check", "assert", "optional"] id="full-move-check"
+full_move = use(full_move)
+# hint("full_move")
+# solution("full_move")
+ends = {}
+for name, betas in paths.items():
+    looks = (k for k in range(10, len(betas), 10)
+             if full_move(betas[k], slope(betas[k], X_tilt), weight, L) <= tol * abs(betas[k]).max())  # fmt: skip
+    k = next(looks)
+    ends[name] = run_gaps[name][k]
+    print(f"full move, step {name}: iteration {k:,}, where gap ÷ F(0) is {ends[name]:.1e}")
+assert np.isclose(ends["1/L"], ends["0.1/L"], rtol=0.2), "the same gap with both steps"
+assert ends["1/L"] < at["0.1/L"]["change of β"], "the change of β is fooled"
 
 # %% tags=["figure", "assert", "optional"] id="c06-063"
+# A slow run on the course's own rows, λ = 7.2: the gap, its certificate, and the distance to the β that made the data.
 curve = np.linalg.eigvalsh(2 * X_r.T @ X_r)[-1]
 betas = proximal_gradient(X_r, lam, 0.2 / curve, 80)
 course_gaps, proved = [float(F(beta, lam) - F(best, lam)) / F0 for beta in betas], {}
@@ -578,6 +604,9 @@ assert all(bound >= course_gaps[k] for k, bound in proved.items())
 assert proved[80] <= 1e-6 and distances[-1] > 0.3 * noise
 
 # %% [markdown] tags=["optional"] id="c06-064"
+# Your rule stops both runs at nearly the same gap. It is no proof: along flat directions a full step is short, too, and
+# the gap may still be large.
+#
 # **Recap.** *Suboptimality* $F(\beta)-F^*$ is the solver's error. A user does not know it; we do, because we solved the
 # problem. A *certificate* is a number that it cannot exceed. The *distance to* $\beta_{\text{true}}$, the only error
 # that the post printed, also contains the noise in the data: its largest coordinate ends near $\sqrt{2\log p/n}$
@@ -599,7 +628,7 @@ assert client.status == "closed"
 #
 # <details><summary>You make a solver's steps a hundred times shorter. Which rules still stop at the same gap?</summary>
 #
-# The certificate and the residual, because they look at $\beta$ only, and not at the step that led there.
+# The certificate, the residual and the full move, because they look at $\beta$ only, and not at the step that led there.
 #
 # </details>
 # <details><summary>Two runs on different data have gaps of 0.01 and 10. Which answer is better?</summary>

@@ -415,7 +415,7 @@ assert np.any(np.diff(bb.trace.objective) > 0), "F does rise for a while"
 # seconds of the fastest and the slowest run, the passes, rounds and iterations. Last, the gap proved at the end. A gap
 # that was never reached has inf. A pilot of a tenth of the rows (10) counts as a tenth of a pass.</details>
 #
-# <details><summary>Why has `fista` other passes here than in 08?</summary>This one searches for its step, so an iteration
+# <details><summary>Why has <code>fista</code> other passes here than in 08?</summary>This one searches for its step, so an iteration
 # costs two passes. The one in 08 has a fixed step.</details>
 #
 # **Predict**: divide your passes by those of `pilot_newton` (10), both to a proved $10^{-6}$.
