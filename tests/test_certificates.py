@@ -404,7 +404,8 @@ def test_standard_errors_are_of_models_without_l1_only():
     problem = random_problem("poisson", L1(2.0), seed=1, intercept=True)
     assert np.isnan(problem.fit().certificate.errors) and "standard errors" not in problem.fit().summary()["accuracy"]
     free = problem._replace(penalty=Zero()).fit()
-    assert free.certificate.errors < 1e-6 and "standard errors of the optimum" in free.summary()["accuracy"]
+    said = free.summary()["accuracy"]
+    assert free.certificate.errors < 1e-6 and "standard errors of the optimum" in said and "certainly" not in said
 
 
 # --- no optimum, no bound ---------------------------------------------------------------------------------------
@@ -641,6 +642,9 @@ def test_coefficients_without_their_intercept_are_asked_for_it(family):
     assert straight.objective > result.objective
     for beta in (straight.beta, straight.beta * (1 + 1e-3), np.zeros(4)):
         assert "intercept" not in certify(problem.X, y, beta, **given).kind, "an answer, or nobody's"
+    dear = {"family": family, "penalty": Ridge(1e4)}
+    found = certify(problem.X, problem.y, fit(problem.X, problem.y, family=family).beta, **dear)
+    assert found.relative > 0.1 and "intercept" not in found.kind, "it fits the rows, and only its penalty is high"
 
 
 def test_a_result_with_an_offset_is_not_certified_without_one():
