@@ -638,6 +638,8 @@ def test_coefficients_without_their_intercept_are_asked_for_it(family):
     alone, whole = (certify(problem.X, y, result.beta, intercept=b, **given) for b in (None, result.intercept))
     assert alone.kind.endswith(ASKED) and ASKED in str(alone) and ASKED in " ".join(repr(alone).split())
     assert np.isfinite(alone.bound) and "intercept" not in whole.kind
+    wrong = certify(problem.X, y, result.beta, intercept=result.intercept - 9.0, **given)
+    assert wrong.relative > 0.1 and "intercept" not in wrong.kind, "it was passed"
     straight = fit(problem.X, y, **given)
     assert straight.objective > result.objective
     for beta in (straight.beta, straight.beta * (1 + 1e-3), np.zeros(4)):
@@ -645,6 +647,13 @@ def test_coefficients_without_their_intercept_are_asked_for_it(family):
     dear = {"family": family, "penalty": Ridge(1e4)}
     found = certify(problem.X, problem.y, fit(problem.X, problem.y, family=family).beta, **dear)
     assert found.relative > 0.1 and "intercept" not in found.kind, "it fits the rows, and only its penalty is high"
+
+
+def test_the_sample_of_a_certificate_is_of_its_seed():
+    problem = random_problem("logistic", L1(2.0), seed=1, n=400)
+    one, again, other = (certify(*problem.data, np.full(4, 0.1), family="logistic", penalty=L1(2.0), fraction=0.2,
+                                 seed=seed).bound for seed in (3, 3, 4))  # fmt: skip
+    assert one == again != other
 
 
 def test_a_result_with_an_offset_is_not_certified_without_one():

@@ -771,7 +771,9 @@ def test_of_proportions_and_rates_no_residual_is_expected_and_of_labels_and_coun
     trials, mu = rng.integers(2, 9, 3000), 1 / (1 + np.exp(-X[:, 0]))
     hits = rng.binomial(trials, mu)
     cases = {"logistic": ((rng.random(3000) < mu), hits / trials),
-             "poisson": (rng.poisson(mu), rng.poisson(trials * mu) / trials)}  # fmt: skip
+             "poisson": (rng.poisson(mu), rng.poisson(trials * mu) / trials),
+             glmlab.NegativeBinomial(0.5): (rng.negative_binomial(2, 1 / (1 + mu / 2)),
+                                            rng.poisson(trials * mu) / trials)}  # fmt: skip
     for family, (whole, part) in cases.items():
         for y, w, known in ((whole * 1.0, None, True), (part, trials * 1.0, False)):
             result = fit(X, y, family=family, fit_intercept=True, sample_weight=w)
@@ -821,6 +823,10 @@ def test_of_many_rows_the_influential_ones_are_found_in_every_chunk_and_some_are
         for name in ("leverage", "residual", "distance"):
             assert np.array_equal(getattr(some, name), getattr(whole, name)[some.rows])
         assert np.argmax(whole.distance) in some.rows and np.argmax(whole.leverage) in some.rows
+        begins = np.cumsum([0, *inference.rows.f.chunks.lengths])[:-1]
+        of_each = [begin + np.argmax(part) for values in (whole.leverage, whole.distance)
+                   for begin, part in zip(begins, np.split(values, begins[1:]), strict=True)]  # fmt: skip
+        assert set(influences(inference, drawn=0, most=1).rows) == set(of_each)
 
 
 def test_a_weight_stands_for_copies_and_rows_of_weight_zero_pull_on_nothing():

@@ -586,6 +586,7 @@ def test_options_are_refused_by_name(options, error, message):
         ({"solver": "newtn"}, ValueError, "unknown solver 'newtn'; did you mean 'newton'"),
         ({"solver": 3}, TypeError, "solver"), ({"solver": None}, TypeError, "solver"),
         ({"family": "logit"}, ValueError, "unknown family 'logit'; did you mean 'logistic'"),
+        ({"family": "none"}, ValueError, "unknown family 'none'; known are"),
         ({"family": "inverse_gaussian"}, ValueError, "'inverse_gaussian'; with a log link its loss is not convex"),
         ({"family": "quasipoisson"}, ValueError, r"are those of 'poisson'; infer\(…, dispersion='pearson'\)"),
         ({"family": "probit"}, ValueError, "unknown family 'probit'; write it as a family of your own"),
