@@ -67,8 +67,7 @@ def among(what, given, known):
     if not isinstance(given, str):
         raise TypeError(f"{what} must be one of the names {', '.join(sorted(known))}; got {given!r}")
     if given not in known:
-        reason = FAMILIES_ELSEWHERE.get(given) if what == "family" else None
-        raise ValueError(f"unknown {what} {given!r}; {reason or nearest(given, known)}")
+        raise ValueError(f"unknown {what} {given!r}; {FAMILIES_ELSEWHERE.get(given) or nearest(given, known)}")
     return given
 
 

@@ -13,7 +13,7 @@ from scipy import sparse
 from scipy.optimize import fmin_l_bfgs_b, minimize
 from test_pairwise import Box
 
-from glmlab import L1, ElasticNet, Objective, Ridge, Zero, as_chunks, fit, run, solvers
+from glmlab import L1, ElasticNet, NotConverged, Objective, Ridge, Zero, as_chunks, fit, run, solvers
 from glmlab.maths import penalties
 from glmlab.maths.families import Gaussian, Logistic
 from glmlab.maths.penalties import lambdas
@@ -341,6 +341,19 @@ def test_a_z_that_overflows_is_taken_back():
     assert np.isfinite(second.objective) and second.rho[0] > first.rho[0]
     result = run("consensus_admm", problem.objective(UNEVEN), L1(1.0), rho=1e-9, start=np.zeros(4), tol=1e-7)
     assert result.converged
+
+
+@every_rho
+@every_family
+def test_columns_whose_squares_overflow_end_in_a_status(family, rho):
+    """∇²f_k is infinite, and LAPACK finds no eigenvalues of it."""
+    problem = random_problem(family, Zero(), seed=15)
+    problem = problem._replace(X=1e200 * problem.X)
+    with pytest.warns(NotConverged, match="overflow: give it another unit"):
+        result = run("consensus_admm", problem.objective(UNEVEN), rho=rho, max_iter=20)
+    assert np.isfinite(result.beta).all()
+    if isinstance(rho, str):
+        assert result.n_iter == 0, "there is no metric to vote in, and no round is spent"
 
 
 def test_balancing_mends_a_rho_that_fits_only_the_start():

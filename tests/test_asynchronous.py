@@ -49,6 +49,17 @@ def is_optimal(result, problem):
     assert gap >= -best.certificate.bound
 
 
+@pytest.mark.parametrize("solver", [async_admm, piag])
+@pytest.mark.parametrize("family", BOUNDED)
+def test_columns_whose_squares_overflow_end_in_a_status(family, solver):
+    """A chunk's curvature is infinite, and LAPACK finds no eigenvalues of it."""
+    problem = random_problem(family, Zero(), seed=15)
+    f = problem._replace(X=1e200 * problem.X).objective(chunks=UNEVEN)
+    with pytest.warns(NotConverged, match="overflow: give it another unit"):
+        result = run(solver, f, max_iter=20, crew=random_clock(0))
+    assert np.isfinite(result.beta).all()
+
+
 # --- the optimum, whoever is late -----------------------------------------------------------------------------------
 
 

@@ -404,7 +404,8 @@ def test_standard_errors_are_of_models_without_l1_only():
     problem = random_problem("poisson", L1(2.0), seed=1, intercept=True)
     assert np.isnan(problem.fit().certificate.errors) and "standard errors" not in problem.fit().summary()["accuracy"]
     free = problem._replace(penalty=Zero()).fit()
-    assert free.certificate.errors < 1e-6 and "standard errors of the optimum" in free.summary()["accuracy"]
+    said = free.summary()["accuracy"]
+    assert free.certificate.errors < 1e-6 and "standard errors of the optimum" in said and "certainly" not in said
 
 
 # --- no optimum, no bound ---------------------------------------------------------------------------------------
@@ -637,10 +638,22 @@ def test_coefficients_without_their_intercept_are_asked_for_it(family):
     alone, whole = (certify(problem.X, y, result.beta, intercept=b, **given) for b in (None, result.intercept))
     assert alone.kind.endswith(ASKED) and ASKED in str(alone) and ASKED in " ".join(repr(alone).split())
     assert np.isfinite(alone.bound) and "intercept" not in whole.kind
+    wrong = certify(problem.X, y, result.beta, intercept=result.intercept - 9.0, **given)
+    assert wrong.relative > 0.1 and "intercept" not in wrong.kind, "it was passed"
     straight = fit(problem.X, y, **given)
     assert straight.objective > result.objective
     for beta in (straight.beta, straight.beta * (1 + 1e-3), np.zeros(4)):
         assert "intercept" not in certify(problem.X, y, beta, **given).kind, "an answer, or nobody's"
+    dear = {"family": family, "penalty": Ridge(1e4)}
+    found = certify(problem.X, problem.y, fit(problem.X, problem.y, family=family).beta, **dear)
+    assert found.relative > 0.1 and "intercept" not in found.kind, "it fits the rows, and only its penalty is high"
+
+
+def test_the_sample_of_a_certificate_is_of_its_seed():
+    problem = random_problem("logistic", L1(2.0), seed=1, n=400)
+    one, again, other = (certify(*problem.data, np.full(4, 0.1), family="logistic", penalty=L1(2.0), fraction=0.2,
+                                 seed=seed).bound for seed in (3, 3, 4))  # fmt: skip
+    assert one == again != other
 
 
 def test_a_result_with_an_offset_is_not_certified_without_one():

@@ -1,5 +1,6 @@
 """A notebook as one HTML file (`python -m glmlab export`): it fetches nothing, its formulas and figures are in it."""
 
+import os
 import re
 
 import nbformat
@@ -96,13 +97,17 @@ def test_a_formula_in_a_fold_is_mathml_too(my):
 
 
 def test_a_run_shows_new_outputs_and_leaves_the_copy(my, monkeypatch):
-    monkeypatch.setenv("GLMLAB_SCALE", "ci")
-    source = "from glmlab.teaching import scale\nprint('scale', scale.name)\n1 / 0"
+    monkeypatch.setenv("GLMLAB_SCALE", "workshop")
+    source = ("import os\nfrom glmlab.teaching import scale\n"
+              "print('scale', scale.name, os.environ['GLMLAB_EXERCISES'])\n"
+              "print('in', os.environ['GLMLAB_WORKSPACE'])\n1 / 0")  # fmt: skip
     old = new_output("stream", name="stdout", text="an old output")
-    before = write(my, new_code_cell(source, outputs=[old]), new_code_cell("print('goes', 'on')"))
+    blank = new_code_cell(" ", outputs=[old])  # nothing runs in it, and nothing takes its place
+    before = write(my, new_code_cell(source, outputs=[old]), new_code_cell("print('goes', 'on')"), blank)
     assert main(["export", "01", "--run"]) == 0
     page = (my / "01_data_creation.html").read_text(encoding="utf-8")
-    assert "scale ci" in page and "ZeroDivisionError" in page and "goes on" in page and "an old output" not in page
+    assert "scale workshop untouched" in page and "ZeroDivisionError" in page and "goes on" in page
+    assert "an old output" not in page and f"in {os.environ['GLMLAB_WORKSPACE']}" not in page
     assert (my / NAME).read_bytes() == before and sorted(path.name for path in my.iterdir()) == [
         "01_data_creation.html",
         NAME,

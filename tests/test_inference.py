@@ -771,7 +771,9 @@ def test_of_proportions_and_rates_no_residual_is_expected_and_of_labels_and_coun
     trials, mu = rng.integers(2, 9, 3000), 1 / (1 + np.exp(-X[:, 0]))
     hits = rng.binomial(trials, mu)
     cases = {"logistic": ((rng.random(3000) < mu), hits / trials),
-             "poisson": (rng.poisson(mu), rng.poisson(trials * mu) / trials)}  # fmt: skip
+             "poisson": (rng.poisson(mu), rng.poisson(trials * mu) / trials),
+             glmlab.NegativeBinomial(0.5): (rng.negative_binomial(2, 1 / (1 + mu / 2)),
+                                            rng.poisson(trials * mu) / trials)}  # fmt: skip
     for family, (whole, part) in cases.items():
         for y, w, known in ((whole * 1.0, None, True), (part, trials * 1.0, False)):
             result = fit(X, y, family=family, fit_intercept=True, sample_weight=w)
@@ -821,11 +823,15 @@ def test_of_many_rows_the_influential_ones_are_found_in_every_chunk_and_some_are
         for name in ("leverage", "residual", "distance"):
             assert np.array_equal(getattr(some, name), getattr(whole, name)[some.rows])
         assert np.argmax(whole.distance) in some.rows and np.argmax(whole.leverage) in some.rows
+        begins = np.cumsum([0, *inference.rows.f.chunks.lengths])[:-1]
+        of_each = [begin + np.argmax(part) for values in (whole.leverage, whole.distance)
+                   for begin, part in zip(begins, np.split(values, begins[1:]), strict=True)]  # fmt: skip
+        assert set(influences(inference, drawn=0, most=1).rows) == set(of_each)
 
 
 def test_a_weight_stands_for_copies_and_rows_of_weight_zero_pull_on_nothing():
     problem = random_problem("logistic", Zero(), seed=5, intercept=True, n=60)
-    w = np.arange(60) % 3 * 1.0
+    w = np.arange(60) % 4 * 1.0
     copies = np.repeat(np.arange(60), w.astype(int))
     result = fit(*problem.data, family="logistic", sample_weight=w, fit_intercept=True)
     found = influences(infer(result, *problem.data, sample_weight=w))
@@ -836,6 +842,39 @@ def test_a_weight_stands_for_copies_and_rows_of_weight_zero_pull_on_nothing():
     assert found.leverage[at] == pytest.approx(alike.leverage, rel=1e-6)
     assert found.residual[at] == pytest.approx(alike.residual, rel=1e-6)
     assert found.limit == pytest.approx(alike.limit)
+
+
+@pytest.mark.parametrize("weights", ["frequency", "precision"])
+def test_influences_with_a_ridge_and_weights_follow_their_formulas(weights):
+    """r = (y − μ) ÷ √(φV(1 − h)), for a precision w with V ÷ w; Cook's r²h ÷ (p (1 − h)) with the trace p."""
+    problem = random_problem("poisson", Ridge(5.0), seed=5, intercept=True, weighted=True)
+    inference = infer(problem.fit(), *problem.data, **problem.extras, weights=weights)
+    found = influences(inference)
+    h, mu = leverages(inference)[found.rows], inference.result.predict(problem.X)[found.rows]
+    own = problem.w[found.rows] if weights == "precision" else 1.0
+    r = (problem.y[found.rows] - mu) * np.sqrt(own / (mu * (1 - h)))
+    assert inference.parameters < 4.9 and found.limit == pytest.approx(2 * inference.parameters / inference.n)
+    assert found.leverage == pytest.approx(h) and found.residual == pytest.approx(r)
+    assert found.distance == pytest.approx(r**2 * h / (1 - h) / inference.parameters)
+
+
+def test_the_rows_that_are_drawn_depend_on_the_seed_and_differ_from_chunk_to_chunk():
+    problem = random_problem("poisson", Zero(), seed=5, intercept=True, n=2000)
+    X, y = (da.from_array(values, chunks=(500, *values.shape[1:])) for values in problem.data)
+    inference = infer(fit(X, y, family="poisson", fit_intercept=True), X, y)
+    one, again, other = (set(influences(inference, drawn=200, most=1, seed=seed).rows) for seed in (3, 3, 4))
+    assert one == again and len(one & other) < 0.5 * len(one)
+    parts = [{row % 500 for row in one if row // 500 == k} for k in range(4)]
+    assert all(len(part) > 20 and max(part) > 400 for part in parts), "they come from everywhere"
+    assert len(parts[0] & parts[1]) < 0.5 * len(parts[0])
+
+
+def test_a_row_that_is_fitted_exactly_has_leverage_1_and_no_residual():
+    rng = np.random.default_rng(5)
+    X, y = np.c_[rng.normal(size=50), np.arange(50) == 7], rng.normal(size=50)
+    found = influences(infer(fit(X, y, family="gaussian", fit_intercept=True), X, y))
+    assert found.leverage[7] == pytest.approx(1.0)
+    assert np.flatnonzero(np.isnan(found.residual)).tolist() == np.flatnonzero(np.isnan(found.distance)).tolist() == [7]
 
 
 # --- all levels of a category beside an intercept -------------------------------------------------------------------

@@ -69,10 +69,18 @@ def test_a_coefficient_that_is_zero_at_the_optimum_is_never_certainly_not_zero(f
             with warnings.catch_warnings(action="ignore", category=NotConverged):
                 result = problem.fit(solver="fista", max_iter=steps)
             assert not np.any(result.surely_nonzero & ~support)
+            assert np.array_equal(result.surely_nonzero, np.abs(result.beta) > result.certificate.within[:6])
+            sure, count = result.surely_nonzero.sum(), np.count_nonzero(result.beta)
+            said = f"{sure} of the {count} that are not 0 are certainly not 0 there"
+            assert said in result.summary().get("accuracy", said)
         exact = problem.fit()
         assert np.array_equal(exact.surely_nonzero, support)
-        said = f"{support.sum()} of the {support.sum()} that are not 0 are certainly not 0 there"
-        assert said in exact.summary()["accuracy"]
+        assert f"{support.sum()} of the {support.sum()} that are not 0 are certainly" in exact.summary()["accuracy"]
+
+
+def test_a_zero_that_is_proved_to_the_last_digit_is_not_certainly_not_zero():
+    result = fit([[1.0, 0.0], [2.0, 1.0]], [0.0, 0.0], family="gaussian")
+    assert result.certificate.within == (0.0, 0.0) and not result.surely_nonzero.any()
 
 
 # --- the table of coefficients --------------------------------------------------------------------------------------

@@ -471,6 +471,25 @@ def test_columns_whose_squares_leave_the_range_of_floats(place, solver, scale):
         assert result.objective - reference.objective <= 2e-6 * abs(reference.objective)
 
 
+@solvers_at_places
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_column_whose_squares_overflow_is_named(place, solver, family):
+    """Its curvature is infinite in floats, and no matrix can be factored: the status says what to do."""
+    given = problem(family)
+    given["X"] = given["X"] * [1.0, 1e200, 1.0]
+    with pytest.warns(NotConverged, match="squares of column 1's numbers overflow: give it another unit"):
+        result = solve(placed(place, given), family, Zero(), solver=solver, max_iter=100)
+    assert np.isfinite(result.beta).all()
+
+
+def test_a_huge_y_is_not_blamed_on_a_column():
+    given = problem("gaussian")
+    given["y"] = given["y"] * 1e200
+    with pytest.warns(NotConverged) as caught:
+        solve(given, "gaussian", Zero())
+    assert "column" not in str(caught[0].message)
+
+
 # --- overflow ---------------------------------------------------------------------------------------------------
 
 

@@ -488,6 +488,8 @@ def test_a_column_whose_squares_vanish_is_named(family):
     X, y = np.random.default_rng(2).normal(size=(80, 3)), np.arange(80) % 4.0
     with pytest.warns(NotConverged, match="squares of column 1's numbers vanish: give it another unit"):
         fit(X * [1, 1e-160, 1], y, family=family)
+    with pytest.warns(NotConverged, match="squares of column 1's numbers vanish"):
+        fit(X * [1, 1e-160, 1], y, family=family, sample_weight=np.full(80, 1e10))
     assert fit(X * [1, 1e-150, 0], y, family=family, penalty=Ridge(1e-6)).converged, "a column of zeros is none of them"
     with pytest.warns(NotConverged) as caught:
         fit(X * [1, 1e-150, 0], y, family=family, penalty=Ridge(1e-6), tol=0.0)
@@ -584,6 +586,7 @@ def test_options_are_refused_by_name(options, error, message):
         ({"solver": "newtn"}, ValueError, "unknown solver 'newtn'; did you mean 'newton'"),
         ({"solver": 3}, TypeError, "solver"), ({"solver": None}, TypeError, "solver"),
         ({"family": "logit"}, ValueError, "unknown family 'logit'; did you mean 'logistic'"),
+        ({"family": "none"}, ValueError, "unknown family 'none'; known are"),
         ({"family": "inverse_gaussian"}, ValueError, "'inverse_gaussian'; with a log link its loss is not convex"),
         ({"family": "quasipoisson"}, ValueError, r"are those of 'poisson'; infer\(…, dispersion='pearson'\)"),
         ({"family": "probit"}, ValueError, "unknown family 'probit'; write it as a family of your own"),

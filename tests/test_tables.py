@@ -130,6 +130,7 @@ DIFFERENCES = {
     "late": ([*range(N - 2), N, N + 1], f"row {N - 2} is {N} in y and {N - 2} in X"),
     "text": ([str(k) for k in range(N)], "row 0 is '0' in y and 0 in X"),
     "missing": ([0.0, np.nan, *range(2, N)], "row 1 is nan in y and 1 in X"),
+    "one label twice": ([0, 0, *range(2, N)], "row 1 is 0 in y and 1 in X"),
 }
 
 
@@ -139,6 +140,43 @@ def test_the_error_shows_the_first_labels_that_differ(case):
     labels, words = DIFFERENCES[case]
     with pytest.raises(ValueError, match=re.escape(f"y and X have different indexes ({words}): to pair")):
         as_chunks(FRAME, pd.Series(Y, index=labels))
+
+
+def test_labels_of_several_parts_and_missing_ones_are_compared_as_they_are():
+    one, other = ([("a", k) for k in rows] for rows in (range(N), [0, *range(2, N), 1]))
+    frame, y = FRAME.set_axis(pd.MultiIndex.from_tuples(one)), pd.Series(Y, index=pd.MultiIndex.from_tuples(other))
+    with pytest.raises(ValueError, match=re.escape("another order: row 1 is ('a', 2) in y and ('a', 1) in X")):
+        as_chunks(frame, y)
+    as_chunks(frame, pd.Series(Y, index=frame.index))
+    frame = FRAME.set_axis([np.nan, 1, 1, *range(3, N)])
+    with pytest.raises(ValueError, match=r"indexes \(row 2 is 2.0 in y and 1.0 in X\)"):
+        as_chunks(frame, pd.Series(Y, index=[np.nan, *range(1, N)]))
+    as_chunks(frame, pd.Series(Y, index=frame.index))
+
+
+def test_of_columns_of_another_length_the_lengths_are_told():
+    with pytest.raises(ValueError, match="^y .*rows") as caught:
+        as_chunks(FRAME, pd.Series(Y).iloc[1:])
+    assert "indexes" not in str(caught.value)
+
+
+def test_rows_on_dask_are_compared_by_the_ends_of_their_labels():
+    def columns(labels, n):
+        return dd.from_pandas(pd.Series(Y, index=labels), npartitions=n)
+
+    frame = dd.from_pandas(FRAME, npartitions=3)
+    as_chunks(frame, columns(range(N), 3))
+    as_chunks(frame, columns(range(N), 2))
+    for labels in (range(1, N + 1), range(-1, N - 1), [*range(N - 1), N + 5], [-1, *range(1, N)]):
+        with pytest.raises(ValueError, match="y and X have different indexes"):
+            as_chunks(frame, columns(labels, 3))
+        with pytest.raises(ValueError, match=r"y and X have different indexes .*X\.index\.compute\(\)"):
+            as_chunks(frame, pd.Series(Y, index=labels))
+    for labels in (range(1, N + 1), range(-1, N - 1)):
+        with pytest.raises(ValueError, match="y and X have different indexes") as caught:
+            as_chunks(FRAME, columns(labels, 3))
+        assert "X.index.compute" not in str(caught.value)
+    as_chunks(FRAME, columns(range(N), 3))
 
 
 def test_labels_that_differ_by_their_type_alone_are_told_by_it():

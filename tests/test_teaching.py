@@ -382,13 +382,16 @@ def test_require():
     (None, "There was no older copy to keep."),
 ])  # fmt: skip
 def test_reset_asks_the_workspace_and_says_what_was_kept_and_how_to_see_it(monkeypatch, capsys, old, says):
-    asked = []
+    asked, displayed = [], []
     made = Path("my/00_start.ipynb"), old
+    monkeypatch.setattr("IPython.display.display", displayed.append)
     monkeypatch.setattr(resets, "fresh_copy", lambda name: asked.append(name) or made)
     assert teaching.reset("00") is None and asked == ["00"]
     said = capsys.readouterr().out
+    [shown] = displayed
+    assert isinstance(shown, resets.Reload), "JupyterLab shows its button"
     assert said.startswith(f"00_start.ipynb is fresh again. {says} Your ledger, your progress and your data stay")
-    assert "File → Reload Notebook from Disk" in said
+    assert "File → Reload Notebook from Disk" in repr(shown)
 
 
 def test_the_button_of_a_reset_runs_a_command_of_jupyterlab():

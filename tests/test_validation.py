@@ -374,6 +374,11 @@ def test_folds_that_make_no_sense_are_refused(cv, message):
         validated(problem("gaussian"), cv=cv)
 
 
+def test_a_seed_of_folds_is_a_whole_number():
+    with pytest.raises(TypeError, match="seed must be a whole number"):
+        cross_validate_path(np.eye(9), np.arange(9) % 2.0, family="logistic", n_lams=3, cv=3, seed=0.5)
+
+
 def test_a_splitter_is_asked_for_its_rows():
     given = problem("gaussian")
     with pytest.raises(TypeError, match=r"give list\(cv.split\(X, y\)\)"):

@@ -40,11 +40,33 @@ def test_points_are_the_rows_and_those_of_high_leverage_are_marked_and_counted(l
     assert [text.get_text() for text in axes.texts] == ["row 31"]
 
 
-def test_a_curve_joins_points_of_one_distance():
+def test_curves_to_both_sides_join_points_of_one_distance():
     inference = inferred()
     [axes] = viz.leverages(inference).figure.axes
     h, r = drawn(axes, "Cook's distance 0.5").T
     assert r**2 * h / (1 - h) / inference.parameters == pytest.approx(0.5)
+    assert any(np.array_equal(line.get_ydata(), -r) for line in axes.lines), "residuals below 0 have theirs"
+
+
+def test_how_many_rows_are_drawn_and_by_which_seed_is_passed_on():
+    inference = inferred()
+    found = influences(inference, drawn=50, seed=3)
+    [axes] = viz.leverages(inference, drawn=50, seed=3).figure.axes
+    assert np.array_equal(drawn(axes, "high leverage")[:, 0], found.leverage[found.leverage > found.limit])
+    assert np.array_equal(drawn(axes, "usual leverage")[:, 0], found.leverage[found.leverage <= found.limit])
+    assert len(found.rows) < 200
+
+
+def test_a_row_that_is_fitted_exactly_is_not_the_furthest():
+    """Its leverage is 1, and its Cook's distance is not defined."""
+    rng = np.random.default_rng(7)
+    X, y = np.c_[np.ones(60), np.arange(60) == 7], rng.normal(size=60)
+    inference = glmlab.infer(glmlab.fit(X, y, family="gaussian"), X, y)
+    picture = viz.leverages(inference)
+    k = np.nanargmax(influences(inference).distance)
+    assert k != 7 and [text.get_text() for text in picture.figure.axes[0].texts] == [f"row {k}"]
+    assert f"row {k} has the largest Cook's distance" in picture.finding
+    assert picture.finding.startswith("1 of 60 rows has a leverage above")
 
 
 def test_what_has_no_leverage_is_refused():

@@ -13,7 +13,7 @@ import glmlab.machine.cluster
 from glmlab import datasets
 from glmlab.bench.many_lams import RACES
 from glmlab.bench.memory import peak_memory
-from glmlab.bench.timing import clocked
+from glmlab.bench.timing import timed
 from glmlab.fitting import fit
 from glmlab.maths.families import Logistic
 from glmlab.maths.penalties import L1
@@ -41,7 +41,7 @@ def never_stored(n):
         rows = n[scale]
         fit_drawn(10_000)  # compiles the kernels
         before = peak_memory(reset=True)
-        seconds, result = clocked(lambda: fit_drawn(rows))
+        result, seconds = timed(lambda: fit_drawn(rows))
         to_truth = float(np.abs(result.beta - datasets.make_logistic(1, COLUMNS, seed=SEED)[2]).max())
         return row(seconds, result, peak_memory() - before, n=rows, to_truth=to_truth)
 
@@ -81,7 +81,7 @@ def from_disk(scale, folder):
     X, y, _ = stored(scale, folder)
     with two_workers(scale):
         fit(X[:READ], y[:READ], family="logistic", penalty=L1(1.0), tol=1e-3)  # the workers import and compile
-        seconds, result = clocked(lambda: fit(X, y, family="logistic", penalty=L1(1.0), tol=TOL))
+        result, seconds = timed(lambda: fit(X, y, family="logistic", penalty=L1(1.0), tol=TOL))
     return row(seconds, result, None)
 
 
@@ -90,7 +90,7 @@ def reading(scale, folder):
     X, y, _ = stored(scale, folder)
     with two_workers(scale):
         da.compute(X[:READ].sum())
-        seconds, _ = clocked(lambda: da.compute(X.sum(), y.sum()))
+        _, seconds = timed(lambda: da.compute(X.sum(), y.sum()))
     return {"wall": seconds, "relative": None, "passes": 1, "rounds": 1, "memory": None}
 
 
@@ -99,7 +99,7 @@ def reading(scale, folder):
 def pass_seconds(X, y, chunks):
     """The least time of several passes for loss and gradient over rows in these chunks."""
     f, beta = Objective(Logistic(), as_chunks(X, y, chunks=chunks)), np.full(X.shape[1], 0.1)
-    return min(clocked(lambda k=k: f.loss_grad(beta + k / 100))[0] for k in range(7))
+    return min(timed(lambda k=k: f.loss_grad(beta + k / 100))[1] for k in range(7))
 
 
 def advised(scale, folder):

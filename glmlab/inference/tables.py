@@ -83,30 +83,30 @@ class Inference:
     [0.0305]
     """
 
-    names: tuple  # (dim,)
-    coefficients: np.ndarray  # (dim,)
-    errors: np.ndarray  # (dim,) standard errors
-    within: np.ndarray  # (dim,) the coefficient at the optimum is no further away than this, proved; nan if unknown
-    statistics: np.ndarray  # (dim,) coefficient ÷ standard error
-    p_values: np.ndarray  # (dim,) of the hypothesis that the coefficient is 0, two-sided
-    low: np.ndarray  # (dim,) where the confidence interval begins,
-    high: np.ndarray  # (dim,) and where it ends
-    level: float  # its probability
-    covariance: np.ndarray = field(repr=False)  # (dim, dim) of the coefficients
-    kind: str  # of covariance
-    freedom: float  # degrees of freedom of Student's t; infinite where the normal distribution is used
-    n: float  # observations: Σ w, or rows of positive weight where weights are precisions
-    parameters: float  # tr(BJ): the number of coefficients, or less with a ridge
-    dispersion: float  # φ; nan where the loss is no likelihood
-    pearson: float  # Σ w (y − μ)² ÷ V(μ)
-    deviance: float  # twice the log-likelihood that is missing to a perfect fit, times φ
-    null_deviance: float  # the same of the model with an intercept and the offsets alone
-    log_likelihood: float  # least squares: at σ² = Σ w r² ÷ n; gamma: at φ; logistic and Poisson: at 1
-    aic: float  # −2 log-likelihood + 2 k; k counts the parameters, and φ where it was estimated, as in R
-    bic: float  # −2 log-likelihood + k log n
-    passes: float  # over the rows, which this took
-    result: object = field(repr=False)  # the fit
-    rows: object = field(repr=False)  # a Fitted: for `predict` and for diagnostics
+    names: tuple
+    coefficients: np.ndarray
+    errors: np.ndarray
+    within: np.ndarray
+    statistics: np.ndarray
+    p_values: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    level: float
+    covariance: np.ndarray = field(repr=False)
+    kind: str
+    freedom: float
+    n: float
+    parameters: float
+    dispersion: float
+    pearson: float
+    deviance: float
+    null_deviance: float
+    log_likelihood: float
+    aic: float
+    bic: float
+    passes: float
+    result: object = field(repr=False)
+    rows: object = field(repr=False)
 
     @property
     def accuracy(self):

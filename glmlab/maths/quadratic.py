@@ -220,8 +220,8 @@ def refined(v, G, curve, beta, l1):
 
 
 def newton_direction(G, H):
-    """argmin_d Gᵀd + ½dᵀHd, of minimum norm where H is singular."""
-    return spectrum(H).solve(-G)
+    """argmin_d Gᵀd + ½dᵀHd, of minimum norm where H is singular, nan where H is not finite."""
+    return spectrum(H).solve(-G) if np.isfinite(H).all() else np.full_like(G, np.nan)
 
 
 def lasso_point(G, H, beta, l1, *, policy=Algebra()):

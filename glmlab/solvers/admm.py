@@ -57,7 +57,7 @@ def consensus_admm(f, g, start, *, rho="diagonal", relaxation=None, accuracy=0.1
     while True:
         objective, residual = here.loss + g.value(z), f.residual(z, here.grad, g)
         yield ADMMState(frozen(z), objective, residual, frozen(voters), frozen(u), primal, dual, frozen(rho))
-        if not np.isfinite(objective):
+        if not (np.isfinite(objective) and np.isfinite(rho).all()):
             return
         c = alpha * here.betas + (1 - alpha) * z + u
         old, z = z, z_update(g, c, rho, z)

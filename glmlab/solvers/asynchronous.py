@@ -216,8 +216,9 @@ def lipschitz(f):
 
 
 def largest_square(rows, loss_grad_hess, dim):
-    """λ_max(XᵀWX) of one chunk."""
-    return np.linalg.eigvalsh(loss_grad_hess(rows, Gaussian(), np.zeros(dim)).hess)[-1] / Gaussian.most_curved
+    """λ_max(XᵀWX) of one chunk, infinite where a sum overflows."""
+    hess = loss_grad_hess(rows, Gaussian(), np.zeros(dim)).hess
+    return np.linalg.eigvalsh(hess)[-1] / Gaussian.most_curved if np.isfinite(hess).all() else np.inf
 
 
 class Gradients(NamedTuple):

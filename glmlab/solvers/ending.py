@@ -13,6 +13,7 @@ from glmlab.solvers.result import ONE_HOT, NotConverged, RankWarning, Result
 from glmlab.solvers.stopping import is_met
 
 FAINT = np.sqrt(np.finfo(float).tiny)  # 1.5e-154: squares of smaller numbers lose digits, and soon are 0
+HUGE = np.sqrt(np.finfo(float).max)  # 1.3e154: squares of larger numbers are infinite
 
 
 class Ending(NamedTuple):
@@ -75,10 +76,17 @@ def sentence(log, interrupted, certificate, converged, why):
     if converged:
         return f"Converged {after}: {certificate}."
     head = f"Interrupted {after}" if interrupted else f"Not converged {after}: {why}"
-    size = log.f.survey.scale / log.f.survey.weight  # of a column's numbers, times slopes at the start
-    faint = np.flatnonzero((size > 0) & (size < FAINT))
-    cure = f" The squares of column {faint[0]}'s numbers vanish: give it another unit." if faint.size else ""
-    return f"{head}; {certificate}.{cure}"
+    return f"{head}; {certificate}.{another_unit(log.f.survey)}"
+
+
+def another_unit(survey):
+    """A sentence that asks for another unit of a column whose squares leave the range of floats; '' where none does."""
+    size = survey.scale / survey.weight  # of a column's numbers, times slopes at the start
+    faint, huge = (size > 0) & (size < FAINT), (size > HUGE) & np.isfinite(survey.loss)  # or y is huge
+    for which, what in ((faint, "vanish"), (huge, "overflow")):
+        if which.any():
+            return f" The squares of column {which.argmax()}'s numbers {what}: give it another unit."
+    return ""
 
 
 def warn(result, log):

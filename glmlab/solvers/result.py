@@ -94,11 +94,11 @@ class State(NamedTuple):
     [3.0]
     """
 
-    beta: np.ndarray  # (dim,)
-    objective: float | None = None  # F(β)
-    residual: float | None = None  # as Objective.residual measures it
-    decrement: float | None = None  # an estimate of F(β) − F*, which says when a certificate is worth its pass
-    move: np.ndarray | None = None  # (dim,) an estimate of β* − β, as Newton's step is, which says when β is right
+    beta: np.ndarray
+    objective: float | None = None
+    residual: float | None = None
+    decrement: float | None = None
+    move: np.ndarray | None = None
 
 
 class Row(NamedTuple):
@@ -253,14 +253,14 @@ class Result:
     ([2.0, 0.0], [4.0])
     """
 
-    beta: np.ndarray  # (p,)
-    intercept: float  # 0.0 where the model has none
-    objective: float  # F(β)
-    status: str  # how it ended, a sentence
-    converged: bool  # certificate.relative ≤ tol was proved, and on few rows β is right to its last digits (see `run`)
+    beta: np.ndarray
+    intercept: float
+    objective: float
+    status: str
+    converged: bool
     certificate: Certificate
     trace: Trace = field(repr=False)
-    passes: float  # over the rows, made by the solver
+    passes: float
     rounds: int
     n_iter: int
     seconds: float
@@ -268,11 +268,11 @@ class Result:
     solver: str
     family: object
     penalty: object
-    state: object = field(repr=False)  # the last state that the solver yielded
-    interrupted: bool = False  # by Ctrl-C
-    advice: str = ""  # a sentence on what makes passes slow on this machine, if anything does
-    names: tuple | None = field(default=None, repr=False)  # of the columns, where X had such
-    shifted: bool = False  # had the rows an offset?
+    state: object = field(repr=False)
+    interrupted: bool = False
+    advice: str = ""
+    names: tuple | None = field(default=None, repr=False)
+    shifted: bool = False
 
     def predict(self, X, offset=None):
         """The mean of y at each row of X (n, p). The offset (n,) is added to η.

@@ -6,6 +6,22 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from glmlab.workspace import workspace
+
+
+class Kept:
+    """What is kept in a JSON file: in `path`, or by default in FILE in the workspace, looked up at each use."""
+
+    FILE: str
+
+    def __init__(self, path=None):
+        self._path = None if path is None else Path(path)
+
+    @property
+    def path(self):
+        """The path of the JSON file."""
+        return workspace() / self.FILE if self._path is None else self._path
+
 
 def read(path: Path, valid, what: str) -> dict:
     """The content of the file, {} where there is none.

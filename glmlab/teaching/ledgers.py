@@ -6,7 +6,6 @@ that a notebook that runs again replaces its rows.
 
 import math
 import numbers
-from pathlib import Path
 
 from glmlab.cards import html_table, plain_table
 from glmlab.names import nearest
@@ -39,23 +38,13 @@ POST = {
 }
 
 
-class Ledger:
+class Ledger(kept.Kept):
     """Rows of method, certified gap, passes, rounds, tasks, bytes, seconds, error and zeros.
 
-    path  the JSON file; by default ``ledger.json`` in the workspace, looked up at the first use
+    path  the JSON file; by default ``ledger.json`` in the workspace, looked up at each use
     """
 
-    def __init__(self, path=None):
-        self._path = None if path is None else Path(path)
-
-    @property
-    def path(self):
-        """The path of the JSON file."""
-        if self._path is None:
-            from glmlab.workspace import workspace
-
-            return workspace() / "ledger.json"
-        return self._path
+    FILE = "ledger.json"
 
     def add(
         self, method, *, passes=None, rounds=None, tasks=None, bytes=None, seconds=None,

@@ -1,7 +1,6 @@
 """Races of solvers in notebooks 07 and 08: who runs when, how near each iterate is, and medians with their ranges."""
 
 import itertools
-import time
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +8,7 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from glmlab.bench import report
+from glmlab.bench.timing import timed
 from glmlab.machine import costmodel
 from glmlab.rows.objective import Objective
 from glmlab.solvers.gradient import GradientState
@@ -53,12 +53,6 @@ def iterations_to(target, found):
     """The number of the first iterate whose gap is at most target; inf if there is none."""
     there = np.flatnonzero(np.asarray(found) <= target)
     return int(there[0]) if len(there) else np.inf
-
-
-def timed(run):
-    """The answer of a function without arguments, and the seconds that it took."""
-    start = time.perf_counter()
-    return run(), time.perf_counter() - start
 
 
 def interleaved(entries, repetitions):

@@ -1,7 +1,5 @@
 """Which exercises a reader has passed, kept between sessions beside the ledger."""
 
-from pathlib import Path
-
 from glmlab.cards import html_table, plain_table
 
 from . import kept
@@ -13,23 +11,13 @@ TITLE = "Your progress: ✓ passed, ✗ not right yet"
 HEADINGS = ("notebook", "minutes", "passed")
 
 
-class Progress:
+class Progress(kept.Kept):
     """The exercises of every notebook, each passed, wrong or not tried.
 
     path  the JSON file; by default ``progress.json`` in the workspace, looked up at each use
     """
 
-    def __init__(self, path=None):
-        self._path = None if path is None else Path(path)
-
-    @property
-    def path(self):
-        """The path of the JSON file."""
-        if self._path is None:
-            from glmlab.workspace import workspace
-
-            return workspace() / "progress.json"
-        return self._path
+    FILE = "progress.json"
 
     def note(self, name, state):
         """Keep what `check` or `use` found, "passed" or "wrong". What is passed stays passed.

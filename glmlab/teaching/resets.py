@@ -1,7 +1,5 @@
 """A fresh copy of a notebook, as a cell asks for it: what was kept is said, and a button opens the fresh one."""
 
-from html import escape
-
 from glmlab.workspace import reset as fresh_copy
 from glmlab.workspace import what_was_kept
 
@@ -17,7 +15,7 @@ class Reload:
 
     def _repr_html_(self):
         button = f"<button type='button' class='jp-mod-styled' data-commandlinker-command='{self.COMMAND}'>"
-        return f"<p>{button}Show the fresh copy here</button></p><p>{escape(self.WORDS)}</p>"
+        return f"<p>{button}Show the fresh copy here</button></p><p>{self.WORDS}</p>"
 
 
 def reset(name):

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from glmlab.bench.timing import timed
 from glmlab.datasets import make_logistic
 from glmlab.machine.cluster import dealt
 from glmlab.machine.placing import placed, speeds
@@ -173,9 +174,3 @@ def largest_curvature(f):
     """L of f, in a pass: the largest ℓ″ times λ_max(XᵀWX), which the Hessian of least squares has as a factor."""
     parts = f.map(f.kernel("loss_grad_hess"), shared=(Gaussian(), np.zeros(f.dim)))
     return f.family.most_curved / Gaussian.most_curved * np.linalg.eigvalsh(sum(part.hess for part in parts))[-1]
-
-
-def timed(work):
-    """What a function returns, and its seconds."""
-    began = time.perf_counter()
-    return work(), time.perf_counter() - began
