@@ -20,7 +20,7 @@ from network import network, refuse
 
 from tools import lock, offline, setup
 
-pytestmark = [pytest.mark.hosts, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.hosts, pytest.mark.slow, pytest.mark.timeout(1800)]
 FEW = "hatchling", "numpy", "scipy", "pandas", "dask", "cloudpickle", "threadpoolctl"  # imports of glmlab and its build
 WHOLE = os.environ.get("GLMLAB_BUNDLE") == "all"
 NO_WHEELS = "the wheels of a bundle are neither in pip's cache nor to be had from an index"
