@@ -1,6 +1,6 @@
 # `make` alone prints the verbs. Everything that decides something is in tools/ and in `python -m glmlab`.
 .DEFAULT_GOAL := help
-.PHONY: help setup course lab test test-full test-arithmetic hosts sites soak browser bench bench-grid checks scale peers lint notebooks book pdf lock reset doctor clean
+.PHONY: help setup course lab test test-full test-arithmetic hosts sites soak browser bench bench-grid checks scale peers lint notebooks book pdf offline lock reset doctor clean
 SHELL := /bin/sh
 
 # The first Python on the PATH that is new enough, under any of its usual names.
@@ -82,6 +82,9 @@ checks: peers  ## how our estimators and the peers' fare in scikit-learn's own c
 
 scale: setup  ## the post's 800 million rows, never stored; Ctrl-C stops it, the same command goes on (SCALE=ci)
 	@$(PY) -m glmlab.bench.scale $(filter ci,$(SCALE)) $(ARGS)
+
+offline: setup  ## a zip in build/offline that needs neither a network nor git to be set up (ARGS=--course: the course alone)
+	@$(PY) -m tools.offline $(ARGS)
 
 lock: setup  ## (authors) write requirements.lock from what is installed
 	@$(PY) -m tools.lock > requirements.lock.new && mv requirements.lock.new requirements.lock

@@ -18,13 +18,13 @@ COMMAND = ["-m", "glmlab", "lab", "--no-browser"]  # what follows python in the 
 class Lab:
     """A JupyterLab under test."""
 
-    def __init__(self, clone: Path, *args, **variables):
+    def __init__(self, clone: Path, *args, python=sys.executable, **variables):
         self.clone, self.runtime = clone, clone / "runtime"
         self.log = (clone / "lab.log").open("w")
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("JUPYTER", "GLMLAB", "DASK"))}
         paths = os.pathsep.join([str(clone), str(CLONE / "glmlab" / "classroom" / "offline")])
         self.process = subprocess.Popen(
-            [sys.executable, *COMMAND, *args], cwd=clone, stdout=self.log, stderr=self.log,
+            [python, *COMMAND, *args], cwd=clone, stdout=self.log, stderr=self.log,
             env=clean | {"PYTHONPATH": paths, "JUPYTER_RUNTIME_DIR": str(self.runtime)} | variables)
         self.info = self.wait()
 

@@ -133,6 +133,20 @@ def test_a_page_says_its_scale_and_how_to_run_it(site):
 
 
 @pytest.mark.slow
+def test_a_page_gives_the_notebook_as_shipped(site):
+    link = re.search(r'<a class="reference download[^"]*"[^>]* href="([^"]+)"', page_of(site))[1]
+    given = nbformat.read(site / "notebooks" / link, as_version=4)
+    assert [cell.source for cell in given.cells[1:]][:2] == [SHOWN, STUB]
+    assert [cell.outputs for cell in given.cells[1:]] == [[]] * 4
+
+
+@pytest.mark.slow
+def test_a_page_says_how_the_course_is_set_up_without_a_network(site):
+    page = re.sub(r"<[^>]+>", "", read(site, "set_up.html"))
+    assert "make offline" in page and "make doctor" in page and "conda env create" in page
+
+
+@pytest.mark.slow
 def test_formulas_are_drawn_by_the_browser(site):
     page = page_of(site)
     made = re.findall(r"<math [^>]*display=\"(inline|block)\">(.*?)</math>", page, re.S)

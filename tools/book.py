@@ -26,9 +26,13 @@ from tools.notebooks import FOLDER, LINKS, ROOT, copies, texts
 
 TARGET = ROOT / "build" / "book"
 HTML_BLOCK = re.compile(r"^<details>.*?(?=\n\n|\Z)", re.M | re.S)  # Markdown ends it at an empty line
+SHIPPED = "shipped"  # the folder of the notebooks without outputs, to download
 LIVE = """```{{note}}
 This is `{name}` after *Run All*, at scale `{scale}`. To run it yourself and to write the answers, type `make lab` in a
-clone of the course and open it there.
+clone of the course, or `python -m glmlab lab` where pip has installed glmlab, and open it there.
+
+{{download}}`Download the notebook without outputs <../{shipped}/{name}>` for a Jupyter of yours whose Python has
+glmlab.
 ```"""
 
 
@@ -39,6 +43,7 @@ def build(scale="workshop", folder=FOLDER, target=TARGET) -> int:
         shutil.rmtree(old, ignore_errors=True)
     gather(sources)
     (sources / "glossary.md").write_text(glossary(folder), encoding="utf-8")
+    shutil.copytree(folder, sources / SHIPPED, ignore=shutil.ignore_patterns("src", "my", "workspace", ".*"))
     try:
         execute(Path(folder), sources / "notebooks", scale)
     except CellExecutionError as error:
@@ -108,7 +113,7 @@ def dressed(notebook, name: str, scale: str):
         cell.source = re.sub(r"\.ipynb#[\w-]+", lambda link: link[0].lower(), cell.source)
         cell.source = HTML_BLOCK.sub(lambda block: with_formulas(block[0]), cell.source)
         cell.source = LINKS.sub("", cell.source)  # the book's pages have such links already
-    cells = [first, new_markdown_cell(LIVE.format(name=name, scale=scale))]
+    cells = [first, new_markdown_cell(LIVE.format(name=name, scale=scale, shipped=SHIPPED))]
     for cell in rest:
         cells += [cell, *map(help_for, used(cell))]
     notebook.cells = cells

@@ -24,7 +24,7 @@ PAPER = """<style>
 details::details-content { content-visibility: visible !important; height: auto !important; }
 pre { white-space: pre-wrap !important; overflow-wrap: anywhere !important; }
 img, svg { max-width: 100% !important; height: auto; }
-[class*='bd-header'], [class*='bd-sidebar'], footer { display: none !important; }
+p:has(> .download), [class*='bd-header'], [class*='bd-sidebar'], footer { display: none !important; }
 .toctree-wrapper > section { break-before: page; }
 h1, h2, h3 { break-after: avoid; }
 </style>"""

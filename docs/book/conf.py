@@ -6,7 +6,7 @@ from tools import prose
 project, author, copyright = "glmlab", "the glmlab developers", "the glmlab developers, BSD-3-Clause"
 version = release = glmlab.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "tools.mathml"]
-exclude_patterns = ["README.md"]  # index.md includes its parts
+exclude_patterns = ["README.md", "shipped"]  # pages include parts of the one, the other is to download
 templates_path = ["templates"]
 
 # The notebooks arrive executed. Formulas between dollars become MathML; a dollar beside a space or a digit is a dollar.
