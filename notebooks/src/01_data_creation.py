@@ -78,7 +78,7 @@ for asked in (n, 100 * n):
 post_X, _, post_y = post_data(n, n // n_chunks)
 
 # %% [markdown] id="c01-009"
-# More rows take no longer, because no row has been drawn. (The first call also loads code.) A **lazy** dask array is a
+# The rows take no time, because none has been drawn. (The first call also loads code.) A **lazy** dask array is a
 # **recipe**: the tasks that would make its chunks (ten both times).
 #
 # The first picture shows the recipe of $y$ for three chunks. Circles are function calls. Boxes are data, and a small
