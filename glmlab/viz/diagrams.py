@@ -16,7 +16,9 @@ def who_computes():
     _words(ax, (4.25, 1.34), "this notebook's process", "right")
     _box(ax, (0.85, 2.05), (1.7, 1.1), "client", COLOURS[2])
     _box(ax, (3.5, 2.05), (1.5, 1.1), "scheduler", COLOURS[1])
-    _arrow(ax, (1.7, 2.05), (2.75, 2.05), "tasks, β")
+    _arrow(ax, (1.7, 2.2), (2.75, 2.2), "tasks, β")
+    _arrow(ax, (2.75, 1.9), (1.7, 1.9))
+    _words(ax, (2.0, 1.76), "done", "left")
     for k, chunks in enumerate(WORKERS):
         side = 1 - 2 * k  # worker 0 is above the scheduler, worker 1 below
         middle = 2.05 + side
@@ -39,7 +41,8 @@ def who_computes():
     alt = (
         "Client and scheduler are in this notebook's process. The client sends tasks and β to the scheduler, which "
         "sends them on to two workers. Worker 0 holds the chunks X₁, y₁ and X₂, y₂, worker 1 holds X₃, y₃ and X₄, y₄. "
-        "Both tell the scheduler when they are done, and send small results to the client and to each other."
+        "Both tell the scheduler when they are done, and it tells the client. Both send small results to the client "
+        "and to each other."
     )
     finding = "The label of an arrow says what travels along it. Where rows are kept, they are kept on the workers."
     return Picture(fig, alt, finding)

@@ -37,8 +37,8 @@
 # > $f$ is a sum over $n$ rows of data, and $g$ is a penalty on the coefficients. We count **passes**: one pass reads
 # > every row once. A gradient is one pass.
 #
-# > *Systems note.* The rows lie in **chunks** on several processes. We count **rounds**: in one round, some or all chunks
-# > are worked on once, in parallel, and the next step waits for all answers.
+# > *Systems note.* The rows lie in **chunks** on several processes. We count **rounds**: in one round, workers use some or
+# > all chunks once each, in parallel, and the next step waits for all answers.
 #
 # Sections marked *core* tell the whole story. Nothing needs an *optional* section or notebook 06b. The minutes include
 # the exercises.
@@ -199,8 +199,7 @@ check(total);
 # The next cell asks for the first one, so that you see it. Then `use(total)` returns the function with which the notebook
 # goes on: yours if it is right, and ours otherwise.
 #
-# In the course's book our solutions stand in the place of yours, and its output says of each of them that it was
-# *typed in*.
+# In the book of this course our solutions are filled in, and the output under each says that it was *typed in*.
 
 # %% tags=["check"] id="c00-027"
 hint("total", 1)
@@ -227,8 +226,8 @@ assert np.isclose(total(pieces), np.sum(whole**2), rtol=1e-12)
 # %% [markdown] id="c00-032"
 # The two results may differ, because floating-point addition is not associative: $(a + b) + c$ and $a + (b + c)$ can be
 # different floats, and with other chunks the same numbers are added in another order. Squares are never negative, so
-# nothing cancels in their sum, and only the last digits can differ. In notebook 04 we make a sum give the same bits on
-# any number of workers.
+# nothing cancels in their sum, and only the last digits can differ. In notebook 04 we keep the chunks and make a sum give
+# the same bits on any number of workers of one type.
 #
 # *Recap.* A sum over rows is a sum over chunks. `check`, `hint`, `solution` and `reset` help with every exercise.
 
@@ -240,7 +239,7 @@ assert np.isclose(total(pieces), np.sum(whole**2), rtol=1e-12)
 # $$F(\beta) = \sum_{i=1}^{n} \big(y_i - x_i^\top \beta\big)^2 = \|y - X\beta\|^2,$$
 #
 # where $x_i$ is row $i$ of $X$. Let $F^*$ be the minimum of $F$. We can bound $F(\beta) - F^*$ without knowing
-# $F^*$. The residual of the minimiser is a vector $v$ with $X^\top v=0$, and every such $v$ gives a lower bound of $F$:
+# $F^*$. Take any vector $v$ with $X^\top v=0$ (the residual of the minimiser is one). It gives a lower bound of $F$:
 #
 # $$F(b)\ge2\,v^\top(y-Xb)-\|v\|^2=2\,v^\top y-\|v\|^2\quad\text{for all }b.$$
 #
@@ -278,22 +277,29 @@ print(f"proved gap {proof.bound - proof.rounding:.1e}, allowance for the roundin
 result
 
 # %% [markdown] id="c00-035"
-# - **Status**: how the run ended, and why `fit` chose `newton`: the Hessian of least squares is the same at every $\beta$,
-#   so it is summed once. Newton's method replaces $F$ by the quadratic with the same value, gradient and Hessian at
-#   $\beta$, and goes to its minimum. Our $F$ is quadratic, so it equals this quadratic, and one iteration is enough. It
-#   takes two passes: one where it starts and one where it arrives.
+# - **Status**: how the run ended, and why `fit` chose `newton`. The Hessian of least squares is the same at every
+#   $\beta$, so one sum over the rows gives it for the whole run. The run takes two passes: one at its start and one where
+#   it arrives.
 # - **Certificate**: found as in the example, by *residual-corrected duality* (notebook 06). The bound has two parts. The
 #   proved gap is $\|r-v\|^2$ plus what the rounding of $v$ can cost. The rest is an allowance for the rounding of
-#   $F(\beta)$.
+#   $F(\beta)$. It says how well we know the number $F(\beta)$ itself.
 
 # %% [markdown] id="more-of-the-result"
 # - **Relative gap**: the proved gap, without the allowance, divided by what the model leaves unexplained, here
-#   $F(\beta)$. It can be so small because $\|r-v\|^2$ is computed directly, and not as a difference of two large values
-#   of $F$.
+#   $F(\beta)$. It can be so small because $\|r-v\|^2$ is computed directly, and not as a difference of two values of
+#   $F$.
 # - **Accuracy**: a bound on the solver's error $\beta-\beta^*$. A *standard error* is the typical error that the noise
-#   causes in one coefficient. No coefficient is further from its optimum than the printed number of its standard errors.
-# - `Zero()`: no penalty. *Fused kernels*: compiled loops that read each chunk once.
-# - **Work**: the solver's passes and rounds, without the certificate's.
+#   causes in one coefficient. The first number counts standard errors: each coefficient is at most so many of its own
+#   from its optimum. The second number has the coefficients' unit.
+# - `Zero()`: no penalty. *Fused kernels*: compiled loops that read each chunk once (not dask's *fusion*).
+# - **Work**: passes and rounds, without the certificate's.
+#
+# <details><summary>Why is one iteration enough?</summary>
+#
+# Newton's method replaces $F$ by the quadratic with the same value, gradient and Hessian at $\beta$, and goes to its
+# minimum. Our $F$ is quadratic, so it equals this quadratic.
+#
+# </details>
 #
 # NumPy's own solver, on data brought here, must agree:
 
@@ -307,13 +313,22 @@ assert difference <= 1e-10
 # %% [markdown] id="c00-037"
 # ## The ledger (1 min, core)
 #
-# Every notebook adds rows to one **ledger**, which is kept on disk. So it also has the rows of earlier runs on this
-# machine. Its first rows hold what the post printed, where $\lambda$ is the weight of the penalty.
+# Every notebook adds rows to one **ledger** on disk, which also has the rows of earlier runs. Its first nine rows hold
+# what the post printed, where $\lambda$ is the weight of the penalty.
 #
-# Reading a tenth of the rows once counts as 0.1 passes. *Tasks* counts the function calls in the graphs (dask adds a
-# few, 04), *bytes* is the size of the data, and *zeros* counts coefficients that are exactly zero. The first column
-# after the name is the certified relative gap. The post printed none, so its rows show "?". Notebook 06 proves a gap
-# for three of the post's methods, on rows drawn anew.
+# *Passes* counts readings of all rows, so reading a tenth of them once counts as 0.1. *Tasks* counts the function calls
+# in the graphs (dask adds a few, 04). *Bytes* is the size of the stored $X$, and *zeros* counts exact zeros of $\beta$.
+#
+# The *certified gap* is the relative one. The post printed none, so its rows show "?" until you run notebook 06. It
+# proves a gap for three of them. The other six keep their "?".
+#
+# <details><summary>After notebook 06: what do the lines below the post's rows say?</summary>
+#
+# The post's data are lost. A line *gap* says that the gap above it was proved on rows drawn anew, as many as the post
+# had, and how many coefficients were zero there. A line *replays* gives two gaps of the same method, on far fewer new
+# rows. Such a gap may change with the number of rows, so it does not take the place of the "?".
+#
+# </details>
 
 # %% id="c00-038"
 ledger.add(
@@ -405,13 +420,23 @@ assert client.status == "closed"
 # |$P$, $U$|what the model leaves unexplained; unit of relative gaps, $P$ with a floor|
 # |$D(t)$, $\varphi(x)$|in 07: price of a moved slope; $(1+x)\log(1+x)-x$|
 
+# %% [markdown] id="letters-of-05"
+# |in 05| |
+# |---|---|
+# |$t$, $w$|weight in the prox, its variable|
+# |$a_k$, $m_k$|relaxed answer of chunk $k$; minimiser of $f_k$|
+# |$\bar u$, $\bar m$|means of the $u_k$ and of the $m_k$ over the chunks|
+# |$s$, $N$|signs of $z$; number of rounds|
+# |$h$|an eigenvalue of a chunk's Hessian $H_k$|
+# |$\mu$, $L$|smallest and largest eigenvalue of all $H_k$|
+# |$\lambda_{\max}$|smallest $\lambda$ at which the minimiser is zero|
+# |$T$|matrix that makes columns correlate|
+
 # %% [markdown] id="other-letters"
 # |a letter with another meaning| |
 # |---|---|
 # |in 03|$\lambda$ eigenvalue of $H$, $g$ gradient $\nabla F(\beta)$, $m$ momentum (in 07, too)|
 # |in 04|$a$, $b$ seconds of a task, of a number, $C$ cores, $T(K)$ seconds of a pass|
-# |in 05|$t$ weight in the prox, $w$ its variable, $N$ rounds, $m_k$ minimiser of $f_k$|
-# |in 05|$\mu$, $L$ extreme eigenvalues of all $H_k$|
 # |in 07|$\mu$ mean of $y$, $r$ size of a negative binomial|
 # |in 08|$m_i$ mean of $y_i$|
 # |in 09|$W$ workers|
@@ -438,12 +463,13 @@ assert client.status == "closed"
 # **What it costs, and what is proved**
 #
 # - **pass**: every row is read once. A gradient uses each row twice and is one pass.
-# - **round**: some or all chunks are worked on once, in parallel, and the next step waits for all answers.
+# - **round**: workers use some or all chunks once each, in parallel, and the next step waits for all answers.
 # - **reduction**: small results of chunks are added.
 # - **ledger**: the table of all our runs.
 # - **gap**: $F(\beta) - F^*$.
 # - **certificate**: a computable number that the gap cannot exceed.
-# - **relative gap**: proved gap, without rounding, over $U$ (least squares: $F(\beta)$, unless the fit is nearly perfect).
+# - **relative gap**: proved gap, without the allowance for rounding, divided by $U$ (least squares: $F(\beta)$, unless
+#   the fit is nearly perfect).
 # - **solver's error**: $\beta - \beta^*$. **Estimator's error**: $\beta^* - \beta_{\text{true}}$.
 # - **family**: a distribution of $y$, which gives the loss $\ell$.
 

@@ -78,13 +78,13 @@ for asked in (n, 100 * n):
 post_X, _, post_y = post_data(n, n // n_chunks)
 
 # %% [markdown] id="c01-009"
-# They do not, because no row has been drawn. A **lazy** dask array is a **recipe**: a list of the tasks that would make
-# its chunks (ten both times).
+# The rows take no time, because none has been drawn. (The first call also loads code.) A **lazy** dask array is a
+# **recipe**: the tasks that would make its chunks (ten both times).
 #
 # The first picture shows the recipe of $y$ for three chunks. Circles are function calls. Boxes are data, and a small
 # box has no name. Read it from below. A task draws $X_k$, the rows of chunk $k$. The next computes $X_k\beta$
 # (`tensordot`). `sum` and `sum-aggregate` would add over chunks of *columns*; here there is only one. The last task
-# adds the noise $\xi_k$, which another task has drawn.
+# adds the noise $\xi_k$, drawn by another task.
 #
 # The second picture shows the ten chunks of $X$. Each will become a NumPy array on a worker.
 
@@ -145,7 +145,7 @@ print(f"{most:,} rows fit into {viz.bytes_text(budget)}: X would have {-(-n // m
 # > works on a chunk of its own. With one thread, a tenth of the worker's memory is a common start for a chunk. Notebook 04
 # > measures how many chunks are fastest.
 #
-# *Recap.* A budget in bytes gives a number of rows. Large chunks cost memory, and many chunks cost tasks.
+# *Recap.* A budget in bytes gives a number of rows. Large chunks need memory, and each chunk needs a task.
 #
 # <details><summary><b>Check yourself.</b> X has a million rows, 100 columns and chunks of 30,000 rows. How many chunks
 # does it have? How many bytes do the largest and the last chunk take?</summary>
@@ -185,7 +185,7 @@ print(f"{first:.10g} in {between - start:.2f} s and {second:.10g} in {end - betw
 # dask's generator and with the generator of this course.
 
 # %% tags=["assert"] id="c01-026"
-part = n // 10  # some rows are enough to see it
+part = n // 10  # a tenth of the rows shows it
 few = da.random.default_rng(0).normal(size=(part, p), chunks=(part // 2, p))
 many = da.random.default_rng(0).normal(size=(part, p), chunks=(part // 8, p))
 ours_few, *_ = datasets.make_regression(part, p, chunks=part // 2, seed=0)
@@ -230,7 +230,7 @@ for length in (3, 4):
 # - The array is lazy and cut as `chunks` asks.
 # - One seed gives the same rows, whatever the chunks are. Two seeds share no row.
 # - Every block has its own generator, such as `np.random.default_rng((seed, k))`.
-# - `rows(…)[-100:].compute()` draws only the blocks from which the chunks of these rows are cut.
+# - `rows(…)[-100:].compute()` draws only the blocks that the chunks of these rows need.
 #
 # Choose the length of a block, such as 1,000 rows, and keep it whatever `n` and `chunks` are. The last block may be
 # shorter.
@@ -258,8 +258,8 @@ print(f"the first {some:,} rows equal those drawn as a NumPy array:", np.array_e
 X
 
 # %% [markdown] tags=["workshop"] id="c01-075"
-# The course's generator draws in blocks of a thousand rows. A NumPy array gets the same rows as a dask array. (In the
-# table of $X$ above, one MiB is $2^{20}$ bytes.)
+# Our generator draws in blocks of a thousand rows. It draws the same rows for a NumPy and for a dask array. (In the table
+# of $X$ above, one MiB is $2^{20}$ bytes.)
 #
 # *Recap.* A recipe contains its seeds, so it always gives the same rows. Dask's seeds belong to chunks. Ours belong to
 # blocks.
@@ -307,7 +307,7 @@ assert all(isinstance(f, distributed.Future) for f in distributed.futures_of(X))
 #
 # </details>
 #
-# *Recap.* `compute` is right for a sum and wrong for $X$: one worker, then this process must hold it.
+# *Recap.* `compute` suits a sum but not $X$: first one worker, then this process would have to hold it all.
 # `persist` keeps exactly the arrays' bytes, $8n(p+1)$.
 #
 # ## Rebalance (5 min, core)
@@ -332,7 +332,7 @@ assert not ours or max(after.values()) < max(before.values()), "no worker holds 
 
 # %% [markdown] id="c01-042"
 # *Recap.* A rebalance moves whole chunks once and leaves no second copy. Each later pass can then use all workers
-# without moving a chunk.
+# without moving a chunk of $X$. (A small $y_k$ may have to travel.)
 #
 # ## Mix NumPy and dask (10 min, core)
 #
@@ -460,14 +460,13 @@ print(f"airlines with fewer than {least} flights, left out: {', '.join(rare)}")
 table.head(3)
 
 # %% [markdown] id="c01-058"
-# Which columns may a model use? Only what is known when the ticket is sold: time of day, distance, month, weekday, airline
+# Which columns may a model use? Only what is known when the ticket is sold: hour, distance, month, weekday, airline
 # and airport of departure. The delay at departure is known too late. `flights_design` turns months, weekdays, airlines and
-# airports of departure into columns of zeros and ones, one for each level except one. With all months, their columns
-# would sum to the intercept's column of ones (next section).
+# airports into columns of zeros and ones, one for each level except one. If every month had a column, these columns
+# would sum to the intercept's column of ones (next section), and many coefficients would give the same fit.
 #
-# A dask dataframe does not know how many rows a partition will have. `lengths=True` counts them, and this takes a pass.
-# Without the lengths dask does not know $n$. So it can neither pick a row nor check that the chunks of $X$ and of $y$ have
-# equally many rows.
+# A dask dataframe does not know how many rows a partition has. `lengths=True` counts them, which takes a pass.
+# Without the lengths dask can neither pick a row nor check that the chunks of $X$ and of $y$ have equally many rows.
 
 # %% id="c01-059"
 design = table.map_partitions(datasets.flights_design)
@@ -525,9 +524,9 @@ assert abs(fit.intercept - peer.intercept_[0]) <= 1e-4
 #
 # <details><summary>How many passes does our run take?</summary>
 #
-# With $k$ iterations it takes $2k+1$, if no step must be shortened: in an iteration one pass for the gradient and the
-# Hessian and one to test the step, and a last pass where the run arrives. The ledger below counts them. In notebook 00 the
-# loss was quadratic, and such steps need no test.
+# Each iteration takes two passes: one for the gradient and the Hessian, and one to test the step. One more pass is made
+# where the run arrives. So $k$ iterations take $2k+1$ passes, if no step must be shortened. The ledger below counts them.
+# In notebook 00 the loss was quadratic, and such steps need no test.
 #
 # </details>
 #

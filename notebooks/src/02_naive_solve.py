@@ -170,11 +170,11 @@ assert abs(np.linalg.solve(G, c) - beta_star).max() <= 1e-12 * abs(beta_star).ma
 #
 # </details>
 #
-# > *Systems note.* More than the sums can be sent. $y_k$ may lie on another worker than $X_k$, and then $y_k$ is sent.
+# > *Systems note.* Sometimes more than the sums travels: if $y_k$ lies on another worker than $X_k$, it is sent, too.
 # >
-# > Without `workers=`, $X_k$ may be sent, too. dask runs a task on the worker on which it expects the task to finish first.
-# > It does not know how long `gram` takes, and assumes the time in the last line. Compared with that time, sending $X_k$
-# > seems cheap.
+# > Without `workers=`, $X_k$ may be sent as well. dask runs a task on the worker on which it expects the task to finish
+# > first. It does not know how long `gram` takes, and assumes the time in the last line printed above. Compared with that
+# > time, sending $X_k$ to an idle worker seems cheap, so dask may do it.
 #
 # *Recap.* Least squares needs two sums over the rows. A chunk of any length sends $p^2 + p$ numbers. No row of $X$ has to
 # travel.
@@ -195,15 +195,15 @@ print(f"‖β − β_true‖∞ = {error:.3g}")
 
 # %% [markdown] id="c02-061"
 # The bound is hardly more than its allowance for rounding, so the solver is practically at the minimum. The printed
-# error comes from the noise in $y$: $\beta^*-\beta_{\text{true}}=G^{-1}X^\top(\text{noise})$. No solver lowers this error of
+# error comes from noise in $y$: $\beta^*-\beta_{\text{true}}=G^{-1}X^\top(\text{noise})$. No solver lowers this error of
 # the **estimator**.
 #
 # The noise is normal with variance 1, so given $X$ the error is normal with covariance $G^{-1}$. Our columns are
 # independent with mean 0 and variance 1, so $G\approx nI$, and each coefficient misses by about $1/\sqrt{n}$. The
-# *largest* of $p$ errors is below $\sqrt{2\log p/n}$, the dashed line, in about four of five samples.
+# *largest* of $p$ errors is below $\sqrt{2\log p/n}$, dashed in the next figure, in about four of five samples.
 #
-# The blue band holds the largest error in 98 of 100 samples, if the errors are independent with variance $1/(n-p-1)$.
-# Our points share rows, so their errors are dependent.
+# Its blue band holds the largest error in 98 of 100 samples, if errors are independent with variance $1/(n-p-1)$. Our
+# points share rows, so their errors are dependent.
 #
 # <details><summary>Why this variance?</summary>
 #
@@ -251,8 +251,7 @@ for rows, found in ((n, error), (post_n, post_error)):
 # *"Sometimes a direct solve is too costly"*, says the post, and turns to gradients. When?
 #
 # We count additions and multiplications. $G$ is symmetric and takes $np(p+1)$, $c$ takes $2np$, the solve
-# $\frac23p^3$, and a gradient $2X^\top(X\beta-y)$ about $4np$. So a direct solve costs about $p/4$ gradients, and
-# $p^2/(6n)$ more.
+# $\frac23p^3$, and a gradient $2X^\top(X\beta-y)$ about $4np$. So a direct solve costs about $p/4+p^2/(6n)$ gradients.
 #
 # Seconds are another matter. A gradient does four operations with each number of $X$, and $X^\top X$ does $p+1$. If $X$ is
 # larger than the cache (the processor's small, fast memory), we therefore expect that a gradient waits for memory and
@@ -286,13 +285,13 @@ for columns in (10_000, 1_000_000):
 # </details>
 #
 # How many gradients does gradient descent need? The **condition number** $\kappa(X)$ is the largest singular value of $X$
-# divided by the smallest. Notebook 03 shows that this number grows with the digits that we want and with the square of
-# $\kappa(X)$. For a given $\kappa(X)$ it does not depend on $p$. A direct solve is cheaper if it costs less than that many
-# gradients. This comparison counts work only. Each gradient also costs a round of messages, and the direct solve costs
-# one round in all (notebook 04).
+# divided by the smallest. Notebook 03 shows that the number of gradients grows with the digits that we want and with the
+# square of $\kappa(X)$. For a given $\kappa(X)$ it does not depend on $p$. A direct solve is cheaper if it costs less than
+# that many gradients. This comparison counts work only. Each gradient also costs a round of messages, and the direct solve
+# costs one round in all (notebook 04).
 #
-# *Recap.* A direct solve costs about $p/4$ gradients by operations, and fewer by the clock. It costs more than gradient
-# descent if that needs fewer gradients. $G$ must fit into memory.
+# *Recap.* A direct solve costs about $p/4$ gradients by operations, and fewer by the clock. Gradient descent is cheaper
+# if it needs fewer than that. $G$ must fit into memory.
 
 # %% [markdown] tags=["workshop"] id="c02-047"
 # ## Every ridge from one pass (8 min, core)
@@ -357,9 +356,10 @@ for k in (0, len(lams) // 2, len(lams) - 1):
 # Do other losses have such sums? With $p=1$ a squared loss is $(y-x\beta)^2=y^2-2xy\,\beta+x^2\beta^2$. The loss
 # of *every* row combines $1$, $\beta$ and $\beta^2$. Over all rows their coefficients are $y^\top y$, $-2c$ and $G$.
 #
-# It is different for the logistic loss $\log(1+e^{x\beta})-yx\beta$. If no $x$ is zero and no two are equal or opposite,
-# the losses of any number of rows are linearly independent. So no finite list of functions, like $1,\beta,\beta^2$ above,
-# can be combined into every loss. The next cell computes the rank of eight losses with $y=1$.
+# It is different for the logistic loss of a row, $\log(1+e^{x\beta})-yx\beta$ with $y=0$ or $1$. If no $x$ is zero and no
+# two are equal or opposite, the losses of any number of rows are linearly independent. So there is no finite list of
+# functions, such as $1,\beta,\beta^2$ above, from which the loss of every row can be combined. The next cell computes the
+# rank of eight losses with $y=1$.
 #
 # <details><summary>Why are they linearly independent?</summary>
 #
@@ -387,8 +387,8 @@ assert ranks == {"squared": 3, "logistic": len(x)}, "three numbers hold any numb
 #
 # $$\varepsilon\,\kappa(X)+\varepsilon\,\kappa(X)^2\,\frac{\|r\|}{\|X\|\,\|\beta^*\|}.$$
 #
-# If the residual is so small that the first term is larger, each factor of ten in $\kappa(X)$ costs one digit. Otherwise
-# it costs two (Björck 1996, §1.4). The normal equations work on $G$, whose condition number is
+# While the first term is larger (small residual), each factor of ten in $\kappa(X)$ costs one digit. While the
+# second is, it costs two (Björck 1996, §1.4). The normal equations work on $G$, whose condition number is
 # $\kappa(X)^2$, so they lose two in either case.
 
 # %% [markdown] id="c02-030"
@@ -453,7 +453,7 @@ viz.show(viz.digits_left(kappas, answers, beta_true, start=1e6))
 #
 # For the normal equations the estimate is $\varepsilon\,\kappa(X)^2 = 2.2 \cdot 10^{-4}$, which leaves between three
 # and four digits. For QR it is $\varepsilon\,\kappa(X) = 2.2 \cdot 10^{-10}$, which leaves between nine and ten. The
-# estimates leave out constants. At this $\kappa(X)$ each method keeps about one digit more than its own estimate.
+# estimates leave out constants. At this $\kappa(X)$ each of the two keeps about one digit more than its own estimate.
 #
 # </details>
 #
@@ -498,16 +498,16 @@ assert difference <= 1e-12
 assert abs(np.linalg.solve(*parts[0]) - reference).max() <= 1e-12
 
 # %% [markdown] id="c02-062"
-# > *Optimiser's note.* Columns in different *units* also make $\kappa(X)$ large. The cure is easy: divide each column by
-# > its norm first.
+# > *Optimiser's note.* Columns in different *units* also make $\kappa(X)$ large. The cure: divide each column by its
+# > norm.
 # >
 # > If $y$ is noisy, the estimator's error in the weakest direction usually hides all rounding. Relative to $\|\beta^*\|$
 # > this error is about $\kappa(X)/(\|X\|\,\|\beta^*\|)$ times the noise's standard deviation, and $\|r\|$ is about
-# > $\sqrt n$ times that deviation. So the error is about $1/(\varepsilon\,\kappa(X)\sqrt n)$ times as large as the second
-# > term above: 4.5 million times for $\kappa(X)=n=10^6$.
+# > $\sqrt n$ times that deviation. So the estimator's error is about $1/(\varepsilon\,\kappa(X)\sqrt n)$ times the
+# > rounding error that the second term allows: 4.5 million times for $\kappa(X)=n=10^6$.
 #
-# *Recap.* Forming $X^\top X$ doubles the digits that are lost. QR by chunks sends as little as $G$ and does not form it.
-# With a large residual QR loses twice as many digits, too.
+# *Recap.* Forming $X^\top X$ doubles the digits that are lost. QR by chunks sends as little as $G$ and $c$, and does
+# not form $G$. With a large residual QR loses twice as many digits, too.
 
 # %% [markdown] id="c02-056"
 # ## What we measured · Check yourself · Next
@@ -550,8 +550,9 @@ ledger
 # 2. It adds $\lambda/2$ to each eigenvalue of $G$. This matters most to the smallest, so the condition number falls.
 # 3. By operations a direct solve costs about $5000/4 + 5000^2/(6\cdot10^6) \approx 1254$ gradients, so gradient descent
 #    takes less work. By the clock we divide by the ratio of our table, and a ratio above $1254/156 \approx 8$ makes the
-#    direct solve faster. Our table ends at $p = 400$, so only a measurement at $p = 5000$ can decide. Besides, 156
-#    gradients are 156 rounds, and a direct solve is one.
+#    direct solve faster. If our last ratio, at $p = 400$, is above 8 and the ratios grow with $p$, expect the direct
+#    solve to win. Only a measurement at $p = 5000$ can decide. Besides, 156 gradients are 156 rounds, and a direct solve
+#    is one.
 #
 # </details>
 #
