@@ -24,8 +24,9 @@ BEST_K = Exercise(
     ),
     stub='''
     def best_K(n, p, a, b, cores, mem, Ks):
-        """The number of chunks, out of Ks, with the fastest pass. The chunks in work must fit into mem bytes together.
+        """The number of chunks, out of Ks, with the fastest pass.
 
+        The min(K, cores) chunks that are worked on at a time must fit into mem bytes together.
         n, p: rows and columns of X. a: seconds for each task. b: seconds for each number of X. cores: how many.
         mem: bytes. Ks: candidates, in any order; at least one of them fits. Returns one of them.
         """

@@ -251,8 +251,9 @@ def rounds_map(rhos, alphas, rounds, *, cap, best, start=1.0):
     a, m = np.unravel_index(rounds.argmin(), rounds.shape)
     at_one = int(np.abs(alphas - start).argmin())
     finding = (
-        f"At α = {alphas[at_one]:g} the best ρ takes {_rounds(rounds[at_one].min(), cap)}, at α = {alphas[a]:g} "
-        f"{_rounds(rounds[a, m], cap)}: ρ = {number_text(rhos[m])}, where theory says {number_text(best)}."
+        f"At α = {alphas[at_one]:g} the best ρ takes {_rounds(rounds[at_one].min(), cap)}. The best pair, α = "
+        f"{alphas[a]:g} and ρ = {number_text(rhos[m])}, takes {_rounds(rounds[a, m], cap)}. In theory the best ρ is "
+        f"{number_text(best)}."
     )
     alt = (
         "A map of rounds over ρ (logarithmic) and relaxation α, with a dot for each pair tried: a valley around one ρ, "

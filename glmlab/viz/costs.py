@@ -44,7 +44,7 @@ def _finding(ks, total, measured, best):
     off = np.median([abs(found[k] / measured[k] - 1) for k in measured])
     return (
         f"{words}; measured: {count_text(fastest, 'chunk')}, {1e3 * measured[fastest]:.3g} ms. Half of the predictions "
-        f"are within {off:.0%}."
+        f"are within {off:.0%} of the measured time."
     )
 
 

@@ -113,7 +113,8 @@ def _lane_names(lanes):
 
 def _static(streams, white, look, title):
     rows = sum(len(_lanes(found)) for found in streams.values())
-    size = (8.6, 1.65 + 0.75 * len(streams) + 0.32 * rows + 0.24 * -(-len(look) // 3))
+    columns = 3 if len(streams) == 1 else 2  # of the legend
+    size = (8.6, 1.65 + 0.75 * len(streams) + 0.32 * rows + 0.24 * -(-len(look) // columns))
     ratios = [len(_lanes(found)) for found in streams.values()]
     fig, axes = new_figure(len(streams), 1, size=size, sharex=True, squeeze=False, height_ratios=ratios)
     thin = THIN * 1e3 * max(bar.stop for found in streams.values() for bar in found)
@@ -133,17 +134,20 @@ def _static(streams, white, look, title):
     whose = "workers" if alone else "threads"
     idle = f"{range_text(white.values(), '{:.0%}'.format)} of the {whose}' time is white: no task is running"
     fig.suptitle(title or idle, fontsize=13)
-    counted = "How many bars there are of each kind" + ", in all streams together" * (len(streams) > 1)
-    fig.legend(handles=_legend(streams, look), title=counted, loc="outside lower center", ncols=3)
+    counted = "How many bars there are of each kind" + ", stream by stream" * (len(streams) > 1)
+    fig.legend(handles=_legend(streams, look), title=counted, loc="outside lower center", ncols=columns)
     return fig
 
 
 def _legend(streams, look):
     from matplotlib.patches import Patch
 
-    counts = {kind: sum(bar.kind == kind for found in streams.values() for bar in found) for kind in look}
+    def counted(kind):
+        counts = [sum(bar.kind == kind for bar in found) for found in streams.values()]
+        return count_text(counts[0], "bar") if len(counts) == 1 else " + ".join(map(str, counts))
+
     return [
-        Patch(facecolor=colour, hatch=hatch, edgecolor="black", label=f"{kind}: {count_text(counts[kind], 'bar')}")
+        Patch(facecolor=colour, hatch=hatch, edgecolor="black", label=f"{kind}: {counted(kind)}")
         for kind, (colour, hatch) in look.items()
     ]
 

@@ -121,7 +121,7 @@ post_iterations.measured(k_post)
 print(f"{seconds_H:.2f} s for H, {seconds_post - seconds_H:.2f} s for {k_post} iterations")
 
 
-def triangle(X_k, y_k):
+def triangle(X_k, y_k):  # for a check by another method, explained below
     """R of [X_k y_k] = QR: at most p + 1 rows, and ‖R (−β, 1)‖ = ‖y_k − X_k β‖ for every β."""
     return np.linalg.qr(np.column_stack([X_k, y_k]), mode="r")
 
@@ -143,7 +143,7 @@ assert k_post < 30, "κ is near 1"
 # $[X_k\;y_k]=QR$ with upper triangular $R$ and orthonormal columns in $Q$. The $p+1$ rows of $R$ have the chunk's loss
 # for every $b$: $\|y_k-X_kb\|=\|[X_k\;y_k](-b,1)\|=\|R(-b,1)\|$. NumPy's `lstsq` solves with all triangles.
 #
-# The two printed errors have the same first digits, and so have the post's, on other rows. These digits come from the
+# Our two printed errors agree in their first digits. So do the post's two, on other rows. These digits come from the
 # noise. The last digits differ, because the loop stopped short of the minimiser.
 #
 # *Recap.*
@@ -157,12 +157,19 @@ assert k_post < 30, "κ is near 1"
 # How many tasks does one iteration need? The post draws the graph of one iteration: circles are tasks, boxes are
 # results. Its step has a third product, for the loss $F$ at $\beta^+$.
 #
-# The first picture, from left to right, is the post's step for two chunks. $\beta$ is drawn twice, because the first
-# product and the update read it.
+# The first picture, from left to right, is the post's step for two chunks. $\beta$ is drawn twice: the first product
+# and the update read it.
 #
 # The second is a **pass** of glmlab. One task for each chunk computes its loss *and* gradient. Each task carries a copy
-# of $\beta$, so $\beta$ has no box. The task `add` adds the $p+1$ numbers of each chunk. A pass has no update and no third
-# product.
+# of $\beta$, so $\beta$ has no box. The task `add` adds these results, $p+1$ numbers each, entry by entry. A pass has
+# no update and no third product.
+#
+# <details><summary>Why do two circles c, or two circles e, follow each other?</summary>
+#
+# Dask ends each product with two sums, even where one of them has nothing to add. The two circles e multiply by 2 and
+# by $t$.
+#
+# </details>
 
 # %% tags=["figure"] id="c03-017"
 def published_step(X, y, beta, step):
@@ -204,12 +211,14 @@ assert written >= 10 * n_chunks and optimised >= 2 * one_pass
 
 # %% [markdown] id="c03-022"
 # The counts are for ten chunks, as in the post, which had an older dask. Before dask runs a graph, it joins some
-# neighbouring tasks. That helps, but a graph with one task for each chunk is far smaller.
+# neighbouring tasks. That helps, but a graph with one task for each chunk is far smaller. (It also does less: no update
+# and no third product. Notebook 04 compares two graphs of the same gradient.)
 #
 # <details><summary>Why <code>2 * X.T.dot(r)</code> and not <code>2 * X.T @ r</code>?</summary>
 #
 # The first, the post's, multiplies $p$ numbers by two. The second means `(2 * X.T) @ r`. It multiplies all of $X$ by
-# two first: for each chunk one copy more, and as written one task more. With the operator write `2 * (X.T @ r)`.
+# two first. That is one more copy of each chunk and, as written, one more task for it. With the operator write
+# `2 * (X.T @ r)`.
 #
 # </details>
 #
@@ -236,7 +245,8 @@ assert written >= 10 * n_chunks and optimised >= 2 * one_pass
 # %% [markdown] id="c03-024"
 # So the slowest direction decides. Let $\mu$ be the smallest eigenvalue and $\kappa=L/\mu$ the condition number of $H$,
 # the square of 02's $\kappa(X)$. An iteration multiplies $\|e\|$ by at most the **rate**
-# $\gamma(t)=\max(|1-tL|,|1-t\mu|)$, and the gap $F-F^*=\frac12 e^\top He$ by at most $\gamma^2$.
+# $\gamma(t)=\max(|1-tL|,|1-t\mu|)$. The gap is $F-F^*=\frac12 e^\top He$ (Taylor's formula at $\beta^*$, where the
+# gradient is zero). So it is multiplied by at most $\gamma^2$.
 #
 # |step|rate| |
 # |---|---|---|
@@ -288,7 +298,8 @@ print(f"by the rate: log(1e-8) / log(1 − 1/9) = {np.log(1e-8) / np.log(1 - 1 /
 # the rate itself show, so we measure it in the second half of each run.
 #
 # The first picture compares predicted and measured costs for six values of $\kappa$. Below the second picture, a slider
-# moves the step $t$ at $\kappa = 9$. It shows, for each direction, the factor by which one iteration multiplies the error.
+# moves the step $t$ at $\kappa = 9$. The plot below the slider shows, for each direction, the factor by which one
+# iteration multiplies the error.
 #
 # *Find out:* at the best step two directions are equally slow. Which ones?
 
@@ -321,7 +332,7 @@ viz.show(viz.step_slider(values, values * (vectors.T @ b) ** 2))
 #
 # > *Optimiser's note.* $F$ need not be quadratic. Let all its Hessians have their eigenvalues in $[\mu, L]$. Then
 # > $\nabla F(\beta)=\bar He$, where $\bar H$ is the mean of the Hessians on the line from $\beta^*$ to $\beta$. Its
-# > eigenvalues are in $[\mu,L]$, too, so $\|e\|$ shrinks at least at the rate $\gamma(t)$.
+# > eigenvalues are in $[\mu,L]$, too, so an iteration multiplies $\|e\|$ by at most $\gamma(t)$.
 #
 # *Recap.*
 # - A step acts on each eigenvector separately.
@@ -379,8 +390,8 @@ print(f"{first:.4f} to the power {k_post}, the iterations of the post's loop: {f
 # every quadratic with Hessian $H$:
 #
 # - $t\le1.98/L$, to stay clear of $2/L$;
-# - $t\ge1/(2\sqrt p\,L)$, because a needlessly short step is slow. The factor $2\sqrt p$ leaves room: a norm of $H$ may
-#   stand for $L$.
+# - $t\ge1/(2\sqrt p\,L)$, because a needlessly short step is slow. The factor $2\sqrt p$ leaves room for you to use a
+#   norm of $H$, which may be larger, in the place of $L$.
 #
 # <details><summary>Which number can stand for $L$?</summary>
 #
@@ -430,9 +441,10 @@ assert mended[-1] < mended[0] and np.all(np.diff(mended) < 0), "the mended one d
 assert np.isclose(growth, spectral, rtol=0.05), "the radius predicts the growth"
 
 # %% [markdown] id="c03-047"
-# The measured growth is the radius. With one number as the step the order of the columns does not matter, so the mended
-# step converges in every order. Here it needs more iterations than the published step in the lucky order. (A curve ends
-# before it leaves the range from $10^{-8}$ to $10^8$.)
+# The measured growth is near the radius. After 60 iterations directions with nearly the largest factor still take part.
+# With one number as the step the order of the columns does not matter, so the mended step converges in every order.
+# Here it needs more iterations than the published step in the lucky order. (A curve ends before it leaves the range
+# from $10^{-8}$ to $10^8$.)
 #
 # *Recap.*
 # - The published step is a vector of $1/s$, and singular values do not belong to coordinates.
@@ -508,7 +520,9 @@ def near_enough(state):
     return watch.bounds[-1] <= enough * watch.objectives[-1]
 
 
-with watch:  # `until` stops the run; `tol` is what glmlab's own certificate must reach for "Converged"
+# `until` stops the run. `tol` is what glmlab's own certificate must reach for "Converged". It may be
+# looser than yours, so `tol` is larger than `enough`.
+with watch:
     result = glmlab.run("gradient_descent", f, step=1 / L_unit, until=near_enough, tol=1e-5)
 result
 
@@ -536,17 +550,17 @@ assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fool
 
 # %% [markdown] id="c03-065"
 # The lower panel shows the bound divided by the gap. Along an eigenvector with eigenvalue $\lambda$ the gap is
-# $\frac\lambda2\|e\|^2$ and the bound $\frac{\lambda^2}{2\mu}\|e\|^2$, which is $\lambda/\mu$ times as much. The step
-# $1/L$ soon removes steep components. It leaves *flat* ones, where $\lambda/\mu$ is nearly 1.
+# $\frac\lambda2\|e\|^2$ and the bound $\frac{\lambda^2}{2\mu}\|e\|^2$: $\lambda/\mu$ times as much. The step $1/L$ soon
+# removes steep components. It leaves *flat* ones, where $\lambda/\mu$ is nearly 1.
 #
-# glmlab's own certificate (06) needs no $\mu$. For least squares it is exact from all rows. In a run with a large $X$ it
-# reads at most a fifth of them, which gives about five times the gap.
+# glmlab's own certificate (06) needs no $\mu$. For least squares it is exact from all rows. In a run with a large $X$
+# the certificate reads at most a fifth of them. Its bound is about five times the gap.
 #
 # <details><summary>Why five times?</summary>
 #
-# In such a run glmlab moves its dual point (for least squares a multiple of notebook 00's vector $v$) on a share of the
-# rows only. The bound is then about the gap divided by that share (notebook 06). The line *accuracy* of the result
-# rests on the same rows, so its numbers are too large, too.
+# In such a run glmlab corrects notebook 00's vector $v$ (up to a factor its *dual point*, 06) in a share of the rows
+# only. The bound is then about the gap divided by that share (notebook 06). The line *accuracy* of the result rests on
+# the same rows, so its numbers are too large, too.
 #
 # </details>
 #
@@ -570,8 +584,8 @@ assert k_short == 1 and gap_short > 0.99 * (F_zero - F_star), "a short step fool
 #
 # <details><summary>How can one estimate it from one run?</summary>
 #
-# Two workers can at best halve NumPy's time. So they win only where half of NumPy's time is more than a round costs. We
-# take as the price of a round the time on the workers minus half of NumPy's time, and assume that NumPy's time is
+# Two workers can at best halve NumPy's time. So they win only if a round costs less than half of NumPy's time. We take
+# as the price of a round the time on the workers minus half of NumPy's time, and assume that NumPy's time is
 # proportional to the number of rows.
 #
 # With few rows this estimate is too large: they fit into the cache, and there NumPy needs less time for each row.
@@ -628,8 +642,9 @@ ledger
 # %% [markdown] tags=["optional"] id="c03-048"
 # ## Backtracking and momentum (8 min, optional)
 #
-# For other losses $L$ is not known beforehand. **Backtracking** starts with a long step and halves it until $F$ falls
-# enough. Armijo's rule asks for $F(\beta-tg)\le F(\beta)-a\,t\,\|g\|^2$, with $g=\nabla F(\beta)$ and a small $a$.
+# For other losses $L$ is not known beforehand. **Backtracking** starts each iteration with a long step and halves it
+# until $F$ falls enough. Armijo's rule asks for $F(\beta-tg)\le F(\beta)-a\,t\,\|g\|^2$, with $g=\nabla F(\beta)$ and a
+# small $a$.
 #
 # **Momentum** takes the gradient a little ahead, at $v=\beta+m(\beta-\beta_{\text{old}})$, and steps from there:
 # $\beta^+=v-t\,\nabla F(v)$. On a quadratic, with $t=1/L$ and $m=(\sqrt\kappa-1)/(\sqrt\kappa+1)$, an iteration
@@ -661,14 +676,23 @@ fits = {
     "Armijo": glmlab.fit(Z, target, solver="gradient_descent", **options),
     "FISTA": glmlab.fit(Z, target, solver="fista", **options),
 }
+print("iterations:", ", ".join(f"{name} {fit.n_iter:,}" for name, fit in fits.items()))
 share = fits["FISTA"].trace.passes[-1] / fits["step 1/L"].trace.passes[-1]
 title = f"Momentum (FISTA) needs {share:.0%} of the passes of step 1/L"
 viz.show(viz.convergence(fits, optimum=0.0, title=title))
 
 # %% [markdown] tags=["optional"] id="c03-050"
-# Armijo's rule takes nearly as many passes as the step $1/L$, without $L$. FISTA, the *fast iterative
-# shrinkage-thresholding algorithm*, is momentum that need not know $\kappa$: its $m$ grows by a fixed
-# formula, and is set back to 0 when the momentum points uphill.
+# Armijo's rule needs no $L$. Here it takes about as many passes as step $1/L$.
+#
+# FISTA, the *fast iterative shrinkage-thresholding algorithm*, is momentum that need not know $\kappa$: its $m$ grows
+# by a fixed formula, and is set back to 0 when the momentum points uphill.
+#
+# <details><summary>Why does Armijo's rule need fewer iterations than the step $1/L$, but as many passes?</summary>
+#
+# An iteration takes two passes, one for the gradient and one that tries many steps, from four times the last step
+# downwards. With a small $a$ the rule accepts every step up to $2(1-a)/L$, so its steps are often longer than $1/L$.
+#
+# </details>
 #
 # <details><summary>Why is the measured factor of momentum a little above 0.9?</summary>
 #
@@ -686,8 +710,8 @@ viz.show(viz.convergence(fits, optimum=0.0, title=title))
 #
 # </details>
 #
-# > *Systems note.* On a cluster every trial of a backtracking loop would cost a round, so glmlab tries many steps in *one*
-# > pass.
+# > *Systems note.* On a cluster every trial of a backtracking loop would cost a round, so glmlab tries many steps in
+# > *one* pass.
 #
 # *Recap.*
 # - Backtracking finds a step without $L$.

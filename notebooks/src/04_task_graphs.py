@@ -45,7 +45,7 @@ one_thread = threadpool_limits(1)  # as each worker has it: the section on bits 
 #
 # The gradient of $F(\beta)=\sum_i (y_i - x_i^\top\beta)^2$ is $2X^\top(X\beta-y)$. In **array style**, the style of the
 # post, we write just this formula. For each operation dask then makes at least one task for each chunk of its result.
-# We count the tasks for $K=10$ chunks that the workers keep, because then the graph holds the pass and nothing else.
+# We count the tasks for $K=10$ chunks that the workers keep, because then the graph has no tasks that make the rows.
 
 # %% tags=["parameters", "setup"] id="c04-004"
 n = scale.pick(ci=20_000, workshop=160_000, full=1_000_000)
@@ -79,7 +79,7 @@ written, optimised = (viz.task_counts(gradient, optimize_graph=fused)["tasks"] f
 print(f"array style, {n_chunks} chunks: {written} tasks as written, {optimised} after dask's optimisation")
 three_X, three_y = kept(3)
 shown = array_gradient(three_X, three_y, zero)
-names = {"X": three_X, "y": three_y, "β": None, "∇f": shown}
+names = {"X": three_X, "y": three_y, "β": None, "∇F": shown}
 tasks = {"$X_k β$": "sum-sum-aggregate", "$X_k^T (X_k β - y_k)$": "sum", "twice the sum": "sum-aggregate-mul"}
 title = "Array style: two tasks for each chunk, and a sum"
 viz.show(viz.graph(shown, optimize_graph=True, names=names, tasks=tasks, title=title))
@@ -89,11 +89,16 @@ viz.show(viz.graph(shown, optimize_graph=True, names=names, tasks=tasks, title=t
 # computes $X_k^\top(X_k\beta-y_k)$, and circle c adds and doubles.
 #
 # Why are fewer tasks left than written? Before a graph runs, dask *optimises* it. By **fusion** it joins operations
-# that work chunk by chunk, such as the difference and the product in b. Dask also joins two tasks if one of them reads
-# nothing but the result of the other, and no third task reads this result. So a chain becomes one task. But task a
-# ends with a sum over the chunks of columns (here one), and task b also reads $X_k$ and $y_k$. Neither rule joins
-# them.
+# that work chunk by chunk, such as the difference and the product in b. Dask also joins a task to the one whose result
+# it reads, if it reads nothing else and no other task reads that result. So a chain becomes one task. Neither rule
+# joins a and b.
 #
+# <details><summary>Why does no rule join a and b?</summary>
+#
+# The first does not, because a ends with a sum over the chunks of columns (here one). The second does not, because b
+# also reads $X_k$ and $y_k$.
+#
+# </details>
 # <details><summary>Why do two boxes follow each other?</summary>
 #
 # They are one result with two names: that of the joined task, and the one that other tasks ask for.
@@ -174,8 +179,8 @@ assert np.allclose(grad, by_arrays, rtol=1e-9, atol=1e-9 * largest)
 # <details><summary>How many tasks, and why?</summary>
 #
 # $K+1$ if one task adds all parts: 11 and 41. If your pass adds in several steps, it has more. We count calls of
-# functions: the circles. Dask's own graph also has an entry for $\beta$ and for each kept chunk. As the stream will
-# show, the scheduler treats $\beta$ like a task.
+# functions: the circles. Dask's own graph has one more entry for $\beta$ and one for each kept chunk, which are no
+# calls. But the scheduler treats $\beta$ like a task, as the stream will show.
 #
 # </details>
 #
@@ -183,11 +188,11 @@ assert np.allclose(grad, by_arrays, rtol=1e-9, atol=1e-9 * largest)
 # > optimises $X$ and $y$ separately, so the rows of $X_k$ are made twice. `to_delayed(optimize_graph=False)` avoids
 # > this.
 # >
-# > A large $\beta$ is best in the graph once. A small one travels faster as a copy in each call, because its own task
-# > costs messages and a wait. `glmlab` copies small values into each call.
+# > A large $\beta$ is best in the graph once. A small one travels faster as a copy in each call (as `glmlab` sends it),
+# > because its own task costs messages and a wait.
 #
 # *Recap.*
-# - In array style an operation is a task for each chunk of its result; fusion joins chains.
+# - In array style an operation makes at least one task for each chunk of its result, and fusion joins chains.
 # - By hand, a pass over kept rows is $K$ tasks and a sum.
 # - Both compute the same gradient, up to rounding.
 
@@ -244,8 +249,8 @@ assert counts[True] <= counts[False] - 4 * 20, "the chain of each chunk became o
 assert np.allclose(sums, sums[0]), "the same sum"
 
 # %% [markdown] id="c04-023"
-# A task for threads is only built and scheduled. A task for a worker process is also sent as bytes, and its end is
-# reported back. The price rises if other programs use the cores. So you will see other prices below and in notebook 09.
+# A task for threads is built, scheduled and run in this process. One for a worker process is also sent as bytes, and
+# its end is reported. The price rises if other programs use the cores. So other prices follow below and in notebook 09.
 # The post does not say how it measured.
 #
 # Fusion saves the price of every task that it removes.
@@ -313,16 +318,9 @@ assert len(small[0]) < len(array[0]), "fewer tasks for the same gradient"
 
 # %% [markdown] id="c04-029"
 # White space has three causes. *Between passes* this process builds the next graph, sends it and waits for its result:
-# mostly the price of the round. *Between tasks* a thread waits for its next task: the price of a task. *Before a sum* a
-# thread waits for the slowest chunk.
+# mostly the price of the round. *Between tasks* a thread waits for its next task, or for what this task reads: the
+# price of a task. *Before a sum* a thread waits for the slowest chunk.
 #
-# <details><summary>What do the numbers in the legend count?</summary>
-#
-# The bars of one kind, in the three streams together. For example, the work on chunks has $2\cdot(20+10+C)$ bars on
-# $C$ cores: in each of two passes two for each of ten chunks in array style, then one for each chunk, then one for each
-# core.
-#
-# </details>
 # <details><summary>What is a grey bar?</summary>
 #
 # It is a `transfer`: the worker fetches what a task will read, perhaps while another task runs. A transfer computes
@@ -374,8 +372,9 @@ assert len(small[0]) < len(array[0]), "fewer tasks for the same gradient"
 
 # %% tags=["exercise"] id="c04-034"
 def best_K(n, p, a, b, cores, mem, Ks):
-    """The number of chunks, out of Ks, with the fastest pass. The chunks in work must fit into mem bytes together.
+    """The number of chunks, out of Ks, with the fastest pass.
 
+    The min(K, cores) chunks that are worked on at a time must fit into mem bytes together.
     n, p: rows and columns of X. a: seconds for each task. b: seconds for each number of X. cores: how many.
     mem: bytes. Ks: candidates, in any order; at least one of them fits. Returns one of them.
     """
@@ -392,14 +391,15 @@ best_K = use(best_K)
 # work to share: one half of this symmetric matrix takes $np^2$ operations, and a gradient only $4np$. (The Hessian also
 # moves three times the bytes: weighted rows are written and read.)
 #
-# `costmodel.measured` times passes of several sizes and fits the prices to them. In between it also times passes for
-# each of the seven $K$ in the next cell. The fit does not see these, so they test the model.
+# `costmodel.measured` times passes of several sizes and fits the prices to them. In turn it times passes for the seven
+# $K$ of the next cell. The fit does not use these, so they test the model.
 #
 # <details><summary>Which prices can a fit tell apart?</summary>
 #
-# It can separate a round from a task, because more chunks mean more tasks but not more rounds. It separates work from
-# reading less well, because every pass does both. The round of the fit holds all that a pass pays once, also the way of
-# its results to this process. So it may differ from the round of the empty tasks, which return one number.
+# The fit is least squares of the relative errors, with no price below zero. It can separate a round from a task,
+# because more chunks mean more tasks but not more rounds. It separates work from reading less well, because every pass
+# does both. The round of the fit holds all that a pass pays once, also the way of its results to this process. So it
+# may differ from the round of the empty tasks, which return one number.
 #
 # </details>
 #
@@ -441,15 +441,16 @@ assert best_K(1, 1, 0.001, 0.2, 4, 1e9, list(paper)) == 4, "a U: idle cores on t
 
 # %% [markdown] id="c04-042"
 # The second figure is the example on paper plus a round of 10 ms. Its curve falls because more cores work, and rises
-# because every chunk costs a task. The peak at $K=5$ comes from idle cores: after four chunks one core works. In the
-# first figure the left arm is flat if there is little work or much reading. If the clock is far from the line, choose
-# $K$ by the clock.
+# because every chunk costs a task. The peaks at $K=5$ and $K=9$ come from idle cores: in the end one works while three
+# wait. In the first figure the left arm is flat if there is little work or much reading. If the clock is far from the
+# line, trust the clock.
 #
 # <details><summary>Which part of the formula was wrong?</summary>
 #
-# Compare the printed ratios. If that of one chunk is near 1 and that of one chunk for each core is far above, the cores
-# together were not $C$ times as fast as one. Perhaps other programs used them, or they waited for the memory. If the
-# ratio is below 1 at many chunks, costs overlap that the model adds: the scheduler hands out tasks while others run.
+# Compare the printed ratios at $K=1$ and at $K=C$ (or near it). If the first is near 1 and the second far above 1, the
+# cores together were not $C$ times as fast as one. Perhaps other programs used them, or they waited for the memory. If
+# the ratio is below 1 at many chunks, costs overlap that the model adds: the scheduler hands out tasks while others
+# run. If the ratios jump up and down, other programs disturbed the passes: run the cells of the model again.
 #
 # </details>
 # <details><summary>Why does a pass over 32 chunks have 35 tasks, and one over 16 chunks 17?</summary>
@@ -477,7 +478,7 @@ print(glmlab.as_chunks(X[:10_000].rechunk((50, -1)), y[:10_000]).advice())
 # - A pass costs a round, its tasks, the work of the busiest core, and reading.
 # - By the model, few chunks leave cores idle, and many cost tasks. If memory allows, the best $K$ is at most the number
 #   of cores.
-# - The times of whole passes say more about the sum of the costs than about work and reading by themselves.
+# - A fit to whole passes tells the sum of work and reading well, but not how it splits.
 
 # %% [markdown] tags=["workshop"] id="c04-044"
 # ## The same bits in every run (15 min, core)
@@ -596,7 +597,9 @@ assert (f.loss_grad(beta).grad == g.loss_grad(beta).grad).all(), "glmlab: the sa
 # *Recap.*
 # - A sum may have another result for each order of its additions.
 # - Timing, BLAS threads and memory addresses can change the order.
-# - On machines of one type, a tree by position, one BLAS thread for each task, and aligned blocks fix it.
+# - With the same chunks, the same libraries and machines of one type, a tree by position, one BLAS thread for each
+#   task, and aligned blocks fix it. (We measured with this machine's BLAS. Another BLAS may need blocks that start at a
+#   multiple of more than eight bytes.)
 
 # %% [markdown] tags=["workshop"] id="c04-051"
 # ## When a round is expensive (5 min, core)
@@ -608,8 +611,8 @@ assert (f.loss_grad(beta).grad == g.loss_grad(beta).grad).all(), "glmlab: the sa
 # How much of a pass is work? We compare three times:
 #
 # - *The clock*: your pass, and glmlab's on the same rows.
-# - *The model*, which was fitted to glmlab's passes. It counts your tasks, but neither the time to build
-#   them nor the delayed $\beta$, one task more.
+# - *The model*, fitted to glmlab's passes. It prices your tasks like glmlab's, though yours may take longer to build,
+#   and leaves out the delayed $\beta$, one more task for the scheduler.
 # - *The work alone*: your kernel in this process, without dask.
 
 # %% id="c04-052"
@@ -640,19 +643,20 @@ print(f"for each core (timed here without dask), {100 * computing / passes['your
 # %% [markdown] id="c04-053"
 # Often only a small part of a pass is work, and every iteration pays for the rest. The model adds round, tasks, work
 # and reading. Where the clock is far above this sum, the model misses something. Larger chunks mean fewer tasks, but a
-# pass still needs a round, and at least one task for each core.
+# pass still needs a round, and a task for each core that is to work.
 #
 # <details><summary>Why can the model's work and reading be far more than the work that we timed?</summary>
 #
 # We timed one chunk several times, so the cache may hold it. In a pass the workers read all chunks, and they share the
-# memory.
+# memory. Moreover, the model was fitted earlier. If other programs used the cores then, it took their time for work and
+# reading.
 #
 # </details>
 #
 # So if a round is expensive, **do more in each round**: let each worker *solve* its chunk. That is ADMM, notebook 05.
 #
 # *Recap.*
-# - A gradient step is one round, and a part of it is work.
+# - A gradient step is one round, often with little work.
 # - Chunks and kernels change the work and the tasks of a round, not the number of rounds.
 # - Only another algorithm can need fewer rounds.
 

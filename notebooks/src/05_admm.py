@@ -1,8 +1,8 @@
 # %% [markdown] id="c05-001"
 # # Write ADMM, predict its zeros, choose its ρ
 #
-# *Every chunk solves a small problem of its own, and one short step makes the answers agree. You write this method,
-# predict about how many zeros the post printed, and measure whether it pays.*
+# *Every chunk solves a small problem of its own, and one step makes one vector of the answers. You write ADMM, predict
+# about how many zeros the post printed, and compare it with a rival.*
 #
 # **135 minutes** with the exercises, 119 of them on the core path. Prerequisites: [03 gradient
 # descent](03_gradient_descent.ipynb) and [04 task graphs](04_task_graphs.ipynb). Symbols:
@@ -34,7 +34,7 @@
 # $$\min\ \sum_k f_k(\beta_k)+\lambda\|z\|_1\quad\text{subject to }\beta_k=z\text{ for all }k.$$
 #
 # **ADMM**, the alternating direction method of multipliers, solves it in rounds. Every chunk solves a problem of its
-# own, one step makes a new $z$, and this process adds up how far each answer was from $z$.
+# own, one step makes a new $z$, and this process adds up each chunk's differences from $z$.
 
 # %% tags=["parameters", "setup"] id="c05-004"
 from itertools import islice
@@ -111,8 +111,8 @@ shrink = use(shrink)
 # $$u_k^+=u_k+\beta_k-z^+ .$$
 
 # %% [markdown] id="c05-049"
-# The second term is least at $b=z-u_k$. So a chunk whose answers were above $z$ is pulled to a point below $z$, and the
-# pull grows until the chunk agrees.
+# The second term is least at $b=z-u_k$. If a chunk's answers lie above $z$, its $u_k$ grows. So it is pulled to points
+# further and further below $z$, until it agrees.
 #
 # Take one coefficient and a chunk with $f_k(b)=(b-2)^2$, and let $z=1$, $u_k=0$ and $\rho=2$. The derivative
 # $2(b-2)+2(b-1)$ vanishes at $b=1.5$: the chunk wants 2, is held at 1, and both terms have curvature 2, so it stops
@@ -197,8 +197,8 @@ z_update = use(z_update)
 #
 # At $w=z^+$ zero lies between the left and the right slope of the objective in every coordinate. So
 # $\lambda s=\rho\sum_k(a_k+u_k-z^+)=\rho\sum_ku_k^+$, where $s_j$ is the sign of $z^+_j$, or some number in $[-1,1]$ if
-# $z^+_j=0$. The penalty can balance this sum even in the first round. Before the end only one thing is missing: the
-# chunks do not agree.
+# $z^+_j=0$. So the penalty balances this sum after every round, even the first. Before the end something else is
+# missing: the answers differ from $z^+$, or $z$ still moves, or both.
 #
 # </details>
 #
@@ -370,8 +370,8 @@ assert 3e-6 < at_post < 4.2e-6 and z_proof.bound > 1e-3 * best.objective
 # <details><summary>Answer: why are there fewer zeros with twice the chunks?</summary>
 #
 # The number $\lambda/(\alpha\rho KN)$ halves when $K$ doubles, and the $|\beta_j|$ are spread evenly over $[0,1)$. So
-# we expect half as many zeros. The counts differ from this by chance. Only our choice of chunks changed, neither the
-# problem nor its minimiser.
+# we expect half as many zeros. The counts differ from exactly half by chance. Only our choice of chunks changed,
+# neither the problem nor its minimiser.
 #
 # </details>
 #
@@ -408,13 +408,13 @@ assert over < 1e-3 * plain < 1e-3 * post, "beyond the answers, not short of them
 assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 
 # %% [markdown] id="c05-034"
-# Both changes help. But is there a *best* $\rho$? Let all chunks have the same Hessian, and let $\alpha=1$. In this
-# cell letters stand for components along one eigenvector, with eigenvalue $h$. Let $m_k$ minimise $f_k$. A local update
-# is a weighted mean of what the chunk wants and where it is held:
+# Both changes help. But is there a *best* $\rho$? Let all chunks have the same Hessian, let $\alpha=1$, and let $m_k$
+# minimise $f_k$. Here $\beta_k$, $z$, $u_k$, $m_k$ stand for components along one eigenvector, with eigenvalue $h$. A
+# local update is a weighted mean of what the chunk wants and where it is held:
 #
 # $$\beta_k=\frac{h\,m_k+\rho\,(z-u_k)}{h+\rho} .$$
 #
-# Suppose that no $z_j$ is zero or changes its sign any more. Then with $\bar u$, the mean of the $u_k$,
+# From now on let no $z_j$ be zero or change its sign. Then with $\bar u$, the mean of the $u_k$,
 #
 # $$z^+=\frac\rho{h+\rho}\,z+\text{const},\qquad u_k^+-\bar u=\frac h{h+\rho}\,(u_k-\bar u)+\text{const} .$$
 #
@@ -423,10 +423,10 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 #
 # <details><summary>Where do the two formulas come from?</summary>
 #
-# Let $s$ be the component of the vector of signs of $z$. The consensus step adds $a_k$ to $u_k$ and subtracts $z^+$,
-# the shrunk mean of these sums. So the mean that is left is what shrinkage took off, $\bar u=\lambda s/(\rho K)$. In
-# the next round shrinkage takes off the same amount again. So $z^+$ is the mean of the $\beta_k$. Averaging the formula
-# for $\beta_k$ over the chunks gives the first formula.
+# Let $s$ be the component of the vector of signs of $z$. In the consensus step the mean of the sums $a_k+u_k$ is $z^+$
+# plus what shrinkage takes off, $\lambda s/(\rho K)$. Then $z^+$ is subtracted from each sum. So the mean of the new
+# $u_k$ is $\bar u=\lambda s/(\rho K)$. In the next round shrinkage takes off the same amount again. So $z^+$ is the
+# mean of the $\beta_k$. Averaging the formula for $\beta_k$ over the chunks gives the first formula.
 #
 # Now subtract this mean from $\beta_k$: $\beta_k-z^+=\big(h\,(m_k-\bar m)-\rho\,(u_k-\bar u)\big)/(h+\rho)$, where
 # $\bar m$ is the mean of the $m_k$. The consensus step adds this difference to $u_k$, and $\bar u$ stays the same. So
@@ -456,7 +456,7 @@ assert gaps["ρ = 1, α = 0.9"][-1] > 10 * post
 #
 # $$\gamma=\max\Big(\frac{\rho}{\mu+\rho},\,\frac{L}{L+\rho}\Big),$$
 #
-# for any convex penalty (Giselsson & Boyd 2017). This is the largest of the factors above.
+# for any convex penalty (Giselsson & Boyd 2017). This is the largest factor above, over all $h$ in $[\mu,L]$.
 #
 # For $\mu=1$ and $L=9$, $\rho=1$ gives $\frac12$ and $\frac9{10}$, and $\rho=9$ swaps them.
 #
@@ -491,12 +491,20 @@ best_rho = use(best_rho)
 # curvatures 2 and 8, and $\rho$ is a quarter of the best. The cases: one Hessian for all chunks, different Hessians
 # (other eigenvectors), and one Hessian with a penalty that holds the second coefficient at zero.
 #
-# What does $\alpha$ change? A round adds $\alpha(\beta_k-z)$ to part $k$ of the long vector. Then the bound is
+# What does $\alpha$ change? A round adds $\alpha(\beta_k-z)$ to part $k$ of the long vector. The bound becomes
 # $1-\alpha(1-\gamma)$ (Giselsson & Boyd 2017), least near $\alpha=2$. A fourth run has one Hessian, the best $\rho$ and
 # $\alpha=1.6$.
 #
-# **Predict.** In how many of the three cases does a round multiply the error of $z$ by $\rho/(\mu+\rho)=1/3$? In the
-# others it is nearer to $L/(L+\rho)=8/9$.
+# <details><summary>Why this bound?</summary>
+#
+# The number $\alpha$ scales the step of plain ADMM. So the new vector has weight $\alpha$ on the result of a plain round
+# and weight $1-\alpha$ on staying. For $\alpha\le1$ the error is multiplied by at most $\alpha\gamma+(1-\alpha)$. The
+# theorem says the same for $\alpha$ up to 2.
+#
+# </details>
+#
+# **Predict.** In how many of the three cases does a round multiply the error of $z$ by $\rho/(\mu+\rho)=1/3$? (The
+# other factors are nearer to $L/(L+\rho)=8/9$.)
 
 # %% tags=["predict", "assert"] id="who-slows-z-code"
 def turned(angle, minimiser):
@@ -526,12 +534,16 @@ assert np.allclose([found["one Hessian"], relaxed], [1 / 3, expected], rtol=0.02
 assert 0.7 < min(found["different Hessians"], found["one Hessian, z₂ = 0"]), "z waits for u"
 
 # %% [markdown] tags=["workshop"] id="c05-042"
-# <details><summary>Answer: only the chunks with one Hessian and without zeros have 1/3. Why does the third case wait?</summary>
+# <details><summary>Answer: only the chunks with one Hessian and without zeros have 1/3. Why do the others wait?</summary>
 #
-# Look at the second coefficient alone. While it is zero in $z$, every round adds the mean answer to $\bar u$, until the
-# pull of $\bar u$ keeps the mean answer at zero. A weak $\rho$ makes this slow. The first coefficient waits, too,
-# because the Hessian couples the two. How slow it is depends on the angle between the eigenvectors of the Hessian and
-# the coordinates. The bound $8/9$ is for the worst case, so a measured factor may be smaller.
+# In the second case the mean of the answers contains $(H_k+\rho I)^{-1}\rho\,(z-u_k)$, with another matrix for each
+# $u_k$. So the $u_k$ do not cancel, although their sum is zero.
+#
+# In the third case look at the second coefficient alone. While it is zero in $z$, every round adds the mean answer to
+# $\bar u$, until the pull of $\bar u$ keeps the mean answer at zero. A small $\rho$ makes this slow. The first
+# coefficient waits, too, because the Hessian couples the two. How slow it is depends on the angle between the
+# eigenvectors of the Hessian and the coordinates. The bound $8/9$ is for the worst case, so a measured factor may be
+# smaller.
 #
 # </details>
 # <details><summary>In the figure of "Choose ρ", why could α = 1.9 be the best? Is it always?</summary>
@@ -596,7 +608,7 @@ assert all(abs(newton.objective / run.objective - 1) < 1e-8 for run in logistic.
 #
 # ADMM may pay (we did not measure it) where
 #
-# - a round is so expensive that more work in it is worthwhile;
+# - a round is expensive, and ADMM needs fewer rounds than its rival;
 # - local problems have their own solvers or constraints;
 # - the pieces are not rows: ADMM splits other sums, too (Boyd et al. 2011, §8.3).
 #
@@ -647,7 +659,7 @@ ledger
 #
 # $$\nabla f_k(\beta_k)+\rho u_k^+=\rho(z-z^+) .$$
 #
-# And the consensus step left a sum $\rho\sum_ku_k^+$ that the penalty balances. So where both residuals vanish, $z$
+# And after the consensus step $\rho\sum_ku_k^+=\lambda s$ ($s$: signs of $z^+$). So where both residuals vanish, $z$
 # meets the KKT conditions. We run the loop with $\rho=\alpha=1$.
 
 # %% tags=["assert", "optional"] id="c05-029"
@@ -739,18 +751,19 @@ assert rounds[alphas > 1].min() < 0.7 * rounds[2].min() < 0.7 * rounds[1].min(),
 # %% [markdown] tags=["optional"] id="map-recap"
 # The bound is for the worst case. Where $\rho$ is more than twice or less than half the best, the measured rates agree
 # with it to within 5%. Nearer to the best a run may do better. So the pair with the fewest rounds may have a $\rho$
-# that differs from $\sqrt{\mu L}$. Its $\alpha$ may lie below 2, where the bound promises the most.
+# that differs from $\sqrt{\mu L}$. Its $\alpha$ may be well below 2, although the bound is least near 2.
 #
 # **Recap.** Measured rates stay near or below $\gamma=\max(\rho/(\mu+\rho),L/(L+\rho))$. The map is lowest near
 # $\rho=\sqrt{\mu L}$, and an $\alpha$ above 1 saves rounds.
 
 # %% [markdown] id="c05-046"
 # ## What we measured · Check yourself · Next
-# - After $N$ rounds the zeros of the post's loop are the $|\beta_j|\le\lambda/(\alpha\rho KN)$, because its $\rho$ is
-#   negligible beside the curvature of a chunk. The minimiser has none.
+# - After $N$ rounds the zeros of the post's loop are the coefficients with $|\beta_j|\le\lambda/(\alpha\rho KN)$,
+#   because its $\rho$ is negligible beside the curvature of a chunk. The minimiser has none.
 # - $\rho$ is a curvature. Over-relaxation saves rounds.
-# - On a logistic problem proximal Newton needed fewer passes than ADMM. For the rounds compare the lines printed there,
-#   and the ledger. More work in each round need not mean fewer rounds: with the post's $\rho$ it does not.
+# - On a logistic problem proximal Newton needed fewer passes than ADMM. The lines printed there also show the rounds.
+# - More work in each round need not mean fewer rounds. If you ran 03, compare the post's ADMM in the ledger with 03's
+#   loop, which solves nearly the same problem.
 #
 # <details><summary>λ, ρ and K all double, and ρ is still negligible: what becomes of the zeros?</summary>
 #
