@@ -6,6 +6,8 @@ error. No row is dropped, so that y and weights still belong to the rows. Tables
 other rows is an error (`glmlab.formulas`).
 """
 
+import re
+
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
@@ -14,6 +16,8 @@ from formulaic import ModelSpec
 from glmlab.formulas import parts_of, right_side
 from glmlab.names import nearest
 from glmlab.words import count_text
+
+DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}")  # 2024-01-31, 31.1.2024, 1/31/24
 
 
 class Design:
@@ -44,7 +48,7 @@ class Design:
     ValueError
         For a formula with a left side or other functions, for transforms that learn from a table on dask, for a column
         that the table lacks or has twice, for C() of numbers, for missing categories, for missing numbers that are
-        compared, and for levels that were not learned.
+        compared, for dates as text, and for levels that were not learned.
     TypeError
         For a formula that is no text and for an array.
 
@@ -163,11 +167,21 @@ def ordered(name, column):
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.remove_unused_categories().cat.categories
     try:
-        return pd.Index(np.sort(column.unique()))
+        levels = pd.Index(np.sort(column.unique()))
+        refuse_dates(name, levels)
+        return levels
     except TypeError:
         kinds = " and ".join(sorted({type(value).__name__ for value in column}))
         cure = f"make text of all, as table.astype({{{name!r}: str}}) does"
         raise ValueError(f"column {name!r} mixes {kinds}; {cure}") from None
+
+
+def refuse_dates(name, levels):
+    """The error for dates as text, which `read_csv` leaves: each would be a level of its own."""
+    if len(levels) and all(DATE.match(str(level)) for level in levels):
+        raise ValueError(f"column {name!r} holds dates as text, as {levels[0]!r}; make a number of it before, as "
+                         f"pandas.to_datetime(table[{name!r}]).dt.dayofweek does; for a level for each date make it a "
+                         f"category, as table.astype({{{name!r}: 'category'}}) does")  # fmt: skip
 
 
 def first_rows(table):
@@ -187,6 +201,6 @@ def categories(name, column, levels):
     refuse_empty(name, column)
     if unseen := sorted(set(column.unique()) - set(levels), key=str):
         held = ", ".join(map(repr, unseen[:3])) + " …" * (len(unseen) > 3)
-        raise ValueError(f"column {name!r} has levels that the design has not seen: {held}. Make the Design of a table "
-                         "that has them, or drop these rows")  # fmt: skip
+        raise ValueError(f"column {name!r} has levels that the design has not seen: {held}. A fit knows nothing of "
+                         f"them: drop these rows, or write one of design.levels[{name!r}] in their place")  # fmt: skip
     return pd.Categorical(column.astype(object), categories=levels)

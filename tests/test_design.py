@@ -237,3 +237,12 @@ def test_names_of_columns_are_text_and_unique():
         Design(["miles"], frame)
     with pytest.raises(ValueError, match="has not seen: 5, 'WN'"):
         Design("carrier", frame)(frame.assign(carrier=[5, "WN", "AA"] * 100))
+
+
+@pytest.mark.parametrize("text", ["2024-01-31", "31.1.2024", "1/31/24"])
+def test_dates_as_text_are_no_categories_unless_they_are_asked_for(text):
+    table = pd.DataFrame({"day": [text] * 4, "miles": [1.0, 2.0, 3.0, 4.0]})
+    with pytest.raises(ValueError, match=r"column 'day' holds dates as text, as '.*'; make a number of it before"):
+        Design("day + miles", table)
+    assert Design("day + miles", table.astype({"day": "category"})).names == ("miles",)
+    assert Design("day", pd.DataFrame({"day": [text, "never"]})).names != (), "one word is no date"

@@ -19,7 +19,8 @@ def refuse_other_names(what, names, known, whose, cure):
     missing = [name for name in known if name not in names]
     extra = [name for name in names if name not in known]
     said = [f"{word} {listed(some)}" for word, some in (("lacks", missing), ("adds", extra)) if some]
-    raise ValueError(f"{what} has other columns than {whose}: it {' and '.join(said)}; type {cure}")
+    cure = "add what it lacks" if missing else f"type {cure}"
+    raise ValueError(f"{what} has other columns than {whose}: it {' and '.join(said)}; {cure}")
 
 
 def listed(names):

@@ -104,7 +104,7 @@ def cure(name, values):
     """What to type when `values` are not numbers."""
     text = [value for value in some(values) if isinstance(value, str | bytes)]
     if name == "y" and (text or not some(values) or values.dtype.kind != "O"):
-        return f"code labels as 0 and 1, as in (y == {text[0] if text else 'yes'!r})"
+        return f"code labels as 0 and 1, as in (y == {max(text, key=str) if text else 'yes'!r})"
     if values.dtype.kind == "O" and not text:  # pandas makes objects of a column of numbers with missing values
         return f"try {name}.astype('float64') on the frame, before it becomes an array; missing values are nan then"
     return f"try {name}.astype('float64')"

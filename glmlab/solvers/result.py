@@ -314,6 +314,7 @@ class Result:
         """Name and value of everything worth printing."""
         zeros, iterations = int(np.sum(self.beta == 0)), count_text(self.n_iter, "iteration")
         passes, rounds = count_text(self.passes, "pass"), count_text(self.rounds, "round")
+        free = f"intercept {self.intercept:.6g}" if len(self.state.beta) > len(self.beta) else "no intercept"
         found = {
             "status": self.status,
             "certificate": str(self.certificate),
@@ -321,7 +322,7 @@ class Result:
             "objective": f"{self.objective:.10g}",
             "solver": f"{self.solver}, {self.family!r}, {self.penalty!r}, {self.kernels} kernels",
             "work": f"{iterations}, {passes} in {rounds}, {self.seconds:.3g} s",
-            "coefficients": f"{len(self.beta)} ({zeros} zero), intercept {self.intercept:.6g}",
+            "coefficients": f"{len(self.beta)} ({zeros} zero), {free}",
         }
         return {name: value for name, value in (found | {"advice": self.advice}).items() if value}
 

@@ -49,7 +49,8 @@ def coefficients(
 def _parts(path):
     """λ, coefficients, λ_max and the columns' names of a path."""
     if not hasattr(path, "betas"):
-        raise TypeError(f"coefficients needs what path() returned, or lams and betas; got {type(path).__name__} alone")
+        raise TypeError(f"coefficients needs what path() returned, or lams and betas; got {type(path).__name__} alone; "
+                        "for one fit draw viz.intervals(infer(result, X, y))")  # fmt: skip
     return path.lams, path.betas, path.lam_max, path[0].names if len(path) else None
 
 
