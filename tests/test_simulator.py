@@ -218,6 +218,17 @@ def test_a_grey_bar_shows_where_passes_of_an_earlier_run_would_lie():
     assert not viz.speed_by_workers({4: {1: 0.1, 2: 0.2}}, rows=9).figure.axes[0].collections
 
 
+def test_the_speed_up_of_the_second_worker_is_told_by_the_clock_and_by_each_rule():
+    simulated, timed, rule = {1: 0.1, 2: 0.2, 4: 0.3}, {1: 0.3, 2: 0.2}, {1: 0.5, 2: 0.4, 4: 0.4}
+    said = "Speed-up of the second worker: 1.50 by the clock, 0.50 by the simulator"
+    plain = viz.speed_by_workers({4: simulated}, rows=9, measured={4: timed})
+    assert plain.finding.endswith(f" {said}.") and said in plain.alt
+    both = viz.speed_by_workers({4: simulated}, rows=9, measured={4: timed}, formula=rule)
+    assert both.finding.endswith(f" {said}, 1.25 by your function.")
+    apart = viz.speed_by_workers({4: simulated}, rows=9, measured={4: {4: 0.3}}, formula=rule)
+    assert "Speed-up" not in apart.finding, "nobody timed two workers"
+
+
 @pytest.mark.parametrize("given", [({},), ({2: {}},), ({2: {1: 1.0}}, {3: {1: 1.0}})])
 def test_the_figure_says_what_it_needs(given):
     with pytest.raises(ValueError, match="seconds="):

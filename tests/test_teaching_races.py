@@ -39,11 +39,15 @@ def test_a_pass_is_timed_in_the_chunks_that_are_asked_for(rows, rows_of_chunk, m
     assert seen[0].passes == len(seen), "each call is a pass"
 
 
-def test_passes_take_turns_and_the_first_turn_is_not_timed():
-    ran = []
+def test_passes_take_turns_and_neither_the_first_turn_nor_a_change_of_place_is_timed(monkeypatch):
+    ran, clocked = [], []
+    monkeypatch.setattr(races, "timed", lambda run: (run(), clocked.append(ran[-1]), len(clocked))[::2])
     passes = {place: {m: lambda place=place, m=m: ran.append((place, m)) for m in (1, 2)} for place in "ab"}
     found = races.in_turn(passes)
-    assert ran == [("a", 1), ("a", 2), ("b", 1), ("b", 2)] * (races.REPEATS + 1)
+    turn = [("a", 1), ("a", 2), ("b", 1), ("b", 2)]
+    assert clocked == turn * races.REPEATS
+    assert ran == turn + [("a", 1), ("a", 1), ("a", 2), ("b", 1), ("b", 1), ("b", 2)] * races.REPEATS
+    assert found["a"][1] == list(range(1, 4 * races.REPEATS, 4)), "seconds stay with their place and rows"
     assert {len(seconds) for line in found.values() for seconds in line.values()} == {races.REPEATS}
 
 

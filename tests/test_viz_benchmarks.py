@@ -162,7 +162,7 @@ def test_a_model_that_the_clock_refutes_says_nothing_about_more_rows():
     picture, close = (viz.where_it_pays(LINES, timed, off=off) for off in (2.5, 1.5))
     said = "By the clock, at 100 rows a pass on two took 2 times as long as on one"
     assert picture.figure.axes[0].get_title("left").replace("\n", " ") == said
-    assert picture.finding == f"The model misses the clock by up to a factor of 2.5. {said}."
+    assert picture.finding == f"Where it is judged, the model misses the clock by a factor of 2.5. {said}."
     assert close.finding.startswith("By the model, two are 5% faster than one")
     apart = viz.where_it_pays(LINES, {"two": {100: 8.0}}, off=2)
     assert apart.finding.endswith("two and one were not timed at the same rows.")
@@ -174,6 +174,10 @@ def test_a_bar_reaches_from_the_least_to_the_largest_second_of_a_place():
     picture = viz.where_it_pays(LINES, timed, ranges=ranges)
     bars = [[bar[:, 1].tolist() for bar in found.get_segments()] for found in picture.figure.axes[0].collections]
     assert bars == [[[1, 5], [4, 4]], [[7, 9]]]
+    ax = picture.figure.axes[0]
+    centres = [line.get_xdata().tolist() for line in ax.lines if line.get_linestyle() == "None"]
+    stems = [[bar[0, 0] for bar in found.get_segments()] for found in ax.collections]
+    assert stems == centres[:-1], "a bar runs through the marker of its place"
     said = [text.get_text() for text in picture.figure.legends[0].get_texts()]
     assert "open markers: measured, with the range of all repetitions" in said
     plain = [text.get_text() for text in viz.where_it_pays(LINES, timed).figure.legends[0].get_texts()]

@@ -68,7 +68,7 @@ class MemoryPlan(NamedTuple):
         each = "its 1 worker, which has" if self.workers == 1 else f"each of {self.workers} workers, which have"
         found = f"X has {format_bytes(self.rows)}, {format_bytes(self.share)} for {each} {limit} and {room} of it: "
         if self.fits:
-            return found + "it fits, so X.persist() is read once."
+            return found + "it fits: after X.persist() no pass reads its source again."
         return found + ("it does not fit. Without X.persist() each pass reads it, and a task holds "
                         f"{format_bytes(self.chunk)} of it. Or take more workers, or larger ones.")  # fmt: skip
 

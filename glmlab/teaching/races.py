@@ -171,15 +171,18 @@ def pass_seconds(X, y, rows, threads=None, client=None):
 def in_turn(passes):
     """{place: {rows: [seconds, …]}} of {place: {rows: a function that makes a pass}}: all run once, then all again.
 
-    The first turn is not timed, because it may load and compile.
+    The first turn is not timed, because it may load and compile. After it the first pass of each place runs twice, and
+    only the second is timed: the place before may have left work to the scheduler, and other rows in the caches.
     """
     found = {place: {rows: [] for rows in line} for place, line in passes.items()}
-    each = [(run, found[place][rows]) for place, line in passes.items() for rows, run in line.items()]
-    for run, _ in each:
-        run()
+    for line in passes.values():
+        for run in line.values():
+            run()
     for _ in range(REPEATS):
-        for run, seconds in each:
-            seconds.append(timed(run)[1])
+        for place, line in passes.items():
+            next(iter(line.values()))()
+            for rows, run in line.items():
+                found[place][rows].append(timed(run)[1])
     return found
 
 

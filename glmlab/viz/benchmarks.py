@@ -19,7 +19,7 @@ LEAST = 1e-16  # relative gap: smaller ones are rounding, and are drawn here
 LARGE = 11  # points: an open marker under a smaller one is still seen
 TITLE = 70  # letters in a line of a title
 CLEARLY = 0.95  # of the baseline's seconds: two models of the same machine differ by less than 5 %
-APART = 1.03  # the factor between the bars of two places at the same number of rows, so that none hides another
+APART = 1.03  # the factor between the points of two places at the same number of rows, so that none hides another
 FAR = 1.5  # a model that misses the clock by a larger factor does not tell where a place pays
 PROVED = 1e-6  # relative gap: only the seconds of answers that are proved to it are compared
 
@@ -261,8 +261,9 @@ def where_it_pays(predicted, measured, *, off=1.0, ranges=None):
 
     predicted  {place: {n: seconds}}, with the same n for all places; the first place is the baseline
     measured   {place: {n: seconds}}
-    off        the largest factor between predicted and measured seconds; above 1.5 the title reads nothing from the
-               lines and compares the last place with the first by the clock, at the largest n at which both were timed
+    off        the factor between predicted and measured seconds where the model is judged; above 1.5 the title reads
+               nothing from the lines and compares the last place with the first by the clock, at the largest n at
+               which both were timed
     ranges     {place: {n: all seconds that were measured}}: a bar from the least to the largest
 
     A line is thick up to the largest n that was measured; beyond it is thin, since it is extrapolated.
@@ -277,10 +278,11 @@ def where_it_pays(predicted, measured, *, off=1.0, ranges=None):
         far = near[-1:] + sorted(n for n in line if n > last)
         ax.plot(near, [line[n] for n in near], lw=2.5, label=place, **look)
         ax.plot(far, [line[n] for n in far], lw=1, **look)
-        ax.plot(list(seen), list(seen.values()), color=nth(COLOURS, k), ls="", **opened(k))
+        aside = APART ** (k - 1)
+        ax.plot([n * aside for n in seen], list(seen.values()), color=nth(COLOURS, k), ls="", **opened(k))
         repeated = (ranges or {}).get(place, {})
         ends = ([pick(seconds) for seconds in repeated.values()] for pick in (min, max))
-        ax.vlines([n * APART ** (k - 1) for n in repeated], *ends, color=nth(COLOURS, k), lw=1.5)
+        ax.vlines([n * aside for n in repeated], *ends, color=nth(COLOURS, k), lw=1.5)
     words = "open markers: measured" + ", with the range of all repetitions" * bool(ranges)
     ax.plot([], [], color="black", ls="", label=words, **opened(0))
     if math.isfinite(last):
@@ -292,7 +294,7 @@ def where_it_pays(predicted, measured, *, off=1.0, ranges=None):
     timed = f"By the clock, {_by_clock(measured, others[-1], baseline)}"
     ax.set_title(textwrap.fill(timed if off > FAR else f"By the model, {pays[-1]}", TITLE))
     beyond = "" if math.isinf(last) else f" Beyond {last:,.0f} rows the model is extrapolated."
-    misses = f"The model misses the clock by up to a factor of {off:.2g}."
+    misses = f"Where it is judged, the model misses the clock by a factor of {off:.2g}."
     finding = f"{misses} {timed}." if off > FAR else f"By the model, {'; '.join(pays)}.{beyond}"
     alt = f"Seconds of a pass against rows on two logarithmic axes, a rising line for each place. {finding}"
     return Picture(fig, alt, finding)

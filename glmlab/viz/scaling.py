@@ -51,7 +51,7 @@ def speed_by_workers(seconds, *, rows, measured=None, formula=None, trusted=None
         ax.axvspan(left, counts[-1], color="#000000", alpha=0.08, lw=0, label="not checked to a factor of 1.5")
     fig.legend(loc="outside lower center", ncols=2)
     finding = "; ".join(_best(f"simulator{names[fan]}", line) for fan, line in seconds.items()) + "."
-    hollow = (f" Hollow markers are measured; {far}." if far else "") + before
+    hollow = (f" Hollow markers are measured; {far}." if far else "") + before + _second(seconds, measured, formula)
     each = ", a line for each fan-in" if len(seconds) > 1 else ""
     alt = f"Milliseconds of a pass against workers on two logarithmic axes{each}.{hollow} {finding}"
     return Picture(fig, alt, f"{finding}{hollow}")
@@ -90,6 +90,14 @@ def _far(seconds, measured):
     ratios = [time / seconds[fan][count] for fan, line in measured.items() for count, time in line.items()
               if count in seconds[fan]]  # fmt: skip
     return f"measured ÷ simulated time: {range_text(ratios, number_text)}" if ratios else ""
+
+
+def _second(seconds, measured, formula):
+    """The speed-up of the second worker by the clock and by each rule, or "" if one and two workers were not timed."""
+    fan, timed = next(iter(measured.items()), (None, {}))
+    lines = {"by the clock": timed, "by the simulator": seconds.get(fan, {}), "by your function": formula}
+    said = [f"{line[1] / line[2]:.2f} {rule}" for rule, line in lines.items() if {1, 2} <= line.keys()]
+    return f" Speed-up of the second worker: {', '.join(said)}." if {1, 2} <= timed.keys() else ""
 
 
 def _count(workers):

@@ -86,7 +86,8 @@ assert different == 0 and kept.converged and kept.certificate.relative <= 1e-9
 #
 # Once in each round: for the sample, in every pass, and for the certificate, whose rounds are counted apart. A task
 # must draw its whole chunk before it can take a few rows of it. So from recipes or files the sample takes nearly as
-# long as a pass. From kept rows it takes little time.
+# long as a pass. From kept rows it takes little time. If X is very large, the sample is taken during the first pass, and
+# needs no round of its own (10).
 #
 # </details>
 #
@@ -132,8 +133,8 @@ predict_time = use(predict_time)
 # are kept in the workers' memory. Strong scaling has all $n$ rows each time, and weak scaling $n/2$ rows for each
 # worker.
 #
-# Then we predict the same pass on 1 to 64 workers, in two ways. One is your function, where `add` is the seconds of a
-# round (04, without its tasks). The other is the **simulator**, a program that plays a pass task by task (last core
+# Then we predict the same pass on 1 to 64 workers, in two ways. One is your function, with the price of a round from 04
+# for `add`. The other is the **simulator**, a program that plays a pass task by task (last core
 # section). Both use recorded prices.
 #
 # **Predict** the speed-up of the second worker at your scale. Which part of a pass can it share, and which not?
@@ -167,11 +168,11 @@ print(f"strong scaling: speed-up {strong[0] / strong[1]:.2f}; weak scaling: effi
 
 # %% tags=["figure", "assert"] id="c09-013"
 prices, some = simulator.recorded().prices, min(n, 400_000)
-a = prices.task
-work = simulator.chunk_seconds(n, p, simulator.recorded().core)
+a, work = prices.task, simulator.chunk_seconds(n, p, simulator.recorded().core)
 now = races.pass_seconds(X[:some].compute(), y[:some].compute(), n // n_chunks, threads=1) * n / some
 print(f"work of a pass for one core: {1e3 * work:.3g} ms as recorded, {1e3 * now:.3g} ms on one thread now")
-print(f"a task costs the scheduler {1e3 * a:.2g} ms\nworkers  chunks  your function  simulator  measured, in ms")
+print(f"a task costs the scheduler {1e3 * a:.2g} ms, and its own worker {1e3 * prices.own:.2g} ms, as recorded")
+print("workers  chunks  your function  simulator  measured, in ms")
 model, yours = {}, {}
 for W in (1, 2, 4, 8, 16, 32, 64):
     chunks = max(n_chunks, W)
@@ -192,14 +193,28 @@ if off:  # one worker or two: a cluster of your own may have more
           "More than a factor of 1.5, so do not choose workers by the simulator on this machine as it is.")  # fmt: skip
 
 # %% [markdown] id="c09-014"
-# *Answer.* A grey bar shows passes that we recorded with the prices. If your marker is far above it, or *median ÷ least*
-# above 1.5, other programs interfere.
+# *Answer.* A second worker shares the work, and what a worker does for each task (unpacking, reporting). It does
+# not share the scheduler's part, and adds messages. So below the scale `full` it usually buys far less than a factor of
+# two, and may cost time.
 #
-# Below the scale `full` a second worker buys little, and may cost time. It shares only the work. The line
-# *work now ÷ measured pass* says how large this part is. What sharing saves may be lost to messages, and to other
-# programs on these cores.
+# See the speed-ups under the figure. If the simulator disagrees with a calm clock, believe the clock: the recorded price
+# of a task on its worker may be too low.
 #
-# <details><summary>Why do the lines rise at 32 and 64 workers?</summary>
+# <details><summary>When is the clock calm?</summary>
+#
+# When *median ÷ least* is at most 1.5. If it is larger, other programs interfere. A grey bar shows passes that we recorded with the
+# prices. If your marker is far from it, this machine is now slower or faster than ours was then.
+#
+# </details>
+# <details><summary>Does a worker do much beside the work?</summary>
+#
+# The line *work now ÷ measured pass* gives the share $w$ of work in a pass of one worker. If two workers shared only the
+# work, they would need $w/2$ for it and $1-w$ for all the rest, the scheduler's part and the round among it. So the
+# speed-up would be $1/(1-w/2)$ at most. For example, $w=0.2$ gives 1.11. If the clock shows clearly more than your bound,
+# the workers share what they do for their tasks, too.
+#
+# </details>
+# <details><summary>Why do the lines rise so much from 16 to 32 workers?</summary>
 #
 # There 16 chunks are too few, so we cut the rows into as many chunks as workers: more tasks, and a longer pass.
 #
@@ -208,11 +223,11 @@ if off:  # one worker or two: a cluster of your own may have more
 #
 # Your function has one task for each chunk, and one price for the round. The simulator also counts the tasks that add,
 # the client and every message, so its pass takes longer. (In it scheduler and workers work at the same time. This alone
-# would make its pass shorter.) The clock usually takes longest: the prices were recorded on a calmer machine, and now
-# other programs may use the cores, too. The two printed numbers for the work of one core show how far off a price is.
+# would make its pass shorter.) The clock may differ from both: the prices were recorded on another day, and now other
+# programs may use the cores. The two printed numbers for the work of one core show how far off a price is.
 #
 # </details>
-# <details><summary>Why does a pass take longer in weak scaling?</summary>
+# <details><summary>Why may a pass take longer in weak scaling?</summary>
 #
 # Each worker has as many rows in both runs. But the second run has twice as many tasks, and one scheduler hands out all
 # of them. If the share of work, printed above, is small, this decides the time.
@@ -220,14 +235,15 @@ if off:  # one worker or two: a cluster of your own may have more
 # </details>
 # <details><summary>Can a second worker make a pass slower?</summary>
 #
-# Yes. Only the work is shared, and with few rows it is shorter than $a$ times the tasks. Besides, a worker must fetch the
-# results of others before it can add them. One worker has them all. The simulator counts this, so with little work its
-# passes get slower with every worker. Your function leaves it out. At scale `full` there is more work to share.
+# Yes. The scheduler's $a$ for each task is not shared, and with few rows the work is shorter than all these $a$ together.
+# Besides, a worker must fetch the results of others before it can add them. One worker has them all. The simulator counts
+# this, so with little work its passes get slower with every worker. Your function leaves it out. At scale `full` there is
+# more work to share.
 #
 # </details>
 #
 # *Recap.* More workers divide the work of a pass, and add messages. A worker takes whole tasks, so the busiest one has
-# $\lceil\text{tasks}/W\rceil$ of them, or more if dask has not dealt the chunks evenly. The scheduler's
+# $\lceil\text{tasks}/W\rceil$ of them, or more if dask dealt the chunks unevenly. The scheduler's
 # $a\cdot\text{tasks}$ is a floor that no worker can lower.
 
 # %% [markdown] tags=["workshop"] id="c09-015"
@@ -274,7 +290,7 @@ fits = use(fits)
 # %% [markdown] id="c09-018"
 # `memory_plan` asks the workers for their limits and for what they hold already, and says the result in words. We ask
 # it about our rows, and about 800 million rows, as many as the post had. Of these we have only the recipes. The room that it
-# prints is at most 60 % of the limit, because it subtracts what else the worker holds.
+# prints is at most 60 % of the limit: what else the worker holds is subtracted.
 #
 # Then we ask `fits` about a cluster like the post's. There the rows are kept, so besides them a task needs only one
 # vector as long as a chunk, 8 bytes for each row: this is `temp`. (A task that must first draw its chunk needs the
@@ -596,7 +612,8 @@ ledger
 #
 # - A fit gave the same bits on threads, on processes and from files. Another fit, by FISTA, gave the same bits, although
 #   a worker died.
-# - A second worker shares only the work of a pass. A pass with little work gains little, and may become slower.
+# - A second worker does not share the scheduler's part of a pass. A pass with little work gains less, and may become
+#   slower.
 # - Old chunks stay until the last name that refers to them is gone.
 # - By the simulator a pass has a fastest number of workers. We printed how far the clock was from the simulator.
 #
