@@ -163,7 +163,7 @@ delays.factors(fits, questions)
 # %% [markdown] id="how-certain"
 # ### Which columns, how certain?
 #
-# A result answers for these rows. What would other hours have said? Two numbers stand beside each coefficient:
+# A result is for these rows. What would other hours have said? Two numbers stand beside each coefficient:
 #
 # - the *standard error*: with other hours of the same kind the coefficient would differ by about this much;
 # - *proved ±*: the optimum for our rows is no further away.
