@@ -799,7 +799,7 @@ print(f"by medians: {race.finding()}")
 print(f"by arithmetic: {slow_worker.MOVED} {2 / 10:.2f} of {slow_worker.SYNC}")  # two tasks where it waits for ten
 order.measured("".join(sorted("abc", key=lambda letter: race.median(admm["abc".index(letter)]))))
 first, second, *_ = (f"{name} ({race.median(name):.2g} s)" for name in sorted(race.seconds, key=race.median))
-title = f"One of {X_dealt.numblocks[0]} workers is slow. Smallest median to a\nproved gap of {tol:g}: {first}, then {second}"
+title = f"One of {X_dealt.numblocks[0]} workers is slow. Smallest median to a proved gap of {tol:g}:\n{first}, then {second}"
 viz.show(viz.convergence(race.results, x="seconds", tol=tol, title=title))
 assert all(result.certificate.relative <= tol for result in race.results.values())
 client.close()
