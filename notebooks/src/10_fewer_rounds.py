@@ -824,8 +824,9 @@ assert client.status == "closed"
 # Each line is one run of the racer: that of median seconds or, of an even number of runs, the faster of the two in the
 # middle. (After the budget of seconds no further repeat begins.) A nearly flat piece is a certificate. Its reads wait
 # for the slow worker, and the line goes on after them. A line may end below the tolerance, because a gap must be
-# proved. An asynchronous method shows a state only when all chunks, also the slow one, have evaluated $F$ at the same
-# $\beta$. The start is one of the states.
+# proved. The seconds in the title also contain the last certificate, after the end of the line. An asynchronous method
+# shows a state only when all chunks, also the slow one, have evaluated $F$ at the same $\beta$. The start is one of the
+# states.
 #
 # </details>
 #
