@@ -291,6 +291,8 @@ def test_a_ridge_counts_parameters_by_its_trace_and_vanishes_with_lam(family):
     assert large.parameters == pytest.approx(1, abs=1e-4), "the intercept alone is free"
     assert large.errors[:-1] == pytest.approx(np.sqrt(large.result.family.multiple * large.dispersion / 1e9), rel=1e-4)
     assert "ridge" in large.summary() and "ridge" not in plain.summary()
+    robust = infer(problem.fit(), *problem.data, covariance="HC1")
+    assert "these intervals allow" in large.summary()["ridge"] and "do not allow" in robust.summary()["ridge"]
 
 
 def test_a_readers_own_loss_has_robust_errors():

@@ -71,11 +71,13 @@ def test_a_coefficient_that_is_zero_at_the_optimum_is_never_certainly_not_zero(f
             assert not np.any(result.surely_nonzero & ~support)
             assert np.array_equal(result.surely_nonzero, np.abs(result.beta) > result.certificate.within[:6])
             sure, count = result.surely_nonzero.sum(), np.count_nonzero(result.beta)
-            said = f"{sure} of the {count} that are not 0 are certainly not 0 there"
+            share = "all" if sure == count > 1 else f"{sure} of the"
+            said = f"{share} {count} nonzero coefficients are proved nonzero at the optimum, too"
             assert said in result.summary().get("accuracy", said)
         exact = problem.fit()
         assert np.array_equal(exact.surely_nonzero, support)
-        assert f"{support.sum()} of the {support.sum()} that are not 0 are certainly" in exact.summary()["accuracy"]
+        many = "all" if support.sum() > 1 else "1 of the"
+        assert f"{many} {support.sum()} nonzero coefficients are proved nonzero" in exact.summary()["accuracy"]
 
 
 def test_a_zero_that_is_proved_to_the_last_digit_is_not_certainly_not_zero():

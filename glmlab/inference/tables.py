@@ -141,11 +141,13 @@ class Inference:
         fit, phi, df = self.result, self.dispersion, count_text(self.freedom, "degree") + " of freedom"
         ridge = np.any(lambdas(fit.penalty, len(fit.beta)).l2 > 0)
         near = accuracy(fit.certificate, fit.beta, self.accuracy)
+        allows = ("these intervals allow for that" if self.kind.startswith("classical") else
+                  "these intervals do not allow for that, classical ones do")  # fmt: skip
         found = {
             "model": f"{fit.family!r}, {fit.penalty!r}; {count_text(self.n, 'observation')}, "
                      f"{count_text(self.parameters, 'parameter')}",
             "covariance": f"{self.kind}; {'normal distribution' if np.isinf(self.freedom) else f'Student, {df}'}",
-            "ridge": "it draws coefficients to 0; classical intervals allow for that" if ridge else "",
+            "ridge": f"it draws coefficients to 0; {allows}" if ridge else "",
             "accuracy": near or "how far β is from the optimum is not known",
         }
         if np.isfinite(phi):

@@ -373,10 +373,12 @@ def accuracy(certificate, beta, errors=None):
     errors, within = certificate.errors if errors is None else errors, np.max(certificate.within)
     if not np.isfinite(within):
         return ""
-    said = [f"β is within {errors:.2g} standard errors of the optimum"] if np.isfinite(errors) else []
-    said += [f"no coefficient is further from it than {within:.1e}" if said else
-             f"no coefficient is further from the optimum than {within:.1e}"]  # fmt: skip
-    if not said[1:] and (count := np.count_nonzero(beta)):
+    if np.isfinite(errors):
+        return (f"β is within {errors:.2g} standard errors of the optimum, "
+                f"and no coefficient is off by more than {within:.1e} in its own unit")  # fmt: skip
+    said = f"no coefficient is further from the optimum than {within:.1e}"
+    if count := np.count_nonzero(beta):
         sure = np.count_nonzero(certainly_not_zero(certificate, beta))
-        said += [f"{sure} of the {count} that are not 0 are certainly not 0 there"]
-    return ", ".join(said)
+        share = "all" if sure == count > 1 else f"{sure} of the"
+        said += f", {share} {count} nonzero coefficients are proved nonzero at the optimum, too"
+    return said

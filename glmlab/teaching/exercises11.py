@@ -60,9 +60,10 @@ MY_SOLVER = Exercise(
         "Begin with proximal gradient: a loop, one gradient, one yield, one prox. Where does the yield belong?",
         "loss, grad = f.loss_grad(beta); yield State(beta, loss + g.value(beta), f.residual(beta, grad, g)); then "
         "beta = g.prox(beta - t * grad, t). Halve t until f lies below loss + grad @ move + move @ move / (2 * t).",
-        "Start with beta, t = start, 1.0. In the loop, after the yield: new = g.prox(beta - t * grad, t); while f.loss"
-        "(new) is above the quadratic model: t = t / 2 and new again; then beta = new. This is enough; FISTA adds "
-        "momentum: it takes the gradient at v = beta + m * (beta - old).",
+        "Start with beta, t = start, 1.0. In the loop, after the yield: new = g.prox(beta - t * grad, t); while f.loss_"
+        "grad(new)[0] is above the quadratic model plus 1e-13 * abs(loss): t = t / 2 and new again; then beta = new. "
+        "So the next gradient costs no pass. This is enough; FISTA adds momentum: it takes the gradient at v = beta + "
+        "m * (beta - old).",
     ),
 )
 

@@ -55,10 +55,10 @@ class Race(NamedTuple):
         return self.median(name) / self.median(other)
 
     def table(self):
-        """A frame with one row a racer: its seconds, median and range, what it spent, and the gap that was proved."""
+        """A frame with one row a racer: seconds, median and range, and what its kept run spent and proved."""
         rows = {name: {
             "seconds": ranged(taken), "passes": result.passes, "rounds": result.rounds,
-            "states": result.n_iter, "certified gap": result.certificate.relative,
+            "states": len(result.trace), "certified gap": f"{result.certificate.relative:.0e}",
         } for (name, taken), result in zip(self.seconds.items(), self.results.values(), strict=True)}  # fmt: skip
         return pd.DataFrame(rows).T
 

@@ -32,7 +32,7 @@ def penalty_paths(paths, plain, *, names=None, most=5, ylabel="coefficient"):
     largest = np.argsort(-np.abs(plain), kind="stable")[:most]
     words = {name: _path_words(name, *path) for name, path in paths.items()}
     finding = "; ".join(words.values())
-    words[NONE] = f"Without a penalty nothing is zero and ‖β‖ = {np.linalg.norm(plain):.3g}, whatever λ"
+    words[NONE] = f"Without a penalty nothing is zero and ‖β‖ = {np.linalg.norm(plain):.3g}"
     finding = f"{finding}. {words[NONE]}."
     alt = (
         f"{len(paths)} panels, one for each penalty, with a curve for each coefficient against λ, which falls to the "

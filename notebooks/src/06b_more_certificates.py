@@ -407,7 +407,7 @@ assert units[1e8][0] < 1e-8 < 0.1 < units[1e8][1], "of |F(0)| the wrong slope is
 # $$U(\beta)=\max\big(P(\beta),\ P(\text{null model})/1000\big).$$
 #
 # The relative gap is the proved gap, without the allowance for rounding, divided by $U(\beta)$. Without a penalty it
-# stays the same in another unit of a column, or if a row is split in two of half the weight.
+# stays the same in another unit of a column, or if every row comes twice.
 #
 # <details><summary>What else does not change it?</summary>
 #
@@ -450,11 +450,12 @@ for b1 in (0.52, 0.69):  # with the last number of persons
 # %% [markdown] tags=["optional"] id="gap-in-standard-errors"
 # With the slope 0.69 the floor is at work: the gap is all of $P$, but a small part of $U$.
 #
-# What does a gap say about the coefficients? Near the optimum
-# $F(\beta)-F^*\approx\frac12(\beta-\beta^*)^\top H(\beta-\beta^*)$. With an L1 penalty the left side may be larger. So
-# a gap of $\delta$ leaves $\beta$ within $\sqrt{2\delta}$ of $\beta^*$ in the norm of $H$. Without a penalty the
-# standard error of $\beta_j$ is $\sqrt{(H^{-1})_{jj}}$ for Poisson and logistic losses. So **every coefficient is
-# within $\sqrt{2\delta}$ standard errors of its optimum.**
+# What does a gap $\delta$ say about the error $e=\beta-\beta^*$? Near the optimum
+# $F(\beta)-F^*\approx\frac12e^\top He$. With an L1 penalty the left side may be larger. So $\sqrt{e^\top He}$, the
+# length of $e$ *in the norm of $H$*, is at most about $\sqrt{2\delta}$, and
+# $|e_j|\le\sqrt{(H^{-1})_{jj}}\sqrt{e^\top He}$ (06). Without a penalty the standard error of $\beta_j$ is
+# $\sqrt{(H^{-1})_{jj}}$ for Poisson and logistic losses. So **every coefficient is within about $\sqrt{2\delta}$
+# standard errors of its optimum.**
 #
 # <details><summary>How does the ≈ become a proved inequality?</summary>
 #
@@ -464,7 +465,8 @@ for b1 in (0.52, 0.69):  # with the last number of persons
 #
 # </details>
 #
-# This can be proved, and a result prints what is proved, as the next cell shows.
+# The sentence in bold type can be proved, with a slightly larger number if the gap is small. A result prints that
+# number.
 
 # %% id="proved-standard-errors" tags=["assert", "optional"]
 rng = np.random.default_rng(0)
@@ -479,8 +481,8 @@ rules = glmlab.Stopping()
 print(f"stopped at a relative gap of {early.certificate.relative:.0e}: {early.summary()['accuracy']}")
 print(f"true distance: at most {apart.max():.2g} standard errors; run to the end: {exact_c.summary()['accuracy']}")
 print(f"fit's default tol is {rules.default_tol:.0e}. If X has at most {rules.all_digits:,} numbers and tol is at most {rules.rough_tol:.0e},")
-print(f"it goes on until the effect (see below) of the next step is less than {rules.tiny_step:.0e}")
-print(f"(methods that use gradients only: {rules.proved_step:.0e})")
+print("it goes on until the effect of the next step (the largest change of an η, divided by the largest |x_ij β_j|)")
+print(f"is less than {rules.tiny_step:.0e} (methods that use gradients only: {rules.proved_step:.0e})")
 assert apart.max() <= early.certificate.errors <= np.sqrt(2e-5 * len(X_c)) and exact_c.certificate.errors < 1e-6
 
 # %% [markdown] tags=["optional"] id="last-digits"
@@ -489,8 +491,8 @@ assert apart.max() <= early.certificate.errors <= np.sqrt(2e-5 * len(X_c)) and e
 # error is at most about $\sqrt{\texttt{tol}\cdot n}$ standard errors: 0.03 for a million rows, enough for a
 # statistician.
 #
-# One more Newton step gives all digits, so `fit` takes it where $X$ is small. The *effect* of a step, limited above,
-# is the largest change that it makes in a row's $\eta$, divided by the largest $|x_{ij}\beta_j|$.
+# One more Newton step gives all digits. So where $X$ is small, `fit` goes on until the *effect* of the next step, as
+# the last cell defines it, is below the printed limit.
 #
 # **Recap.** The unit of a stopping rule is what is left to explain, $U(\beta)$. A gap of $\delta$ means at most about
 # $\sqrt{2\delta}$ standard errors.
@@ -619,8 +621,8 @@ assert client.status == "closed"
 # %% [markdown] tags=["optional"] id="what-06b-measured"
 # ## What we measured · Check yourself · Next
 #
-# - On the tilted rows $\operatorname{dist}^2/2\mu$ was up to more than a hundred times the gap. The corrected bound on
-#   all rows was the gap, at every $\lambda$.
+# - On the tilted rows $\operatorname{dist}^2/2\mu$ was, at some $\lambda$, more than a hundred times the gap. The
+#   corrected bound on all rows was the gap, at every $\lambda$.
 # - Apart from rounding, no bound of any kind was below its gap.
 # - With $10^8$ persons the gap of a wrong slope was about $10^{-9}$ of $F(0)$, and all of $U$.
 # - The change of $F$ stopped too early with both steps, the change of $\beta$ with the short one. A certificate never

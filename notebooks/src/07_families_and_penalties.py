@@ -82,23 +82,24 @@ gamma = use(gamma)
 # With another link there are two curvatures:
 #
 # - the **observed information** $\nabla^2f(\beta)$, with our $y$, is Newton's;
-# - the **expected information**, with the model's mean of $\ell''$, is that of R's `glm` (*Fisher scoring*).
+# - the **expected information** has the mean of $\ell''$ over the model's $y$ instead, as in R's `glm` (*Fisher
+#   scoring*).
 #
-# For our Gamma $\ell''=y/\mu$ has mean 1, so the expected information is $X^\top X$ at every $\beta$. This matrix is
-# factored once, but is not the Hessian at $\beta^*$: Fisher scoring converges linearly.
+# For our Gamma $\ell''=y/\mu$ has mean 1, so the expected information is always $X^\top X$. This matrix is factored
+# once, but is not the Hessian at $\beta^*$: Fisher scoring converges linearly.
 #
 # *Recap.* A family is a density and a link. With a canonical link the two informations agree.
 
 # %% [markdown] tags=["workshop"] id="c07-011"
 # ## Three questions about flights (17 min · core)
 #
-# What can we say about a delay when the ticket is sold? The rows are notebook 01's flights, with
-# rare airlines. (Scale ci takes another sample.) The columns are time (1 is six hours), distance, and zeros and ones for month, weekday,
-# airline and airport. One value of each has no column: the unpenalised **intercept** stands for it.
+# What can we say about a delay when the ticket is sold? The rows are notebook 01's flights, now with rare airlines.
+# (Scale ci takes another sample.) The columns are time (1 is six hours), distance, and zeros and ones for month,
+# weekday, airline and airport. One value of each has no column: the unpenalised **intercept** stands for it.
 #
 # 1. *Is the flight late?* Logistic: $y=1$ if by more than 15 minutes.
-# 2. *How many flights of an hour are late?* Poisson: a row is an hour at one airport, and holds the *means* of its
-#    flights' columns.
+# 2. *How many flights of an hour are late?* Poisson: a row is an hour at one airport, with the *means* of its flights'
+#    columns.
 # 3. *How many minutes late?* Gamma: the rows are the flights with any delay.
 
 # %% [markdown] id="c07-013"
@@ -162,18 +163,25 @@ delays.factors(fits, questions)
 # %% [markdown] id="how-certain"
 # ### Which columns, how certain?
 #
-# A result is the answer for these rows. What would other hours have said? Two numbers stand beside each coefficient:
+# A result is for these rows. What would other hours have said? Two numbers stand beside each coefficient:
 #
 # - the *standard error*: with other hours of the same kind the coefficient would differ by about this much;
-# - *proved ±*: the optimum for our rows is no further away than this.
+# - *proved ±*: the optimum for our rows is no further away.
 #
-# If the second is far below the first, more iterations teach nothing about flights.
+# If the second is far below the first, more iterations teach nothing about flights. Of the card you need only these two
+# columns and the line *dispersion*.
 #
-# `infer` takes a pass over the rows of the fit. Bad weather delays all flights of an hour, so counts vary more than a
-# Poisson's. With `dispersion="pearson"` the variance is a multiple of the mean, and the rows say which.
+# Bad weather delays all flights of an hour, so counts vary more than a Poisson's. With `dispersion="pearson"` in
+# `infer` the variance is a multiple of the mean, and the rows say which.
 #
-# <details><summary>How are the standard errors computed?</summary>They are the roots of the diagonal of
-# H⁻¹ (08 says why), times the root of this multiple.</details>
+# <details><summary>How are the standard errors computed?</summary>They are the roots of the diagonal of H⁻¹ (08 says
+# why), times the root of this multiple.</details>
+#
+# <details><summary>What do the other words of the card mean?</summary><i>t</i>, by which the figure sorts, is the
+# coefficient divided by its standard error. <i>p</i> is the probability of so large a |t|, or a larger one, if the true
+# coefficient is 0. The last two columns are an interval of 95 %, about two standard errors to each side; <i>Student</i>
+# names the distribution behind <i>p</i> and the interval. The <i>deviance</i> is twice the loss that a model could
+# still save if it fitted every row exactly. AIC and BIC compare models: a smaller one is better.</details>
 #
 # **Predict** this multiple. (A Poisson's is 1.)
 #
@@ -238,8 +246,8 @@ viz.show(viz.race(curves, targets=(1e-6,), title=f"To a relative gap of 1e-6 gra
 assert by_newton.converged and k_newton <= 6 and k_gradient > 20 * k_newton, "conditioning slows the gradient only"
 
 # %% [markdown] id="c07-031"
-# *Answer.* The cell prints it. The number is large, because $L/h_1$ is. This exceeds $\kappa$, the largest
-# eigenvalue of $H$ divided by the smallest, because our $L$ bounds the curvature at every β.
+# *Answer.* The cell prints it. The number is large, because $L/h_1$ is large. $L/h_1$ exceeds $\kappa$ (the largest
+# eigenvalue of $H$ divided by the smallest), because our $L$ bounds the curvature at every β.
 #
 # <details><summary>Why does the rate not predict the number exactly?</summary>It assumes that the whole error lies in the
 # flattest direction from the start, so it may predict too many.</details>
@@ -482,10 +490,10 @@ assert all(abs(run.beta - best.beta).max() < 1e-2 for run in runs.values()), "on
 # Does a minimiser always exist? Take the last week of January, and look for airlines whose flights were all late or
 # all on time.
 #
-# *Example.* SkyWest, code OO, flew once, and late. Its coefficient $b$ appears in one row's loss, $\log(1+e^{-b})$ up
-# to a shift of $b$. This loss falls towards 0 as $b \to \infty$ and never reaches it. So no $\beta^*$ exists. Such data
-# are called **separable**: along some direction no row's loss grows, and some rows' losses fall forever. If the other
-# rows do not change, as here, they are *quasi-completely separated*.
+# *Example.* SkyWest, code OO, flew once, and late. Its coefficient $b$ appears in one row's loss, $\log(1+e^{-b})$ if
+# we count $b$ from $\eta=0$. This loss falls towards 0 as $b \to \infty$ and never reaches it. So no $\beta^*$ exists.
+# Such data are called **separable**: along some direction no row's loss grows, and some rows' losses fall forever. If
+# the other rows' losses stay the same, as here, the data are *quasi-completely separated*.
 #
 # **Predict**: what does scikit-learn return for SkyWest at smaller and smaller tolerances?
 #
@@ -515,15 +523,18 @@ print(f"with a ridge, λ = 1: SkyWest {tamed.beta[skywest]:.3f}. {tamed.certific
 assert np.all(np.diff(grown) > 1) and not ours.converged and "no minimum exists" in ours.status and tamed.converged
 
 # %% [markdown] id="c07-067"
-# Why must `certify` refuse? It solves $Hd=-\nabla f(\beta)$ and moves the slope of row $i$ to
-# $\theta_i=\ell'_i+\ell''_it_i$ with $t_i=x_i^\top d$, so that $\sum_i\theta_ix_i=0$. Suppose all $|t_i|<1$.
+# Why must `certify` refuse? It solves $Hd=-\nabla f(\beta)$ and moves row $i$'s slope to $\theta_i=\ell'_i+\ell''_it_i$
+# with $t_i=x_i^\top d$, so that $\sum_i\theta_ix_i=0$. If all $|t_i|<1$, $F$ has a minimiser:
 #
-# 1. $-y_i<\theta_i<1-y_i$, between the limits of the logistic slope.
+# 1. $-y_i<\theta_i<1-y_i$, between the logistic slope's limits.
 # 2. So $\ell_i(\eta)-\theta_i\eta\to\infty$ as $\eta\to\pm\infty$.
 # 3. Because $\sum_i\theta_i\eta_i=0$, these terms sum to $F$. So every $\eta_i$ is bounded where $F(\beta)\le F(0)$,
 #    and $F$ has a minimiser.
 #
 # Here $F$ has none, so some $|t_i|\ge1$.
+#
+# <details><summary>Whose rows <i>keep improving</i>?</summary>SkyWest's and those of a second such airline, Hawaiian (HA):
+# the table says that none of its flights was late.</details>
 #
 # <details><summary>Why is there a minimiser in step 3?</summary>By step 2 every term is bounded below. So if one term
 # is very large, the sum exceeds F(0). Therefore the η = Xβ with F(β) ≤ F(0) form a bounded and closed set. F is
@@ -589,7 +600,7 @@ for name, fit in fits.items():
 # %% [markdown] id="c07-026"
 # The bound of 06 holds in every family, with $D_i(t_i)$ in the place of $t_i^2$. Without a penalty it says
 # $F(\beta)-F^*\le\sum_iD_i(t_i)$, where $t=Xd$ and $Hd=-\nabla f(\beta)$. We moved each fit at random and compared the
-# bound with the gap, because F of the fit is F* up to its certified gap.
+# bound with F minus the F of the fit. This difference is the gap, up to the fit's own tiny one.
 #
 # <details><summary><b>Check yourself.</b> Why is the ratio nearly 1?</summary>For small t every price is close to
 # ½ℓ″t², as the figure shows. The sum is then ½dᵀHd, which is the gap in Newton's model. Close to the optimum certify

@@ -1,16 +1,16 @@
 # %% [markdown] id="c10-001"
 # # Ask less often: one round, a few rounds, four passes
 #
-# *Chunks solve problems of their own, a step repairs the mean of their answers, and keeping the curvature of a few rows
+# *Chunks solve their own problems, a step repairs the mean of their answers, and keeping the curvature of a few rows
 # saves passes.*
 #
-# **85 minutes** with the exercises, 57 of them on the core path. Prerequisites: [06](06_certificates.ipynb) and
-# [07](07_families_and_penalties.ipynb), for the optional section [05](05_admm.ipynb). Symbols and words:
-# [glossary](00_start_here.ipynb#Notation-and-glossary).
+# **85 minutes**: 55 for the *core*, 28 for the *optional* section, 2 for the closing page. Prerequisites:
+# [06](06_certificates.ipynb) and [07](07_families_and_penalties.ipynb), for the optional section [05](05_admm.ipynb).
+# Symbols and words: [glossary](00_start_here.ipynb#Notation-and-glossary).
 #
 # Afterwards you can
 #
-# - average the chunks' answers, and say which error an average keeps;
+# - average the chunks' answers, and say which error it keeps;
 # - remove most of it with one Newton step;
 # - say on which rows methods of few rounds break;
 # - draw a pilot, and predict how fast its Hessian converges;
@@ -70,13 +70,13 @@ for K in (10, 40, 160):
     errors[K] = np.median([error(beta) for beta in betas]), error(means[K])
     longer = means[K] @ best.beta / (best.beta @ best.beta) - 1
     print(f"{K:>3} chunks of {n // K:>6,} rows: error of a chunk {errors[K][0]:.1e}, "
-          f"of the average {errors[K][1]:.1e}, which is {longer:.2%} too long")  # fmt: skip
+          f"of the average {errors[K][1]:.1e}, which is {100 * longer:.2g} % too long")  # fmt: skip
     assert longer > 0 and errors[K][1] < errors[K][0] / 5
 assert all(3 < errors[4 * K][1] / errors[K][1] < 6 for K in (10, 40)), "a quarter of the rows: about four times"
 
 # %% [markdown] id="c10-006"
 # The average is far better than the answer of one chunk. But if each chunk has a quarter of the rows, the error of the
-# average is about four times as large. (Lengths are measured along $\beta^*$.)
+# average is about four times as large. (The printed "too long" compares lengths along $\beta^*$.)
 #
 # <details><summary>Why?</summary>
 #
@@ -85,7 +85,8 @@ assert all(3 < errors[4 * K][1] / errors[K][1] < 6 for K in (10, 40)), "a quarte
 #
 # What remains is of second order. Too few rows make logistic coefficients too large, in all chunks alike, because a
 # small sample is easier to divide into its two classes. To leading order this **bias** is proportional to $1/n_k$, and
-# no number of chunks removes it.
+# no number of chunks removes it. Beside it a random part of the size $1/(n_k\sqrt K)$ is left. With ten chunks this may
+# be as large as the bias of the length, so the first "too long" is the least certain.
 #
 # </details>
 #
@@ -101,8 +102,8 @@ assert all(3 < errors[4 * K][1] / errors[K][1] < 6 for K in (10, 40)), "a quarte
 #
 # <details><summary>What if a chunk has no minimiser?</summary>
 #
-# Without a penalty a chunk may have none. Then its row of `betas` is `nan`, and the average leaves it out. A third chunk
-# of this kind would leave our average at 2. But its rows are rows of $F$, so they count in $F'$ and $F''$.
+# Without a penalty a chunk may have none. Then its row of `betas` is `nan`, and the average leaves it out. A third
+# chunk of this kind would leave our average at 2. But its rows belong to $F$, so they must be in `grad` and `hess`.
 #
 # </details>
 
@@ -159,15 +160,15 @@ assert error(stepped) < errors[n_chunks][1] / 10 and proofs[1].relative < proofs
 # %% [markdown] tags=["workshop"] id="c10-012"
 # ## Ask a few times (13 min, core)
 #
-# Can a chunk do better once it knows the slope of *all* rows at some $\beta$? This slope and the curvature of its own
-# rows make its **surrogate** of $F$:
+# Can a chunk do better with the slope of *all* rows at some $\beta$? This slope and the curvature of its own rows make
+# its **surrogate** of $F$:
 #
 # $$\hat f_k(b)+\big(\nabla f(\beta)-\nabla\hat f_k(\beta)\big)^\top(b-\beta)+g(b).$$
 #
-# At $\beta$ it has $F$'s slope. So a method at $\beta^*$ stays there. Three methods:
+# At $\beta$ its slope is $F$'s. So at $\beta^*$ it is minimal, and a method there stays. Three methods:
 #
-# 1. **CSL** (Jordan, Lee and Yang 2019): one chunk (here the first) minimises its surrogate, and we go there.
-# 2. **CEASE** (Fan, Guo and Wang 2023): all chunks minimise their surrogate plus $\frac12\sum_ja_j(b_j-\beta_j)^2$ with
+# 1. **CSL** (Jordan and others 2019): one chunk (here the first) minimises its surrogate, and we go there.
+# 2. **CEASE** (Fan and others 2023): all chunks minimise their surrogate plus $\frac12\sum_ja_j(b_j-\beta_j)^2$ with
 #    small $a_j\ge0$, and we go to the mean.
 # 3. **GIANT** (Wang and others 2018): the step is the mean of the surrogates' Newton directions, halved until $F$ falls.
 #
@@ -238,7 +239,7 @@ lowest, to = best.objective - best.certificate.bound, {}
 for x in ("rounds", "passes"):
     to[x] = {name: getattr(few_rounds.spent(result, best, 1e-6), x) for name, result in mixed.items()}
     first = min(to[x], key=to[x].get)
-    unseen = " (unchecked)" if first == "average and step" else ""  # F is not evaluated there
+    unseen = " (F not evaluated there)" if first == "average and step" else ""
     title = f"Fewest {x} until the gap is 1e-6: {first}, {to[x][first]:.3g}{unseen}"
     viz.show(viz.convergence(mixed, x=x, optimum=lowest, tol=1e-6, title=title))
 saved, more = (to[x]["average and step"] + 1 - to[x]["auto"] for x in ("rounds", "passes"))  # and to evaluate F
@@ -252,11 +253,11 @@ assert saved < 0 < more and min(to["passes"], key=to["passes"].get) == "auto"
 
 # %% [markdown] id="c10-014"
 # *Auto*, the default of `fit` for many rows, comes later. Each line begins at the first $F$ that its method evaluates,
-# for auto at the pilot's answer. The average's begins at $\beta=0$, for comparison. Between two markers nothing is
-# evaluated. At the average we evaluate $F$ for the figure only.
+# for auto at the pilot's answer. The average's begins at $\beta=0$. Between two markers nothing is evaluated. At the
+# average we evaluate $F$ for the figure only.
 #
 # The average may be near enough before its step. But nobody knows until $F$ is evaluated there, which costs one more
-# round and pass. The printed comparison with auto counts both, and holds for rows that are kept.
+# round and pass. The printed comparison with auto counts this round and pass, and holds for rows that are kept.
 #
 # <details><summary>What does an iteration cost?</summary>
 #
@@ -375,8 +376,9 @@ assert eps["sorted by column 1"] > 10 > 1 > 2 * eps["from everywhere"]
 #
 # And an L1 penalty? Each chunk has its zeros in other places, so the mean of the answers has fewer zeros. A Newton
 # direction ignores the kink of $|\beta_j|$. But CSL and CEASE keep the penalty in their surrogates. At $\beta=\beta^*$
-# every surrogate has the minimiser $\beta^*$. So near $\beta^*$ all chunks have the same zeros, unless some $\beta_j^*$
-# is 0 although the slope of $f$ there is just $\pm\lambda$. We try 20,000 rows.
+# every surrogate has the minimiser $\beta^*$. So near $\beta^*$ all chunks have the same zeros, unless some
+# $\beta_j^*=0$ where the slope of $f$ is exactly $\pm\lambda$, so that a small change makes it nonzero. We try 20,000
+# rows.
 
 # %% tags=["assert"] id="c10-048"
 X_20, y_20 = X[:20_000], y[:20_000]
@@ -523,10 +525,11 @@ assert max(hundred[2], three_hundred[2]) < ten[2] and first_rows[3] > first_rows
 
 # %% [markdown] id="c10-022"
 # Pass 0 is at the pilot's answer. The first pass is the fastest. Later passes come nearer to $1/\varepsilon^2$, because
-# the error turns to the worst direction. If $1/\varepsilon^2$ is below 1, the method may diverge.
+# the error turns to the worst direction. This takes many passes, so the measured number may be larger. If
+# $1/\varepsilon^2$ is below 1, the method may diverge.
 #
-# The guess of $\varepsilon$ is rough, because it is for normal rows of equal weight and for many columns. The last two
-# numbers of each line say how rough.
+# The guess of $\varepsilon$ is rough: it is for normal rows of equal weight and many columns. The last two numbers of
+# each line say how rough.
 #
 # <details><summary>How does <code>fit</code> use a pilot?</summary>
 #
@@ -568,8 +571,8 @@ for trial, (results, reference) in (trials | {"L1": (with_zeros, sparse)}).items
 # of the others adds digits. (Drawing the pilot makes these rows once more.) The flights need more, probably because a
 # pilot has few rows of rare airlines.
 #
-# "In all" can be a pass more, and the ledger counts it: `fit` ends when the gap is proved, and with few rows at the
-# last digits of $\beta$.
+# "In all" can be a pass or two more. The ledger counts these: `fit` ends when the gap is proved, and with few rows at
+# the last digits of $\beta$.
 #
 # <details><summary><b>Check yourself.</b> When is a pilot the wrong choice?</summary>
 #
@@ -692,9 +695,10 @@ assert max(np.abs(z - exact).max(), np.abs(z_slow - exact).max()) < 1e-8 and vot
 # </details>
 #
 # **Predict.** If all workers are alike, which is faster than waiting: asynchronous ADMM, PIAG by one of its two rules,
-# both or neither? And if one worker is slow?
+# both or neither? And if one worker is slow? Write "neither", "ADMM", "PIAG" or "both" for `None`.
 
 # %% tags=["predict", "assert", "optional"] id="c10-038"
+if_alike, if_slow = predict("faster than waiting, all alike", None), predict("faster than waiting, one slow", None)
 rows_8 = X[:8000], y[:8000]
 f_8, best_8 = Objective("logistic", as_chunks(*rows_8, chunks=1000)), glmlab.fit(*rows_8, **logistic, tol=1e-12)
 curvature = f_8.loss_grad_hess(np.zeros(p)).hess
@@ -736,6 +740,10 @@ fixed, adaptive = (times[f"PIAG, {rule} rule"]["one slow"] for rule in ("fixed",
 waiting, long = times["gradient, waiting, t = 1/L"], times["PIAG, t = 1/(KL)"]
 assert adaptive < 0.7 * fixed and waiting["one slow"] < adaptive and all(long[who] < waiting[who] for who in waiting)
 assert waiting["alike"] < min(times[f"PIAG, {rule} rule"]["alike"] for rule in ("fixed", "adaptive"))
+by_admm = {"alike": none_waits < all_wait, "one slow": hurries < slow_waits}  # for the largest ρ
+for who, guess in (("alike", if_alike), ("one slow", if_slow)):
+    by_piag = min(times[f"PIAG, {rule} rule"][who] for rule in ("fixed", "adaptive")) < waiting[who]
+    guess.measured("both" if by_admm[who] and by_piag else "ADMM" if by_admm[who] else "PIAG" if by_piag else "neither")
 for who, seconds in (("alike", alike), ("one slow", slow)):
     heights = few_rounds.made_up("piag", f_8, g, best_8, seconds, tol=0.02, step=1 / L,
                                  max_iter=40)[0].trace.objective  # fmt: skip
@@ -743,8 +751,8 @@ for who, seconds in (("alike", alike), ("one slow", slow)):
     assert heights[-1] > 2 * heights[0], "it diverges"
 
 # %% [markdown] tags=["optional"] id="c10-039"
-# *Answer.* If all workers are alike, neither is. If one is slow, asynchronous ADMM is faster, and the more so the larger
-# $\rho$ is. PIAG by its rules is not. With the step $1/(KL)$ it is faster in both cases, but without a proof.
+# *Answer.* If all workers are alike, neither is. If one is slow, asynchronous ADMM is faster, and the more so the
+# larger $\rho$ is. PIAG by its rules is not. With the step $1/(KL)$ it is faster in both cases, without a proof.
 #
 # <details><summary>Why does asynchronous ADMM lose if nobody is slow?</summary>
 #
@@ -767,7 +775,7 @@ for who, seconds in (("alike", alike), ("one slow", slow)):
 # Now we race on real workers, one ten times as slow. They mostly sleep, so they hardly compete for
 # one machine. A racer arrives when its gap is *proved*.
 #
-# **Predict** the order in which ADMM, asynchronous ADMM, and ADMM with moved chunks arrive.
+# **Predict** in which order ADMM (a), asynchronous ADMM (b) and ADMM with moved chunks (c) arrive ("abc"?).
 #
 # <details><summary>On which rows?</summary>
 #
@@ -777,6 +785,7 @@ for who, seconds in (("alike", alike), ("one slow", slow)):
 # </details>
 
 # %% tags=["figure", "assert", "optional"] id="c10-051"
+order = predict("order of arrival of ADMM (a), asynchronous (b), chunks moved (c)", None)
 client = cluster.client(n_workers=8, processes=scale.pick(ci=False, workshop=True, full=True))
 X_dealt, y_dealt = slow_worker.dealt_rows(client, n=scale.pick(ci=160_000, workshop=280_000, full=280_000))
 admm, piag = [slow_worker.SYNC, slow_worker.ASYNC, slow_worker.MOVED], [slow_worker.FIXED, slow_worker.ADAPTIVE]
@@ -788,20 +797,21 @@ race = slow_worker.race(client, X_dealt, y_dealt, repeats=repeats, only=racers, 
 print(race.table().to_string())
 print(f"by medians: {race.finding()}")
 print(f"by arithmetic: {slow_worker.MOVED} {2 / 10:.2f} of {slow_worker.SYNC}")  # two tasks where it waits for ten
-first = min(race.seconds, key=race.median)
-title = f"One of {X_dealt.numblocks[0]} workers is slow. First at a proved gap of {tol:g}: {first}"
+order.measured("".join(sorted("abc", key=lambda letter: race.median(admm["abc".index(letter)]))))
+first, second, *_ = (f"{name} ({race.median(name):.2g} s)" for name in sorted(race.seconds, key=race.median))
+title = f"One of {X_dealt.numblocks[0]} workers is slow. Smallest median to a proved gap of {tol:g}:\n{first}, then {second}"
 viz.show(viz.convergence(race.results, x="seconds", tol=tol, title=title))
 assert all(result.certificate.relative <= tol for result in race.results.values())
 client.close()
 assert client.status == "closed"
 
 # %% [markdown] tags=["optional"] id="c10-052"
-# *Answer.* A printed line divides each median by that of ADMM that waits, and PIAG's by that of its fixed rule. By
-# arithmetic, a round that waits for the slow worker takes as long as ten tasks, and with its chunk moved as long as
-# two. On a busy machine messages and other programs blur this.
+# *Answer.* By the made-up clock moved chunks came first, then asynchronous ADMM, then ADMM that waits. Here, too? The
+# line *by medians* compares each ADMM with the one that waits, and PIAG's two rules. By arithmetic, a round that waits
+# for the slow worker takes as long as ten tasks, and with its chunk moved as two.
 #
-# Whether asynchronous ADMM beats waiting depends on $\rho$ (see above) and on the machine: each of its many answers is a
-# message that one process must handle. If tasks are short, or other programs run, this may take longer than waiting.
+# Whether asynchronous ADMM beats waiting depends on $\rho$ and on the machine: each of its many answers is a message
+# that one process must handle. If tasks are short, or other programs run, this may take longer than waiting.
 #
 # <details><summary>Why is PIAG fast here, and not by the made-up clock?</summary>
 #
@@ -811,9 +821,12 @@ assert client.status == "closed"
 # </details>
 # <details><summary>What are the flat pieces of the lines, and why has PIAG so few states?</summary>
 #
-# Each line is the racer's run of median seconds. A flat piece is a certificate. Its reads wait for the slow worker, and
-# the line goes on after them. A line may end below the tolerance, because a gap must be proved. An asynchronous method
-# shows a state only when all chunks, also the slow one, have evaluated $F$ at the same $\beta$.
+# Each line is one run of the racer: that of median seconds or, of an even number of runs, the faster of the two in the
+# middle. (After the budget of seconds no further repeat begins.) A nearly flat piece is a certificate. Its reads wait
+# for the slow worker, and the line goes on after them. A line may end below the tolerance, because a gap must be
+# proved. The seconds in the title also contain the last certificate, after the end of the line. An asynchronous method
+# shows a state only when all chunks, also the slow one, have evaluated $F$ at the same $\beta$. The start is one of the
+# states.
 #
 # </details>
 #
@@ -824,7 +837,8 @@ assert client.status == "closed"
 # ## What we measured · Check yourself · Next
 #
 # - In an average errors of first order cancel, and a bias of order $1/n_k$ remains. One Newton step removes most of it.
-# - If chunks are alike, an average needs few rounds, surrogates few iterations. None of the four survived all trials.
+# - If chunks are alike, an average needs few rounds, surrogates few iterations. None of these methods survived all
+#   trials.
 # - The Hessian of a pilot survived all: three or four passes to $10^{-9}$ on the benchmark, and in each trial fewer than
 #   any other method that ran.
 # - By the made-up clock, asynchronous ADMM beats waiting if a worker is slow, and moving its chunk beats both. If

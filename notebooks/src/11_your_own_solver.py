@@ -70,8 +70,8 @@ viz.show(viz.solver_loop())
 # |`g.grad(beta)`|$\nabla g(\beta)$, if `g.smooth`|0|
 #
 # After `loss_grad`, asking again at the same $\beta$ costs no pass; after `loss` alone it does. The squared loss has no
-# $\frac12$. The residual is the largest distance of a coefficient from its optimality condition (06), each divided so
-# that it has no unit. It is 0 only at the optimum. `State(beta)` is enough: `run` computes what is missing.
+# $\frac12$. For the residual each coefficient's distance from its optimality condition (06) is divided so that it has
+# no unit, and the largest counts. It is 0 only at the optimum. `State(beta)` is enough: `run` computes what is missing.
 #
 # <details><summary>By what is the distance of coefficient j divided?</summary>By √(2HⱼⱼF(β)), with the Hessian H of the
 # smooth part of F. (Some losses need another unit than F, see 06.)</details>
@@ -165,8 +165,8 @@ ratio = guess.measured(sum(abs(end - 1.5) < 1e-9 for end in ends.values()))
 # one array, so the first of its sixty states shows the last $\beta$.
 #
 # `check_solver` tries a solver on small problems, in memory and on dask. It names the usual faults and says how to mend
-# them. An empty list is no proof. The check waits for ever if a loop inside your solver never ends. By default it
-# tries all families and penalties. If your solver is for fewer, say which ones it *claims*.
+# them. An empty list is no proof. The check waits for ever if a loop inside your solver never ends. By default it tries
+# all families and penalties. If your solver handles only some of them, name these, as `claims` does in the next cell.
 
 # %% tags=["assert"] id="check-wrong"
 claims = {"families": ["gaussian", "logistic"], "penalties": ["ridge", "l1"]}
@@ -185,7 +185,7 @@ assert abs(ends["late"] - 1.5) < 1e-9 and abs(ends["reused"] - 1.5) < 1e-9 and e
 #
 # <details><summary><b>Check yourself.</b> Why does <code>shrunk</code> solve another problem?</summary>The prox with
 # step length t shrinks by tλ. With 1 in the place of t it shrinks by λ, so it solves a problem whose penalty is 1/t
-# times as heavy. That is the number c in the message.</details>
+# times as heavy. That is the number c in the message. (There t is the default, 10⁻³.)</details>
 #
 # *Recap.*
 # - A right answer does not prove a right solver.
@@ -312,8 +312,8 @@ until = use(until)
 # %% [markdown] id="stop-race"
 # `run(…, until=rule)` stops at the first state for which `rule(state)` is true. The passes of a certificate are counted
 # apart. We run the template four times: with the step lengths $1/L$ and $1/(100L)$, each stopped by two rules. One rule
-# is yours at $10^{-2}$. The other stops when no coefficient moves by more than $10^{-2}$. A fit to $10^{-9}$ with its
-# certificate bounds $F^*$ from below (08), and so it bounds the gap where each run stops.
+# is yours at $10^{-2}$. The other stops when no coefficient moves by more than $10^{-2}$. To know the gap where each
+# run stops, we need a lower bound of $F^*$: a fit to $10^{-9}$ and its certificate give one (08).
 #
 # **Predict**: with the short step, one run stops when $\beta$ hardly moves. What share of the gap at $\beta=0$ is left?
 
@@ -555,11 +555,11 @@ print(*(f"- {fault.name}: {fault.says}" for fault in glmlab.check_family(Forgetf
 assert glmlab.check_family(PseudoHuber()) and not glmlab.check_family(Forgetful())
 
 # %% [markdown] tags=["optional"] id="own-penalty-text"
-# A **penalty** needs `value`, `distance`, and `prox` or `grad`. For each coefficient, `distance` says how far $-\nabla
-# f$ is from the nearest subgradient of $g$ (at a kink, the slope of any plane that touches $g$ from below): 0
-# everywhere at the optimum. Take $g(b)=\lambda\|b\|$, the norm itself and not its square. It keeps all coefficients or
-# makes all zero. Its prox shortens the whole vector by $t\lambda$. For example, $t\lambda=1$ shortens $(3,4)$, of
-# length 5, to $(2.4,3.2)$, of length 4. The second class forgets $t$.
+# A **penalty** needs `value`, `distance`, and `prox` or `grad`. For each coefficient `distance` says how far
+# $-\nabla f$ is from the nearest subgradient of $g$. It is 0 everywhere at the optimum. (At a kink a subgradient is the
+# slope of any plane that touches $g$ from below.) Take $g(b)=\lambda\|b\|$, the norm itself and not its square. It
+# keeps all coefficients or makes all zero. Its prox shortens the whole vector by $t\lambda$. For example, $t\lambda=1$
+# shortens $(3,4)$, of length 5, to $(2.4,3.2)$, of length 4. The second class forgets $t$.
 #
 # Then `my_solver` fits twice: the new penalty with the logistic loss, and the new family with L1.
 #
@@ -627,9 +627,13 @@ assert errors["pseudo-Huber"] < errors["least squares"], "outliers count less"
 # change its label when β changes a little, so scores need not agree exactly. A certificate says when a solver did not
 # get there.</details>
 #
-# The second cell asks which columns of the flights matter. With L1 the package gives no standard errors, so the model has the
-# default, a ridge with $\lambda=1$. Flights of a day share their weather: `covariance="cluster"` takes the days as
-# independent, not the flights.
+# The second cell asks which columns of the flights matter. With L1 the package gives no standard errors, so the model
+# has a ridge with $\lambda=1$. Flights of a day share their weather: `covariance="cluster"` takes days, not flights, as
+# independent.
+#
+# <details><summary>Which numbers of the printed card matter?</summary>For each column <i>proved ±</i> and <i>std.
+# error</i>, for all of them the line <i>ridge</i>. 07 explains the other words (<i>t</i>, <i>p</i>, deviance, AIC), and
+# you may skip them.</details>
 
 # %% tags=["optional", "assert"] id="sklearn-search"
 from sklearn.model_selection import GridSearchCV
@@ -680,8 +684,8 @@ assert larger > 1 and by_days.accuracy < 1e-3, "the solver's error is nothing be
 # <details><summary><b>Check yourself.</b> Does the certificate of an answer say that the solver is right?</summary>It
 # says that this answer is. <code>check_solver</code> tries others.</details>
 #
-# **Next.** Your own rows. In a script, put the calls below `if __name__ == "__main__":`, because the workers import
-# the script. The ledger below has the rows of all notebooks run here. Notebook 06 says why the post's have a "?".
+# **Next.** Your own rows. In a script, put the calls below `if __name__ == "__main__":`, because the workers import the
+# script. The ledger below has the rows of all notebooks run here. Notebook 06 says why six of the post's have a "?".
 
 # %% tags=["assert"] id="ledger"
 at = {"here": here, "on workers": away, "the flights": by_me}
