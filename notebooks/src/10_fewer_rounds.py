@@ -253,8 +253,8 @@ assert saved < 0 < more and min(to["passes"], key=to["passes"].get) == "auto"
 
 # %% [markdown] id="c10-014"
 # *Auto*, the default of `fit` for many rows, comes later. Each line begins at the first $F$ that its method evaluates,
-# for auto at the pilot's answer. The average's begins at $\beta=0$. Between two markers nothing is evaluated. At the
-# average we evaluate $F$ for the figure only.
+# auto's at the pilot's answer. The average with its step evaluates no $F$: its markers are for the figure only.
+# Between two markers a line says nothing.
 #
 # The average may be near enough before its step. But nobody knows until $F$ is evaluated there, which costs one more
 # round and pass. The printed comparison with auto counts this round and pass, and holds for rows that are kept.
@@ -269,6 +269,8 @@ assert saved < 0 < more and min(to["passes"], key=to["passes"].get) == "auto"
 # | GIANT | 3 | 3 |
 # | proximal Newton | 2 | 2 |
 # | auto | 1 | 1, with the gradient or also the Hessian |
+#
+# GIANT and Newton take one pass more where the full step is too long.
 #
 # </details>
 # <details><summary>How were passes and rounds counted?</summary>

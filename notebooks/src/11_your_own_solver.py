@@ -1,7 +1,7 @@
 # %% [markdown] id="c11-001"
 # # Write your own solver: ten lines, one proof, any machine
 #
-# *Your own solver of ten lines runs unchanged here and on a cluster, returns a proof of how close it got, and gets its
+# *Your own solver of ten lines runs unchanged here and on a cluster, is given a proof of how close it got, and gets its
 # row in a fair benchmark.*
 #
 # **110 minutes**: 92 for the *core*, 14 for the *optional* sections, 4 for the closing page. Prerequisites:
@@ -181,7 +181,7 @@ assert abs(ends["late"] - 1.5) < 1e-9 and abs(ends["reused"] - 1.5) < 1e-9 and e
 
 # %% [markdown] tags=["workshop"] id="your-solver"
 # <details><summary><b>Check yourself.</b> Why is the objective of <code>late</code> wrong, too?</summary>It adds f at
-# the old β and g at the new one. That is F at no β.</details>
+# the old β and g at the new one. That is F at neither β.</details>
 #
 # <details><summary><b>Check yourself.</b> Why does <code>shrunk</code> solve another problem?</summary>The prox with
 # step length t shrinks by tλ. With 1 in the place of t it shrinks by λ, so it solves a problem whose penalty is 1/t
@@ -208,7 +208,7 @@ assert abs(ends["late"] - 1.5) < 1e-9 and abs(ends["reused"] - 1.5) < 1e-9 and e
 # Rounding can make the test fail forever. So add $10^{-13}|f(\beta)|$ to the right side. Begin at $t=1$, and keep the
 # last $t$, because each test costs a pass. Test by `f.loss_grad`: then the next gradient costs no pass.
 #
-# **Exercise 1.** Write `my_solver(f, g, start)`. Any method will do: momentum, ADMM, Newton's method, or, in ten
+# **Exercise 1.** Write `my_solver(f, g, start)`. Any method will do: momentum, Newton's method, or, in ten
 # lines, the template with this search. It must be certified to $10^{-6}$ for least squares and the logistic loss,
 # each with a ridge and with L1.
 
@@ -232,9 +232,9 @@ my_solver = use(my_solver)
 # cluster by those here.
 #
 # <details><summary>Answer</summary>The quotient is 1. The solver asks f the same questions, and the chunks are the
-# same, so the sums and all states are the same. Only the seconds differ, because each round between processes sends
-# messages. Our own <code>my_solver</code> is momentum with the search. An iteration takes three passes: at β, at the
-# point to which momentum leads, and for a test of t.</details>
+# same, so the passes are the same, and the states too, up to rounding. Only the seconds differ, because each round
+# between processes sends messages. Our own <code>my_solver</code> is momentum with the search. An iteration takes three
+# passes: at β, at the point to which momentum leads, and for a test of t.</details>
 #
 # Can we believe the proof? It is made from $\beta$ and the rows, and states $F(\beta)-F^*\le\delta$. The **bound**
 # $\delta$ includes an allowance for the rounding of $F(\beta)$. The second cell lets another program, scikit-learn's
@@ -409,11 +409,11 @@ assert np.any(np.diff(bb.trace.objective) > 0), "F does rise for a while"
 # ## Your row in the table (8 min · core)
 #
 # Is your solver fast? `bench.row` is the race of 08 in one call. All solvers have the same rows and objective, and take
-# turns. Then $F$ is computed again at every $\beta$, and only these values fill the table.
+# turns. Then $F$ is computed again at every $\beta$, and these values alone give the gaps.
 #
 # <details><summary>What are its columns?</summary>The median of the seconds to each gap. Then, to the smallest gap, the
 # seconds of the fastest and the slowest run, the passes, rounds and iterations. Last, the gap proved at the end. A gap
-# that was never reached has inf. A pilot of a tenth of the rows (10) counts as a tenth of a pass.</details>
+# that was never reached has inf. A pilot of a hundredth of the rows (10) counts as a hundredth of a pass.</details>
 #
 # <details><summary>Why has <code>fista</code> other passes here than in 08?</summary>This one searches for its step, so an iteration
 # costs two passes. The one in 08 has a fixed step.</details>
@@ -679,7 +679,7 @@ assert larger > 1 and by_days.accuracy < 1e-3, "the solver's error is nothing be
 # `bench.row(solver, X, y)`. With dask arrays `fit` runs on the workers.
 #
 # <details><summary><b>Check yourself.</b> What must change in your solver for 100 workers?</summary>Nothing. But each
-# pass is a round, so a solver with fewer passes gains more there than here (09, 10).</details>
+# question to f is a round, so a solver that asks less often gains more there than here (09, 10).</details>
 #
 # <details><summary><b>Check yourself.</b> Does the certificate of an answer say that the solver is right?</summary>It
 # says that this answer is. <code>check_solver</code> tries others.</details>
