@@ -27,7 +27,7 @@ def path(
     """Fit the same problem at each λ, the largest first, each fit started where the one before ended.
 
     The problem at each λ is that of `fit`: a sum of losses plus λ times the penalty. Rows are cut and surveyed once.
-    Least squares with solver="auto" reads them once more, however many λ there are (rows/condensed.py).
+    Least squares with solver="auto" reads them twice more, however many λ there are (rows/condensed.py).
 
     Parameters
     ----------

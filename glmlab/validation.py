@@ -71,8 +71,8 @@ def cross_validate_path(
     Notes
     -----
     A fold starts at each λ where `first_guess` says. A pass reads each chunk once for all folds; what they find has the
-    bits of separate fits with these weights and starts. Least squares with solver="auto" needs three passes for all
-    folds and λ (rows/condensed.py). Where X is small all fits go on to the last digits of β, as in `fit`.
+    bits of separate fits with these weights and starts. With solver="auto" all folds of least squares together read
+    the rows three times (rows/condensed.py). Where X is small all fits go on to the last digits of β, as in `fit`.
 
     References
     ----------
@@ -155,7 +155,7 @@ def curved(rows, kernel, family, B):
     return Curved(np.array([kernel(rows, family, beta).hess for beta in B]), weight_of(rows))
 
 
-def follower(f, whole, at, full, solver, hints, tell, settings, condenses=False):
+def follower(f, whole, at, full, solver, hints, tell, settings, condenses):
     """A function that fits f, the rows without a fold, at all λ of the Path of all rows, and returns its Path."""
 
     def follow():

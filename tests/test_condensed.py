@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 
 from glmlab import L1, ElasticNet, Objective, Ridge, as_chunks, cross_validate_path, fit, path
+from glmlab.rows.chunks import InMemory
 from glmlab.rows.condensed import condensed
 from glmlab.solvers.start import null_start
 
@@ -69,11 +70,21 @@ def test_each_answer_is_that_of_the_rows(penalty, intercept):
         assert result.objective == pytest.approx(alone.objective, rel=1e-12)
 
 
-def test_two_passes_serve_all_lambdas_and_folds():
+@pytest.mark.parametrize("n_lams", [2, 20])
+def test_three_reads_of_the_rows_serve_all_lambdas_and_folds(n_lams, monkeypatch):
+    """The first look, the sums of products, and the ranges of the columns, which no solver's passes count."""
     X, y, *_ = table()
-    found = path(X, y, family="gaussian", n_lams=20)
+    reads, make = [], InMemory._pass
+
+    def read(self, kernel, *more, **named):
+        reads.extend([kernel.__name__] * (self.n == len(y) and self.p > 0))
+        return make(self, kernel, *more, **named)
+
+    monkeypatch.setattr(InMemory, "_pass", read)
+    found = path(X, y, family="gaussian", n_lams=n_lams)
     assert found.converged and sum(result.passes for result in found) == 2
-    folds = cross_validate_path(X, y, family="gaussian", n_lams=20)
+    assert len(reads) == 3
+    folds = cross_validate_path(X, y, family="gaussian", n_lams=n_lams)
     assert folds.converged and folds.reads <= 3, "y alone, the first look, and the sums of products"
 
 
